@@ -1,0 +1,225 @@
+//! The security account's side: configuration, one HTTP client, and who we are.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::{Caller, Member, Organizations, Purpose, Session, sts};
+use crate::config::MemberRole;
+use crate::model::{AwsError, KeyArn, KeyFacts};
+
+/// Attempts of the SDK for one call, the first one included.
+const SDK_ATTEMPTS: u32 = 4;
+
+/// Where credentials and endpoint come from.
+#[derive(Clone)]
+pub enum Connection {
+    /// The AWS default chain, `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_PROFILE`, …
+    DefaultChain,
+    /// A sandbox of ours: its endpoint and its key; the environment's credentials are not looked at.
+    Sandbox {
+        /// `http://127.0.0.1:…`
+        endpoint: String,
+        /// Names the sandbox in the ledger, where its port changes from run to run.
+        name: String,
+        /// Region to sign for.
+        region: String,
+        /// Access key id.
+        access_key: String,
+        /// Secret access key.
+        secret_key: String,
+    },
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No Region is configured.
+    #[error("no AWS Region is configured")]
+    NoRegion,
+    /// Who we are could not be learned.
+    #[error("AWS does not say who is calling: {0}")]
+    NoCaller(AwsError),
+}
+
+/// The connection to AWS as the security account's caller.
+#[derive(Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    sts: aws_sdk_sts::Client,
+    caller: Caller,
+    region: String,
+    endpoints: Vec<String>,
+    binding: String,
+}
+
+impl Aws {
+    /// Connects and asks STS who we are (`GetCallerIdentity`).
+    pub async fn connect(connection: Connection) -> Result<Aws, ConnectError> {
+        let (config, endpoints, binding) = match connection {
+            Connection::DefaultChain => {
+                let config = aws_config::defaults(BehaviorVersion::latest())
+                    .http_client(http_client())
+                    .retry_config(retries())
+                    .timeout_config(timeouts())
+                    .load()
+                    .await;
+                let endpoints = endpoints(config.endpoint_url());
+                let binding = config.endpoint_url().unwrap_or("aws").to_owned();
+                (config, endpoints, binding)
+            }
+            Connection::Sandbox { endpoint, name, region, access_key, secret_key } => {
+                let key = Credentials::new(access_key, secret_key, None, None, "orgseal-sandbox");
+                let config = SdkConfig::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .http_client(http_client())
+                    .retry_config(retries())
+                    .timeout_config(timeouts())
+                    .region(Region::new(region))
+                    .endpoint_url(endpoint.clone())
+                    .credentials_provider(SharedCredentialsProvider::new(key))
+                    .build();
+                (config, vec![endpoint], name)
+            }
+        };
+        let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
+        let sts = aws_sdk_sts::Client::new(&config);
+        let caller = sts::caller_identity(&sts).await.map_err(ConnectError::NoCaller)?;
+        Ok(Aws { config, sts, caller, region, endpoints, binding })
+    }
+
+    /// Who we are.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The Region that calls without a place of their own go to (ListBuckets, STS).
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// What ledgers are bound to: `aws`, the overriding endpoint, or the sandbox's name.
+    #[must_use]
+    pub fn binding(&self) -> &str {
+        &self.binding
+    }
+
+    /// Whether every call stays on this machine: each endpoint in use is a loopback address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        !self.endpoints.is_empty() && self.endpoints.iter().all(|endpoint| is_loopback(endpoint))
+    }
+
+    /// The overriding endpoints, or the words for AWS itself.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        if self.endpoints.is_empty() { "AWS".to_owned() } else { self.endpoints.join(", ") }
+    }
+
+    /// The client for AWS Organizations.
+    #[must_use]
+    pub fn organizations(&self) -> Organizations {
+        Organizations::new(&self.config, &self.caller.partition)
+    }
+
+    /// `DescribeKey` as the security account's caller, in the key's own Region.
+    pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
+        super::kms::describe_key(&self.config, key).await
+    }
+
+    /// Enters a member account: `AssumeRole` once, refreshed before it expires.
+    pub async fn enter(
+        &self,
+        account: &str,
+        role: &MemberRole,
+        purpose: Purpose,
+        session_name: &str,
+    ) -> Result<Session, AwsError> {
+        Session::enter(&self.sts, &self.caller, account, role, purpose, session_name).await
+    }
+
+    /// The clients of a member account, for as long as it is worked on.
+    #[must_use]
+    pub fn member(&self, session: &Session) -> Member {
+        Member::new(&self.config, session)
+    }
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(150))
+        .build()
+}
+
+/// The services that orgseal calls, as `AWS_ENDPOINT_URL_<SERVICE>` names them.
+const SERVICES: [&str; 5] = ["S3", "SSM", "STS", "KMS", "ORGANIZATIONS"];
+
+/// Every endpoint that is in use, if the general one is overridden: a service may have one of its own.
+fn endpoints(general: Option<&str>) -> Vec<String> {
+    let own = SERVICES.iter().filter_map(|service| std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok());
+    general.map(str::to_owned).into_iter().flat_map(|general| std::iter::once(general).chain(own.clone())).collect()
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // What stands before an @ is no host.
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https()
+}
+
+/// The same configuration with other credentials or another Region.
+pub(super) fn derive(config: &SdkConfig, region: &str, credentials: Option<SharedCredentialsProvider>) -> SdkConfig {
+    let mut builder = config.to_builder().region(Region::new(region.to_owned()));
+    if let Some(credentials) = credentials {
+        builder = builder.credentials_provider(credentials);
+    }
+    builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_loopback_is_loopback() {
+        for endpoint in ["http://127.0.0.1:4566", "http://localhost:5000/", "http://[::1]:80", "https://127.8.9.1"] {
+            assert!(is_loopback(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "https://s3.amazonaws.com",
+            "http://127.0.0.1.example.com:80",
+            "http://localhost.example.com",
+            "http://10.0.0.1:5000",
+            "http://localhost@example.com/",
+            "http://example.com/127.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(endpoint), "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! From the SDK's errors to one that a person can act on: code, message, hint.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::model::AwsError;
+
+/// Reads an SDK error of an operation.
+pub(super) fn aws_error<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> AwsError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let (code, message) = match error {
+        SdkError::ServiceError(service) => {
+            let meta = service.err().meta();
+            // An answer to HEAD has no body, so its status is all there is.
+            let code = meta.code().map(str::to_owned).unwrap_or_else(|| match status {
+                Some(403) => "AccessDenied".to_owned(),
+                Some(404) => "NotFound".to_owned(),
+                Some(status) => format!("Http{status}"),
+                None => "Unreadable".to_owned(),
+            });
+            (code, meta.message().unwrap_or("no message was given").to_owned())
+        }
+        SdkError::TimeoutError(_) => ("Timeout".to_owned(), "no answer came in time".to_owned()),
+        SdkError::DispatchFailure(failure) => {
+            let code = if failure.is_timeout() { "Timeout" } else { "ConnectionFailed" };
+            (code.to_owned(), innermost(error))
+        }
+        SdkError::ResponseError(_) => ("Unreadable".to_owned(), innermost(error)),
+        _ => ("RequestFailed".to_owned(), innermost(error)),
+    };
+    AwsError { hint: hint(operation, &code, &message).to_owned(), code, message: format!("{operation}: {message}") }
+}
+
+/// Whether an error means that a permission is missing.
+#[must_use]
+pub fn denied(error: &AwsError) -> bool {
+    matches!(error.code.as_str(), "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
+}
+
+/// The last cause of an error: it says what went wrong where the outer ones say that something did.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+fn hint(operation: &str, code: &str, message: &str) -> &'static str {
+    if message.contains("service control policy") {
+        return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
+    }
+    match (operation, code) {
+        ("AssumeRole", "AccessDenied") => {
+            "check that the member role exists in this account, trusts your caller, and asks for this external ID; \
+             check that your caller may sts:AssumeRole on it"
+        }
+        ("AssumeRole", "PackedPolicyTooLarge") => {
+            "set member_role.session_policy = \"none\", or shorten the session's tags"
+        }
+        ("AssumeRole", "RegionDisabledException") => {
+            "activate STS for this Region in the account, or set AWS_REGION to an active one"
+        }
+        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
+            "sign in again, then run the command once more"
+        }
+        (
+            _,
+            "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch",
+        ) => "check the credentials: aws sts get-caller-identity",
+        ("ListAccounts" | "DescribeOrganization", "AccessDeniedException") => {
+            "run as the management account or a delegated administrator, with organizations:ListAccounts and organizations:DescribeOrganization"
+        }
+        ("DescribeOrganization", "AWSOrganizationsNotInUseException") => {
+            "use credentials of an account that is a member of the organization"
+        }
+        ("ListBuckets", "AccessDenied") => "allow s3:ListAllMyBuckets to the member role",
+        ("GetBucketEncryption", "AccessDenied") => {
+            "allow s3:GetEncryptionConfiguration to the member role, and look for a bucket policy or a service control policy that denies it"
+        }
+        ("HeadBucket", "AccessDenied") => {
+            "allow s3:ListBucket to the member role: the bucket's Region is not known otherwise"
+        }
+        (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+            "the bucket is in another Region than when it was listed: run the command again"
+        }
+        ("GetDocument", "InvalidDocument") => {
+            "create the document in this account and Region, or share it and name its account as document.owner"
+        }
+        ("GetDocument", "AccessDeniedException") => "allow ssm:GetDocument on the document to the member role",
+        ("StartAutomationExecution", "AccessDeniedException") => {
+            "allow ssm:StartAutomationExecution on the document and on automation-execution/*, and iam:PassRole on the automation role, to the member role"
+        }
+        ("StartAutomationExecution", "AutomationDefinitionNotFoundException") => {
+            "create the document in this account and Region, or share it"
+        }
+        ("DescribeAutomationExecutions", "AccessDeniedException") => {
+            "allow ssm:DescribeAutomationExecutions to the member role"
+        }
+        ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
+        ("DescribeKey", "NotFoundException") => "check the key's ARN in [central_key]",
+        (_, "NoSuchBucket") => "nothing: the bucket is gone",
+        (_, "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException") => {
+            "lower the limits for this account, or run again later"
+        }
+        (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run again",
+        (_, "AccessDenied" | "AccessDeniedException") => "allow the named action to the role",
+        _ => "look the code up in the service's documentation, then run again",
+    }
+}

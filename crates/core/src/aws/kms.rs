@@ -1,0 +1,26 @@
+//! AWS KMS: what a key is.
+
+use aws_config::SdkConfig;
+
+use super::connection::derive;
+use super::error::aws_error;
+use crate::model::{AwsError, KeyArn, KeyFacts};
+
+pub(super) async fn describe_key(config: &SdkConfig, key: &KeyArn) -> Result<KeyFacts, AwsError> {
+    let answer = aws_sdk_kms::Client::new(&derive(config, &key.region, None))
+        .describe_key()
+        .key_id(key.to_string())
+        .send()
+        .await
+        .map_err(|error| aws_error("DescribeKey", &error))?;
+    let facts = answer.key_metadata();
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    Ok(KeyFacts {
+        arn: text(facts.and_then(|facts| facts.arn())),
+        account: text(facts.and_then(|facts| facts.aws_account_id())),
+        state: text(facts.and_then(|facts| facts.key_state()).map(|state| state.as_str())),
+        usage: text(facts.and_then(|facts| facts.key_usage()).map(|usage| usage.as_str())),
+        spec: text(facts.and_then(|facts| facts.key_spec()).map(|spec| spec.as_str())),
+        manager: text(facts.and_then(|facts| facts.key_manager()).map(|manager| manager.as_str())),
+    })
+}

@@ -1,0 +1,141 @@
+//! A session in a member account: one `AssumeRole`, shared by every client of the account, refreshed before it expires.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use tokio::sync::Mutex;
+
+use super::connection::derive;
+use super::error::denied;
+use super::session_policy::session_policy;
+use super::sts::{RoleRequest, assume_role};
+use super::{Caller, Purpose, S3, Ssm};
+use crate::config::{MemberRole, SessionPolicy};
+use crate::model::{AwsError, role_arn};
+
+/// A session is renewed this long before it ends, so that no call leaves with credentials about to expire.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// A session in a member account: small enough to be kept for every account of an organization.
+#[derive(Clone)]
+pub struct Session {
+    account: String,
+    /// `None`: the caller's own account, entered with the caller's own credentials.
+    credentials: Option<SharedCredentialsProvider>,
+}
+
+impl Session {
+    pub(super) async fn enter(
+        sts: &aws_sdk_sts::Client,
+        caller: &Caller,
+        account: &str,
+        role: &MemberRole,
+        purpose: Purpose,
+        session_name: &str,
+    ) -> Result<Session, AwsError> {
+        let request = RoleRequest {
+            role_arn: role_arn(&caller.partition, account, &role.path, &role.name),
+            session_name: session_name.to_owned(),
+            external_id: role.external_id.clone(),
+            duration: role.session_duration,
+            policy: (role.session_policy == SessionPolicy::Narrow).then(|| session_policy(purpose)),
+        };
+        let credentials = match assume_role(sts, &request).await {
+            Ok(first) => Some(SharedCredentialsProvider::new(MemberCredentials {
+                sts: sts.clone(),
+                request,
+                current: Mutex::new(first),
+            })),
+            // The caller's own account is a member too, and needs no role to be entered.
+            Err(error) if account == caller.account && denied(&error) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Session { account: account.to_owned(), credentials })
+    }
+
+    /// Twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+}
+
+/// A member account while it is worked on: its clients, one for each service and Region.
+pub struct Member {
+    account: String,
+    config: SdkConfig,
+    s3: std::sync::Mutex<HashMap<String, S3>>,
+}
+
+impl Member {
+    pub(super) fn new(config: &SdkConfig, session: &Session) -> Member {
+        let home = config.region().map(ToString::to_string).unwrap_or_default();
+        Member {
+            account: session.account.clone(),
+            config: derive(config, &home, session.credentials.clone()),
+            s3: std::sync::Mutex::default(),
+        }
+    }
+
+    /// S3 in a Region of this account.
+    #[must_use]
+    pub fn s3(&self, region: &str) -> S3 {
+        let mut clients = self.s3.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match clients.get(region) {
+            Some(client) => client.clone(),
+            None => {
+                let client = S3::new(&derive(&self.config, region, None), &self.account);
+                clients.insert(region.to_owned(), client.clone());
+                client
+            }
+        }
+    }
+
+    /// S3 in the Region that calls without a place of their own go to.
+    #[must_use]
+    pub fn s3_at_home(&self) -> S3 {
+        self.s3(self.config.region().map_or("", |region| region.as_ref()))
+    }
+
+    /// Systems Manager in a Region of this account.
+    #[must_use]
+    pub fn ssm(&self, region: &str) -> Ssm {
+        Ssm::new(&derive(&self.config, region, None))
+    }
+}
+
+/// The credentials of one session. Whoever finds them old renews them; the others wait for that one call.
+struct MemberCredentials {
+    sts: aws_sdk_sts::Client,
+    request: RoleRequest,
+    current: Mutex<Credentials>,
+}
+
+impl fmt::Debug for MemberCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemberCredentials").field("role", &self.request.role_arn).finish_non_exhaustive()
+    }
+}
+
+impl ProvideCredentials for MemberCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let mut current = self.current.lock().await;
+            let old = current.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
+            if old {
+                *current = assume_role(&self.sts, &self.request)
+                    .await
+                    .map_err(|error| CredentialsError::provider_error(error.to_string()))?;
+            }
+            Ok(current.clone())
+        })
+    }
+}

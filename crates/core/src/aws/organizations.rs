@@ -1,0 +1,134 @@
+//! AWS Organizations: which organization, which accounts, and, where a selection asks for it, OUs and tags.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_organizations::Client;
+use aws_sdk_organizations::types::Account as Listed;
+
+use super::connection::derive;
+use super::error::aws_error;
+use crate::model::{Account, AwsError};
+
+/// The organization, from `DescribeOrganization`.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// `o-…`
+    pub id: String,
+    /// The management account.
+    pub management_account: String,
+}
+
+/// The client for AWS Organizations.
+#[derive(Clone)]
+pub struct Organizations {
+    client: Client,
+}
+
+impl Organizations {
+    /// The API is global and served from one Region of each partition.
+    pub(super) fn new(config: &SdkConfig, partition: &str) -> Organizations {
+        let region = match partition {
+            "aws-us-gov" => "us-gov-west-1",
+            "aws-cn" => "cn-northwest-1",
+            _ => "us-east-1",
+        };
+        Organizations { client: Client::new(&derive(config, region, None)) }
+    }
+
+    /// `DescribeOrganization`.
+    pub async fn describe(&self) -> Result<Organization, AwsError> {
+        let answer = self
+            .client
+            .describe_organization()
+            .send()
+            .await
+            .map_err(|error| aws_error("DescribeOrganization", &error))?;
+        let organization = answer.organization();
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        Ok(Organization {
+            id: text(organization.and_then(|o| o.id())),
+            management_account: text(organization.and_then(|o| o.master_account_id())),
+        })
+    }
+
+    /// `ListAccounts`, to the last page. OUs are filled in where the answer carries `Paths`.
+    pub async fn accounts(&self) -> Result<Vec<Account>, AwsError> {
+        let mut pages = self.client.list_accounts().into_paginator().send();
+        let mut accounts = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws_error("ListAccounts", &error))?;
+            accounts.extend(page.accounts().iter().map(account));
+        }
+        Ok(accounts)
+    }
+
+    /// The OUs above each account, by a walk of the tree: for organizations whose `ListAccounts` carries no `Paths`.
+    pub async fn walk(&self) -> Result<BTreeMap<String, Vec<String>>, AwsError> {
+        let mut above = BTreeMap::new();
+        let mut open: Vec<Vec<String>> = Vec::new();
+        let mut roots = self.client.list_roots().into_paginator().send();
+        while let Some(page) = roots.next().await {
+            let page = page.map_err(|error| aws_error("ListRoots", &error))?;
+            open.extend(page.roots().iter().filter_map(|root| root.id()).map(|id| vec![id.to_owned()]));
+        }
+        while let Some(path) = open.pop() {
+            let Some(parent) = path.last().cloned() else { continue };
+            let mut accounts = self.client.list_accounts_for_parent().parent_id(&parent).into_paginator().send();
+            while let Some(page) = accounts.next().await {
+                let page = page.map_err(|error| aws_error("ListAccountsForParent", &error))?;
+                above.extend(page.accounts().iter().filter_map(|a| a.id()).map(|id| (id.to_owned(), path.clone())));
+            }
+            let mut ous = self.client.list_organizational_units_for_parent().parent_id(&parent).into_paginator().send();
+            while let Some(page) = ous.next().await {
+                let page = page.map_err(|error| aws_error("ListOrganizationalUnitsForParent", &error))?;
+                open.extend(page.organizational_units().iter().filter_map(|ou| ou.id()).map(|id| {
+                    let mut below = path.clone();
+                    below.push(id.to_owned());
+                    below
+                }));
+            }
+        }
+        Ok(above)
+    }
+
+    /// `ListTagsForResource` of an account.
+    pub async fn tags(&self, account: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        let mut pages = self.client.list_tags_for_resource().resource_id(account).into_paginator().send();
+        let mut tags = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| aws_error("ListTagsForResource", &error))?;
+            tags.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
+        }
+        Ok(tags)
+    }
+}
+
+fn account(listed: &Listed) -> Account {
+    // `Status` is the older field, and is being retired: either may be absent.
+    #[allow(deprecated)]
+    let status = listed.status().map(|status| status.as_str().to_owned());
+    let state = listed.state().map(|state| state.as_str().to_owned()).or(status);
+    Account {
+        id: listed.id().unwrap_or_default().to_owned(),
+        name: listed.name().unwrap_or_default().to_owned(),
+        state: state.unwrap_or_else(|| "UNKNOWN".to_owned()),
+        ous: listed.paths().first().map(|path| ous_of(path)).unwrap_or_default(),
+        tags: BTreeMap::new(),
+    }
+}
+
+/// The root and the OUs in a path `o-…/r-…/ou-…/ou-…/ACCOUNT/`.
+fn ous_of(path: &str) -> Vec<String> {
+    path.split('/').filter(|part| part.starts_with("r-") || part.starts_with("ou-")).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_holds_the_root_and_the_ous() {
+        assert_eq!(ous_of("o-abc/r-1234/ou-a/ou-b/111122223333/"), ["r-1234", "ou-a", "ou-b"]);
+    }
+}

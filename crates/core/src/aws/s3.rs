@@ -1,0 +1,100 @@
+//! Amazon S3: buckets of an account, their Region, their default encryption.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::types::ServerSideEncryptionRule;
+use futures::stream::{self, Stream};
+
+use super::error::aws_error;
+use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
+
+/// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
+const BUCKETS_A_PAGE: i32 = 10_000;
+
+/// S3 in one Region, as one account.
+#[derive(Clone)]
+pub struct S3 {
+    client: Client,
+    owner: String,
+}
+
+/// A page of `ListBuckets`: names with their Regions, where the answer carries them.
+type Page = Vec<(String, Option<String>)>;
+
+impl S3 {
+    pub(super) fn new(config: &SdkConfig, owner: &str) -> S3 {
+        // An overridden endpoint has no host for each bucket.
+        let overridden = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let settings = aws_sdk_s3::config::Builder::from(config).force_path_style(overridden);
+        S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned() }
+    }
+
+    /// `ListBuckets`, page by page; the next page is asked for when it is wanted.
+    pub fn bucket_pages(&self) -> impl Stream<Item = Result<Page, AwsError>> + Send + use<> {
+        let pages = self.client.list_buckets().max_buckets(BUCKETS_A_PAGE).into_paginator().send();
+        stream::unfold(pages, |mut pages| async move {
+            let page = pages.next().await?;
+            let named = page.map_err(|error| aws_error("ListBuckets", &error)).map(|page| {
+                page.buckets()
+                    .iter()
+                    .filter_map(|bucket| Some((bucket.name()?.to_owned(), bucket.bucket_region().map(str::to_owned))))
+                    .collect()
+            });
+            Some((named, pages))
+        })
+    }
+
+    /// The Region of a bucket by `HeadBucket`: for endpoints whose `ListBuckets` does not carry it.
+    pub async fn region_of(&self, bucket: &str) -> Result<String, AwsError> {
+        let region = match self.client.head_bucket().bucket(bucket).send().await {
+            Ok(answer) => answer.bucket_region().map(str::to_owned),
+            // Another Region's bucket answers with a redirect whose header names the Region.
+            Err(error) => {
+                let header = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
+                match header {
+                    Some(region) => Some(region.to_owned()),
+                    None => return Err(aws_error("HeadBucket", &error)),
+                }
+            }
+        };
+        region.ok_or_else(|| AwsError {
+            code: "NoRegion".to_owned(),
+            message: "HeadBucket: the answer does not name the bucket's Region".to_owned(),
+            hint: "check the endpoint".to_owned(),
+        })
+    }
+
+    /// `GetBucketEncryption`. "No configuration" is an answer, not an error. The owner is named in the call, since a name
+    /// can change hands.
+    pub async fn default_encryption(&self, bucket: &str) -> Result<DefaultEncryption, AwsError> {
+        let answer = self.client.get_bucket_encryption().bucket(bucket).expected_bucket_owner(&self.owner).send().await;
+        match answer {
+            Ok(answer) => Ok(DefaultEncryption {
+                rules: answer
+                    .server_side_encryption_configuration()
+                    .map(|configuration| configuration.rules().iter().map(rule).collect())
+                    .unwrap_or_default(),
+            }),
+            Err(error) => {
+                let error = aws_error("GetBucketEncryption", &error);
+                if error.code == "ServerSideEncryptionConfigurationNotFoundError" {
+                    Ok(DefaultEncryption::default())
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+fn rule(rule: &ServerSideEncryptionRule) -> EncryptionRule {
+    let default = rule.apply_server_side_encryption_by_default();
+    EncryptionRule {
+        algorithm: default.map(|default| Algorithm::from(default.sse_algorithm().as_str())),
+        key: default.and_then(|default| default.kms_master_key_id()).map(str::to_owned),
+        bucket_key: rule.bucket_key_enabled(),
+        blocked: rule
+            .blocked_encryption_types()
+            .map(|blocked| blocked.encryption_type().iter().map(|kind| kind.as_str().to_owned()).collect()),
+    }
+}

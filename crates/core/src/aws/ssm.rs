@@ -1,0 +1,214 @@
+//! Systems Manager Automation: the document, starts, and how executions stand.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
+
+use super::error::aws_error;
+use crate::model::{AwsError, ExecutionStatus};
+
+/// The tag on each of our executions: its value is the campaign.
+const CAMPAIGN_TAG: &str = "orgseal-campaign";
+
+/// The model's bound on a page of `DescribeAutomationExecutions`.
+const EXECUTIONS_A_PAGE: i32 = 50;
+
+/// Systems Manager in one Region, as one account.
+#[derive(Clone)]
+pub struct Ssm {
+    client: Client,
+}
+
+/// A document as `GetDocument` returns it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The version that the content belongs to, a number.
+    pub version: String,
+    /// YAML or JSON.
+    pub content: String,
+}
+
+/// One start.
+#[derive(Clone, Debug)]
+pub struct StartRequest<'a> {
+    /// Name or ARN.
+    pub document: &'a str,
+    /// A number.
+    pub version: &'a str,
+    /// Values by parameter.
+    pub parameters: &'a BTreeMap<String, Vec<String>>,
+    /// The same for a repeat of the same act.
+    pub client_token: &'a str,
+    /// Goes into a tag, so that the execution can be found again.
+    pub campaign: &'a str,
+}
+
+/// How a start ended.
+#[derive(Clone, Debug)]
+pub enum Started {
+    /// `AutomationExecutionId`.
+    Yes(String),
+    /// AWS refused it: nothing was started.
+    Refused(AwsError),
+    /// Refused for now: too many requests, or too many executions. Nothing was started.
+    Later(AwsError),
+    /// No clear answer came: it may have been started.
+    Unknown(AwsError),
+}
+
+/// An execution in a page of `DescribeAutomationExecutions`.
+#[derive(Clone, Debug)]
+pub struct ExecutionSeen {
+    /// `AutomationExecutionId`.
+    pub id: String,
+    /// Document name or ARN.
+    pub document: String,
+    /// The ARN of who started it; a role session's ends with the session's name.
+    pub executed_by: String,
+    /// How it stands.
+    pub status: ExecutionStatus,
+    /// From start to end by the service's own clock; `None` while it runs.
+    pub took: Option<Duration>,
+}
+
+/// The step at which an execution failed.
+#[derive(Clone, Debug)]
+pub struct StepFailure {
+    /// How the execution stands.
+    pub status: ExecutionStatus,
+    /// Step name and message, or the execution's own message.
+    pub message: Option<String>,
+}
+
+impl Ssm {
+    pub(super) fn new(config: &SdkConfig) -> Ssm {
+        Ssm { client: Client::new(config) }
+    }
+
+    /// `GetDocument`: the version named, or the default one.
+    pub async fn document(&self, reference: &str, version: Option<&str>) -> Result<Document, AwsError> {
+        let answer = self
+            .client
+            .get_document()
+            .name(reference)
+            .set_document_version(version.map(str::to_owned))
+            .send()
+            .await
+            .map_err(|error| aws_error("GetDocument", &error))?;
+        Ok(Document {
+            version: answer.document_version().unwrap_or_default().to_owned(),
+            content: answer.content().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// `StartAutomationExecution`. The SDK's own retries carry the same client token.
+    pub async fn start(&self, request: &StartRequest<'_>) -> Started {
+        let parameters: HashMap<String, Vec<String>> =
+            request.parameters.iter().map(|(name, values)| (name.clone(), values.clone())).collect();
+        let answer = self
+            .client
+            .start_automation_execution()
+            .document_name(request.document)
+            .document_version(request.version)
+            .set_parameters(Some(parameters))
+            .client_token(request.client_token)
+            .set_tags(Tag::builder().key(CAMPAIGN_TAG).value(request.campaign).build().ok().map(|tag| vec![tag]))
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                return match answer.automation_execution_id() {
+                    Some(id) => Started::Yes(id.to_owned()),
+                    None => Started::Unknown(AwsError {
+                        code: "Unreadable".to_owned(),
+                        message: "StartAutomationExecution: the answer holds no execution id".to_owned(),
+                        hint: "check the endpoint".to_owned(),
+                    }),
+                };
+            }
+            Err(error) => error,
+        };
+        let refused = error.raw_response().is_some_and(|answer| (400..500).contains(&answer.status().as_u16()))
+            && error.as_service_error().is_some();
+        let error = aws_error("StartAutomationExecution", &error);
+        match error.code.as_str() {
+            "ThrottlingException" | "AutomationExecutionLimitExceededException" => Started::Later(error),
+            _ if refused => Started::Refused(error),
+            // A construction failure never left; its code says so.
+            "RequestFailed" => Started::Refused(error),
+            _ => Started::Unknown(error),
+        }
+    }
+
+    /// `DescribeAutomationExecutions`, newest first, one page: what is in it and the token for the next one.
+    pub async fn executions(
+        &self,
+        since: SystemTime,
+        token: Option<String>,
+    ) -> Result<(Vec<ExecutionSeen>, Option<String>), AwsError> {
+        let filter = AutomationExecutionFilter::builder()
+            .key(AutomationExecutionFilterKey::StartTimeAfter)
+            .values(iso(since))
+            .build()
+            .ok();
+        let answer = self
+            .client
+            .describe_automation_executions()
+            .set_filters(filter.map(|filter| vec![filter]))
+            .max_results(EXECUTIONS_A_PAGE)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| aws_error("DescribeAutomationExecutions", &error))?;
+        let seen = answer.automation_execution_metadata_list().iter().map(seen).collect();
+        Ok((seen, answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned)))
+    }
+
+    /// `GetAutomationExecution`: how one execution stands, and at which step it failed.
+    pub async fn explain(&self, id: &str) -> Result<StepFailure, AwsError> {
+        let answer = self
+            .client
+            .get_automation_execution()
+            .automation_execution_id(id)
+            .send()
+            .await
+            .map_err(|error| aws_error("GetAutomationExecution", &error))?;
+        let execution = answer.automation_execution();
+        let status = execution.and_then(|e| e.automation_execution_status()).map_or("", |status| status.as_str());
+        let step = execution
+            .map(|execution| execution.step_executions())
+            .unwrap_or_default()
+            .iter()
+            .find(|step| step.failure_message().is_some());
+        let message = match step {
+            Some(step) => Some(format!(
+                "step {}: {}",
+                step.step_name().unwrap_or("?"),
+                step.failure_message().unwrap_or_default()
+            )),
+            None => execution.and_then(|e| e.failure_message()).map(str::to_owned),
+        };
+        Ok(StepFailure { status: status.into(), message })
+    }
+}
+
+fn seen(metadata: &AutomationExecutionMetadata) -> ExecutionSeen {
+    let moment = |time: Option<&aws_smithy_types::DateTime>| time.and_then(|time| SystemTime::try_from(*time).ok());
+    let (start, end) = (moment(metadata.execution_start_time()), moment(metadata.execution_end_time()));
+    ExecutionSeen {
+        id: metadata.automation_execution_id().unwrap_or_default().to_owned(),
+        document: metadata.document_name().unwrap_or_default().to_owned(),
+        executed_by: metadata.executed_by().unwrap_or_default().to_owned(),
+        status: metadata.automation_execution_status().map_or("", |status| status.as_str()).into(),
+        took: start.zip(end).and_then(|(start, end)| end.duration_since(start).ok()),
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, as the filter wants it.
+fn iso(time: SystemTime) -> String {
+    let since = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,59 @@
+//! AWS STS: who is calling, and sessions in member accounts.
+
+use aws_credential_types::Credentials;
+
+use super::error::aws_error;
+use crate::model::AwsError;
+
+/// Who is calling, from `GetCallerIdentity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account, twelve digits.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+    /// The ARN's partition: `aws`, `aws-us-gov`, `aws-cn`, …
+    pub partition: String,
+}
+
+pub(super) async fn caller_identity(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {
+    let answer = sts.get_caller_identity().send().await.map_err(|error| aws_error("GetCallerIdentity", &error))?;
+    let arn = answer.arn().unwrap_or_default().to_owned();
+    let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
+    Ok(Caller { account: answer.account().unwrap_or_default().to_owned(), arn, partition })
+}
+
+/// What `AssumeRole` is asked for.
+#[derive(Clone)]
+pub(super) struct RoleRequest {
+    pub(super) role_arn: String,
+    pub(super) session_name: String,
+    pub(super) external_id: Option<String>,
+    pub(super) duration: u32,
+    pub(super) policy: Option<String>,
+}
+
+pub(super) async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest) -> Result<Credentials, AwsError> {
+    let answer = sts
+        .assume_role()
+        .role_arn(&request.role_arn)
+        .role_session_name(&request.session_name)
+        .set_external_id(request.external_id.clone())
+        .duration_seconds(i32::try_from(request.duration).unwrap_or(3600))
+        .set_policy(request.policy.clone())
+        .send()
+        .await
+        .map_err(|error| aws_error("AssumeRole", &error))?;
+    let given = answer.credentials().ok_or_else(|| AwsError {
+        code: "Unreadable".to_owned(),
+        message: "AssumeRole: the answer holds no credentials".to_owned(),
+        hint: "check the endpoint".to_owned(),
+    })?;
+    Ok(Credentials::new(
+        given.access_key_id(),
+        given.secret_access_key(),
+        Some(given.session_token().to_owned()),
+        std::time::SystemTime::try_from(*given.expiration()).ok(),
+        "orgseal-member",
+    ))
+}

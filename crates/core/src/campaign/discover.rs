@@ -1,0 +1,44 @@
+//! Which accounts the run is about: `ListAccounts`, and OUs and tags only where the selection needs them.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::{Campaign, CampaignError};
+use crate::event::Event;
+use crate::model::Account;
+
+/// `ListTagsForResource` at once: the API is global and throttles early.
+const TAG_READS: usize = 4;
+
+impl Campaign {
+    /// The accounts of the run, in whatever state they are: none is dropped silently.
+    pub(super) async fn discover(&self) -> Result<Vec<Account>, CampaignError> {
+        let organizations = self.aws.organizations();
+        let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
+        if let Some(unknown) = self.selection.unknown_accounts(&accounts).next() {
+            return Err(CampaignError::NoSuchAccount(unknown.to_owned()));
+        }
+        let needs = self.selection.needs();
+        if needs.ous && accounts.iter().any(|account| account.ous.is_empty()) {
+            let mut above = organizations.walk().await.map_err(CampaignError::Organization)?;
+            for account in accounts.iter_mut().filter(|account| account.ous.is_empty()) {
+                account.ous = above.remove(&account.id).unwrap_or_default();
+            }
+        }
+        if needs.tags {
+            accounts = stream::iter(accounts)
+                .map(|mut account| async {
+                    account.tags = organizations.tags(&account.id).await.map_err(CampaignError::Organization)?;
+                    Ok::<_, CampaignError>(account)
+                })
+                .buffered(TAG_READS)
+                .try_collect()
+                .await?;
+        }
+        accounts.retain(|account| self.selection.takes_account(account));
+        if accounts.is_empty() {
+            return Err(CampaignError::NothingSelected("account"));
+        }
+        self.events.emit(&Event::AccountsFound { accounts: accounts.len() });
+        Ok(accounts)
+    }
+}

@@ -1,0 +1,216 @@
+//! Reading accounts: assume the role, list buckets, read each one's default encryption, judge it, note the finding.
+//!
+//! What goes wrong in an account or a bucket is a finding of its own and stops nobody else.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::stream::{self, StreamExt};
+
+use super::{Campaign, CampaignError};
+use crate::aws::{Member, Purpose, S3, Session};
+use crate::event::Event;
+use crate::judge::unread_reason;
+use crate::ledger::BucketEvent;
+use crate::model::{Account, AccountOutcome, AccountRecord, AwsError, Bucket, Judgement, Reason, Verdict};
+use crate::plan::AccountLimits;
+
+/// An account that was entered, and may be worked on further.
+pub(super) struct Entered {
+    pub(super) account: Account,
+    pub(super) session: Session,
+}
+
+impl Campaign {
+    /// Reads accounts, `limits.accounts` at once. For a rollout, the sessions of those with something to seal are kept.
+    pub(super) async fn read_accounts(
+        self: &Arc<Self>,
+        accounts: Vec<Account>,
+        purpose: Purpose,
+    ) -> Result<Vec<Entered>, CampaignError> {
+        let stopped = self.stop.clone().cancelled_owned();
+        let mut reads = pin!(
+            stream::iter(accounts)
+                .take_until(stopped)
+                .map(|account| {
+                    let campaign = Arc::clone(self);
+                    tokio::spawn(async move { campaign.read_account(account, purpose).await })
+                })
+                .buffer_unordered(self.file.limits.accounts)
+        );
+        let mut entered = Vec::new();
+        let mut buckets = 0;
+        while let Some(read) = reads.next().await {
+            let (found, session) = read.map_err(|error| CampaignError::Task(error.to_string()))??;
+            buckets += found;
+            entered.extend(session);
+        }
+        if buckets == 0 && self.selection.names_buckets() && !self.stop.is_cancelled() {
+            return Err(CampaignError::NothingSelected("bucket"));
+        }
+        Ok(entered)
+    }
+
+    /// Reads one account. Returns how many buckets the run is about there, and its session if there is something to seal.
+    async fn read_account(
+        &self,
+        account: Account,
+        purpose: Purpose,
+    ) -> Result<(usize, Option<Entered>), CampaignError> {
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        if !account.is_active() {
+            self.not_active(account).await?;
+            return Ok((0, None));
+        }
+        let entered = self.aws.enter(&account.id, &self.file.member_role, purpose, &self.session_name()).await;
+        let session = match entered {
+            Ok(session) => session,
+            Err(error) => {
+                self.unread(account, error).await?;
+                return Ok((0, None));
+            }
+        };
+        let member = self.aws.member(&session);
+        let limits = AccountLimits::of(&account, &self.file.limits);
+        let (mut buckets, to_seal) = (0, AtomicUsize::new(0));
+        let mut pages = pin!(member.s3_at_home().bucket_pages());
+        while let Some(page) = pages.next().await {
+            if self.stop.is_cancelled() {
+                let error = AwsError {
+                    code: "Interrupted".to_owned(),
+                    message: "the run was stopped before this account was read to its end".to_owned(),
+                    hint: "run the command again".to_owned(),
+                };
+                self.unread(account, error).await?;
+                return Ok((buckets, None));
+            }
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    self.unread(account, error).await?;
+                    return Ok((buckets, None));
+                }
+            };
+            let chosen = page.into_iter().filter(|(name, region)| {
+                self.selection.takes_bucket(name)
+                    && region.as_deref().is_none_or(|region| self.selection.takes_region(region))
+            });
+            let mut reads = pin!(
+                stream::iter(chosen)
+                    .take_until(self.stop.cancelled())
+                    .map(|(name, region)| self.read_bucket(&member, &account, name, region, &to_seal))
+                    .buffer_unordered(limits.reads)
+            );
+            while let Some(taken) = reads.next().await {
+                buckets += usize::from(taken?);
+            }
+        }
+        if self.stop.is_cancelled() {
+            let error = AwsError {
+                code: "Interrupted".to_owned(),
+                message: "the run was stopped before this account was read to its end".to_owned(),
+                hint: "run the command again".to_owned(),
+            };
+            self.unread(account, error).await?;
+            return Ok((buckets, None));
+        }
+        self.ledger.account(record(&account, AccountOutcome::Read, None)).await?;
+        self.events.emit(&Event::AccountRead { account: account.clone(), buckets });
+        let keep = purpose == Purpose::Rollout && to_seal.into_inner() > 0;
+        Ok((buckets, keep.then_some(Entered { account, session })))
+    }
+
+    /// Reads and judges one bucket. `false`: it turned out to be in a Region that the run is not about.
+    async fn read_bucket(
+        &self,
+        member: &Member,
+        account: &Account,
+        name: String,
+        region: Option<String>,
+        to_seal: &AtomicUsize,
+    ) -> Result<bool, CampaignError> {
+        let mut bucket = Bucket { account: account.id.clone(), region: region.unwrap_or_default(), name };
+        if bucket.region.is_empty() {
+            match member.s3_at_home().region_of(&bucket.name).await {
+                Ok(region) if !self.selection.takes_region(&region) => return Ok(false),
+                Ok(region) => bucket.region = region,
+                Err(error) => {
+                    self.judged(bucket, Err((Reason::RegionUnknown, error))).await?;
+                    return Ok(true);
+                }
+            }
+        }
+        let s3 = member.s3(&bucket.region);
+        let event = self.look(&s3, &bucket).await;
+        if let BucketEvent::Judged { judgement, .. } = &event
+            && judgement.verdict == Verdict::NotSealed
+        {
+            to_seal.fetch_add(1, Ordering::Relaxed);
+        }
+        self.judged(bucket, Ok(event)).await?;
+        Ok(true)
+    }
+
+    /// What S3 shows of a bucket now, judged.
+    pub(super) async fn look(&self, s3: &S3, bucket: &Bucket) -> BucketEvent {
+        match s3.default_encryption(&bucket.name).await {
+            Ok(found) => {
+                BucketEvent::Judged { judgement: self.judge(&found, bucket), encryption: Some(found), error: None }
+            }
+            Err(error) => unread(unread_reason(&error), error),
+        }
+    }
+
+    async fn judged(
+        &self,
+        bucket: Bucket,
+        event: Result<BucketEvent, (Reason, AwsError)>,
+    ) -> Result<(), CampaignError> {
+        let event = event.unwrap_or_else(|(reason, error)| unread(reason, error));
+        if let BucketEvent::Judged { judgement, error, .. } = &event {
+            self.events.emit(&Event::BucketJudged {
+                bucket: bucket.clone(),
+                judgement: *judgement,
+                error: error.clone(),
+            });
+        }
+        self.ledger.note(bucket, event).await?;
+        Ok(())
+    }
+
+    async fn not_active(&self, account: Account) -> Result<(), CampaignError> {
+        if self.file.organization.accept_states.contains(&account.state) {
+            self.ledger.account(record(&account, AccountOutcome::Skipped, None)).await?;
+            self.events.emit(&Event::AccountSkipped { account });
+            return Ok(());
+        }
+        let error = AwsError {
+            code: "AccountNotActive".to_owned(),
+            message: format!("the account is {}, and only ACTIVE accounts can be entered", account.state),
+            hint: format!(
+                "reopen it, exclude it under [accounts], or accept the state: organization.accept_states = [\"{}\"]",
+                account.state
+            ),
+        };
+        self.unread(account, error).await
+    }
+
+    async fn unread(&self, account: Account, error: AwsError) -> Result<(), CampaignError> {
+        self.ledger.account(record(&account, AccountOutcome::Unread, Some(error.clone()))).await?;
+        self.events.emit(&Event::AccountUnread { account, error });
+        Ok(())
+    }
+}
+
+fn unread(reason: Reason, error: AwsError) -> BucketEvent {
+    BucketEvent::Judged {
+        judgement: Judgement { verdict: Verdict::Unread, reason, observed: None },
+        encryption: None,
+        error: Some(error),
+    }
+}
+
+fn record(account: &Account, outcome: AccountOutcome, error: Option<AwsError>) -> AccountRecord {
+    AccountRecord { id: account.id.clone(), name: account.name.clone(), state: account.state.clone(), outcome, error }
+}

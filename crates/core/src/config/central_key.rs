@@ -1,0 +1,130 @@
+//! `[central_key]`: the organization's KMS key, per Region.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Problem, is_account_id, is_region};
+use crate::model::{KeyArn, KeyMap};
+
+/// The central key: `REGION = "ARN"` for each Region, or `multi_region_key = "ARN"` with `regions` at the top of the file.
+///
+/// `account` may name the account that must own the keys; without it, the ARNs must agree on one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct CentralKey(pub BTreeMap<String, String>);
+
+const ACCOUNT: &str = "account";
+const MULTI_REGION_KEY: &str = "multi_region_key";
+
+impl CentralKey {
+    fn by_region(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter().filter(|(name, _)| *name != ACCOUNT && *name != MULTI_REGION_KEY)
+    }
+
+    fn multi_region_key(&self) -> Option<KeyArn> {
+        self.0.get(MULTI_REGION_KEY)?.parse().ok()
+    }
+
+    /// The key of each Region. A multi-Region key has the same id and its own ARN in each Region of `regions`.
+    pub(super) fn resolve(&self, regions: &[String]) -> KeyMap {
+        let multi = self.multi_region_key();
+        let replicas = regions
+            .iter()
+            .filter_map(|region| Some((region.clone(), KeyArn { region: region.clone(), ..multi.clone()? })));
+        let named = self.by_region().filter_map(|(region, arn)| Some((region.clone(), arn.parse().ok()?)));
+        replicas.chain(named).collect()
+    }
+
+    pub(super) fn check(&self, regions: &[String], found: &mut Vec<Problem>) {
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        if let Some(account) = self.0.get(ACCOUNT) {
+            if is_account_id(account) {
+                owners.insert(account.clone(), "central_key.account".to_owned());
+            } else {
+                found.push(Problem::new(
+                    "central_key.account",
+                    format!("`{account}` is not an account id"),
+                    "write twelve digits in quotes",
+                ));
+            }
+        }
+        for (name, arn) in self.0.iter().filter(|(name, _)| *name != ACCOUNT) {
+            let path = format!("central_key.{name}");
+            if name != MULTI_REGION_KEY && !is_region(name) {
+                found.push(Problem::new(
+                    path,
+                    format!("`{name}` is not a Region"),
+                    "write a Region's name such as us-east-1, or `multi_region_key`",
+                ));
+                continue;
+            }
+            let Ok(key) = arn.parse::<KeyArn>() else {
+                found.push(Problem::new(
+                    path,
+                    format!(
+                        "`{arn}` is not a full key ARN (an alias or a bare id would resolve in the requester's account)"
+                    ),
+                    "write arn:aws:kms:REGION:ACCOUNT:key/ID",
+                ));
+                continue;
+            };
+            if name == MULTI_REGION_KEY {
+                if !key.id.starts_with("mrk-") {
+                    found.push(Problem::new(
+                        path.clone(),
+                        format!("`{}` is not a multi-Region key", key.id),
+                        "write the ARN of a key whose id begins with mrk-, or one key for each Region",
+                    ));
+                }
+                if regions.is_empty() {
+                    found.push(Problem::new(
+                        path.clone(),
+                        "multi_region_key needs to know the Regions with a replica",
+                        "name them at the top of the file: regions = [\"us-east-1\", …]",
+                    ));
+                }
+            } else if key.region != *name {
+                found.push(Problem::new(
+                    path.clone(),
+                    format!("the key for {name} is in {}, and S3 can use a key only in its own Region", key.region),
+                    format!("write the ARN of a key in {name}"),
+                ));
+            }
+            if let Some(first) = owners.values().next()
+                && !owners.contains_key(&key.account)
+            {
+                found.push(Problem::new(
+                    path.clone(),
+                    format!("the key belongs to account {}, another one than {first} says", key.account),
+                    "name keys of one account, the organization's key account",
+                ));
+            }
+            owners.entry(key.account).or_insert(path);
+        }
+        if self.by_region().next().is_none() && !self.0.contains_key(MULTI_REGION_KEY) {
+            found.push(Problem::new(
+                "central_key",
+                "no central key is named",
+                "add a line for each Region: us-east-1 = \"arn:aws:kms:us-east-1:ACCOUNT:key/ID\"",
+            ));
+        }
+        let keys = self.resolve(regions);
+        for (index, region) in regions.iter().enumerate() {
+            if !is_region(region) {
+                found.push(Problem::new(
+                    format!("regions[{index}]"),
+                    format!("`{region}` is not a Region"),
+                    "write a Region's name such as us-east-1",
+                ));
+            } else if keys.get(region).is_none() && !self.0.contains_key(region) {
+                found.push(Problem::new(
+                    format!("regions[{index}]"),
+                    format!("no central key for {region}, which `regions` names"),
+                    format!("add `{region} = \"arn:…\"` to [central_key], or take the Region out of `regions`"),
+                ));
+            }
+        }
+    }
+}

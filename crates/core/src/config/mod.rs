@@ -1,0 +1,135 @@
+//! The campaign file: one small type per concern, read and checked whole before anything runs.
+//!
+//! A setting's type, default, check and tests live in the file of its concern; [`load`] reads the text, lays overrides
+//! over it and asks each concern for its problems.
+
+mod accounts;
+mod automation_role;
+mod central_key;
+mod document;
+mod encryption;
+mod executions;
+mod limits;
+mod load;
+mod member_role;
+mod organization;
+mod problem;
+mod unknown;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use accounts::{AccountFilter, AccountSelection};
+pub use automation_role::AutomationRole;
+pub use central_key::CentralKey;
+pub use document::DocumentChoice;
+pub use encryption::{EncryptionChoice, WantedAlgorithm};
+pub use executions::Executions;
+pub use limits::{LimitOverride, Limits};
+pub use load::{ConfigError, Loaded, Override, load};
+pub use member_role::{MemberRole, SessionPolicy};
+pub use organization::OrganizationAccess;
+pub use problem::Problem;
+
+use crate::judge::Wanted;
+use crate::model::KeyMap;
+
+/// The campaign file, complete.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "orgseal campaign file")]
+pub struct CampaignFile {
+    /// How Organizations is reached, and which organization it must be.
+    #[serde(default)]
+    pub organization: OrganizationAccess,
+    /// Which accounts the campaign is about. Without it: all.
+    #[serde(default)]
+    pub accounts: AccountFilter,
+    /// Regions that must have a central key. A bucket in a Region without one is held as `no_key_for_region`.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// The role assumed in each member account.
+    pub member_role: MemberRole,
+    /// The organization's central KMS key, per Region.
+    pub central_key: CentralKey,
+    /// What counts as compliant, and what may be replaced.
+    #[serde(default)]
+    pub encryption: EncryptionChoice,
+    /// The Automation document that changes a bucket.
+    pub document: DocumentChoice,
+    /// The role under which the document runs in the member account.
+    pub automation_role: AutomationRole,
+    /// How much may go on at once.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How executions are followed.
+    #[serde(default)]
+    pub executions: Executions,
+}
+
+impl CampaignFile {
+    /// The central key of each Region.
+    #[must_use]
+    pub fn keys(&self) -> KeyMap {
+        self.central_key.resolve(&self.regions)
+    }
+
+    /// What a bucket of a Region is to have; `None` where the campaign has no key.
+    #[must_use]
+    pub fn wanted(&self, keys: &KeyMap, region: &str) -> Option<Wanted> {
+        Some(Wanted {
+            algorithm: self.encryption.algorithm.into(),
+            key: keys.get(region)?.clone(),
+            bucket_key: self.encryption.bucket_key,
+        })
+    }
+
+    /// Everything that is wrong with the values, each concern asked in turn.
+    fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        self.organization.check(&mut found);
+        self.accounts.check(&mut found);
+        self.member_role.check(&mut found);
+        self.central_key.check(&self.regions, &mut found);
+        self.encryption.check(&mut found);
+        self.document.check(&mut found);
+        self.automation_role.check(&mut found);
+        self.limits.check(&mut found);
+        self.executions.check(&mut found);
+        found
+    }
+
+    /// The JSON Schema of the campaign file (draft 2020-12), for editors.
+    #[must_use]
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(CampaignFile)
+    }
+}
+
+/// Twelve digits.
+fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Letters of an IAM name: `[\w+=,.@-]`, at most 64.
+fn is_iam_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+}
+
+/// An IAM path: begins and ends with `/`.
+fn is_iam_path(text: &str) -> bool {
+    text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Looks like a Region: `us-east-1`, `us-gov-west-1`, `ap-southeast-2`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() >= 3
+        && parts[0].len() >= 2
+        && parts[..parts.len() - 1].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
+        && parts[parts.len() - 1].parse::<u8>().is_ok()
+}
+
+fn slash() -> String {
+    "/".to_owned()
+}

@@ -1,0 +1,84 @@
+//! Unknown keys, all of them at once: the file's tree held against the schema that is made from the types.
+
+use serde_json::Value;
+use toml::de::{DeTable, DeValue};
+
+use super::Problem;
+
+/// The unknown keys of a campaign file.
+pub(super) fn find(table: &DeTable<'_>, schema: &Value) -> Vec<Problem> {
+    let mut found = Vec::new();
+    walk(table, schema, schema, "", &mut found);
+    found
+}
+
+fn walk(table: &DeTable<'_>, here: &Value, root: &Value, path: &str, found: &mut Vec<Problem>) {
+    let here = resolve(here, root);
+    let known = here["properties"].as_object();
+    let open = here["additionalProperties"] != Value::Bool(false);
+    for (key, value) in table {
+        let name: &str = key.get_ref();
+        let below = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match known.and_then(|known| known.get(name)) {
+            Some(schema) => descend(value.get_ref(), schema, root, &below, found),
+            None if open => {}
+            None => {
+                let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                found.push(Problem {
+                    span: Some(key.span()),
+                    ..Problem::new(&below, format!("unknown setting `{below}`"), advice(name, &names))
+                });
+            }
+        }
+    }
+}
+
+fn descend(value: &DeValue<'_>, schema: &Value, root: &Value, path: &str, found: &mut Vec<Problem>) {
+    match value {
+        DeValue::Table(table) => walk(table, schema, root, path, found),
+        DeValue::Array(items) => {
+            let items_schema = &resolve(schema, root)["items"];
+            for (index, item) in items.iter().enumerate() {
+                descend(item.get_ref(), items_schema, root, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Follows `$ref`, and takes the object out of "object or null".
+fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) {
+        return resolve(&root["$defs"][name], root);
+    }
+    match schema["anyOf"].as_array() {
+        Some(choices) => {
+            choices.iter().map(|choice| resolve(choice, root)).find(|c| c["type"] != "null").unwrap_or(schema)
+        }
+        None => schema,
+    }
+}
+
+fn advice(name: &str, known: &[&str]) -> String {
+    let nearest = known.iter().map(|candidate| (distance(name, candidate), candidate)).min();
+    match nearest {
+        Some((steps, candidate)) if steps <= 2 => format!("did you mean `{candidate}`?"),
+        _ => format!("one of {}", known.join(", ")),
+    }
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (row[j + 1] + 1).min(row[j] + 1).min(diagonal + usize::from(x != *y));
+            diagonal = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,143 @@
+//! What the rest of the world may hear of a run, as it happens.
+//!
+//! Progress bars, logs and counters are listeners, each in a file of its own; a new one never touches the campaign.
+
+use std::sync::Arc;
+
+use crate::model::{Account, AwsError, Bucket, ExecutionStatus, Finding, Judgement};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A run began.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// `audit` or `rollout`.
+        kind: &'static str,
+        /// `o-…`
+        organization: String,
+    },
+    /// The accounts that the run is about are known.
+    AccountsFound {
+        /// How many.
+        accounts: usize,
+    },
+    /// An account is being worked on.
+    AccountEntered {
+        /// Which.
+        account: Account,
+    },
+    /// A page of buckets was listed.
+    BucketsListed {
+        /// Where.
+        account: String,
+        /// How many of them the run is about.
+        buckets: usize,
+    },
+    /// A bucket was judged.
+    BucketJudged {
+        /// Which.
+        bucket: Bucket,
+        /// What is said of it.
+        judgement: Judgement,
+        /// Why it is unread.
+        error: Option<AwsError>,
+    },
+    /// An account is done with.
+    AccountRead {
+        /// Which.
+        account: Account,
+        /// How many of its buckets the run is about.
+        buckets: usize,
+    },
+    /// An account could not be read.
+    AccountUnread {
+        /// Which.
+        account: Account,
+        /// Why.
+        error: AwsError,
+    },
+    /// An account was skipped, as the campaign file says.
+    AccountSkipped {
+        /// Which.
+        account: Account,
+    },
+    /// Reading is over, sealing begins.
+    SealingStarted {
+        /// Buckets to change.
+        buckets: u64,
+        /// Accounts that hold them.
+        accounts: usize,
+    },
+    /// Sealing of an account's buckets begins.
+    AccountSealing {
+        /// Which.
+        account: String,
+        /// Buckets to change there.
+        buckets: u64,
+    },
+    /// An execution was started.
+    ExecutionStarted {
+        /// On which bucket.
+        bucket: Bucket,
+        /// `AutomationExecutionId`.
+        id: String,
+    },
+    /// An execution's status changed.
+    ExecutionSeen {
+        /// On which bucket.
+        bucket: Bucket,
+        /// `AutomationExecutionId`.
+        id: String,
+        /// How it stands.
+        status: ExecutionStatus,
+    },
+    /// A bucket to change is done with: sealed, failed, held, or found changed.
+    BucketSettled {
+        /// What is said of it now.
+        finding: Box<Finding>,
+    },
+    /// Sealing of an account's buckets is over.
+    AccountSealed {
+        /// Which.
+        account: String,
+    },
+    /// Something that a person should know and that stops nothing.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// The run was told to stop: no new starts.
+    Stopping,
+    /// The run is over.
+    RunFinished {
+        /// `finished`, `interrupted`, …
+        state: &'static str,
+    },
+}
+
+/// Who hears of events. Called in the middle of the work: it must not block.
+pub trait Listener: Send + Sync {
+    /// Something happened.
+    fn hear(&self, event: &Event);
+}
+
+/// Where events go: to every listener, in order.
+#[derive(Clone, Default)]
+pub struct Events(Arc<Vec<Box<dyn Listener>>>);
+
+impl Events {
+    /// Events for these listeners.
+    #[must_use]
+    pub fn new(listeners: Vec<Box<dyn Listener>>) -> Events {
+        Events(Arc::new(listeners))
+    }
+
+    /// Tells every listener.
+    pub fn emit(&self, event: &Event) {
+        for listener in self.0.iter() {
+            listener.hear(event);
+        }
+    }
+}

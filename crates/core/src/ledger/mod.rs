@@ -1,0 +1,101 @@
+//! The durable record: what was found, what was about to be done, what came of it. One SQLite file in a state folder.
+//!
+//! [`moves`] holds the legal moves of a bucket's life; the file keeps every event (`entry`) and the fold of them
+//! (`bucket`), written in the same transaction. Reports and resumption read from here, never from memory.
+
+mod lock;
+pub mod moves;
+mod reader;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
+pub use reader::{AccountWork, Reader, ReasonCount, Run, Summary};
+pub use writer::{Ledger, NewRun};
+
+/// The ledger's file name in the state folder.
+pub const FILE: &str = "ledger.sqlite";
+
+/// What a ledger is bound to: used with another, it is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// `o-…`
+    pub organization: String,
+    /// `aws`, `aws-us-gov`, …
+    pub partition: String,
+    /// `aws`, or the endpoint that stands in for it.
+    pub endpoint: String,
+}
+
+/// What can go wrong with the record.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The state folder cannot be used.
+    #[error("the state folder {} cannot be used: {why}; name another with --state or ORGSEAL_STATE", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another process writes there.
+    #[error(
+        "another orgseal is at work in the state folder {}; wait for it to end, or name another folder with --state",
+        path.display()
+    )]
+    Busy {
+        /// Which.
+        path: PathBuf,
+    },
+    /// There is none yet.
+    #[error("there is no ledger in {}; run `orgseal audit` or `orgseal rollout` first, or name the folder with --state", path.display())]
+    Missing {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// It belongs to something else.
+    #[error("the ledger in {} belongs to {theirs}, but this is {ours}; name another folder with --state", path.display())]
+    Bound {
+        /// Which folder.
+        path: PathBuf,
+        /// What the ledger is bound to.
+        theirs: String,
+        /// What this run is about.
+        ours: String,
+    },
+    /// It was written by a newer program.
+    #[error("the ledger in {} has schema {found}, which is newer than this program knows ({known}); use a newer orgseal", path.display())]
+    Newer {
+        /// Which folder.
+        path: PathBuf,
+        /// The schema found.
+        found: i64,
+        /// The newest one known.
+        known: i64,
+    },
+    /// SQLite says no.
+    #[error("the ledger {}: {why}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        why: String,
+    },
+    /// A move that a bucket's life does not know.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// The record stopped after an earlier error.
+    #[error("the ledger is no longer written to: {0}")]
+    Stopped(String),
+    /// No run of that id.
+    #[error("there is no run {0} in the ledger")]
+    NoSuchRun(String),
+}
+
+impl LedgerError {
+    fn database(folder: &Path, error: &rusqlite::Error) -> LedgerError {
+        LedgerError::Database { path: folder.join(FILE), why: error.to_string() }
+    }
+}

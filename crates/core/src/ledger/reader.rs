@@ -1,0 +1,321 @@
+//! Reading the record: runs, summaries, accounts, findings, and what is left to seal. Rows are streamed, never gathered.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::writer::{STATE_COLUMNS, state_of};
+use super::{Binding, LedgerError, schema};
+use crate::model::{AccountRecord, Bucket, Finding, Reason, Verdict};
+
+/// A run as the record has it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    number: i64,
+    /// Its id.
+    pub id: String,
+    /// `audit` or `rollout`.
+    pub kind: String,
+    /// `running`, `finished`, `interrupted`, …
+    pub state: String,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// When it ended.
+    pub finished_at: Option<jiff::Timestamp>,
+    /// The caller's ARN.
+    pub caller: String,
+    /// The program's version.
+    pub version: String,
+    /// SHA-256 of the campaign file in force.
+    pub config_hash: String,
+    /// What the command line narrowed it to; empty for everything.
+    pub selection: String,
+}
+
+/// The counts of a run. `buckets` is the sum of the verdicts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Accounts that the run is about, skipped ones included.
+    pub accounts: u64,
+    /// Accounts that could not be read.
+    pub accounts_unread: u64,
+    /// Buckets that the run is about.
+    pub buckets: u64,
+    /// S3 shows what is wanted.
+    pub sealed: u64,
+    /// S3 shows something to be replaced.
+    pub not_sealed: u64,
+    /// Not to be changed without a person's word.
+    pub held: u64,
+    /// Left as they are by a person's decision.
+    pub exempt: u64,
+    /// Buckets that could not be read.
+    pub unread: u64,
+    /// A change was tried, and S3 does not show it.
+    pub failed: u64,
+    /// Accounts skipped as the campaign file says.
+    pub skipped: u64,
+    /// Executions started in this run.
+    pub started: u64,
+}
+
+/// How many buckets have a verdict for a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReasonCount {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The reason.
+    pub reason: Reason,
+    /// How many.
+    pub buckets: u64,
+}
+
+/// What there is to seal in one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountWork {
+    /// The account.
+    pub account: String,
+    /// Its buckets judged `not_sealed`.
+    pub buckets: u64,
+}
+
+/// The record, open for reading.
+pub struct Reader {
+    connection: Connection,
+    folder: PathBuf,
+}
+
+impl Reader {
+    /// Opens the ledger of a state folder; another process may be writing to it.
+    pub fn open(folder: &Path) -> Result<Reader, LedgerError> {
+        Ok(Reader { connection: schema::open_for_reading(folder)?, folder: folder.to_owned() })
+    }
+
+    fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, LedgerError> {
+        result.map_err(|error| LedgerError::database(&self.folder, &error))
+    }
+
+    /// What the ledger is bound to.
+    pub fn binding(&self) -> Result<Binding, LedgerError> {
+        self.sql(schema::read_binding(&self.connection))?
+            .ok_or_else(|| LedgerError::Missing { path: self.folder.clone() })
+    }
+
+    /// The run of an id.
+    pub fn run(&self, id: &str) -> Result<Run, LedgerError> {
+        let found = self.connection.query_row(&format!("{RUN} WHERE id = ?1"), [id], run_of).optional();
+        self.sql(found)?.ok_or_else(|| LedgerError::NoSuchRun(id.to_owned()))
+    }
+
+    /// The newest run, if there is one.
+    pub fn newest_run(&self) -> Result<Option<Run>, LedgerError> {
+        let newest = format!("{RUN} ORDER BY number DESC LIMIT 1");
+        self.sql(self.connection.query_row(&newest, [], run_of).optional())
+    }
+
+    /// The counts of a run.
+    pub fn summary(&self, run: &Run) -> Result<Summary, LedgerError> {
+        self.sql(self.count(run))
+    }
+
+    fn count(&self, run: &Run) -> rusqlite::Result<Summary> {
+        let mut summary = Summary::default();
+        self.each_row(
+            "SELECT outcome, count(*) FROM account WHERE run = ?1 GROUP BY outcome",
+            params![run.number],
+            |row| {
+                let (outcome, count): (String, u64) = (row.get(0)?, row.get(1)?);
+                summary.accounts += count;
+                match outcome.as_str() {
+                    "unread" => summary.accounts_unread = count,
+                    "skipped" => summary.skipped = count,
+                    _ => {}
+                }
+                Ok(())
+            },
+        )?;
+        self.each_row(
+            "SELECT verdict, count(*), count(execution) FROM bucket WHERE run = ?1 GROUP BY verdict",
+            params![run.number],
+            |row| {
+                let (verdict, count, started): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                summary.buckets += count;
+                summary.started += started;
+                match verdict.as_str() {
+                    "sealed" => summary.sealed = count,
+                    "not_sealed" => summary.not_sealed = count,
+                    "held" => summary.held = count,
+                    "exempt" => summary.exempt = count,
+                    "failed" => summary.failed = count,
+                    _ => summary.unread += count,
+                }
+                Ok(())
+            },
+        )?;
+        Ok(summary)
+    }
+
+    /// How many buckets have which reason, the most frequent first within a verdict.
+    pub fn reasons(&self, run: &Run) -> Result<Vec<ReasonCount>, LedgerError> {
+        let mut counts = Vec::new();
+        let result = self.each_row(
+            "SELECT verdict, reason, count(*) AS n FROM bucket WHERE run = ?1 GROUP BY verdict, reason ORDER BY n DESC",
+            params![run.number],
+            |row| {
+                let (verdict, reason): (String, String) = (row.get(0)?, row.get(1)?);
+                let verdict = Verdict::ALL.into_iter().find(|known| known.as_str() == verdict);
+                let reason = Reason::ALL.iter().copied().find(|known| known.as_str() == reason);
+                if let (Some(verdict), Some(reason)) = (verdict, reason) {
+                    counts.push(ReasonCount { verdict, reason, buckets: row.get(2)? });
+                }
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        counts.sort_by_key(|count| count.verdict);
+        Ok(counts)
+    }
+
+    /// Each account of a run, by id.
+    pub fn each_account<E: From<LedgerError>>(
+        &self,
+        run: &Run,
+        mut handle: impl FnMut(AccountRecord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each(
+            "SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id",
+            run,
+            account_of,
+            &mut handle,
+        )
+    }
+
+    /// Each bucket of a run with what is said of it, by account and name.
+    pub fn each_finding<E: From<LedgerError>>(
+        &self,
+        run: &Run,
+        mut handle: impl FnMut(Finding) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql =
+            format!("SELECT {STATE_COLUMNS}, account, region, name FROM bucket WHERE run = ?1 ORDER BY account, name");
+        self.each(&sql, run, finding_of, &mut handle)
+    }
+
+    /// The accounts with buckets to seal, by id.
+    pub fn work(&self, run: &Run) -> Result<Vec<AccountWork>, LedgerError> {
+        let mut work = Vec::new();
+        self.each(
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'not_sealed' AND phase = 'judged'
+             GROUP BY account ORDER BY account",
+            run,
+            |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }),
+            &mut |account| {
+                work.push(account);
+                Ok::<(), LedgerError>(())
+            },
+        )?;
+        Ok(work)
+    }
+
+    /// The buckets to seal in one account, by Region and name.
+    pub fn to_seal(&self, run: &Run, account: &str) -> Result<Vec<Bucket>, LedgerError> {
+        let mut buckets = Vec::new();
+        let result = self.each_row(
+            "SELECT account, region, name FROM bucket
+             WHERE run = ?1 AND account = ?2 AND verdict = 'not_sealed' AND phase = 'judged' ORDER BY region, name",
+            params![run.number, account],
+            |row| {
+                buckets.push(Bucket { account: row.get(0)?, region: row.get(1)?, name: row.get(2)? });
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(buckets)
+    }
+
+    /// The Regions in which a run has buckets to seal, with their numbers.
+    pub fn regions_to_seal(&self, run: &Run) -> Result<Vec<(String, u64)>, LedgerError> {
+        let mut regions = Vec::new();
+        let result = self.each_row(
+            "SELECT region, count(*) FROM bucket WHERE run = ?1 AND verdict = 'not_sealed' AND phase = 'judged'
+             GROUP BY region ORDER BY region",
+            params![run.number],
+            |row| {
+                regions.push((row.get(0)?, row.get(1)?));
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(regions)
+    }
+
+    fn each_row(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        mut handle: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            handle(row)?;
+        }
+        Ok(())
+    }
+
+    fn each<T, E: From<LedgerError>>(
+        &self,
+        sql: &str,
+        run: &Run,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+        handle: &mut impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.sql(self.connection.prepare_cached(sql))?;
+        let mut rows = self.sql(statement.query(params![run.number]))?;
+        while let Some(row) = self.sql(rows.next())? {
+            handle(self.sql(read(row))?)?;
+        }
+        Ok(())
+    }
+}
+
+const RUN: &str =
+    "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection FROM run";
+
+fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
+    let moment = |millis: i64| jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Ok(Run {
+        number: row.get(0)?,
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        state: row.get(3)?,
+        started_at: moment(row.get(4)?),
+        finished_at: row.get::<_, Option<i64>>(5)?.map(moment),
+        caller: row.get(6)?,
+        version: row.get(7)?,
+        config_hash: row.get(8)?,
+        selection: row.get(9)?,
+    })
+}
+
+fn account_of(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
+    let unreadable =
+        |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
+    let (outcome, error): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+    Ok(AccountRecord {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        state: row.get(2)?,
+        outcome: serde_json::from_value(outcome.into()).map_err(|error: serde_json::Error| unreadable(3, error))?,
+        error: error
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error: serde_json::Error| unreadable(4, error))?,
+    })
+}
+
+fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
+    let bucket = Bucket { account: row.get(10)?, region: row.get(11)?, name: row.get(12)? };
+    Ok(state_of(row)?.finding(bucket))
+}

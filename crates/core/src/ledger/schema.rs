@@ -1,0 +1,146 @@
+//! The tables, their version, and what the file is bound to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Binding, FILE, LedgerError};
+
+/// The schema this program writes. A newer one is refused; an older one is brought forward.
+const VERSION: i64 = 1;
+
+/// `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's events.
+/// `finding` is the view for people who open the file with a tool of their own.
+const TABLES: &str = "
+CREATE TABLE binding (
+    organization TEXT NOT NULL,
+    partition    TEXT NOT NULL,
+    endpoint     TEXT NOT NULL
+) STRICT;
+CREATE TABLE run (
+    number       INTEGER PRIMARY KEY,
+    id           TEXT NOT NULL UNIQUE,
+    kind         TEXT NOT NULL,
+    state        TEXT NOT NULL,
+    started_at   INTEGER NOT NULL,
+    finished_at  INTEGER,
+    caller       TEXT NOT NULL,
+    version      TEXT NOT NULL,
+    host         TEXT NOT NULL,
+    config_hash  TEXT NOT NULL,
+    selection    TEXT NOT NULL
+) STRICT;
+CREATE TABLE account (
+    run     INTEGER NOT NULL REFERENCES run (number),
+    id      TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    error   TEXT,
+    PRIMARY KEY (run, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bucket (
+    run        INTEGER NOT NULL REFERENCES run (number),
+    account    TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    phase      TEXT NOT NULL,
+    verdict    TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    observed   TEXT,
+    encryption TEXT,
+    found      TEXT,
+    intent     TEXT,
+    execution  TEXT,
+    status     TEXT,
+    error      TEXT,
+    PRIMARY KEY (run, account, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE entry (
+    seq     INTEGER PRIMARY KEY,
+    run     INTEGER NOT NULL REFERENCES run (number),
+    at      INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    bucket  TEXT NOT NULL,
+    event   TEXT NOT NULL
+) STRICT;
+CREATE VIEW finding AS
+    SELECT run.id AS run, account, region, bucket.name AS bucket, verdict, reason, observed,
+           json_extract(encryption, '$[0].algorithm') AS algorithm,
+           json_extract(encryption, '$[0].key') AS key,
+           execution, status, json_extract(error, '$.message') AS error
+    FROM bucket JOIN run ON run.number = bucket.run;
+";
+
+/// Opens the file for writing, makes or brings forward the tables, and checks the binding.
+pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
+    let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    let mut connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    let found = version(folder, &connection)?;
+    if found == 0 {
+        let transaction = connection.transaction().map_err(wrong)?;
+        transaction.execute_batch(TABLES).map_err(wrong)?;
+        transaction
+            .execute(
+                "INSERT INTO binding (organization, partition, endpoint) VALUES (?1, ?2, ?3)",
+                params![binding.organization, binding.partition, binding.endpoint],
+            )
+            .map_err(wrong)?;
+        transaction.pragma_update(None, "user_version", VERSION).map_err(wrong)?;
+        transaction.commit().map_err(wrong)?;
+    }
+    let theirs = read_binding(&connection).map_err(wrong)?;
+    if theirs.as_ref() != Some(binding) {
+        let words = |binding: &Binding| {
+            format!(
+                "organization {} (partition {}, endpoint {})",
+                binding.organization, binding.partition, binding.endpoint
+            )
+        };
+        return Err(LedgerError::Bound {
+            path: folder.to_owned(),
+            theirs: theirs.as_ref().map_or("nothing".to_owned(), words),
+            ours: words(binding),
+        });
+    }
+    Ok(connection)
+}
+
+/// Opens the file for reading; another process may be writing.
+pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, LedgerError> {
+    let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    if !folder.join(FILE).exists() {
+        return Err(LedgerError::Missing { path: folder.to_owned() });
+    }
+    let connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
+    connection.pragma_update(None, "query_only", true).map_err(wrong)?;
+    if version(folder, &connection)? == 0 {
+        return Err(LedgerError::Missing { path: folder.to_owned() });
+    }
+    Ok(connection)
+}
+
+pub(super) fn read_binding(connection: &Connection) -> rusqlite::Result<Option<Binding>> {
+    connection
+        .query_row("SELECT organization, partition, endpoint FROM binding", [], |row| {
+            Ok(Binding { organization: row.get(0)?, partition: row.get(1)?, endpoint: row.get(2)? })
+        })
+        .optional()
+}
+
+fn version(folder: &Path, connection: &Connection) -> Result<i64, LedgerError> {
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| LedgerError::database(folder, &error))?;
+    if found > VERSION {
+        return Err(LedgerError::Newer { path: folder.to_owned(), found, known: VERSION });
+    }
+    Ok(found)
+}

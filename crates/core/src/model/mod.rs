@@ -1,0 +1,26 @@
+//! Plain data, no I/O: what AWS calls things, and what we say of them.
+
+mod account;
+mod bucket;
+mod encryption;
+mod error;
+mod execution;
+mod finding;
+mod key;
+mod role;
+
+pub use account::{Account, AccountOutcome, AccountRecord};
+pub use bucket::Bucket;
+pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
+pub use error::AwsError;
+pub use execution::{Execution, ExecutionStatus};
+pub use finding::{Finding, Judgement, Reason, Verdict};
+pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use role::role_arn;
+
+/// The moment now, to the millisecond: what the ledger and the reports are dated with.
+#[must_use]
+pub fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,11 @@
+//! From findings to what will be started: pure. Which accounts, which document with which parameters, under which limits.
+
+mod limits;
+mod runbook;
+mod selection;
+mod token;
+
+pub use limits::AccountLimits;
+pub use runbook::{CannotCarry, Runbook, RunbookError, Seal};
+pub use selection::{Needs, Selection};
+pub use token::client_token;

@@ -1,0 +1,482 @@
+//! An Automation document (runbook), read far enough to know its exact effect on a bucket before it is started.
+//!
+//! Only what can be followed with certainty counts: S3 calls, assertions, waits, sleeps and branches on parameters. A
+//! document that does anything else is never started, since its result cannot be told beforehand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::model::{Algorithm, Bucket, EncryptionRule};
+
+/// A document's content as far as orgseal rests on it (schema 0.3).
+#[derive(Clone, Debug)]
+pub struct Runbook {
+    parameters: BTreeMap<String, Parameter>,
+    steps: Vec<Step>,
+    hash: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    schema_version: String,
+    assume_role: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Parameter>,
+    main_steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameter {
+    #[serde(default)]
+    r#type: String,
+    default: Option<Value>,
+    allowed_values: Option<Vec<Value>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    name: String,
+    action: String,
+    #[serde(default)]
+    inputs: Value,
+    next_step: Option<String>,
+    #[serde(default)]
+    is_end: bool,
+}
+
+/// Why a document must not be started at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunbookError {
+    /// Neither YAML nor JSON of schema 0.3.
+    #[error("the document's content cannot be read: {0}")]
+    Unreadable(String),
+    /// Another schema.
+    #[error("the document has schema {0}; orgseal starts Automation documents of schema 0.3")]
+    Schema(String),
+    /// It would run as the caller.
+    #[error(
+        "the document does not run under its parameter AutomationAssumeRole (assumeRole: '{{{{ AutomationAssumeRole }}}}'), so it would run with the caller's own permissions"
+    )]
+    NoAssumeRole,
+    /// A parameter that the seal needs is not there.
+    #[error("the document has no parameter {0}, which is needed")]
+    Lacks(&'static str),
+    /// A required parameter that nobody knows how to fill.
+    #[error("the document requires a parameter {0}, which orgseal does not know how to fill")]
+    UnknownParameter(String),
+}
+
+/// Why a document cannot bring one bucket to exactly the wanted configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotCarry {
+    /// It does something that cannot be followed.
+    #[error("its effect cannot be told beforehand: step {step} {why}")]
+    Unclear {
+        /// The step's name.
+        step: String,
+        /// What about it.
+        why: String,
+    },
+    /// It puts nothing.
+    #[error("it never calls PutBucketEncryption on the bucket")]
+    PutsNothing,
+    /// It would put something else.
+    #[error("it would put {would} where {wanted} is wanted")]
+    Different {
+        /// What it would put.
+        would: String,
+        /// What is wanted.
+        wanted: String,
+    },
+    /// A value that the document does not allow.
+    #[error("its parameter {parameter} does not allow the value {value}")]
+    NotAllowed {
+        /// The parameter's name.
+        parameter: String,
+        /// The value.
+        value: String,
+    },
+}
+
+/// One seal: what the document is to do.
+#[derive(Clone, Debug)]
+pub struct Seal<'a> {
+    /// The bucket, with the account that must own it.
+    pub bucket: &'a Bucket,
+    /// The role under which the document runs.
+    pub automation_role: &'a str,
+    /// The rule that S3 must show afterwards.
+    pub rule: &'a EncryptionRule,
+}
+
+const NEEDED: [&str; 3] = ["BucketName", "KMSMasterKeyID", "AutomationAssumeRole"];
+
+impl Runbook {
+    /// Reads a document's content, YAML or JSON, and refuses what must not be started.
+    pub fn parse(content: &str) -> Result<Runbook, RunbookError> {
+        let parsed: Content =
+            serde_norway::from_str(content).map_err(|error| RunbookError::Unreadable(error.to_string()))?;
+        if parsed.schema_version != "0.3" {
+            return Err(RunbookError::Schema(parsed.schema_version));
+        }
+        for name in NEEDED {
+            if !parsed.parameters.contains_key(name) {
+                return Err(if name == "AutomationAssumeRole" {
+                    RunbookError::NoAssumeRole
+                } else {
+                    RunbookError::Lacks(name)
+                });
+            }
+        }
+        if parsed.assume_role.as_deref().and_then(sole_reference) != Some("AutomationAssumeRole") {
+            return Err(RunbookError::NoAssumeRole);
+        }
+        let known =
+            BTreeSet::from(["ExpectedBucketOwner", "SSEAlgorithm", "BucketKeyEnabled", "BlockedEncryptionType"]);
+        for (name, parameter) in &parsed.parameters {
+            let filled = NEEDED.contains(&name.as_str()) || known.contains(name.as_str());
+            if parameter.default.is_none() && !filled {
+                return Err(RunbookError::UnknownParameter(name.clone()));
+            }
+        }
+        let hash = Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Runbook { parameters: parsed.parameters, steps: parsed.main_steps, hash })
+    }
+
+    /// SHA-256 of the content, in hex: the same as `DescribeDocument`'s `Hash`.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The parameters to start the document with, if its exact result is the wanted rule.
+    pub fn parameters_for(&self, seal: &Seal<'_>) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
+        let rule = seal.rule;
+        let blocked = match rule.blocked.as_deref() {
+            None | Some([]) => "Omit".to_owned(),
+            Some(types) => types.join(","),
+        };
+        let wishes = [
+            ("BucketName", seal.bucket.name.clone()),
+            ("KMSMasterKeyID", rule.key.clone().unwrap_or_default()),
+            ("AutomationAssumeRole", seal.automation_role.to_owned()),
+            ("ExpectedBucketOwner", seal.bucket.account.clone()),
+            ("SSEAlgorithm", rule.algorithm.as_ref().map_or_else(String::new, |a| a.as_str().to_owned())),
+            ("BucketKeyEnabled", rule.has_bucket_key().to_string()),
+            ("BlockedEncryptionType", blocked),
+        ];
+        let mut chosen = BTreeMap::new();
+        for (name, value) in wishes {
+            let Some(parameter) = self.parameters.get(name) else { continue };
+            if let Some(allowed) = &parameter.allowed_values
+                && !allowed.iter().any(|allowed| text(allowed) == value)
+            {
+                return Err(CannotCarry::NotAllowed { parameter: name.to_owned(), value });
+            }
+            chosen.insert(name.to_owned(), vec![value]);
+        }
+        let would = self.effect(&chosen, seal.bucket)?;
+        if same_rule(&would, rule) {
+            Ok(chosen)
+        } else {
+            Err(CannotCarry::Different { would: in_words(&would), wanted: in_words(rule) })
+        }
+    }
+
+    /// The rule that the bucket has after a run with these parameters: the steps, followed.
+    fn effect(&self, chosen: &BTreeMap<String, Vec<String>>, bucket: &Bucket) -> Result<EncryptionRule, CannotCarry> {
+        let values = self.values(chosen);
+        let mut put = None;
+        let mut at = 0;
+        // Each step is passed once: a document that goes back cannot be followed to its end.
+        let mut passed = BTreeSet::new();
+        while let Some(step) = self.steps.get(at) {
+            if !passed.insert(at) {
+                return Err(unclear(step, "is reached a second time"));
+            }
+            let mut next = step.next_step.clone();
+            match step.action.as_str() {
+                "aws:executeAwsApi" => {
+                    if let Some(rule) = s3_call(step, &values, bucket)? {
+                        put = Some(rule);
+                    }
+                }
+                "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" | "aws:sleep" => {}
+                "aws:branch" => next = Some(branch(step, &values)?),
+                _ => return Err(unclear(step, &format!("has the action {}", step.action))),
+            }
+            match next {
+                Some(name) => {
+                    at = self
+                        .steps
+                        .iter()
+                        .position(|step| step.name == name)
+                        .ok_or_else(|| unclear(step, &format!("goes on to {name}, which does not exist")))?;
+                }
+                None if step.is_end => break,
+                None => at += 1,
+            }
+        }
+        put.ok_or(CannotCarry::PutsNothing)
+    }
+
+    /// Each parameter's value, typed as the document declares it.
+    fn values(&self, chosen: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Value> {
+        self.parameters
+            .iter()
+            .filter_map(|(name, parameter)| {
+                let value = match chosen.get(name).and_then(|values| values.first()) {
+                    Some(text) if parameter.r#type == "Boolean" => Value::Bool(text == "true"),
+                    Some(text) => Value::String(text.clone()),
+                    None => parameter.default.clone()?,
+                };
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+}
+
+/// An S3 call of a step: `None` for a read, the rule for a put on the bucket.
+fn s3_call(
+    step: &Step,
+    values: &BTreeMap<String, Value>,
+    bucket: &Bucket,
+) -> Result<Option<EncryptionRule>, CannotCarry> {
+    let inputs = resolve(&step.inputs, values);
+    let service = inputs["Service"].as_str().unwrap_or_default().to_ascii_lowercase();
+    let api = inputs["Api"].as_str().unwrap_or_default().replace('_', "").to_ascii_lowercase();
+    if ["get", "head", "list", "describe"].iter().any(|verb| api.starts_with(verb)) {
+        return Ok(None);
+    }
+    if service != "s3" || api != "putbucketencryption" {
+        return Err(unclear(step, &format!("calls {service}:{api}")));
+    }
+    if inputs["Bucket"].as_str() != Some(&bucket.name) {
+        return Err(unclear(step, "puts to a bucket other than BucketName"));
+    }
+    if !matches!(&inputs["ExpectedBucketOwner"], Value::Null)
+        && inputs["ExpectedBucketOwner"].as_str() != Some(&bucket.account)
+    {
+        return Err(unclear(step, "expects another bucket owner"));
+    }
+    let Some([rule]) = inputs["ServerSideEncryptionConfiguration"]["Rules"].as_array().map(Vec::as_slice) else {
+        return Err(unclear(step, "does not put exactly one rule"));
+    };
+    if unresolved(&inputs) {
+        return Err(unclear(step, "takes values which are known only while it runs"));
+    }
+    let default = &rule["ApplyServerSideEncryptionByDefault"];
+    let bucket_key = match &rule["BucketKeyEnabled"] {
+        Value::Null => None,
+        Value::Bool(on) => Some(*on),
+        Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(word) if word.eq_ignore_ascii_case("false") => Some(false),
+        _ => return Err(unclear(step, "sets BucketKeyEnabled to something that is no Boolean")),
+    };
+    let blocked = match &rule["BlockedEncryptionTypes"]["EncryptionType"] {
+        Value::Null => None,
+        Value::Array(types) => Some(types.iter().map(text).collect()),
+        other => Some(vec![text(other)]),
+    };
+    Ok(Some(EncryptionRule {
+        algorithm: default["SSEAlgorithm"].as_str().map(Algorithm::from),
+        key: default["KMSMasterKeyID"].as_str().map(str::to_owned),
+        bucket_key,
+        blocked,
+    }))
+}
+
+/// Where an `aws:branch` leads, for choices that compare a parameter with a text or a Boolean.
+fn branch(step: &Step, values: &BTreeMap<String, Value>) -> Result<String, CannotCarry> {
+    for choice in step.inputs["Choices"].as_array().into_iter().flatten() {
+        let fields = choice.as_object().ok_or_else(|| unclear(step, "has a choice that is no map"))?;
+        if fields.keys().any(|key| !["NextStep", "Variable", "StringEquals", "BooleanEquals"].contains(&key.as_str())) {
+            return Err(unclear(step, "compares in a way that is not followed here"));
+        }
+        let choice = resolve(choice, values);
+        if unresolved(&choice) {
+            return Err(unclear(step, "branches on a value which is known only while it runs"));
+        }
+        let matches = match (&choice["StringEquals"], &choice["BooleanEquals"]) {
+            (Value::Null, Value::Bool(wanted)) => text(&choice["Variable"]) == wanted.to_string(),
+            (Value::String(wanted), Value::Null) => choice["Variable"].as_str() == Some(wanted),
+            _ => return Err(unclear(step, "compares in a way that is not followed here")),
+        };
+        if matches {
+            return Ok(text(&choice["NextStep"]));
+        }
+    }
+    match &step.inputs["Default"] {
+        Value::String(name) => Ok(name.clone()),
+        _ => Err(unclear(step, "matches no choice and has no default")),
+    }
+}
+
+fn unclear(step: &Step, why: &str) -> CannotCarry {
+    CannotCarry::Unclear { step: step.name.clone(), why: why.to_owned() }
+}
+
+/// The name in a text that is one reference and nothing else: `{{ Name }}`.
+fn sole_reference(text: &str) -> Option<&str> {
+    let name = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    (!name.contains(['{', '}'])).then_some(name)
+}
+
+/// Replaces references to parameters. A sole reference keeps the parameter's type, as Automation does it.
+fn resolve(value: &Value, values: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::String(string) => {
+            if let Some(whole) = sole_reference(string).and_then(|name| values.get(name)) {
+                return whole.clone();
+            }
+            let mut out = String::new();
+            let mut rest = string.as_str();
+            while let Some((before, after)) = rest.split_once("{{") {
+                let Some((name, tail)) = after.split_once("}}") else { break };
+                out.push_str(before);
+                match values.get(name.trim()) {
+                    Some(value) => out.push_str(&text(value)),
+                    None => out.push_str(&format!("{{{{{name}}}}}")),
+                }
+                rest = tail;
+            }
+            out.push_str(rest);
+            Value::String(out)
+        }
+        Value::Array(items) => items.iter().map(|item| resolve(item, values)).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(key, value)| (key.clone(), resolve(value, values))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Whether a reference is left, to a step's output say.
+fn unresolved(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(items) => items.iter().any(unresolved),
+        Value::Object(fields) => fields.values().any(unresolved),
+        _ => false,
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Equal in effect: S3 leaves a Bucket Key that is off, and an empty list of blocked types, out of its answer.
+fn same_rule(a: &EncryptionRule, b: &EncryptionRule) -> bool {
+    let blocked = |rule: &EncryptionRule| rule.blocked.clone().unwrap_or_default();
+    a.algorithm == b.algorithm && a.key == b.key && a.has_bucket_key() == b.has_bucket_key() && blocked(a) == blocked(b)
+}
+
+fn in_words(rule: &EncryptionRule) -> String {
+    format!(
+        "{} with key {}, Bucket Key {}, blocked types {}",
+        rule.algorithm.as_ref().map_or("no algorithm", Algorithm::as_str),
+        rule.key.as_deref().unwrap_or("none"),
+        if rule.has_bucket_key() { "on" } else { "off" },
+        rule.blocked.as_ref().filter(|types| !types.is_empty()).map_or("not set".to_owned(), |types| types.join(",")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+    const ORIGINAL: &str = include_str!("../../../../config/documents/original-three-parameters.yaml");
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/central";
+
+    fn bucket() -> Bucket {
+        Bucket { account: "444455556666".into(), region: "us-east-1".into(), name: "logs".into() }
+    }
+
+    fn rule(bucket_key: bool, blocked: Option<&str>) -> EncryptionRule {
+        EncryptionRule {
+            algorithm: Some(Algorithm::SseKms),
+            key: Some(KEY.into()),
+            bucket_key: Some(bucket_key),
+            blocked: blocked.map(|kind| vec![kind.into()]),
+        }
+    }
+
+    fn carry(content: &str, rule: &EncryptionRule) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
+        let role = "arn:aws:iam::444455556666:role/orgseal-automation";
+        Runbook::parse(content).unwrap().parameters_for(&Seal { bucket: &bucket(), automation_role: role, rule })
+    }
+
+    #[test]
+    fn the_shipped_document_carries_every_part_of_the_rule() {
+        for bucket_key in [true, false] {
+            for blocked in [None, Some("SSE-C"), Some("NONE")] {
+                let parameters = carry(SHIPPED, &rule(bucket_key, blocked)).unwrap();
+                assert_eq!(parameters["BucketKeyEnabled"], [bucket_key.to_string()]);
+                assert_eq!(parameters["BlockedEncryptionType"], [blocked.unwrap_or("Omit")]);
+                assert_eq!(parameters["ExpectedBucketOwner"], ["444455556666"]);
+            }
+        }
+        let dsse = EncryptionRule { algorithm: Some(Algorithm::DsseKms), ..rule(false, None) };
+        assert_eq!(carry(SHIPPED, &dsse).unwrap()["SSEAlgorithm"], ["aws:kms:dsse"]);
+    }
+
+    #[test]
+    fn the_original_document_carries_only_what_it_can() {
+        assert!(carry(ORIGINAL, &rule(false, None)).is_ok());
+        for rule in [rule(true, None), rule(false, Some("SSE-C"))] {
+            let error = carry(ORIGINAL, &rule).unwrap_err();
+            assert!(matches!(error, CannotCarry::Different { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_skips_the_effect_is_not_started() {
+        let idle = SHIPPED.replace("Api: PutBucketEncryption", "Api: GetBucketEncryption");
+        assert_eq!(carry(&idle, &rule(true, None)).unwrap_err(), CannotCarry::PutsNothing);
+    }
+
+    #[test]
+    fn a_document_that_puts_a_fixed_key_or_bucket_is_not_started() {
+        let fixed = SHIPPED.replace(
+            "KMSMasterKeyID: '{{ KMSMasterKeyID }}'",
+            "KMSMasterKeyID: arn:aws:kms:us-east-1:111122223333:key/old",
+        );
+        assert!(matches!(carry(&fixed, &rule(true, None)), Err(CannotCarry::Different { .. })));
+        let elsewhere = SHIPPED.replace("Bucket: '{{ BucketName }}'", "Bucket: other");
+        assert!(matches!(carry(&elsewhere, &rule(true, None)), Err(CannotCarry::Unclear { .. })));
+    }
+
+    #[test]
+    fn a_document_that_runs_a_script_is_not_started() {
+        let script = ORIGINAL.replace("action: aws:executeAwsApi", "action: aws:executeScript");
+        assert!(matches!(carry(&script, &rule(false, None)), Err(CannotCarry::Unclear { .. })));
+    }
+
+    #[test]
+    fn a_document_without_its_role_or_with_unknown_needs_is_refused() {
+        let as_caller = ORIGINAL.replace("assumeRole: '{{ AutomationAssumeRole }}'\n", "");
+        assert_eq!(Runbook::parse(&as_caller).unwrap_err(), RunbookError::NoAssumeRole);
+        let fixed = ORIGINAL.replace("assumeRole: '{{ AutomationAssumeRole }}'", "assumeRole: arn:aws:iam::1:role/x");
+        assert_eq!(Runbook::parse(&fixed).unwrap_err(), RunbookError::NoAssumeRole);
+        let keyless = ORIGINAL.replace("  KMSMasterKeyID:\n    type", "  Key:\n    type");
+        assert_eq!(Runbook::parse(&keyless).unwrap_err(), RunbookError::Lacks("KMSMasterKeyID"));
+        let more = ORIGINAL.replace("mainSteps:", "  Ticket:\n    type: String\nmainSteps:");
+        assert_eq!(Runbook::parse(&more).unwrap_err(), RunbookError::UnknownParameter("Ticket".into()));
+    }
+
+    #[test]
+    fn json_is_read_as_well() {
+        let json = serde_json::to_string(&serde_norway::from_str::<Value>(SHIPPED).unwrap()).unwrap();
+        assert!(carry(&json, &rule(true, Some("SSE-C"))).is_ok());
+    }
+}
