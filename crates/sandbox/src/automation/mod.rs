@@ -1,0 +1,9 @@
+//! Systems Manager Automation: reads a runbook's own content (schema 0.3) and carries out its steps.
+//! The API in front of it is `services::ssm`.
+
+pub(crate) mod branch;
+pub(crate) mod document;
+pub(crate) mod engine;
+pub(crate) mod parameter;
+pub(crate) mod reference;
+pub(crate) mod steps;

@@ -1,0 +1,29 @@
+//! The campaign file that fits a simulated organization, in the form that the product documents for its users.
+//! The names are bound by that document, not by any type of the product.
+
+use std::fmt::Write as _;
+
+use crate::spec::Deploy;
+use crate::world::World;
+
+pub(crate) fn campaign_file(world: &World) -> String {
+    let spec = &world.spec;
+    let mut file = format!(
+        "# A campaign file for the simulated organization {} (seed {}).\n\n[member_role]\nname = \"{}\"\n",
+        world.organization.id, spec.seed, spec.member_role.name
+    );
+    if !world.external_id.is_empty() {
+        let _ = writeln!(file, "external_id = {}", toml::Value::from(world.external_id.as_str()));
+    }
+    file.push_str("\n[central_key]\n");
+    for (region, arn) in spec.regions.iter().zip(&world.central_arns) {
+        let _ = writeln!(file, "{region} = \"{arn}\"");
+    }
+    let _ = write!(file, "\n[document]\nname = \"{}\"\n", spec.document.name);
+    if spec.document.deploy == Deploy::Shared {
+        let _ = writeln!(file, "owner = \"{}\"", world.security_account().id);
+    }
+    let _ = write!(file, "\n[automation_role]\nname = \"{}\"\n", spec.automation_role.name);
+    file.push_str("\n[limits]\naccounts = 20\nexecutions_per_account = 10\nexecutions_per_account_region = 5\n");
+    file
+}

@@ -1,0 +1,331 @@
+//! A simulated AWS Organization behind one loopback socket that speaks AWS's own protocols.
+//!
+//! Here: the public face (start, observe, meddle, stop). The world's state lives in `world`, the protocols in `wire`, the
+//! services in `services`, the Automation engine in `automation`. Nothing here knows orgseal's own types.
+
+mod automation;
+mod campaign_file;
+mod control;
+mod generate;
+mod journal;
+mod latency;
+mod observe;
+mod random;
+mod request;
+mod server;
+mod services;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use observe::{AccountState, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
+pub use spec::{
+    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, Deploy, DocumentSpec,
+    DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, LatencySpec, MemberRoleSpec, Spec, SpecError,
+};
+
+use journal::Journal;
+use world::World;
+
+/// How a sandbox is run, as opposed to what is in it (that is [`Spec`]).
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where changes are kept between runs; `None` keeps them in memory only.
+    pub directory: Option<PathBuf>,
+    /// Ten is ten times faster than AWS; zero or infinity means no delay at all.
+    pub speed: f64,
+    /// The loopback port; zero takes any free one.
+    pub port: u16,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { directory: None, speed: 1.0, port: 0 }
+    }
+}
+
+/// Why a sandbox could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, or loopback cannot be bound.
+    #[error("the sandbox cannot listen on 127.0.0.1:{port}: {source}. Choose another port, or 0 for any free one")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The threads that serve the socket could not be made.
+    #[error("the sandbox cannot start its own threads: {0}")]
+    Threads(std::io::Error),
+    /// A file of the sandbox's directory cannot be read or written.
+    #[error("the sandbox cannot use {}: {source}", path.display())]
+    Directory {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Another process serves this directory now.
+    #[error(
+        "{} is in use by another sandbox. Stop that one, or give this one a directory of its own",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory holds the changes of an organization made from another spec or seed.
+    #[error(
+        "{} holds an organization made from another spec (seed {found}; this one has seed {wanted}). \
+         Use the spec and seed it was made with, choose another directory, or start afresh by removing it",
+        path.display()
+    )]
+    OtherSpec {
+        /// The directory.
+        path: PathBuf,
+        /// The seed it was made with.
+        found: u64,
+        /// The seed that was asked for now.
+        wanted: u64,
+    },
+    /// The journal holds a line that this version does not understand and that is not merely torn off at the end.
+    #[error("{}:{line}: the sandbox's journal cannot be read: {reason}. Remove the directory to start afresh", path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The spec asks for something that cannot be made.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// The thing that a test wanted to change is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox has no {what}")]
+pub struct NotThere {
+    what: String,
+}
+
+/// A running simulated organization. Dropping it stops it.
+pub struct Sandbox {
+    world: Arc<World>,
+    endpoint: String,
+    runtime: Option<tokio::runtime::Runtime>,
+    stopped: watch::Sender<bool>,
+}
+
+impl Sandbox {
+    /// Makes the organization and serves it on 127.0.0.1, on threads of its own, so that neither blocking nor dropping
+    /// the caller's runtime stops it.
+    ///
+    /// # Errors
+    /// When the port or the directory cannot be used, or the directory belongs to another spec.
+    pub async fn start(spec: Spec, options: Options) -> Result<Sandbox, StartError> {
+        let (answer, ready) = tokio::sync::oneshot::channel();
+        // Reading a long journal blocks: it must not hold the caller's runtime.
+        std::thread::spawn(move || {
+            let _ = answer.send(Sandbox::start_blocking(spec, options));
+        });
+        ready.await.unwrap_or_else(|_| Err(StartError::Threads(std::io::Error::other("the starting thread ended"))))
+    }
+
+    fn start_blocking(spec: Spec, options: Options) -> Result<Sandbox, StartError> {
+        spec.check()?;
+        let journal = match &options.directory {
+            Some(directory) => Journal::open(directory, &spec)?,
+            None => Journal::in_memory(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("sandbox")
+            .enable_all()
+            .build()
+            .map_err(StartError::Threads)?;
+        let world = Arc::new(World::new(spec, options.speed, journal, runtime.handle().clone()));
+        if let Err(error) = world.replay() {
+            runtime.shutdown_background();
+            return Err(error);
+        }
+        let listening = runtime.block_on(server::listen(options.port));
+        let (listener, endpoint) = match listening {
+            Ok(pair) => pair,
+            Err(source) => {
+                runtime.shutdown_background();
+                return Err(StartError::Listen { port: options.port, source });
+            }
+        };
+        runtime.spawn(server::serve(listener, world.clone()));
+        automation::engine::go_on(&world);
+        Ok(Sandbox { world, endpoint, runtime: Some(runtime), stopped: watch::channel(false).0 })
+    }
+
+    /// What `AWS_ENDPOINT_URL` must be: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Access key id and secret of the security account's user: long-lived, the same for the same seed.
+    pub fn credentials(&self) -> (String, String) {
+        self.world.security_user.pair()
+    }
+
+    /// Access key id and secret of the management account's user.
+    pub fn management_credentials(&self) -> (String, String) {
+        self.world.management_user.pair()
+    }
+
+    /// The Region to use where one must be named: the first of the spec.
+    pub fn region(&self) -> &str {
+        &self.world.spec.regions[0]
+    }
+
+    /// The seed that this organization was made from.
+    pub fn seed(&self) -> u64 {
+        self.world.spec.seed
+    }
+
+    /// `o-…`
+    pub fn organization_id(&self) -> &str {
+        &self.world.organization.id
+    }
+
+    /// The account that owns the central keys and calls everything: a delegated administrator.
+    pub fn security_account(&self) -> &str {
+        &self.world.security_account().id
+    }
+
+    /// The organization's management account.
+    pub fn management_account(&self) -> &str {
+        &self.world.management_account().id
+    }
+
+    /// What the member role's trust policy asks for; empty when it asks for nothing.
+    pub fn external_id(&self) -> &str {
+        &self.world.external_id
+    }
+
+    /// Every account, the management account first, then the security account.
+    pub fn accounts(&self) -> Vec<AccountState> {
+        self.world.account_states()
+    }
+
+    /// The `export` lines that point any AWS tool at this sandbox as the security account.
+    pub fn exports(&self) -> String {
+        let (id, secret) = self.credentials();
+        format!(
+            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
+             export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\nexport AWS_EC2_METADATA_DISABLED=true\n\
+             unset AWS_SESSION_TOKEN AWS_PROFILE\n",
+            self.endpoint,
+            region = self.region()
+        )
+    }
+
+    /// A campaign file (TOML) that fits this organization.
+    pub fn campaign_file(&self) -> String {
+        campaign_file::campaign_file(&self.world)
+    }
+
+    /// Requests answered so far, by account, service and operation.
+    pub fn counters(&self) -> Counters {
+        self.world.observe.counters(&self.world)
+    }
+
+    /// Sets every request counter to zero.
+    pub fn reset_counters(&self) {
+        self.world.observe.reset();
+    }
+
+    /// The highest number of executions not ended at one time, by account and Region.
+    pub fn peak_in_flight(&self) -> BTreeMap<(String, String), u32> {
+        self.world.peak_in_flight()
+    }
+
+    /// The highest number of executions not ended at one time, by account, all Regions together.
+    pub fn peak_in_flight_by_account(&self) -> BTreeMap<String, u32> {
+        self.world.peak_in_flight_by_account()
+    }
+
+    /// Every bucket as stored. This makes every account's buckets: costly in a very large organization.
+    pub fn buckets(&self) -> Vec<BucketState> {
+        self.world.bucket_states()
+    }
+
+    /// Every automation execution, oldest first within an account and Region.
+    pub fn executions(&self) -> Vec<ExecutionState> {
+        self.world.execution_states()
+    }
+
+    /// Someone changed a bucket's default encryption behind everyone's back; `None` is the old "no configuration".
+    ///
+    /// # Errors
+    /// When there is no such bucket.
+    pub fn set_bucket_encryption(&self, bucket: &str, encryption: Option<BucketEncryption>) -> Result<(), NotThere> {
+        self.world
+            .meddle_with_encryption(bucket, encryption.map(Into::into))
+            .then_some(())
+            .ok_or_else(|| NotThere { what: format!("bucket {bucket}") })
+    }
+
+    /// Someone deleted a bucket.
+    ///
+    /// # Errors
+    /// When there is no such bucket.
+    pub fn delete_bucket(&self, bucket: &str) -> Result<(), NotThere> {
+        self.world.delete_bucket(bucket).then_some(()).ok_or_else(|| NotThere { what: format!("bucket {bucket}") })
+    }
+
+    /// Someone changed an Automation document: adds a version with this content and makes it the default one.
+    ///
+    /// # Errors
+    /// When the account, Region or document is not there, or the content is no Automation document.
+    pub fn put_document_content(&self, account: &str, region: &str, name: &str, content: &str) -> Result<(), NotThere> {
+        self.world
+            .put_document_content(account, region, name, content)
+            .map_err(|reason| NotThere { what: format!("document {name} to change in {account} {region}: {reason}") })
+    }
+
+    /// Runs until the process ends: what a standalone sandbox waits on.
+    pub async fn wait(&self) {
+        let mut stopped = self.stopped.subscribe();
+        while !*stopped.borrow_and_update() {
+            if stopped.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Stops serving. Executions in flight stay in the journal and go on at the next start.
+    pub fn stop(self) {}
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("endpoint", &self.endpoint).field("seed", &self.seed()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stopped.send_replace(true);
+        // On a thread of its own, because a caller inside a runtime may not block on another one; and waited for, so that
+        // the directory is free and nothing changes any more when this returns.
+        if let Some(runtime) = self.runtime.take() {
+            let ended = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(5)));
+            let _ = ended.join();
+        }
+    }
+}

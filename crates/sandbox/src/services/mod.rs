@@ -1,0 +1,243 @@
+//! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
+//! One file (or folder) per service holds the service's own rules.
+
+pub(crate) mod kms;
+pub(crate) mod organizations;
+pub(crate) mod s3;
+pub(crate) mod ssm;
+pub(crate) mod sts;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::request::{Request, Signed};
+use crate::wire::error::AwsError;
+use crate::wire::json::{self, Input};
+use crate::wire::{Answer, now_ms, query_xml, rest_xml};
+use crate::world::World;
+use crate::world::session::Caller;
+
+/// The services behind the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Sts,
+    Organizations,
+    S3,
+    Ssm,
+    Kms,
+    /// Signed for a service that is not here.
+    Other,
+}
+
+impl Service {
+    /// By the scope of the signature; without one by what the request looks like.
+    fn of(request: &Request) -> Service {
+        if let Some(scope) = request.scope() {
+            return match scope.service.as_str() {
+                "sts" => Service::Sts,
+                "organizations" => Service::Organizations,
+                "s3" => Service::S3,
+                "ssm" => Service::Ssm,
+                "kms" => Service::Kms,
+                _ => Service::Other,
+            };
+        }
+        match request.header("x-amz-target").and_then(|target| target.split('.').next()) {
+            Some("AWSOrganizationsV20161128") => Service::Organizations,
+            Some("AmazonSSM") => Service::Ssm,
+            Some("TrentService") => Service::Kms,
+            Some(_) => Service::Other,
+            None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
+            None => Service::S3,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Service::Sts => "sts",
+            Service::Organizations => "organizations",
+            Service::S3 => "s3",
+            Service::Ssm => "ssm",
+            Service::Kms => "kms",
+            Service::Other => "other",
+        }
+    }
+
+    fn operation(self, request: &Request) -> &'static str {
+        let known: (&str, &[&'static str]) = match self {
+            Service::S3 => return s3::operation(request),
+            Service::Sts => {
+                let form = query_xml::Form::read(request);
+                let action = form.get("Action").unwrap_or_default();
+                return sts::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
+            }
+            Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
+            Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
+            Service::Kms => ("TrentService.", kms::OPERATIONS),
+            Service::Other => return UNKNOWN,
+        };
+        let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
+        known.1.iter().find(|name| Some(**name) == target).copied().unwrap_or(UNKNOWN)
+    }
+}
+
+pub(crate) const UNKNOWN: &str = "Unknown";
+
+/// Answers one request.
+pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
+    let service = Service::of(request);
+    let operation = service.operation(request);
+    let caller = authenticate(world, request, service);
+    world.observe.count(caller.as_ref().ok().map(|caller| caller.account), service.name(), operation);
+    let delay = world.latency.of(service.name());
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let request_id = uuid::Uuid::new_v4();
+    match service {
+        Service::S3 => {
+            let ids = rest_xml::Ids {
+                request: request_id.simple().to_string()[..16].to_uppercase(),
+                host: format!("{}{}=", uuid::Uuid::new_v4().simple(), request_id.simple()),
+            };
+            let result = caller.and_then(|caller| s3::answer(world, &caller, operation, request));
+            let head = request.method == http::Method::HEAD;
+            let mut answer = result.unwrap_or_else(|error| rest_xml::error(&error, &ids, &request.path, head));
+            answer.headers.push(("x-amz-request-id", ids.request));
+            answer.headers.push(("x-amz-id-2", ids.host));
+            answer
+        }
+        Service::Sts => {
+            let id = request_id.to_string();
+            let result = caller.and_then(|caller| sts::answer(world, &caller, operation, request));
+            let mut answer = match result {
+                Ok(body) => query_xml::answer(operation, &body, &id),
+                Err(error) => query_xml::error(&error, &id),
+            };
+            answer.headers.push(("x-amzn-requestid", id));
+            answer
+        }
+        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => {
+            let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
+            let message = if service == Service::Kms { "message" } else { "Message" };
+            let mut answer = match result {
+                Ok(value) => json::answer(&value),
+                Err(error) => json::error(&error, message),
+            };
+            answer.headers.push(("x-amzn-requestid", request_id.to_string()));
+            answer
+        }
+    }
+}
+
+fn json_answer(
+    world: &Arc<World>,
+    caller: &Caller,
+    service: Service,
+    operation: &'static str,
+    request: &Request,
+) -> Result<Value, AwsError> {
+    if operation == UNKNOWN {
+        let target = request.header("x-amz-target").unwrap_or("none");
+        return Err(AwsError::client(
+            "UnknownOperationException",
+            format!("The operation {target} is not known to this sandbox"),
+        ));
+    }
+    let mut input = Input::read(request)?;
+    let region = request.scope().map_or("", |scope| scope.region.as_str());
+    match service {
+        Service::Organizations => organizations::answer(world, caller, operation, &mut input),
+        Service::Kms => kms::answer(world, caller, region_index(world, region)?, operation, &mut input),
+        _ => ssm::answer(world, caller, region_index(world, region)?, operation, &mut input),
+    }
+}
+
+fn region_index(world: &World, region: &str) -> Result<usize, AwsError> {
+    // A Region that is not in the spec is one that is not enabled in the organization.
+    world.region_index(region).ok_or_else(|| {
+        AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid.")
+    })
+}
+
+/// Who calls. Each service words what is wrong with the credentials in its own way.
+fn authenticate(world: &World, request: &Request, service: Service) -> Result<Caller, AwsError> {
+    let scope = match &request.signed {
+        Signed::By(scope) => scope,
+        Signed::No => return Err(unsigned(service)),
+        Signed::Malformed => {
+            return Err(match service {
+                Service::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
+                Service::Sts => AwsError::client("IncompleteSignature", "The Authorization header is incomplete."),
+                _ => AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete."),
+            });
+        }
+    };
+    // Organizations is a global service: it is served from, and signed for, one Region of the partition.
+    if service == Service::Organizations && scope.region != "us-east-1" {
+        return Err(AwsError::client(
+            "InvalidSignatureException",
+            format!("Credential should be scoped to a valid region, not '{}'.", scope.region),
+        ));
+    }
+    if matches!(service, Service::Sts | Service::S3)
+        && scope.region != "us-east-1"
+        && world.region_index(&scope.region).is_none()
+    {
+        return Err(match service {
+            Service::Sts => AwsError::new(
+                403,
+                "RegionDisabledException",
+                format!("STS is not activated in this region for account. The region is {}.", scope.region),
+            ),
+            _ => AwsError::client(
+                "AuthorizationHeaderMalformed",
+                format!(
+                    "The authorization header is malformed; the region '{}' is wrong; expecting '{}'",
+                    scope.region, world.spec.regions[0]
+                ),
+            )
+            .with("Region", world.spec.regions[0].as_str()),
+        });
+    }
+    for user in [&world.security_user, &world.management_user] {
+        if user.access_key == scope.access_key {
+            return if request.session_token.is_none() { Ok(user.caller.clone()) } else { Err(invalid(service)) };
+        }
+    }
+    let session = world.sessions.find(&scope.access_key).ok_or_else(|| invalid(service))?;
+    if request.session_token.as_deref() != Some(&session.token) {
+        return Err(invalid(service));
+    }
+    if session.expires_ms <= now_ms() {
+        return Err(match service {
+            Service::S3 => AwsError::client("ExpiredToken", "The provided token has expired."),
+            Service::Sts => AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"),
+            _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
+        });
+    }
+    Ok(session.caller.clone())
+}
+
+fn unsigned(service: Service) -> AwsError {
+    match service {
+        Service::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
+        Service::Sts => AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        _ => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
+    }
+}
+
+fn invalid(service: Service) -> AwsError {
+    match service {
+        Service::S3 => AwsError::new(
+            403,
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        Service::Sts => {
+            AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        }
+        _ => AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid."),
+    }
+}

@@ -1,0 +1,83 @@
+//! Systems Manager: documents and automation executions. Here: which operation goes where, and how a document is found.
+//! What a runbook does is in `automation`.
+
+mod documents;
+mod executions;
+mod listing;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::automation::engine::Place;
+use crate::wire::error::AwsError;
+use crate::wire::json::Input;
+use crate::world::World;
+use crate::world::document::Document;
+use crate::world::session::Caller;
+
+pub(crate) const OPERATIONS: &[&str] = &[
+    "CreateDocument",
+    "UpdateDocument",
+    "GetDocument",
+    "DescribeDocument",
+    "ModifyDocumentPermission",
+    "StartAutomationExecution",
+    "DescribeAutomationExecutions",
+    "GetAutomationExecution",
+    "StopAutomationExecution",
+];
+
+pub(crate) fn answer(
+    world: &Arc<World>,
+    caller: &Caller,
+    region: usize,
+    operation: &str,
+    input: &mut Input,
+) -> Result<Value, AwsError> {
+    let place = Place { account: caller.account, region };
+    match operation {
+        "CreateDocument" => documents::create(world, place, input),
+        "UpdateDocument" => documents::update(world, place, input),
+        "GetDocument" => documents::get(world, place, input),
+        "DescribeDocument" => documents::describe(world, place, input),
+        "ModifyDocumentPermission" => documents::modify_permission(world, place, input),
+        "StartAutomationExecution" => executions::start(world, caller, place, input),
+        "DescribeAutomationExecutions" => listing::describe(world, place, input),
+        "GetAutomationExecution" => executions::get(world, place, input),
+        _ => executions::stop(world, place, input),
+    }
+}
+
+/// A document as someone may see it.
+struct Found {
+    owner: String,
+    name: String,
+    document: Document,
+}
+
+/// Finds a document by name (the caller's own) or by ARN (also another account's, when shared, in the same Region).
+fn find_document(world: &World, place: Place, name_or_arn: &str) -> Option<Found> {
+    let caller_id = &world.organization.accounts[place.account].id;
+    let (owner, name) = match name_or_arn.strip_prefix("arn:aws:ssm:") {
+        None => (place.account, name_or_arn),
+        Some(rest) => {
+            let mut parts = rest.splitn(3, ':');
+            let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+            if region != world.spec.regions[place.region] {
+                return None;
+            }
+            (world.organization.find(account)?, resource.strip_prefix("document/")?)
+        }
+    };
+    let document = world.with_region(owner, place.region, |state| state.documents.get(name).cloned())?;
+    if owner != place.account && !document.shared_to(caller_id) {
+        return None;
+    }
+    Some(Found { owner: world.organization.accounts[owner].id.clone(), name: name.into(), document })
+}
+
+/// Whether a text has between `min` and `max` letters, digits and the further characters.
+fn shaped(text: &str, min: usize, max: usize, further: &str) -> bool {
+    (min..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || further.contains(c))
+}

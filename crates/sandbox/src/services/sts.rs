@@ -1,0 +1,217 @@
+//! STS: AssumeRole and GetCallerIdentity, with the trust, duration and shape rules of the service model.
+//! Whether the caller's own policies allow `sts:AssumeRole` is not modelled here.
+
+use std::fmt::Write as _;
+
+use crate::request::Request;
+use crate::services::UNKNOWN;
+use crate::wire::error::AwsError;
+use crate::wire::query_xml::Form;
+use crate::wire::{escape, iso8601, now_ms};
+use crate::world::World;
+use crate::world::session::{Caller, CallerKind};
+
+pub(crate) const OPERATIONS: &[&str] = &["AssumeRole", "GetCallerIdentity"];
+
+/// The content of the action's `…Result` element.
+pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<String, AwsError> {
+    let form = Form::read(request);
+    if operation == UNKNOWN {
+        return Err(AwsError::client(
+            "InvalidAction",
+            format!("Could not find operation {} for version 2011-06-15", form.get("Action").unwrap_or("(none)")),
+        ));
+    }
+    if form.get("Version") != Some("2011-06-15") {
+        return Err(AwsError::client("InvalidAction", "Could not find the version: write 2011-06-15"));
+    }
+    if operation == "GetCallerIdentity" {
+        return Ok(format!(
+            "<Arn>{}</Arn>\n<UserId>{}</UserId>\n<Account>{}</Account>\n",
+            caller.arn, caller.user_id, world.organization.accounts[caller.account].id
+        ));
+    }
+    assume_role(world, caller, &form)
+}
+
+fn failed(member: &str, value: &str, constraint: &str) -> AwsError {
+    let mut error = AwsError::validation(member, value, constraint);
+    // The query protocol's code for what the JSON services call ValidationException.
+    error.code = "ValidationError";
+    error
+}
+
+fn is_word(text: &str, further: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || further.contains(c))
+}
+
+fn text<'a>(form: &'a Form, name: &str, min: usize, max: usize, further: &str) -> Result<Option<&'a str>, AwsError> {
+    let Some(value) = form.get(name) else { return Ok(None) };
+    let mut letters = name.chars();
+    let member: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    if value.len() < min {
+        return Err(failed(&member, value, &format!("Member must have length greater than or equal to {min}")));
+    }
+    if value.len() > max {
+        return Err(failed(&member, value, &format!("Member must have length less than or equal to {max}")));
+    }
+    if !is_word(value, further) {
+        let pattern = format!("Member must satisfy regular expression pattern: [\\w{further}]*");
+        return Err(failed(&member, value, &pattern));
+    }
+    Ok(Some(value))
+}
+
+fn required<'a>(form: &Form, name: &str, value: Option<&'a str>) -> Result<&'a str, AwsError> {
+    value.ok_or_else(|| {
+        let _ = form;
+        let mut letters = name.chars();
+        let member: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+        AwsError::client(
+            "ValidationError",
+            format!("1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"),
+        )
+    })
+}
+
+fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
+    let known = [
+        "Action",
+        "Version",
+        "RoleArn",
+        "RoleSessionName",
+        "Policy",
+        "DurationSeconds",
+        "ExternalId",
+        "SourceIdentity",
+    ];
+    if let Some(name) = form.names().find(|name| {
+        !known.contains(name) && !["Tags.", "TransitiveTagKeys."].iter().any(|list| name.starts_with(list))
+    }) {
+        return Err(AwsError::client(
+            "ValidationError",
+            format!("The parameter {name} is unknown or not modelled by this sandbox"),
+        ));
+    }
+    let role_arn = required(form, "RoleArn", form.get("RoleArn"))?;
+    let session_name = required(form, "RoleSessionName", text(form, "RoleSessionName", 2, 64, "+=,.@-")?)?;
+    let external_id = text(form, "ExternalId", 2, 1224, "+=,.@:/-")?;
+    let source_identity = text(form, "SourceIdentity", 2, 256, "+=,.@-")?;
+    let duration = duration(form)?;
+    let packed = session_policy(form)?;
+    check_tags(form)?;
+
+    let denied = || {
+        AwsError::new(
+            403,
+            "AccessDenied",
+            format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}", caller.arn),
+        )
+    };
+    let Some((account_id, role_name)) =
+        role_arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"))
+    else {
+        return Err(AwsError::client("ValidationError", format!("{role_arn} is invalid")));
+    };
+    // One answer for every reason: STS does not tell whether the account, the role or the trust is missing.
+    let account = world.organization.find(account_id).ok_or_else(denied)?;
+    if world.organization.accounts[account].state != "ACTIVE" {
+        return Err(denied());
+    }
+    let role = world.role(account, role_name).ok_or_else(denied)?;
+    if !role.admits(&world.organization.accounts[caller.account].id, external_id) {
+        return Err(denied());
+    }
+    if caller.kind == CallerKind::RoleSession && duration.is_some_and(|seconds| seconds > 3600) {
+        return Err(AwsError::client(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+        ));
+    }
+    if duration.is_some_and(|seconds| seconds > role.max_session_seconds) {
+        return Err(AwsError::client(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ));
+    }
+    let now = now_ms();
+    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", role.name);
+    let role_id = format!("{}:{session_name}", role.id);
+    let session = world.sessions.open(
+        Caller { account, arn: arn.as_str().into(), user_id: role_id.as_str().into(), kind: CallerKind::RoleSession },
+        now,
+        duration.unwrap_or(3600),
+    );
+    let mut result = format!(
+        "<AssumedRoleUser><AssumedRoleId>{role_id}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\n\
+         <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken>\
+         <Expiration>{}</Expiration></Credentials>\n",
+        session.access_key,
+        session.secret,
+        session.token,
+        iso8601(session.expires_ms)
+    );
+    if let Some(percent) = packed {
+        let _ = writeln!(result, "<PackedPolicySize>{percent}</PackedPolicySize>");
+    }
+    if let Some(identity) = source_identity {
+        let _ = writeln!(result, "<SourceIdentity>{}</SourceIdentity>", escape(identity));
+    }
+    Ok(result)
+}
+
+fn duration(form: &Form) -> Result<Option<u32>, AwsError> {
+    let Some(text) = form.get("DurationSeconds") else { return Ok(None) };
+    let seconds: i64 = text
+        .parse()
+        .map_err(|_| AwsError::client("MalformedInput", "DurationSeconds can not be converted to an Integer"))?;
+    match seconds {
+        ..900 => Err(failed("durationSeconds", text, "Member must have value greater than or equal to 900")),
+        900..=43_200 => Ok(Some(seconds as u32)),
+        _ => Err(failed("durationSeconds", text, "Member must have value less than or equal to 43200")),
+    }
+}
+
+/// Checks the session policy's form; gives its share of the packed limit in percent.
+fn session_policy(form: &Form) -> Result<Option<usize>, AwsError> {
+    let Some(policy) = form.get("Policy") else { return Ok(None) };
+    if policy.chars().count() > 2048 {
+        return Err(failed("policy", policy, "Member must have length less than or equal to 2048"));
+    }
+    let parsed: serde_json::Value = serde_json::from_str(policy)
+        .map_err(|_| AwsError::client("MalformedPolicyDocument", "This policy contains invalid Json"))?;
+    if parsed.get("Statement").is_none() {
+        return Err(AwsError::client("MalformedPolicyDocument", "Syntax errors in policy."));
+    }
+    Ok(Some((policy.len() * 100 / 4096).max(1)))
+}
+
+fn check_tags(form: &Form) -> Result<(), AwsError> {
+    if !form.has_list("Tags.member.") {
+        return Ok(());
+    }
+    if form.get("Tags.member.51.Key").is_some() {
+        return Err(failed("tags", "", "Member must have length less than or equal to 50"));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for nth in 1..=50 {
+        let Some(key) = form.get(&format!("Tags.member.{nth}.Key")) else { break };
+        if key.is_empty() || key.len() > 128 {
+            return Err(failed(&format!("tags.{nth}.member.key"), key, "Member must have length between 1 and 128"));
+        }
+        if form.get(&format!("Tags.member.{nth}.Value")).is_none_or(|value| value.len() > 256) {
+            return Err(failed(
+                &format!("tags.{nth}.member.value"),
+                "",
+                "Member must have length less than or equal to 256",
+            ));
+        }
+        if !seen.insert(key.to_lowercase()) {
+            return Err(AwsError::client(
+                "InvalidParameterValue",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+    }
+    Ok(())
+}

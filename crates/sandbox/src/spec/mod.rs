@@ -1,0 +1,385 @@
+//! The spec: what is in a simulated organization. One small type per concern, all of it optional, unknown keys refused.
+//! How a sandbox is run (directory, speed, port) is not here but in `Options`.
+
+mod check;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::SpecError;
+
+/// What a simulated organization is made of. The default is the demonstration: fifty accounts with about twenty buckets
+/// each, one of them suspended and two without the member role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spec {
+    /// The same seed and spec make the same organization, to the last bucket.
+    pub seed: u64,
+    /// How many accounts in all, the management and the security account included.
+    pub accounts: u32,
+    /// How many buckets each account has.
+    pub buckets_per_account: BucketCount,
+    /// The Regions that are enabled and hold buckets; the first one is where the tools are pointed.
+    pub regions: Vec<String>,
+    /// How many accounts are suspended.
+    pub suspended: u32,
+    /// How many accounts lack the member role, so that AssumeRole is denied.
+    pub without_member_role: u32,
+    /// How many levels of organizational units there are below the root, 1 to 5.
+    pub ou_depth: u32,
+    /// What a repeated `ClientToken` of StartAutomationExecution gives.
+    pub client_tokens: ClientTokens,
+    /// The role which the security account assumes in each member.
+    pub member_role: MemberRoleSpec,
+    /// The role under which automations run.
+    pub automation_role: AutomationRoleSpec,
+    /// The Automation document.
+    pub document: DocumentSpec,
+    /// The central keys, one per Region, in the security account.
+    pub central_key: CentralKeySpec,
+    /// The mix of default encryption.
+    pub encryption: EncryptionSpec,
+    /// How long each service takes to answer.
+    pub latency: LatencySpec,
+    /// How long automation executions take and how many run at once.
+    pub executions: ExecutionsSpec,
+    /// Accounts described one by one; they take the place of the last generated ones.
+    pub account: Vec<AccountSpec>,
+}
+
+impl Default for Spec {
+    fn default() -> Spec {
+        Spec {
+            seed: 20230105,
+            accounts: 50,
+            buckets_per_account: BucketCount::Between { min: 16, max: 24 },
+            regions: ["us-east-1", "eu-west-1", "ap-southeast-2"].map(String::from).to_vec(),
+            suspended: 1,
+            without_member_role: 2,
+            ou_depth: 3,
+            client_tokens: ClientTokens::Same,
+            member_role: MemberRoleSpec::default(),
+            automation_role: AutomationRoleSpec::default(),
+            document: DocumentSpec::default(),
+            central_key: CentralKeySpec::default(),
+            encryption: EncryptionSpec::default(),
+            latency: LatencySpec::default(),
+            executions: ExecutionsSpec::default(),
+            account: Vec::new(),
+        }
+    }
+}
+
+/// A fixed number, or a range out of which each account draws its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "write a number such as 20, or a range such as { min = 10, max = 30 }"
+)]
+pub enum BucketCount {
+    /// Every account has this many.
+    Fixed(u32),
+    /// Each account has between `min` and `max`, both included.
+    Between {
+        /// At least this many.
+        min: u32,
+        /// At most this many.
+        max: u32,
+    },
+}
+
+/// What StartAutomationExecution does with a `ClientToken` it has seen, when the parameters are the same. The service
+/// model says only that a token "can't be reused", so both answers have to be coped with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientTokens {
+    /// The same execution is returned.
+    Same,
+    /// IdempotentParameterMismatch.
+    Refuse,
+}
+
+/// The role which the security account assumes in each member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemberRoleSpec {
+    /// Its name.
+    pub name: String,
+    /// The external ID its trust policy asks for: absent, one made from the seed; empty, none is asked for.
+    pub external_id: Option<String>,
+    /// Its `MaxSessionDuration`, 3600 to 43200 seconds.
+    pub max_session_seconds: u32,
+}
+
+impl Default for MemberRoleSpec {
+    fn default() -> Self {
+        MemberRoleSpec { name: "orgseal-member".into(), external_id: None, max_session_seconds: 3600 }
+    }
+}
+
+/// The role under which automations run: it trusts `ssm.amazonaws.com` and is in every account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutomationRoleSpec {
+    /// Its name.
+    pub name: String,
+}
+
+impl Default for AutomationRoleSpec {
+    fn default() -> Self {
+        AutomationRoleSpec { name: "orgseal-automation".into() }
+    }
+}
+
+/// The Automation document and where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DocumentSpec {
+    /// Its name.
+    pub name: String,
+    /// Which content it has.
+    pub variant: DocumentVariant,
+    /// Content of your own, YAML or JSON, in place of the variant.
+    pub content: Option<String>,
+    /// In each account, or in the security account only and shared with the others.
+    pub deploy: Deploy,
+}
+
+impl Default for DocumentSpec {
+    fn default() -> Self {
+        DocumentSpec {
+            name: "EnableS3BucketEncryptionWithKMS".into(),
+            variant: DocumentVariant::Shipped,
+            content: None,
+            deploy: Deploy::Each,
+        }
+    }
+}
+
+/// Which of the two documents in `config/documents/` is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentVariant {
+    /// The one that names the expected owner and checks its own effect.
+    Shipped,
+    /// The AWS article's, with three parameters.
+    Original,
+}
+
+/// Where the document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deploy {
+    /// In each account and Region.
+    Each,
+    /// In the security account's Regions, shared with (up to 1,000) members.
+    Shared,
+    /// Both.
+    Both,
+    /// Nowhere: someone has yet to deploy it.
+    Nowhere,
+}
+
+/// The central keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CentralKeySpec {
+    /// Whether the key policy admits the whole organization, or the security account alone.
+    pub admits_organization: bool,
+    /// One multi-Region key (`mrk-…`, the same id everywhere) instead of one key per Region.
+    pub multi_region: bool,
+}
+
+impl Default for CentralKeySpec {
+    fn default() -> Self {
+        CentralKeySpec { admits_organization: true, multi_region: false }
+    }
+}
+
+/// A state of a bucket's default encryption, by the name it has in a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncryptionName {
+    /// No configuration: ServerSideEncryptionConfigurationNotFoundError.
+    None,
+    /// SSE-S3.
+    SseS3,
+    /// `aws:kms` without a key id, which means `aws/s3`.
+    AwsManaged,
+    /// `aws:kms` with `alias/aws/s3`.
+    AwsManagedAlias,
+    /// The central key of the bucket's Region, Bucket Key on.
+    Sealed,
+    /// The central key of the bucket's Region, Bucket Key off.
+    BucketKeyOff,
+    /// DSSE-KMS with the central key of the bucket's Region.
+    DsseSealed,
+    /// The central key of another Region: no object can be written.
+    WrongRegionKey,
+    /// A customer managed key of the account itself.
+    CustomerKey,
+    /// A customer managed key of another member account.
+    OtherAccountKey,
+    /// `alias/team-key`.
+    Alias,
+    /// The id of the account's own key, not its ARN.
+    BareId,
+    /// DSSE-KMS with the account's own key.
+    DsseCustomer,
+}
+
+/// How often each state occurs: weights, not percent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)] // Each field is the weight of the EncryptionName of the same name.
+pub struct EncryptionSpec {
+    pub none: u32,
+    pub sse_s3: u32,
+    pub aws_managed: u32,
+    pub aws_managed_alias: u32,
+    pub sealed: u32,
+    pub bucket_key_off: u32,
+    pub dsse_sealed: u32,
+    pub wrong_region_key: u32,
+    pub customer_key: u32,
+    pub other_account_key: u32,
+    pub alias: u32,
+    pub bare_id: u32,
+    pub dsse_customer: u32,
+    /// The part of the buckets, 0 to 1, which block SSE-C (new buckets do since April 2026).
+    pub sse_c_blocked: f64,
+}
+
+impl Default for EncryptionSpec {
+    /// Only what a campaign with default settings can seal: the product's first command must end with every reachable
+    /// bucket sealed.
+    fn default() -> Self {
+        EncryptionSpec {
+            none: 4,
+            sse_s3: 40,
+            aws_managed: 14,
+            aws_managed_alias: 6,
+            sealed: 22,
+            bucket_key_off: 8,
+            dsse_sealed: 2,
+            wrong_region_key: 4,
+            customer_key: 0,
+            other_account_key: 0,
+            alias: 0,
+            bare_id: 0,
+            dsse_customer: 0,
+            sse_c_blocked: 0.3,
+        }
+    }
+}
+
+impl EncryptionSpec {
+    pub(crate) fn weights(&self) -> [(EncryptionName, u32); 13] {
+        use EncryptionName as E;
+        [
+            (E::None, self.none),
+            (E::SseS3, self.sse_s3),
+            (E::AwsManaged, self.aws_managed),
+            (E::AwsManagedAlias, self.aws_managed_alias),
+            (E::Sealed, self.sealed),
+            (E::BucketKeyOff, self.bucket_key_off),
+            (E::DsseSealed, self.dsse_sealed),
+            (E::WrongRegionKey, self.wrong_region_key),
+            (E::CustomerKey, self.customer_key),
+            (E::OtherAccountKey, self.other_account_key),
+            (E::Alias, self.alias),
+            (E::BareId, self.bare_id),
+            (E::DsseCustomer, self.dsse_customer),
+        ]
+    }
+}
+
+/// How long each service takes to answer, in milliseconds at speed 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)] // Each field is named after its service.
+pub struct LatencySpec {
+    pub s3_ms: f64,
+    pub sts_ms: f64,
+    pub organizations_ms: f64,
+    pub ssm_ms: f64,
+    pub kms_ms: f64,
+    /// How far an answer may be off, 0 to 1 of its latency, seeded.
+    pub jitter: f64,
+}
+
+impl Default for LatencySpec {
+    fn default() -> Self {
+        LatencySpec { s3_ms: 25.0, sts_ms: 40.0, organizations_ms: 60.0, ssm_ms: 50.0, kms_ms: 15.0, jitter: 0.3 }
+    }
+}
+
+/// Automation executions: how long they take at speed 1, and the quotas per account and Region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExecutionsSpec {
+    /// The shortest, without what `aws:sleep` adds.
+    pub min_seconds: f64,
+    /// The longest, without what `aws:sleep` adds.
+    pub max_seconds: f64,
+    /// How many run at once; the next ones are Pending.
+    pub concurrent: u32,
+    /// How many may be Pending; the next one is refused.
+    pub queue: u32,
+}
+
+impl Default for ExecutionsSpec {
+    fn default() -> Self {
+        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000 }
+    }
+}
+
+/// One account, described by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountSpec {
+    /// Its name, also the start of its generated buckets' names.
+    pub name: String,
+    /// Twelve digits; made from the seed when absent.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// ACTIVE, SUSPENDED, PENDING_CLOSURE, PENDING_ACTIVATION or CLOSED.
+    #[serde(default = "active")]
+    pub state: String,
+    /// Whether it has the member role.
+    #[serde(default = "yes")]
+    pub member_role: bool,
+    /// Whether it has the automation role.
+    #[serde(default = "yes")]
+    pub automation_role: bool,
+    /// Its buckets; generated ones when absent.
+    #[serde(default)]
+    pub buckets: Option<Vec<BucketSpec>>,
+}
+
+fn active() -> String {
+    "ACTIVE".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One bucket, described by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BucketSpec {
+    /// Its name, unique in the world.
+    pub name: String,
+    /// Its Region; the spec's first when absent.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Its default encryption.
+    pub encryption: EncryptionName,
+    /// A key to write in place of the state's own, verbatim.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Whether it blocks SSE-C.
+    #[serde(default)]
+    pub sse_c_blocked: bool,
+}

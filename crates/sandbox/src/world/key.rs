@@ -1,0 +1,67 @@
+//! KMS keys. None is stored: which keys there are follows from the seed.
+//! Who may see them is decided in `services::kms`.
+
+use crate::random::Random;
+use crate::world::World;
+use crate::world::organization::Organization;
+
+/// What kind of key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// The organization's central key, in the security account.
+    Central,
+    /// A customer managed key of one account's own.
+    Customer,
+    /// The AWS managed key `aws/s3`.
+    AwsManaged,
+}
+
+/// A key of one account and Region.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) kind: KeyKind,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+}
+
+pub(crate) const CENTRAL_ALIAS: &str = "alias/orgseal-central";
+pub(crate) const CUSTOMER_ALIAS: &str = "alias/team-key";
+pub(crate) const AWS_MANAGED_ALIAS: &str = "alias/aws/s3";
+
+impl World {
+    pub(crate) fn key(&self, kind: KeyKind, account: usize, region: usize) -> Key {
+        let seed = self.spec.seed;
+        let id = match kind {
+            KeyKind::Central if self.spec.central_key.multi_region => {
+                format!("mrk-{}", Random::new(seed, "central-key", 0).uuid().replace('-', ""))
+            }
+            KeyKind::Central => Random::new(seed, "central-key", 1 + region as u64).uuid(),
+            KeyKind::Customer => Random::new(seed, "customer-key", place(account, region)).uuid(),
+            KeyKind::AwsManaged => Random::new(seed, "aws-managed-key", place(account, region)).uuid(),
+        };
+        let arn =
+            format!("arn:aws:kms:{}:{}:key/{id}", self.spec.regions[region], self.organization.accounts[account].id);
+        Key { kind, id, arn }
+    }
+
+    pub(crate) fn central_key(&self, region: usize) -> Key {
+        self.key(KeyKind::Central, Organization::SECURITY, region)
+    }
+
+    /// The key of this account and Region that has this id or alias.
+    pub(crate) fn find_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
+        let mut kinds = vec![(KeyKind::Customer, CUSTOMER_ALIAS), (KeyKind::AwsManaged, AWS_MANAGED_ALIAS)];
+        if account == Organization::SECURITY {
+            kinds.insert(0, (KeyKind::Central, CENTRAL_ALIAS));
+        }
+        kinds
+            .into_iter()
+            .map(|(kind, alias)| (self.key(kind, account, region), alias))
+            .find(|(key, alias)| key.id == id_or_alias || *alias == id_or_alias)
+            .map(|(key, _)| key)
+    }
+}
+
+fn place(account: usize, region: usize) -> u64 {
+    account as u64 * 64 + region as u64
+}

@@ -1,0 +1,326 @@
+//! The simulated world: fixed facts made from the spec, and per account what changes, each account behind its own lock.
+//! No protocol here, and no service's rules: those are in `services`.
+
+pub(crate) mod bucket;
+pub(crate) mod document;
+pub(crate) mod execution;
+pub(crate) mod key;
+pub(crate) mod lock;
+pub(crate) mod organization;
+mod replay;
+pub(crate) mod role;
+pub(crate) mod session;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::automation::document::Format;
+use crate::generate;
+use crate::journal::{DocumentEntry, Entry, Journal};
+use crate::latency::Latency;
+use crate::observe::{self, BucketState, ExecutionState, Observe};
+use crate::random::Random;
+use crate::spec::{Deploy, DocumentVariant, Spec};
+
+use bucket::{Bucket, Encryption};
+use document::{Document, DocumentVersion};
+use execution::Executions;
+use lock::lock;
+use organization::{Account, Organization};
+use session::{LongLived, Sessions};
+
+const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+const ORIGINAL: &str = include_str!("../../../../config/documents/original-three-parameters.yaml");
+
+/// What changes in one account.
+#[derive(Debug, Default)]
+pub(crate) struct AccountState {
+    /// Made when first asked for; sorted by name.
+    buckets: Option<Vec<Bucket>>,
+    regions: BTreeMap<usize, RegionState>,
+    /// Executions not ended, all Regions together, and the highest that was.
+    pub(crate) in_flight: u32,
+    pub(crate) peak: u32,
+}
+
+/// What changes in one account and Region.
+#[derive(Debug, Default)]
+pub(crate) struct RegionState {
+    pub(crate) documents: BTreeMap<String, Document>,
+    pub(crate) executions: Executions,
+}
+
+impl AccountState {
+    /// The Regions in which anything was ever touched.
+    pub(crate) fn regions_in_use(&self) -> Vec<usize> {
+        self.regions.keys().copied().collect()
+    }
+
+    /// Keeps the account's own count in step with its Regions'.
+    pub(crate) fn recount(&mut self) {
+        self.in_flight = 0;
+        for region in self.regions.values_mut() {
+            let executions = &mut region.executions;
+            executions.peak = executions.peak.max(executions.in_flight());
+            self.in_flight += executions.in_flight();
+        }
+        self.peak = self.peak.max(self.in_flight);
+    }
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) spec: Spec,
+    pub(crate) organization: Organization,
+    pub(crate) external_id: String,
+    pub(crate) security_user: LongLived,
+    pub(crate) management_user: LongLived,
+    pub(crate) sessions: Sessions,
+    pub(crate) journal: Journal,
+    pub(crate) latency: Latency,
+    pub(crate) observe: Observe,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// By Region.
+    pub(crate) central_arns: Vec<Arc<str>>,
+    named_buckets: BTreeMap<String, u32>,
+    deployed: Option<Arc<DocumentVersion>>,
+    accounts: Vec<Mutex<AccountState>>,
+}
+
+impl World {
+    pub(crate) fn new(spec: Spec, speed: f64, journal: Journal, runtime: tokio::runtime::Handle) -> World {
+        let organization = generate::organization(&spec);
+        let user = |account: usize, name| LongLived::new(spec.seed, account, &organization.accounts[account].id, name);
+        let mut world = World {
+            security_user: user(Organization::SECURITY, "orgseal"),
+            management_user: user(Organization::MANAGEMENT, "admin"),
+            external_id: spec.member_role.external_id.clone().unwrap_or_else(|| {
+                format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
+            }),
+            sessions: Sessions::default(),
+            journal,
+            latency: Latency::new(&spec, speed),
+            observe: Observe::default(),
+            runtime,
+            central_arns: Vec::new(),
+            named_buckets: generate::named_buckets(&spec, &organization),
+            deployed: deployed(&spec).map(Arc::new),
+            accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
+            organization,
+            spec,
+        };
+        world.central_arns = (0..world.spec.regions.len()).map(|region| world.central_key(region).arn.into()).collect();
+        world
+    }
+
+    pub(crate) fn management_account(&self) -> &Account {
+        &self.organization.accounts[Organization::MANAGEMENT]
+    }
+
+    pub(crate) fn security_account(&self) -> &Account {
+        &self.organization.accounts[Organization::SECURITY]
+    }
+
+    pub(crate) fn region_index(&self, name: &str) -> Option<usize> {
+        self.spec.regions.iter().position(|region| region == name)
+    }
+
+    /// Works on one account; its buckets are not made for this.
+    pub(crate) fn with_account<T>(&self, account: usize, work: impl FnOnce(&mut AccountState) -> T) -> T {
+        work(&mut lock(&self.accounts[account]))
+    }
+
+    /// Works on the buckets of one account, sorted by name; makes them when they were not asked for before.
+    pub(crate) fn with_buckets<T>(&self, account: usize, work: impl FnOnce(&mut Vec<Bucket>) -> T) -> T {
+        self.with_account(account, |state| work(state.buckets.get_or_insert_with(|| generate::buckets(self, account))))
+    }
+
+    /// Works on one account and Region.
+    pub(crate) fn with_region<T>(&self, account: usize, region: usize, work: impl FnOnce(&mut RegionState) -> T) -> T {
+        self.with_account(account, |state| work(self.region_of(state, account, region)))
+    }
+
+    /// The state of a Region, with the deployed document in it.
+    pub(crate) fn region_of<'a>(
+        &self,
+        state: &'a mut AccountState,
+        account: usize,
+        region: usize,
+    ) -> &'a mut RegionState {
+        state.regions.entry(region).or_insert_with(|| RegionState {
+            documents: self.generated_documents(account),
+            executions: Executions::default(),
+        })
+    }
+
+    fn generated_documents(&self, account: usize) -> BTreeMap<String, Document> {
+        let mut documents = BTreeMap::new();
+        let deploy = self.spec.document.deploy;
+        let security = account == Organization::SECURITY;
+        let shared = security && matches!(deploy, Deploy::Shared | Deploy::Both);
+        if let Some(version) = &self.deployed
+            && (shared || matches!(deploy, Deploy::Each | Deploy::Both))
+        {
+            let mut document = Document::new(version.clone());
+            if shared {
+                // SSM shares a document with a thousand accounts at most.
+                let members = self.organization.accounts.iter().enumerate().filter(|(index, _)| *index != account);
+                document.shared_with = members.map(|(_, member)| member.id.clone()).take(1000).collect();
+            }
+            documents.insert(self.spec.document.name.clone(), document);
+        }
+        documents
+    }
+
+    /// The account that owns the bucket, found without making anybody's buckets. It may turn out to have none of this name.
+    pub(crate) fn bucket_owner(&self, bucket: &str) -> Option<usize> {
+        if let Some(account) = self.named_buckets.get(bucket) {
+            return Some(*account as usize);
+        }
+        let (_, id) = bucket.rsplit_once('-')?;
+        self.organization.find(id)
+    }
+
+    pub(crate) fn meddle_with_encryption(&self, bucket: &str, encryption: Option<Encryption>) -> bool {
+        let Some(owner) = self.bucket_owner(bucket) else { return false };
+        self.with_buckets(owner, |buckets| {
+            let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
+            let entry = Entry::Encryption { bucket: bucket.into(), encryption: encryption.as_ref().map(Into::into) };
+            if self.journal.append(&entry).is_err() {
+                return false;
+            }
+            buckets[at].encryption = encryption;
+            true
+        })
+    }
+
+    pub(crate) fn delete_bucket(&self, bucket: &str) -> bool {
+        let Some(owner) = self.bucket_owner(bucket) else { return false };
+        self.with_buckets(owner, |buckets| {
+            let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
+            if self.journal.append(&Entry::BucketDeleted { bucket: bucket.into() }).is_err() {
+                return false;
+            }
+            buckets.remove(at);
+            true
+        })
+    }
+
+    pub(crate) fn put_document_content(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+        content: &str,
+    ) -> Result<(), String> {
+        let at = self.organization.find(account).ok_or("there is no such account")?;
+        let region_at = self.region_index(region).ok_or("there is no such Region")?;
+        let format = Format::guess(content);
+        let now = crate::wire::now_ms();
+        let version = DocumentVersion::new(content, format, None, now)?;
+        self.with_region(at, region_at, |state| {
+            let document = state.documents.get_mut(name).ok_or("there is no such document")?;
+            self.journal
+                .append(&Entry::DocumentVersion(Box::new(DocumentEntry {
+                    account: account.into(),
+                    region: region.into(),
+                    name: name.into(),
+                    content: content.into(),
+                    format,
+                    version_name: None,
+                    created_ms: now,
+                    make_default: true,
+                    tags: Vec::new(),
+                })))
+                .map_err(|error| error.message)?;
+            document.versions.push(Arc::new(version));
+            document.default_version = document.latest();
+            Ok(())
+        })
+    }
+
+    pub(crate) fn account_states(&self) -> Vec<observe::AccountState> {
+        let state = |account: &Account| observe::AccountState {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            state: account.state.into(),
+            member_role: account.member_role,
+        };
+        self.organization.accounts.iter().map(state).collect()
+    }
+
+    pub(crate) fn bucket_states(&self) -> Vec<BucketState> {
+        let mut all = Vec::new();
+        for (index, account) in self.organization.accounts.iter().enumerate() {
+            self.with_buckets(index, |buckets| {
+                all.extend(buckets.iter().map(|bucket| BucketState {
+                    account: account.id.clone(),
+                    region: self.spec.regions[usize::from(bucket.region)].clone(),
+                    name: bucket.name.to_string(),
+                    encryption: bucket.encryption.as_ref().map(Into::into),
+                }));
+            });
+        }
+        all
+    }
+
+    /// Visits every account and Region that was ever touched.
+    fn for_each_region(&self, mut visit: impl FnMut(&str, &str, &RegionState)) {
+        for (index, account) in self.organization.accounts.iter().enumerate() {
+            self.with_account(index, |state| {
+                for (region, held) in &state.regions {
+                    visit(&account.id, &self.spec.regions[*region], held);
+                }
+            });
+        }
+    }
+
+    pub(crate) fn execution_states(&self) -> Vec<ExecutionState> {
+        let mut all = Vec::new();
+        self.for_each_region(|account, region, state| {
+            all.extend(state.executions.all.iter().map(|execution| ExecutionState {
+                account: account.into(),
+                region: region.into(),
+                id: execution.id.clone(),
+                document: execution.document.clone(),
+                version: execution.document_version,
+                status: execution.status.name().into(),
+                parameters: execution.parameters.clone(),
+                executed_by: execution.executed_by.clone(),
+                started_ms: execution.started_ms,
+                ended_ms: execution.ended_ms,
+                failure: execution.failure.clone(),
+                client_token: execution.client_token.clone(),
+            }));
+        });
+        all
+    }
+
+    pub(crate) fn peak_in_flight(&self) -> BTreeMap<(String, String), u32> {
+        let mut peaks = BTreeMap::new();
+        self.for_each_region(|account, region, state| {
+            if state.executions.peak > 0 {
+                peaks.insert((account.into(), region.into()), state.executions.peak);
+            }
+        });
+        peaks
+    }
+
+    pub(crate) fn peak_in_flight_by_account(&self) -> BTreeMap<String, u32> {
+        let accounts = self.organization.accounts.iter().enumerate();
+        accounts
+            .map(|(index, account)| (account.id.clone(), self.with_account(index, |state| state.peak)))
+            .filter(|(_, peak)| *peak > 0)
+            .collect()
+    }
+}
+
+fn deployed(spec: &Spec) -> Option<DocumentVersion> {
+    let content = match (&spec.document.content, spec.document.variant) {
+        (Some(content), _) => content.as_str(),
+        (None, DocumentVariant::Shipped) => SHIPPED,
+        (None, DocumentVariant::Original) => ORIGINAL,
+    };
+    DocumentVersion::new(content, Format::guess(content), None, 1_760_000_000_000).ok()
+}

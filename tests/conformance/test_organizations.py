@@ -1,0 +1,91 @@
+"""Organizations: pages, the tree, tags, and who may ask."""
+
+import unittest
+
+import botocore.config
+
+from conformance import Case, accounts, client, enterable, session, state
+
+
+class Organizations(Case):
+    def setUp(self):
+        self.api = client("organizations")
+
+    def test_describe(self):
+        answer = self.api.describe_organization()
+        self.shape(self.api, "DescribeOrganization", answer)
+        self.assertEqual(answer["Organization"]["MasterAccountId"], state()["management_account"])
+        member = client("organizations", credentials=session(enterable()[0]))
+        self.assertEqual(member.describe_organization()["Organization"], answer["Organization"])
+
+    def test_pages_of_accounts(self):
+        whole = [account["Id"] for account in accounts()]
+        self.assertEqual(len(whole), len(set(whole)))
+        first = self.api.list_accounts()
+        self.shape(self.api, "ListAccounts", first)
+        self.assertEqual(len(first["Accounts"]), min(20, len(whole)))
+        seen, token = [], None
+        while True:
+            page = self.api.list_accounts(MaxResults=7, **({"NextToken": token} if token else {}))
+            self.assertLessEqual(len(page["Accounts"]), 7)
+            seen += [account["Id"] for account in page["Accounts"]]
+            token = page.get("NextToken")
+            if not token:
+                break
+        self.assertEqual(seen, whole)
+        self.refused("InvalidInputException", 400, self.api.list_accounts, NextToken="nonsense")
+        unchecked = client("organizations", config=botocore.config.Config(parameter_validation=False, retries={"total_max_attempts": 1}))
+        self.refused("ValidationException", 400, unchecked.list_accounts, MaxResults=21)
+
+    def test_states(self):
+        for account in accounts():
+            self.assertIn(account["State"], ("ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "PENDING_ACTIVATION", "CLOSED"))
+            self.assertEqual(account["State"] == "ACTIVE", account["Status"] == "ACTIVE")
+
+    def test_the_tree_holds_every_account_once_and_agrees_with_paths(self):
+        root = self.api.list_roots()
+        self.shape(self.api, "ListRoots", root)
+        organization = self.api.describe_organization()["Organization"]["Id"]
+        found = {}
+
+        def walk(parent, path):
+            for page in self.api.get_paginator("list_accounts_for_parent").paginate(ParentId=parent):
+                self.shape(self.api, "ListAccountsForParent", page)
+                for account in page["Accounts"]:
+                    self.assertNotIn(account["Id"], found)
+                    found[account["Id"]] = f"{path}{account['Id']}/"
+            for page in self.api.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
+                self.shape(self.api, "ListOrganizationalUnitsForParent", page)
+                for unit in page["OrganizationalUnits"]:
+                    self.assertEqual(unit["Path"], f"{path}{unit['Id']}/")
+                    up = self.api.list_parents(ChildId=unit["Id"])
+                    self.shape(self.api, "ListParents", up)
+                    self.assertEqual(up["Parents"][0]["Id"], parent)
+                    walk(unit["Id"], unit["Path"])
+
+        walk(root["Roots"][0]["Id"], f"{organization}/{root['Roots'][0]['Id']}/")
+        self.assertEqual(found, {account["Id"]: account["Paths"][0] for account in accounts()})
+        some = accounts()[5]
+        parent = self.api.list_parents(ChildId=some["Id"])["Parents"][0]
+        self.assertEqual(some["Paths"][0].split("/")[-3], parent["Id"])
+
+    def test_tags(self):
+        answer = self.api.list_tags_for_resource(ResourceId=accounts()[3]["Id"])
+        self.shape(self.api, "ListTagsForResource", answer)
+        self.assertEqual({tag["Key"] for tag in answer["Tags"]}, {"env", "team", "cost-center"})
+
+    def test_what_is_not_there(self):
+        self.refused("ParentNotFoundException", 400, self.api.list_accounts_for_parent, ParentId="ou-abcd-12345678")
+        self.refused("ChildNotFoundException", 400, self.api.list_parents, ChildId="000000000000")
+        self.refused("TargetNotFoundException", 400, self.api.list_tags_for_resource, ResourceId="000000000000")
+        self.refused("UnknownOperationException", 400, self.api.list_delegated_administrators)
+
+    def test_only_administrators_may_ask_and_only_in_us_east_1(self):
+        member = client("organizations", credentials=session(enterable()[0]))
+        self.refused("AccessDeniedException", 400, member.list_accounts)
+        elsewhere = client("organizations", "eu-west-1")
+        self.refused("InvalidSignatureException", 400, elsewhere.list_accounts)
+
+
+if __name__ == "__main__":
+    unittest.main()
