@@ -1,1 +1,13 @@
-fn main() {}
+//! End-to-end tests: the built binary against a sandbox, seen from outside. Each file holds one promise of the product.
+
+mod budgets;
+mod campaign_file;
+mod interrupt;
+mod judging;
+mod limits;
+mod main_job;
+mod output;
+mod refusals;
+mod sealing;
+mod terminal;
+mod world;

@@ -1,1 +1,54 @@
-fn main() {}
+//! orgseal, the command line: arguments in, exit code out. What a command does is in `commands/`, one file each.
+
+mod args;
+mod commands;
+mod connect;
+mod failure;
+mod listen;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // clap would leave with 2, which means "found something not as wanted" here.
+            let _ = usage.print();
+            return ExitCode::from(u8::from(usage.use_stderr()));
+        }
+    };
+    listen::log::install(&arguments.log);
+    let json = arguments.json;
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::plain(format!("the program could not start its threads: {error}"), "free some memory")
+        })
+        .and_then(|runtime| runtime.block_on(run(arguments)));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.show(json);
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let Arguments { command, common, json, yes, .. } = arguments;
+    match command {
+        Command::Audit(own) => commands::audit::run(&common, &own, json).await,
+        Command::Rollout(own) => commands::rollout::run(&common, &own, json, yes).await,
+        Command::Report(own) => commands::report::run(&common, &own, json),
+        Command::Sandbox(own) => commands::sandbox::run(&common, &own, json).await,
+        Command::Config(own) => commands::config::run(&common, &own, json),
+    }
+}

@@ -31,6 +31,8 @@ pub struct AccountState {
     pub name: String,
     /// The `State` field of ListAccounts.
     pub state: String,
+    /// The OUs above it, as in `Paths`: `o-…/r-…/ou-…/`.
+    pub path: String,
     /// Whether it has the member role.
     pub member_role: bool,
 }

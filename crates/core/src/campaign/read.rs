@@ -76,26 +76,18 @@ impl Campaign {
         let (mut buckets, to_seal) = (0, AtomicUsize::new(0));
         let mut pages = pin!(member.s3_at_home().bucket_pages());
         while let Some(page) = pages.next().await {
-            if self.stop.is_cancelled() {
-                let error = AwsError {
-                    code: "Interrupted".to_owned(),
-                    message: "the run was stopped before this account was read to its end".to_owned(),
-                    hint: "run the command again".to_owned(),
-                };
-                self.unread(account, error).await?;
-                return Ok((buckets, None));
-            }
-            let page = match page {
+            let mut chosen = match page {
                 Ok(page) => page,
                 Err(error) => {
                     self.unread(account, error).await?;
                     return Ok((buckets, None));
                 }
             };
-            let chosen = page.into_iter().filter(|(name, region)| {
+            chosen.retain(|(name, region)| {
                 self.selection.takes_bucket(name)
                     && region.as_deref().is_none_or(|region| self.selection.takes_region(region))
             });
+            self.events.emit(&Event::BucketsListed { account: account.id.clone(), buckets: chosen.len() });
             let mut reads = pin!(
                 stream::iter(chosen)
                     .take_until(self.stop.cancelled())
@@ -104,6 +96,9 @@ impl Campaign {
             );
             while let Some(taken) = reads.next().await {
                 buckets += usize::from(taken?);
+            }
+            if self.stop.is_cancelled() {
+                break;
             }
         }
         if self.stop.is_cancelled() {

@@ -99,3 +99,21 @@ impl LedgerError {
         LedgerError::Database { path: folder.join(FILE), why: error.to_string() }
     }
 }
+
+/// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.
+/// Refused while another process is at work there, and when it holds anything else.
+pub fn discard(folder: &Path) -> Result<(), LedgerError> {
+    let wrong = |why: String| LedgerError::Folder { path: folder.to_owned(), why };
+    if !folder.exists() {
+        return Ok(());
+    }
+    let _lock = lock::Lock::take(folder)?;
+    for entry in std::fs::read_dir(folder).map_err(|error| wrong(error.to_string()))? {
+        let name = entry.map_err(|error| wrong(error.to_string()))?.file_name();
+        let name = name.to_string_lossy();
+        if !(name == "lock" || name == "organization" || name.starts_with(FILE)) {
+            return Err(wrong(format!("it holds {name}, which orgseal did not make, so it is not deleted")));
+        }
+    }
+    std::fs::remove_dir_all(folder).map_err(|error| wrong(error.to_string()))
+}

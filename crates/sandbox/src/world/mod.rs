@@ -245,6 +245,7 @@ impl World {
             id: account.id.clone(),
             name: account.name.clone(),
             state: account.state.into(),
+            path: self.organization.ou_path(account.ou),
             member_role: account.member_role,
         };
         self.organization.accounts.iter().map(state).collect()

@@ -1,0 +1,171 @@
+//! The arguments, as clap reads them. Flags that every command takes are global.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Seal an AWS Organization: every S3 bucket's default encryption on the central KMS key, with proof.
+///
+/// From the security account it assumes a role in each member account, finds each bucket that is not on the
+/// organization's key, puts it right with an Automation document, reads it back, and keeps a record.
+///
+/// Exit codes: 0 all is as wanted; 1 the command itself failed; 2 it found something not as wanted;
+/// 3 it could not read or finish everything; 130 interrupted.
+#[derive(Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) log: Log,
+    /// Print one JSON document on standard output; text for people goes to standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Ask no questions
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Read the organization, judge each bucket, report; changes nothing
+    Audit(Audit),
+    /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
+    Rollout(Rollout),
+    /// Report on a run in the ledger: terminal, JSON, CSV, HTML
+    Report(Report),
+    /// Serve a simulated organization on loopback for any AWS tool
+    Sandbox(Sandbox),
+    /// Check the campaign file, or print its JSON Schema
+    Config(Config),
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+pub(crate) struct Common {
+    /// The campaign file
+    #[arg(long, global = true, env = "ORGSEAL_CONFIG", value_name = "FILE", help_heading = "Campaign")]
+    pub(crate) config: Option<PathBuf>,
+    /// Lay one value over the campaign file, as in `limits.accounts=5`; ORGSEAL_LIMITS__ACCOUNTS=5 does the same
+    #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Campaign")]
+    pub(crate) set: Vec<String>,
+    /// The state folder: ledger and lock live there [default: orgseal in the XDG state folder]
+    #[arg(long, global = true, env = "ORGSEAL_STATE", value_name = "DIR", help_heading = "Campaign")]
+    pub(crate) state: Option<PathBuf>,
+    /// Only this account; may be given more than once
+    #[arg(long, global = true, value_name = "ID", help_heading = "Selection")]
+    pub(crate) account: Vec<String>,
+    /// Only this Region; may be given more than once
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Selection")]
+    pub(crate) region: Vec<String>,
+    /// Only this bucket; may be given more than once
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Selection")]
+    pub(crate) bucket: Vec<String>,
+    /// Work on a simulated organization inside this process, of a spec file or the default one; real credentials are not read
+    #[arg(long, global = true, value_name = "SPEC", num_args = 0..=1, require_equals = true, help_heading = "Sandbox")]
+    pub(crate) sandbox: Option<Option<PathBuf>>,
+    /// Generate another organization: the seed, instead of the spec's
+    #[arg(long, global = true, value_name = "NUMBER", help_heading = "Sandbox")]
+    pub(crate) sandbox_seed: Option<u64>,
+    /// How much faster than AWS the sandbox answers: 2 is twice as fast
+    #[arg(long, global = true, value_name = "FACTOR", default_value_t = 1.0, help_heading = "Sandbox")]
+    pub(crate) sandbox_speed: f64,
+    /// Discard the sandbox of this seed and its ledger first
+    #[arg(long, global = true, help_heading = "Sandbox")]
+    pub(crate) fresh: bool,
+}
+
+/// How logs are written.
+#[derive(Args, Clone)]
+pub(crate) struct Log {
+    /// Log events to standard error: as text, or as one JSON object a line
+    #[arg(long, global = true, value_name = "FORMAT", env = "ORGSEAL_LOG", help_heading = "Logs")]
+    pub(crate) log: Option<LogFormat>,
+    /// Log to this file instead of standard error
+    #[arg(long, global = true, value_name = "FILE", requires = "log", help_heading = "Logs")]
+    pub(crate) log_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Audit {}
+
+#[derive(Args)]
+pub(crate) struct Rollout {
+    /// Do everything up to the first start, and stop there
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
+    #[arg(long)]
+    pub(crate) without_guards: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Report {
+    /// The run to report on, an audit's or a campaign's id [default: the newest one]
+    #[arg(long, alias = "run", value_name = "ID")]
+    pub(crate) campaign: Option<String>,
+    /// The form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "terminal")]
+    pub(crate) format: ReportFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Terminal,
+    Json,
+    Csv,
+    Html,
+}
+
+#[derive(Args)]
+pub(crate) struct Sandbox {
+    /// Spec file of the organization; without it, the default one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) spec: Option<PathBuf>,
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) port: u16,
+    /// Write the campaign file that fits it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_config: Option<PathBuf>,
+    /// Seed of the organization
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// How much faster than AWS it answers; the same as --sandbox-speed
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) speed: Option<f64>,
+    /// Keep its state in this folder, and go on from there the next time; without it, nothing is kept
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Check the campaign file whole
+    Check,
+    /// Print the JSON Schema of the campaign file
+    Schema,
+}

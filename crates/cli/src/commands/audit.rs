@@ -1,0 +1,21 @@
+//! `orgseal audit`: read, judge, report.
+
+use orgseal_core::campaign::{Campaign, Kind};
+use tokio_util::sync::CancellationToken;
+
+use super::close;
+use crate::args::{Audit, Common};
+use crate::failure::Failure;
+use crate::{connect, listen, signals};
+
+pub(crate) async fn run(common: &Common, _: &Audit, json: bool) -> Result<u8, Failure> {
+    let place = connect::open(common).await?;
+    let stop = CancellationToken::new();
+    let (events, screen) = listen::events();
+    signals::watch(&stop, &events);
+    let campaign =
+        Campaign::begin(place.aws, place.loaded, Kind::Audit, place.narrowed, &place.state, events, stop).await?;
+    let ending = campaign.audit().await;
+    screen.clear();
+    close(&place.state, campaign.id(), ending?, json)
+}

@@ -1,0 +1,34 @@
+//! `orgseal config`: check the campaign file, print its schema.
+
+use orgseal_core::config::CampaignFile;
+
+use crate::args::{Common, Config, ConfigVerb};
+use crate::failure::Failure;
+use crate::{connect, output};
+
+pub(crate) fn run(common: &Common, own: &Config, json: bool) -> Result<u8, Failure> {
+    match own.verb {
+        ConfigVerb::Schema => {
+            output::out_json(CampaignFile::schema().as_value());
+            Ok(0)
+        }
+        ConfigVerb::Check => check(common, json),
+    }
+}
+
+fn check(common: &Common, json: bool) -> Result<u8, Failure> {
+    let checked = connect::campaign_file(common);
+    if !json {
+        let loaded = checked?;
+        let regions: Vec<String> = loaded.campaign.keys().iter().map(|(region, _)| region.to_owned()).collect();
+        output::out(&format!("the campaign file is good: keys for {}, SHA-256 {}", regions.join(", "), loaded.hash));
+        return Ok(0);
+    }
+    let (hash, problems) = match &checked {
+        Ok(loaded) => (Some(loaded.hash.clone()), Vec::new()),
+        Err(failure) => (None, failure.problems()),
+    };
+    let code = u8::from(!problems.is_empty());
+    output::out_json(&serde_json::json!({ "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems }));
+    Ok(code)
+}

@@ -1,0 +1,43 @@
+//! `orgseal report`: a run in the ledger, again, in another form.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use orgseal_core::ledger::Reader;
+use orgseal_report::{Format, Style, exit_code};
+
+use super::to_stdout;
+use crate::args::{Common, Report, ReportFormat};
+use crate::failure::Failure;
+use crate::{connect, output};
+
+pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failure> {
+    let reader = Reader::open(&connect::state_in_force(common)?)?;
+    let run = match &own.campaign {
+        Some(id) => reader.run(id)?,
+        None => reader.newest_run()?.ok_or_else(|| {
+            Failure::plain("the ledger holds no run yet", "run `orgseal audit` or `orgseal rollout` first")
+        })?,
+    };
+    let format = match own.format {
+        ReportFormat::Terminal if json => Format::Json,
+        ReportFormat::Terminal => Format::Terminal,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Csv => Format::Csv,
+        ReportFormat::Html => Format::Html,
+    };
+    match &own.output {
+        None => {
+            let style = Style { color: output::stdout_color(), width: output::stdout_width() };
+            to_stdout(|out| Ok(orgseal_report::write(format, &reader, &run, &style, out)?))?;
+        }
+        Some(path) => {
+            let wrong = |error: std::io::Error| Failure::file("the report cannot be written to", path, &error);
+            let mut file = BufWriter::new(File::create(path).map_err(wrong)?);
+            orgseal_report::write(format, &reader, &run, &Style { color: false, width: 100 }, &mut file)?;
+            file.flush().map_err(wrong)?;
+            output::err(&format!("wrote {}", path.display()));
+        }
+    }
+    Ok(exit_code(&reader.summary(&run)?, &run.state))
+}

@@ -1,0 +1,38 @@
+//! `orgseal sandbox`: a simulated organization for any AWS tool, until it is stopped.
+
+use crate::args::{Common, Sandbox};
+use crate::failure::Failure;
+use crate::{connect, output, signals};
+
+pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8, Failure> {
+    let named = common.sandbox.as_ref().and_then(|path| path.as_deref());
+    let spec = connect::read_spec(own.spec.as_deref().or(named), own.seed.or(common.sandbox_seed))?;
+    let speed = own.speed.unwrap_or(common.sandbox_speed);
+    let sandbox = connect::start(spec, own.directory.clone(), speed, own.port).await?;
+    if let Some(path) = &own.write_config {
+        std::fs::write(path, sandbox.campaign_file())
+            .map_err(|error| Failure::file("the campaign file cannot be written to", path, &error))?;
+    }
+    if json {
+        let (access_key, secret_key) = sandbox.credentials();
+        output::out_json(&serde_json::json!({
+            "schema": "orgseal.sandbox/1",
+            "seed": sandbox.seed(),
+            "organization": sandbox.organization_id(),
+            "security_account": sandbox.security_account(),
+            "environment": {
+                "AWS_ENDPOINT_URL": sandbox.endpoint(),
+                "AWS_ACCESS_KEY_ID": access_key,
+                "AWS_SECRET_ACCESS_KEY": secret_key,
+                "AWS_REGION": sandbox.region(),
+            },
+        }));
+    } else {
+        output::out(&format!("# seed {}, organization {}", sandbox.seed(), sandbox.organization_id()));
+        output::out(sandbox.exports().trim_end());
+    }
+    output::err("serving until Ctrl-C");
+    signals::signalled().await;
+    sandbox.stop();
+    Ok(0)
+}

@@ -1,0 +1,153 @@
+//! Where a command works: the state folder, the campaign file in force, and AWS or a sandbox behind it.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use orgseal_core::aws::{Aws, Connection};
+use orgseal_core::campaign::{CampaignError, Narrowed};
+use orgseal_core::config::{self, Loaded, Override};
+use orgseal_core::ledger;
+use orgseal_sandbox::{Options, Sandbox, Spec};
+
+use crate::args::Common;
+use crate::failure::Failure;
+
+/// The campaign file that is read when none is named.
+const CAMPAIGN_FILE: &str = "config/orgseal.toml";
+
+/// A place to work at.
+pub(crate) struct Workplace {
+    pub(crate) aws: Aws,
+    pub(crate) loaded: Loaded,
+    pub(crate) state: PathBuf,
+    pub(crate) narrowed: Narrowed,
+    /// Serves for as long as it lives.
+    _sandbox: Option<Sandbox>,
+}
+
+/// Connects as the command line says.
+pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
+    let narrowed =
+        Narrowed { accounts: common.account.clone(), regions: common.region.clone(), buckets: common.bucket.clone() };
+    let Some(spec) = sandbox_spec(common)? else {
+        let loaded = campaign_file(common)?;
+        let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
+        return Ok(Workplace { aws, loaded, state: state_folder(common)?, narrowed, _sandbox: None });
+    };
+    let state = sandbox_state_folder(common, &spec)?;
+    if common.fresh {
+        ledger::discard(&state)?;
+    }
+    let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed, 0).await?;
+    let loaded = match &common.config {
+        Some(_) => campaign_file(common)?,
+        None => config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?,
+    };
+    let (access_key, secret_key) = sandbox.credentials();
+    let connection = Connection::Sandbox {
+        endpoint: sandbox.endpoint().to_owned(),
+        name: format!("sandbox {}", sandbox.seed()),
+        region: sandbox.region().to_owned(),
+        access_key,
+        secret_key,
+    };
+    let aws = Aws::connect(connection).await.map_err(CampaignError::from)?;
+    Ok(Workplace { aws, loaded, state, narrowed, _sandbox: Some(sandbox) })
+}
+
+/// Starts a sandbox. Its state goes to `directory`, if there is one.
+pub(crate) async fn start(spec: Spec, directory: Option<PathBuf>, speed: f64, port: u16) -> Result<Sandbox, Failure> {
+    Sandbox::start(spec, Options { directory, speed, port }).await.map_err(|error| {
+        Failure::plain(
+            format!("the sandbox cannot start: {error}"),
+            "--fresh discards what is kept of it; another --port or --sandbox-seed gives another one",
+        )
+    })
+}
+
+/// The spec of the sandbox that the command line asks for.
+fn sandbox_spec(common: &Common) -> Result<Option<Spec>, Failure> {
+    let Some(path) = &common.sandbox else { return Ok(None) };
+    Ok(Some(read_spec(path.as_deref(), common.sandbox_seed)?))
+}
+
+/// A spec file, or the default spec, with another seed where one is given.
+pub(crate) fn read_spec(path: Option<&Path>, seed: Option<u64>) -> Result<Spec, Failure> {
+    let mut spec = match path {
+        None => Spec::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::file("the sandbox's spec cannot be read:", path, &error))?;
+            Spec::from_toml(&text, &path.display().to_string())
+                .map_err(|error| Failure::plain(error.to_string(), "docs/sandbox.md has every setting of a spec"))?
+        }
+    };
+    if let Some(seed) = seed {
+        spec.seed = seed;
+    }
+    Ok(spec)
+}
+
+/// The state folder in force, of the sandbox's seed where there is one.
+pub(crate) fn state_in_force(common: &Common) -> Result<PathBuf, Failure> {
+    match sandbox_spec(common)? {
+        Some(spec) => sandbox_state_folder(common, &spec),
+        None => state_folder(common),
+    }
+}
+
+fn sandbox_state_folder(common: &Common, spec: &Spec) -> Result<PathBuf, Failure> {
+    Ok(state_folder(common)?.join(format!("sandbox-{}", spec.seed)))
+}
+
+fn state_folder(common: &Common) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &common.state {
+        return Ok(folder.clone());
+    }
+    let base = etcetera::choose_base_strategy().map_err(|error| {
+        Failure::plain(format!("there is no home folder for the state: {error}"), "name a folder with --state")
+    })?;
+    Ok(base.state_dir().unwrap_or_else(|| base.data_dir()).join("orgseal"))
+}
+
+/// The campaign file, with single values laid over it.
+pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
+    let path = common.config.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE));
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::plain(
+            format!("the campaign file {} cannot be read: {error}", path.display()),
+            "name one with --config, or try orgseal without AWS: add --sandbox",
+        )
+    })?;
+    Ok(config::load(&text, &path.display().to_string(), &overrides(common)?)?)
+}
+
+/// `--set` flags and `ORGSEAL_*__*` variables; a flag wins over a variable.
+fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
+    let mut found: Vec<Override> = std::env::vars()
+        .filter_map(|(name, value)| {
+            let path = name.strip_prefix("ORGSEAL_")?;
+            // Without two underscores it is a variable of ours (ORGSEAL_STATE) and no path into the file.
+            path.contains("__").then(|| Override {
+                path: path.split("__").map(str::to_ascii_lowercase).collect(),
+                value,
+                origin: name.clone(),
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.origin.cmp(&b.origin));
+    for set in &common.set {
+        let (key, value) = set.split_once('=').ok_or_else(|| {
+            Failure::plain(
+                format!("--set {set} has no value"),
+                "write --set KEY=VALUE, such as --set limits.accounts=5",
+            )
+        })?;
+        found.push(Override {
+            path: key.split('.').map(str::to_owned).collect(),
+            value: value.to_owned(),
+            origin: format!("--set {key}=…"),
+        });
+    }
+    Ok(found)
+}

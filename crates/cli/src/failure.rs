@@ -1,0 +1,162 @@
+//! What is said when a command itself fails: what, where, why, what now. Exit code 1.
+
+use std::path::Path;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use orgseal_core::campaign::CampaignError;
+use orgseal_core::config::{ConfigError, Problem};
+use orgseal_core::ledger::LedgerError;
+use orgseal_report::ReportError;
+
+use crate::output;
+
+/// A failure of the command itself.
+pub(crate) struct Failure {
+    says: Vec<Saying>,
+}
+
+/// One thing that is wrong, with its place in a file if it has one.
+#[derive(Debug)]
+struct Saying {
+    message: String,
+    help: String,
+    source: Option<NamedSource<String>>,
+    span: Option<(usize, usize)>,
+    line: Option<usize>,
+}
+
+impl Failure {
+    /// What went wrong, and what to do now.
+    pub(crate) fn plain(message: impl Into<String>, help: impl Into<String>) -> Failure {
+        Failure {
+            says: vec![Saying { message: message.into(), help: help.into(), source: None, span: None, line: None }],
+        }
+    }
+
+    pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
+        Failure::plain(format!("{doing} {}: {error}", path.display()), "check the path and its permissions")
+    }
+
+    /// Shows it on standard error; with `--json`, as a document on standard output too.
+    pub(crate) fn show(&self, json: bool) {
+        for saying in &self.says {
+            let mut text = String::new();
+            let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme());
+            if handler.with_width(output::stderr_width()).render_report(&mut text, saying).is_err() {
+                text.clone_from(&saying.message);
+            }
+            output::err(text.trim_matches('\n'));
+        }
+        if json {
+            let errors: Vec<_> = self
+                .says
+                .iter()
+                .map(
+                    |saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }),
+                )
+                .collect();
+            output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
+        }
+    }
+
+    /// For `config check --json`.
+    pub(crate) fn problems(&self) -> Vec<serde_json::Value> {
+        self.says
+            .iter()
+            .map(|saying| serde_json::json!({ "line": saying.line, "message": saying.message, "instead": saying.help }))
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Saying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Saying {}
+
+impl Diagnostic for Saying {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(&self.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (start, length) = self.span?;
+        Some(Box::new(std::iter::once(LabeledSpan::new(None, start, length))))
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        let saying = |problem: Problem| Saying {
+            message: match problem.line {
+                Some(line) => format!("{}:{line}: {}", error.origin, problem.message),
+                None => format!("{}: {}", error.origin, problem.message),
+            },
+            help: problem.instead,
+            source: problem.span.as_ref().map(|_| NamedSource::new(&error.origin, error.text.clone())),
+            span: problem.span.map(|span| (span.start, span.len().min(60))),
+            line: problem.line,
+        };
+        Failure { says: error.problems.into_iter().map(saying).collect() }
+    }
+}
+
+impl From<CampaignError> for Failure {
+    fn from(error: CampaignError) -> Failure {
+        let help = match &error {
+            CampaignError::Connect(orgseal_core::aws::ConnectError::NoRegion) => {
+                "set AWS_REGION, or name a region in your AWS profile".to_owned()
+            }
+            CampaignError::Connect(orgseal_core::aws::ConnectError::NoCaller(error)) => {
+                format!("{}; or try it without AWS: add --sandbox", error.hint)
+            }
+            CampaignError::Organization(error) => error.hint.clone(),
+            CampaignError::OtherOrganization { .. } => {
+                "use credentials of the organization that organization.id names, or another campaign file".to_owned()
+            }
+            CampaignError::NoSuchAccount(_) => "check the id: aws organizations list-accounts".to_owned(),
+            CampaignError::NothingSelected(_) => {
+                "check --account, --region and --bucket, and [accounts] in the campaign file".to_owned()
+            }
+            CampaignError::GuardsMissing(_) => {
+                "try it with --sandbox or --dry-run; if you know every bucket, add --without-guards".to_owned()
+            }
+            CampaignError::Ledger(error) => ledger_help(error),
+            CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
+        };
+        Failure::plain(error.to_string(), help)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Failure {
+        let help = ledger_help(&error);
+        Failure::plain(error.to_string(), help)
+    }
+}
+
+fn ledger_help(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Database { .. } | LedgerError::Stopped(_) => {
+            "check the disk's free space and the folder's permissions; what was recorded before stands".to_owned()
+        }
+        LedgerError::NoSuchRun(_) => "leave --campaign out for the newest run".to_owned(),
+        LedgerError::Illegal(_) => "this is a fault of orgseal: please report it".to_owned(),
+        _ => "the state folder is --state, ORGSEAL_STATE, or orgseal in the XDG state folder".to_owned(),
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Failure {
+        Failure::plain(
+            format!("the report could not be written: {error}"),
+            "check where it goes: disk, pipe, permissions",
+        )
+    }
+}

@@ -1,0 +1,76 @@
+//! Plain lines for pipes and CI logs: a line when a stage begins, one now and then in between, and whatever went wrong.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use orgseal_core::event::{Event, Listener};
+use orgseal_core::model::Verdict;
+
+use super::tally::Tally;
+use crate::output;
+
+/// Between two lines of progress.
+const EVERY: Duration = Duration::from_secs(5);
+
+pub(crate) struct Lines(Mutex<(Tally, Instant)>);
+
+impl Lines {
+    pub(crate) fn new() -> Lines {
+        Lines(Mutex::new((Tally::new(), Instant::now())))
+    }
+}
+
+impl Listener for Lines {
+    fn hear(&self, event: &Event) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tally, last) = &mut *state;
+        tally.take(event);
+        match event {
+            Event::RunStarted { run, organization, .. } => output::err(&format!("{run}: organization {organization}")),
+            Event::AccountsFound { accounts } => output::err(&format!("reading {accounts} accounts")),
+            Event::AccountUnread { account, error } => {
+                output::err(&format!("unread: account {} ({}): {error}", account.id, account.name));
+            }
+            Event::SealingStarted { buckets, accounts } => {
+                output::err(&format!("sealing {buckets} buckets in {accounts} accounts"));
+            }
+            Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
+                output::err(&failed(finding));
+            }
+            Event::Warning { message } => output::err(&format!("warning: {message}")),
+            Event::Stopping => output::err("stopping: no new starts; press Ctrl-C again to leave at once"),
+            _ if last.elapsed() >= EVERY => {
+                *last = Instant::now();
+                output::err(&progress(tally));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One line on a bucket that could not be sealed.
+pub(super) fn failed(finding: &orgseal_core::model::Finding) -> String {
+    let bucket = &finding.bucket;
+    let why = finding.error.as_ref().map_or_else(|| finding.judgement.reason.says().to_owned(), ToString::to_string);
+    format!("failed: {} in account {}, Region {}: {why}", bucket.name, bucket.account, bucket.region)
+}
+
+fn progress(tally: &Tally) -> String {
+    match &tally.sealing {
+        None => format!(
+            "read {} buckets in {} of {} accounts, {} accounts unread",
+            tally.judged, tally.accounts_done, tally.accounts, tally.accounts_unread
+        ),
+        Some(sealing) => {
+            let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", about {left} s left"));
+            format!(
+                "sealed {} of {} buckets, {} failed, {} in flight, {:.1}/s{left}",
+                sealing.sealed,
+                sealing.buckets,
+                sealing.failed,
+                sealing.in_flight,
+                sealing.rate()
+            )
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The log: each event as a `tracing` event, in text or JSON. No credential, session token or external ID is in an event,
+//! and other crates' logs are left out, so none can get in.
+
+use std::fs::OpenOptions;
+use std::sync::OnceLock;
+
+use orgseal_core::event::{Event, Listener};
+use tracing::{debug, info, warn};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::args::{self, LogFormat};
+use crate::output;
+
+/// Where the log goes, once it was set up: `true` is standard error.
+static TO_STDERR: OnceLock<bool> = OnceLock::new();
+
+/// Sets the log up as the arguments say.
+pub(crate) fn install(arguments: &args::Log) {
+    let Some(format) = arguments.log else { return };
+    let ours = Targets::new().with_target("orgseal", LevelFilter::DEBUG);
+    let file = arguments.log_file.as_ref().map(|path| OpenOptions::new().create(true).append(true).open(path));
+    let (writer, to_stderr) = match file {
+        Some(Ok(file)) => (fmt::writer::BoxMakeWriter::new(std::sync::Mutex::new(file)), false),
+        Some(Err(error)) => {
+            output::err(&format!("the log file cannot be written ({error}); logging to standard error"));
+            (fmt::writer::BoxMakeWriter::new(std::io::stderr), true)
+        }
+        None => (fmt::writer::BoxMakeWriter::new(std::io::stderr), true),
+    };
+    let layer = fmt::layer().with_writer(writer).with_target(false);
+    let layer = match format {
+        LogFormat::Text => layer.with_ansi(to_stderr && output::stderr_color()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
+    let _ = TO_STDERR.set(to_stderr);
+}
+
+/// Whether a log is written.
+pub(crate) fn is_on() -> bool {
+    TO_STDERR.get().is_some()
+}
+
+/// Whether it goes to standard error, where bars would fight with it.
+pub(crate) fn writes_to_stderr() -> bool {
+    TO_STDERR.get() == Some(&true)
+}
+
+/// Writes events to the log.
+pub(crate) struct Log;
+
+impl Listener for Log {
+    fn hear(&self, event: &Event) {
+        match event {
+            Event::RunStarted { run, kind, organization } => {
+                info!(target: "orgseal", %run, kind, %organization, "run started");
+            }
+            Event::AccountsFound { accounts } => info!(target: "orgseal", accounts, "accounts found"),
+            Event::AccountEntered { account } => {
+                debug!(target: "orgseal", account = %account.id, name = %account.name, state = %account.state, "account entered");
+            }
+            Event::BucketsListed { account, buckets } => debug!(target: "orgseal", %account, buckets, "buckets listed"),
+            Event::BucketJudged { bucket, judgement, error } => debug!(
+                target: "orgseal",
+                account = %bucket.account, region = %bucket.region, bucket = %bucket.name,
+                verdict = judgement.verdict.as_str(), reason = judgement.reason.as_str(),
+                error = error.as_ref().map(tracing::field::display), "bucket judged"
+            ),
+            Event::AccountRead { account, buckets } => {
+                info!(target: "orgseal", account = %account.id, buckets, "account read");
+            }
+            Event::AccountUnread { account, error } => {
+                warn!(target: "orgseal", account = %account.id, name = %account.name, %error, hint = %error.hint, "account unread");
+            }
+            Event::AccountSkipped { account } => {
+                info!(target: "orgseal", account = %account.id, state = %account.state, "account skipped");
+            }
+            Event::SealingStarted { buckets, accounts } => {
+                info!(target: "orgseal", buckets, accounts, "sealing started");
+            }
+            Event::AccountSealing { account, buckets } => {
+                info!(target: "orgseal", %account, buckets, "account sealing")
+            }
+            Event::ExecutionStarted { bucket, id } => info!(
+                target: "orgseal",
+                account = %bucket.account, region = %bucket.region, bucket = %bucket.name, execution = %id, "execution started"
+            ),
+            Event::ExecutionSeen { bucket, id, status } => debug!(
+                target: "orgseal",
+                account = %bucket.account, region = %bucket.region, bucket = %bucket.name, execution = %id,
+                status = status.as_str(), "execution seen"
+            ),
+            Event::BucketSettled { finding } => info!(
+                target: "orgseal",
+                account = %finding.bucket.account, region = %finding.bucket.region, bucket = %finding.bucket.name,
+                verdict = finding.judgement.verdict.as_str(), reason = finding.judgement.reason.as_str(),
+                error = finding.error.as_ref().map(tracing::field::display), "bucket settled"
+            ),
+            Event::AccountSealed { account } => info!(target: "orgseal", %account, "account sealed"),
+            Event::Warning { message } => warn!(target: "orgseal", "{message}"),
+            Event::Stopping => warn!(target: "orgseal", "stopping: no new starts"),
+            Event::RunFinished { state } => info!(target: "orgseal", state, "run finished"),
+        }
+    }
+}

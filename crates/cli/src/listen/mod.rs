@@ -1,0 +1,54 @@
+//! Those who listen to a run: bars or plain lines for people, the log. Each in its own file; a new one is a line in
+//! [`events`].
+
+mod bars;
+mod lines;
+pub(crate) mod log;
+mod tally;
+
+use indicatif::MultiProgress;
+use orgseal_core::event::{Events, Listener};
+
+use crate::output;
+
+/// What draws on standard error.
+#[derive(Clone)]
+pub(crate) struct Screen(Option<MultiProgress>);
+
+impl Screen {
+    /// Takes the bars away, for good.
+    pub(crate) fn clear(&self) {
+        if let Some(bars) = &self.0 {
+            // A terminal that is gone needs no clearing.
+            let _ = bars.clear();
+            bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+    }
+
+    /// Runs something that writes to the terminal, with the bars out of its way.
+    pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// The events of a run with everyone who listens: bars on a terminal, plain lines elsewhere, and the log if one is asked for.
+pub(crate) fn events() -> (Events, Screen) {
+    let mut listeners: Vec<Box<dyn Listener>> = Vec::new();
+    let mut screen = Screen(None);
+    if log::writes_to_stderr() {
+        // The log says it all already.
+    } else if output::bars_wanted() {
+        let bars = bars::Bars::new();
+        screen = Screen(Some(bars.screen()));
+        listeners.push(Box::new(bars));
+    } else {
+        listeners.push(Box::new(lines::Lines::new()));
+    }
+    if log::is_on() {
+        listeners.push(Box::new(log::Log));
+    }
+    (Events::new(listeners), screen)
+}

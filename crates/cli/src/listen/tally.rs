@@ -1,0 +1,117 @@
+//! Counts of a run so far, kept from its events: what bars and lines show.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use orgseal_core::event::Event;
+use orgseal_core::model::Verdict;
+
+/// How far a run is.
+pub(crate) struct Tally {
+    pub(crate) began: Instant,
+    pub(crate) kind: &'static str,
+    pub(crate) accounts: u64,
+    pub(crate) accounts_done: u64,
+    pub(crate) accounts_unread: u64,
+    pub(crate) accounts_skipped: u64,
+    pub(crate) judged: u64,
+    pub(crate) verdicts: BTreeMap<Verdict, u64>,
+    pub(crate) sealing: Option<Sealing>,
+}
+
+/// How far the sealing is.
+pub(crate) struct Sealing {
+    pub(crate) began: Instant,
+    pub(crate) buckets: u64,
+    pub(crate) settled: u64,
+    pub(crate) sealed: u64,
+    pub(crate) failed: u64,
+    pub(crate) in_flight: u64,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        Tally {
+            began: Instant::now(),
+            kind: "run",
+            accounts: 0,
+            accounts_done: 0,
+            accounts_unread: 0,
+            accounts_skipped: 0,
+            judged: 0,
+            verdicts: BTreeMap::new(),
+            sealing: None,
+        }
+    }
+
+    /// Takes an event in.
+    pub(crate) fn take(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { kind, .. } => self.kind = kind,
+            Event::AccountsFound { accounts } => self.accounts = *accounts as u64,
+            Event::AccountRead { .. } => self.accounts_done += 1,
+            Event::AccountUnread { .. } => {
+                self.accounts_done += 1;
+                self.accounts_unread += 1;
+            }
+            Event::AccountSkipped { .. } => {
+                self.accounts_done += 1;
+                self.accounts_skipped += 1;
+            }
+            Event::BucketJudged { judgement, .. } => {
+                self.judged += 1;
+                *self.verdicts.entry(judgement.verdict).or_default() += 1;
+            }
+            Event::SealingStarted { buckets, .. } => {
+                self.sealing = Some(Sealing {
+                    began: Instant::now(),
+                    buckets: *buckets,
+                    settled: 0,
+                    sealed: 0,
+                    failed: 0,
+                    in_flight: 0,
+                });
+            }
+            Event::ExecutionStarted { .. } => self.sealing().in_flight += 1,
+            Event::BucketSettled { finding } => {
+                let sealing = self.sealing();
+                sealing.settled += 1;
+                sealing.in_flight = sealing.in_flight.saturating_sub(u64::from(finding.execution.is_some()));
+                match finding.judgement.verdict {
+                    Verdict::Sealed => sealing.sealed += 1,
+                    Verdict::Failed | Verdict::Unread => sealing.failed += 1,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sealing(&mut self) -> &mut Sealing {
+        self.sealing.get_or_insert_with(|| Sealing {
+            began: Instant::now(),
+            buckets: 0,
+            settled: 0,
+            sealed: 0,
+            failed: 0,
+            in_flight: 0,
+        })
+    }
+
+    /// How many buckets have a verdict so far.
+    pub(crate) fn of(&self, verdict: Verdict) -> u64 {
+        self.verdicts.get(&verdict).copied().unwrap_or(0)
+    }
+}
+
+impl Sealing {
+    /// Buckets settled in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.settled as f64 / self.began.elapsed().as_secs_f64().max(0.001)
+    }
+
+    /// Seconds left at the rate so far; `None` while there is none.
+    pub(crate) fn seconds_left(&self) -> Option<u64> {
+        (self.settled > 0).then(|| (self.buckets.saturating_sub(self.settled) as f64 / self.rate()).ceil() as u64)
+    }
+}

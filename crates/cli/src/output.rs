@@ -1,0 +1,73 @@
+//! The two streams: documents on standard output, words for people on standard error. Colour only where it is wanted.
+
+use std::io::{IsTerminal, Write};
+
+use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
+
+/// Whether standard error is a terminal that wants bars.
+pub(crate) fn bars_wanted() -> bool {
+    let plain = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal()
+        && !plain("NO_COLOR")
+        && !plain("CI")
+        && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+}
+
+fn color_wanted(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Whether standard output takes colour.
+pub(crate) fn stdout_color() -> bool {
+    color_wanted(std::io::stdout().is_terminal())
+}
+
+/// Whether standard error takes colour.
+pub(crate) fn stderr_color() -> bool {
+    color_wanted(std::io::stderr().is_terminal())
+}
+
+/// Columns of standard output's terminal; 100 where there is none.
+pub(crate) fn stdout_width() -> u16 {
+    width(&indicatif::TermLike::width(&console::Term::stdout()), std::io::stdout().is_terminal())
+}
+
+/// Columns of standard error's terminal; 100 where there is none.
+pub(crate) fn stderr_width() -> usize {
+    usize::from(width(&indicatif::TermLike::width(&console::Term::stderr()), std::io::stderr().is_terminal()))
+}
+
+fn width(columns: &u16, terminal: bool) -> u16 {
+    if terminal { (*columns).max(40) } else { 100 }
+}
+
+/// miette's look: quiet, and plain where colour is not wanted.
+pub(crate) fn miette_theme() -> GraphicalTheme {
+    GraphicalTheme {
+        characters: if std::io::stderr().is_terminal() { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+        styles: if stderr_color() { ThemeStyles::ansi() } else { ThemeStyles::none() },
+    }
+}
+
+/// A line for people.
+pub(crate) fn err(text: &str) {
+    // Nobody reads standard error any more: there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A line on standard output.
+pub(crate) fn out(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A document on standard output.
+pub(crate) fn out_json(value: &serde_json::Value) {
+    out(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// A question: no line end, and seen at once.
+pub(crate) fn ask(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "{text}");
+    let _ = stderr.flush();
+}

@@ -1,0 +1,145 @@
+//! A line per bucket, and one per account that could not be read: unknown is a finding too. For spreadsheets, so values
+//! that those would take for formulas are defused.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use orgseal_core::ledger::{Reader, Run};
+use orgseal_core::model::{AccountOutcome, AccountRecord, Finding};
+
+use crate::ReportError;
+
+const HEADER: [&str; 15] = [
+    "account",
+    "account_name",
+    "region",
+    "bucket",
+    "verdict",
+    "reason",
+    "observed",
+    "algorithm",
+    "key",
+    "bucket_key",
+    "blocked",
+    "execution",
+    "status",
+    "error_code",
+    "error",
+];
+
+/// The reason on the line of an account that could not be read; no bucket has it.
+const ACCOUNT_UNREAD: &str = "account_unread";
+
+type Lines<'a> = ::csv::Writer<&'a mut dyn Write>;
+
+/// Writes a run as CSV, by account; an account that could not be read comes before the buckets found in it.
+pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), ReportError> {
+    let mut names = BTreeMap::new();
+    let mut unread = Vec::new();
+    reader.each_account::<ReportError>(run, |account| {
+        names.insert(account.id.clone(), account.name.clone());
+        if account.outcome == AccountOutcome::Unread {
+            unread.push(account);
+        }
+        Ok(())
+    })?;
+    let mut unread = unread.into_iter().peekable();
+    let mut lines = ::csv::Writer::from_writer(out);
+    line(&mut lines, HEADER)?;
+    reader.each_finding::<ReportError>(run, |finding| {
+        while let Some(account) = unread.next_if(|account| account.id <= finding.bucket.account) {
+            account_line(&mut lines, &account)?;
+        }
+        let name = names.get(&finding.bucket.account).map_or("", String::as_str);
+        bucket_line(&mut lines, name, &finding)
+    })?;
+    unread.try_for_each(|account| account_line(&mut lines, &account))?;
+    lines.flush()?;
+    Ok(())
+}
+
+fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), ReportError> {
+    let (code, message) = account.error.as_ref().map_or(("", ""), |error| (&error.code, &error.message));
+    let none = "";
+    line(
+        lines,
+        [
+            &account.id,
+            &account.name,
+            none,
+            none,
+            "unread",
+            ACCOUNT_UNREAD,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            none,
+            code,
+            message,
+        ],
+    )
+}
+
+fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> Result<(), ReportError> {
+    let rule = finding.encryption.as_ref().and_then(|encryption| encryption.rules.first());
+    let blocked = rule.and_then(|rule| rule.blocked.as_ref()).map(|types| types.join(" ")).unwrap_or_default();
+    let execution = finding.execution.as_ref();
+    let error = finding.error.as_ref();
+    line(
+        lines,
+        [
+            &finding.bucket.account,
+            account_name,
+            &finding.bucket.region,
+            &finding.bucket.name,
+            finding.judgement.verdict.as_str(),
+            finding.judgement.reason.as_str(),
+            finding.judgement.observed.map_or("", |reason| reason.as_str()),
+            rule.and_then(|rule| rule.algorithm.as_ref()).map_or("", |algorithm| algorithm.as_str()),
+            rule.and_then(|rule| rule.key.as_deref()).unwrap_or_default(),
+            rule.map_or("", |rule| if rule.has_bucket_key() { "true" } else { "false" }),
+            &blocked,
+            execution.map_or("", |execution| &execution.id),
+            execution.and_then(|execution| execution.status.as_ref()).map_or("", |status| status.as_str()),
+            error.map_or("", |error| &error.code),
+            error.map_or("", |error| &error.message),
+        ],
+    )
+}
+
+fn line(lines: &mut Lines<'_>, values: [&str; HEADER.len()]) -> Result<(), ReportError> {
+    lines.write_record(values.map(defuse).iter().map(|value| value.as_bytes())).map_err(|error| {
+        match error.into_kind() {
+            ::csv::ErrorKind::Io(error) => ReportError::Io(error),
+            other => ReportError::Io(std::io::Error::other(format!("{other:?}"))),
+        }
+    })
+}
+
+/// Account names and messages are other people's text. A spreadsheet runs what begins with one of these characters
+/// (OWASP, "CSV injection"), unless an apostrophe stands before it.
+fn defuse(value: &str) -> Cow<'_, str> {
+    match value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        true => Cow::Owned(format!("'{value}")),
+        false => Cow::Borrowed(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused() {
+        for value in ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1"] {
+            assert_eq!(defuse(value), format!("'{value}"));
+        }
+        for value in ["", "plain", "a=b", "111122223333"] {
+            assert_eq!(defuse(value), value);
+        }
+    }
+}

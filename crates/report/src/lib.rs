@@ -1,0 +1,53 @@
+//! A run, read from the ledger and written for people and programs: terminal, JSON, CSV, HTML; one file per format.
+//!
+//! Findings are streamed from the ledger to the writer, never gathered. What is said of a bucket is decided elsewhere:
+//! nothing here judges.
+
+pub mod csv;
+pub mod html;
+pub mod json;
+pub mod terminal;
+
+mod account_tally;
+mod exit;
+mod format;
+mod meaning;
+mod next_steps;
+mod unread_accounts;
+mod words;
+
+use std::io::{self, Write};
+
+use orgseal_core::ledger::{LedgerError, Reader, Run};
+
+pub use exit::exit_code;
+pub use format::{Format, UnknownFormat};
+pub use meaning::SCOPE;
+pub use terminal::Style;
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The writer took no more.
+    #[error("the report cannot be written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Writes a run in a format. `style` counts for the terminal alone. The caller flushes.
+pub fn write(
+    format: Format,
+    reader: &Reader,
+    run: &Run,
+    style: &Style,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
+    match format {
+        Format::Terminal => terminal::write(reader, run, style, out),
+        Format::Json => json::write(reader, run, out),
+        Format::Csv => csv::write(reader, run, out),
+        Format::Html => html::write(reader, run, out),
+    }
+}

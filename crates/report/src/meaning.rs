@@ -1,0 +1,44 @@
+//! What the verdicts mean, in words that every report shares.
+
+use orgseal_core::ledger::Summary;
+use orgseal_core::model::Verdict;
+
+/// What "sealed" speaks of. Every report says so next to the count.
+pub const SCOPE: &str =
+    "Sealed speaks of new objects that name no encryption; existing objects and explicit headers are another matter.";
+
+/// The verdict's name for people.
+pub(crate) fn title(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Sealed => "sealed",
+        Verdict::NotSealed => "not sealed",
+        Verdict::Held => "held",
+        Verdict::Exempt => "exempt",
+        Verdict::Unread => "unread",
+        Verdict::Failed => "failed",
+    }
+}
+
+/// What the verdict says of a bucket.
+pub(crate) fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Sealed => "default encryption, read back from S3, is as wanted",
+        Verdict::NotSealed => "not as wanted; a rollout would change it",
+        Verdict::Held => "not as wanted, and left alone until a person decides",
+        Verdict::Exempt => "left as it is by a person's decision",
+        Verdict::Unread => "could not be read, so it counts as not compliant",
+        Verdict::Failed => "a change was tried, and S3 does not show it",
+    }
+}
+
+/// How many buckets have the verdict.
+pub(crate) fn count(summary: &Summary, verdict: Verdict) -> u64 {
+    match verdict {
+        Verdict::Sealed => summary.sealed,
+        Verdict::NotSealed => summary.not_sealed,
+        Verdict::Held => summary.held,
+        Verdict::Exempt => summary.exempt,
+        Verdict::Unread => summary.unread,
+        Verdict::Failed => summary.failed,
+    }
+}

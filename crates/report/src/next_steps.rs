@@ -1,0 +1,107 @@
+//! "What now": the commands that lead on from the state in which a run ended.
+
+use orgseal_core::ledger::{Binding, Run, Summary};
+use orgseal_core::model::{Bucket, Finding};
+
+use crate::words::{counted, number};
+
+/// A command, and what it does.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// To be copied as it is; `None` where no command helps.
+    pub(crate) command: Option<String>,
+    pub(crate) does: String,
+}
+
+/// An execution that failed, for the command that explains it.
+pub(crate) struct FailedExecution {
+    pub(crate) bucket: Bucket,
+    pub(crate) id: String,
+}
+
+impl FailedExecution {
+    /// The failed execution of a finding, if it has one.
+    pub(crate) fn of(finding: &Finding) -> Option<Self> {
+        let id = finding.execution.as_ref()?.id.clone();
+        Some(FailedExecution { bucket: finding.bucket.clone(), id })
+    }
+}
+
+/// What a person can do now, the most pressing first.
+pub(crate) fn next_steps(
+    binding: &Binding,
+    run: &Run,
+    summary: &Summary,
+    only_unread_account: Option<&str>,
+    failed: Option<&FailedExecution>,
+) -> Vec<Step> {
+    // A sandbox's ledger is found by its seed alone, so the commands have to name it.
+    let place = binding
+        .endpoint
+        .strip_prefix("sandbox ")
+        .map_or_else(String::new, |seed| format!(" --sandbox --sandbox-seed {seed}"));
+    let run_again = format!("orgseal {}{place}", run.kind);
+    let rollout = run.kind == "rollout";
+    let mut steps = Vec::new();
+    let mut step = |command: Option<String>, does: String| steps.push(Step { command, does });
+    if run.state == "interrupted" {
+        let does = match rollout {
+            true => {
+                "goes on with what is left; executions that were under way go on by themselves, and their buckets are read anew"
+            }
+            false => "reads the organization anew",
+        };
+        step(Some(run_again.clone()), does.to_owned());
+    }
+    if summary.accounts_unread > 0 {
+        let command = match only_unread_account {
+            Some(id) => format!("orgseal audit --account {id}{place}"),
+            None => format!("orgseal audit{place}"),
+        };
+        let them = counted(summary.accounts_unread, "account");
+        step(Some(command), format!("tries {them} again, once the hints above are followed"));
+    }
+    if summary.failed > 0 {
+        if let Some(failed) = failed {
+            step(
+                Some(format!(
+                    "aws ssm get-automation-execution --region {} --automation-execution-id {}",
+                    failed.bucket.region, failed.id
+                )),
+                format!("with credentials of account {}, shows which step failed", failed.bucket.account),
+            );
+        }
+        let them = counted(summary.failed, "failed bucket");
+        step(Some(format!("orgseal rollout{place}")), format!("tries {them} again, once the cause is gone"));
+    }
+    if summary.unread > 0 {
+        let them = counted(summary.unread, "bucket");
+        step(Some(format!("orgseal audit{place}")), format!("reads {them} again, once the causes above are gone"));
+    }
+    if summary.not_sealed > 0 && run.state != "interrupted" {
+        let them = counted(summary.not_sealed, "bucket");
+        if !rollout {
+            step(
+                Some(format!("orgseal rollout --dry-run{place}")),
+                "shows what would be started, and starts nothing".to_owned(),
+            );
+        }
+        step(Some(format!("orgseal rollout{place}")), format!("seals {them}; it asks before it starts"));
+    }
+    if summary.held > 0 {
+        let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
+        step(
+            None,
+            format!(
+                "{them} held {wait} for a decision: the reasons above say whose, and what the campaign file may allow"
+            ),
+        );
+    }
+    if run.state != "running" {
+        step(
+            Some(format!("orgseal report --format html --output report.html{place}")),
+            "writes this report as a page to hand on".to_owned(),
+        );
+    }
+    steps
+}

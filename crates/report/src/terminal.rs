@@ -1,0 +1,379 @@
+//! The summary at the end of a run, for a person at a terminal: what is sealed, what is not and why, what to do now.
+//!
+//! Lists are cut short and say so; the other formats are whole.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Effects};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
+};
+use orgseal_core::ledger::{LedgerError, Reader, Run, Summary};
+use orgseal_core::model::{Finding, Verdict};
+
+use crate::ReportError;
+use crate::meaning::{SCOPE, count, meaning, title};
+use crate::next_steps::{FailedExecution, next_steps};
+use crate::unread_accounts::{self, SameError};
+use crate::words::{counted, duration, ending, moment, number, percent, plain, under_way, unknown_share, why};
+
+/// Entries of a list before it is cut short.
+const SHOWN: usize = 10;
+/// Lines of running text are no longer than this, however wide the terminal: longer ones are hard to read.
+const READABLE: usize = 110;
+
+/// The verdicts whose buckets are listed, the most pressing first.
+const LISTED: [(Verdict, &str); 4] = [
+    (Verdict::Failed, "Failed"),
+    (Verdict::Unread, "Buckets that could not be read"),
+    (Verdict::Held, "Held"),
+    (Verdict::NotSealed, "Not sealed"),
+];
+
+/// How the terminal looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether escape codes are wanted at all.
+    pub color: bool,
+    /// Columns.
+    pub width: u16,
+}
+
+/// Writes the summary of a run.
+pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+    let binding = reader.binding()?;
+    let summary = reader.summary(run)?;
+    let groups = unread_accounts::by_error(reader, run)?;
+    let noted = note_buckets(reader, run, &summary)?;
+    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
+
+    page.head(run, &binding.organization, &binding.endpoint)?;
+    page.counts(&summary)?;
+    page.verdicts(reader, run, &summary)?;
+    page.unread_accounts(&groups)?;
+    for (verdict, heading) in LISTED {
+        page.buckets(verdict, heading, count(&summary, verdict), noted.listed(verdict))?;
+    }
+    if noted.under_way > 0 {
+        page.blank()?;
+        let them = counted(noted.under_way, "execution");
+        page.text(0, YELLOW, &format!("{them} still under way when this was written: they act on by themselves."))?;
+    }
+    let only_unread = match groups.as_slice() {
+        [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
+        _ => None,
+    };
+    let steps = next_steps(&binding, run, &summary, only_unread, noted.failed.as_ref());
+    page.heading("What now", None, Ink::default())?;
+    for step in steps {
+        match step.command {
+            Some(command) => {
+                page.line(2, BOLD, &command)?;
+                page.text(6, DIM, &step.does)?;
+            }
+            None => page.text(2, PLAIN, &step.does)?,
+        }
+    }
+    Ok(())
+}
+
+/// The first buckets of each listed verdict, and what the next steps need.
+#[derive(Default)]
+struct Noted {
+    lists: [Vec<Finding>; LISTED.len()],
+    failed: Option<FailedExecution>,
+    under_way: u64,
+}
+
+impl Noted {
+    fn listed(&self, verdict: Verdict) -> &[Finding] {
+        LISTED.iter().position(|(listed, _)| *listed == verdict).map_or(&[], |place| &self.lists[place])
+    }
+}
+
+/// Ends the walk over the findings before its end.
+enum Stop {
+    Enough,
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Stop::Ledger(error)
+    }
+}
+
+fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, LedgerError> {
+    let mut noted = Noted::default();
+    let wanted = |verdict: Verdict| usize::try_from(count(summary, verdict)).unwrap_or(SHOWN).min(SHOWN);
+    // Only a run that did not come to its end can have left executions under way without a verdict for them.
+    let to_the_end = summary.started > 0 && run.state != "finished";
+    let mut left: usize = LISTED.iter().map(|(verdict, _)| wanted(*verdict)).sum();
+    if left == 0 && !to_the_end {
+        return Ok(noted);
+    }
+    let walked = reader.each_finding::<Stop>(run, |finding| {
+        if finding.execution.as_ref().is_some_and(under_way) {
+            noted.under_way += 1;
+        }
+        let verdict = finding.judgement.verdict;
+        if let Some(place) = LISTED.iter().position(|(listed, _)| *listed == verdict)
+            && noted.lists[place].len() < SHOWN
+        {
+            if verdict == Verdict::Failed && noted.failed.is_none() {
+                noted.failed = FailedExecution::of(&finding);
+            }
+            noted.lists[place].push(finding);
+            left = left.saturating_sub(1);
+        }
+        if left == 0 && !to_the_end { Err(Stop::Enough) } else { Ok(()) }
+    });
+    match walked {
+        Ok(()) | Err(Stop::Enough) => Ok(noted),
+        Err(Stop::Ledger(error)) => Err(error),
+    }
+}
+
+type Ink = anstyle::Style;
+
+const PLAIN: Ink = Ink::new();
+const BOLD: Ink = Ink::new().effects(Effects::BOLD);
+const DIM: Ink = Ink::new().effects(Effects::DIMMED);
+const YELLOW: Ink = AnsiColor::Yellow.on_default();
+const RED: Ink = AnsiColor::Red.on_default();
+
+fn ink(verdict: Verdict) -> Ink {
+    match verdict {
+        Verdict::Sealed => AnsiColor::Green.on_default(),
+        Verdict::NotSealed => YELLOW,
+        Verdict::Held => AnsiColor::Blue.on_default(),
+        Verdict::Exempt => PLAIN,
+        Verdict::Unread | Verdict::Failed => RED,
+    }
+}
+
+fn cell_color(verdict: Verdict) -> Option<Color> {
+    match verdict {
+        Verdict::Sealed => Some(Color::DarkGreen),
+        Verdict::NotSealed => Some(Color::DarkYellow),
+        Verdict::Held => Some(Color::DarkBlue),
+        Verdict::Exempt => None,
+        Verdict::Unread | Verdict::Failed => Some(Color::DarkRed),
+    }
+}
+
+struct Page<'a> {
+    out: &'a mut dyn Write,
+    color: bool,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn head(&mut self, run: &Run, organization: &str, endpoint: &str) -> io::Result<()> {
+        let what = if run.kind == "rollout" { "Rollout in" } else { "Audit of" };
+        let place = if endpoint == "aws" { String::new() } else { format!(" ({endpoint})") };
+        self.blank()?;
+        self.text(0, BOLD, &format!("{what} {organization}{place}"))?;
+        let took = run.finished_at.map(|end| format!(" · took {}", duration(run.started_at, end))).unwrap_or_default();
+        self.text(0, DIM, &format!("{} · {}{took}", run.id, moment(run.started_at)))?;
+        if !run.selection.is_empty() {
+            self.text(0, PLAIN, &format!("narrowed to {}", run.selection))?;
+        }
+        if let Some(ending) = ending(run) {
+            let ink = if matches!(run.state.as_str(), "dry_run" | "declined") { PLAIN } else { YELLOW };
+            self.text(0, ink, ending)?;
+        }
+        self.blank()
+    }
+
+    fn counts(&mut self, summary: &Summary) -> io::Result<()> {
+        let share = percent(summary.sealed, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
+        let sealed = format!("{} of {} sealed{share}", number(summary.sealed), counted(summary.buckets, "bucket"),);
+        let all = summary.buckets > 0 && summary.sealed == summary.buckets;
+        let ink = if all && summary.accounts_unread == 0 { ink(Verdict::Sealed) } else { PLAIN };
+        self.text(0, ink.effects(Effects::BOLD), &sealed)?;
+        self.text(0, DIM, SCOPE)?;
+        if let Some(unknown) = unknown_share(summary) {
+            self.text(0, RED, &unknown)?;
+        }
+        self.blank()
+    }
+
+    fn verdicts(&mut self, reader: &Reader, run: &Run, summary: &Summary) -> Result<(), ReportError> {
+        let reasons = reader.reasons(run)?;
+        let mut table = Table::new();
+        table
+            .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width.min(READABLE)).unwrap_or(u16::MAX));
+        if self.color {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
+        let head = |text: &str| Cell::new(text).add_attribute(Attribute::Dim);
+        let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
+        table.set_header(vec![head("verdict"), right(head("buckets")), head("what it means")]);
+        for verdict in Verdict::ALL {
+            let buckets = count(summary, verdict);
+            let mut name = Cell::new(title(verdict));
+            let mut amount = right(Cell::new(number(buckets)));
+            let mut means = Cell::new(meaning(verdict));
+            if buckets == 0 {
+                [name, amount, means] = [name, amount, means].map(|cell| cell.add_attribute(Attribute::Dim));
+            } else {
+                name = name.add_attribute(Attribute::Bold);
+                amount = amount.add_attribute(Attribute::Bold);
+                if let Some(color) = cell_color(verdict) {
+                    (name, amount) = (name.fg(color), amount.fg(color));
+                }
+            }
+            table.add_row(vec![name, amount, means]);
+            for reason in reasons.iter().filter(|reason| reason.verdict == verdict) {
+                table.add_row(vec![
+                    head(&format!("  {}", reason.reason.as_str())),
+                    right(head(&number(reason.buckets))),
+                    head(reason.reason.says()),
+                ]);
+            }
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        // Names and numbers are never broken; the explanation takes the rest.
+        for index in 0..2 {
+            if let Some(column) = table.column_mut(index) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        if let Some(column) = table.column_mut(2) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(12)));
+        }
+        for line in table.lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        let mut accounts = vec![counted(summary.accounts, "account")];
+        let read = summary.accounts - summary.accounts_unread - summary.skipped;
+        for (amount, what) in [(read, "read"), (summary.accounts_unread, "unread"), (summary.skipped, "skipped")] {
+            if amount > 0 {
+                accounts.push(format!("{} {what}", number(amount)));
+            }
+        }
+        if summary.started > 0 {
+            accounts.push(format!("{} started", counted(summary.started, "execution")));
+        }
+        self.blank()?;
+        self.text(0, PLAIN, &accounts.join(" · "))?;
+        Ok(())
+    }
+
+    fn unread_accounts(&mut self, groups: &[SameError]) -> io::Result<()> {
+        let all: usize = groups.iter().map(|group| group.accounts.len()).sum();
+        if all == 0 {
+            return Ok(());
+        }
+        self.heading("Accounts that could not be read", u64::try_from(all).ok(), RED)?;
+        let mut room = SHOWN;
+        for (index, group) in groups.iter().enumerate() {
+            if index > 0 {
+                self.blank()?;
+            }
+            self.text(2, PLAIN, &format!("{}: {}", group.error.code, group.error.message))?;
+            // Each group shows one account at least; otherwise its error would stand there alone.
+            let shown = group.accounts.len().min(room.max(1));
+            room = room.saturating_sub(shown);
+            for account in &group.accounts[..shown] {
+                self.line(4, PLAIN, &format!("{}  {}", account.id, account.name))?;
+            }
+            self.more(4, group.accounts.len() - shown)?;
+            self.text(4, DIM, &format!("→ {}", group.error.hint))?;
+        }
+        Ok(())
+    }
+
+    fn buckets(&mut self, verdict: Verdict, heading: &str, all: u64, shown: &[Finding]) -> io::Result<()> {
+        if shown.is_empty() {
+            return Ok(());
+        }
+        self.heading(heading, Some(all), ink(verdict))?;
+        let widest = |part: fn(&Finding) -> &str| shown.iter().map(|finding| part(finding).chars().count()).max();
+        let region = widest(|finding| &finding.bucket.region).unwrap_or_default();
+        let name = widest(|finding| &finding.bucket.name).unwrap_or_default();
+        let before = 2 + 12 + 2 + region + 2 + name + 2;
+        // The reason stands on the bucket's line where all fit: a list that jumps between two shapes is hard to read.
+        let fits =
+            shown.iter().all(|finding| finding.error.is_none() && before + why(finding).chars().count() <= self.width);
+        for finding in shown {
+            let bucket = &finding.bucket;
+            let place = format!("{:12}  {:region$}  ", bucket.account, plain(&bucket.region));
+            let why = why(finding);
+            if fits {
+                let name_cell = format!("{:name$}", plain(&bucket.name));
+                writeln!(self.out, "  {place}{}  {}", name_cell, self.paint(DIM, &plain(&why)))?;
+                continue;
+            }
+            self.line(2, PLAIN, &format!("{place}{}", bucket.name))?;
+            match &finding.error {
+                None => self.text(6, DIM, &why)?,
+                Some(error) => {
+                    self.text(6, PLAIN, &format!("{why} — {}: {}", error.code, error.message))?;
+                    self.text(6, DIM, &format!("→ {}", error.hint))?;
+                }
+            }
+        }
+        self.more(2, usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(shown.len()))
+    }
+
+    fn heading(&mut self, text: &str, amount: Option<u64>, ink: Ink) -> io::Result<()> {
+        let amount = amount.map(|amount| format!(" ({})", number(amount))).unwrap_or_default();
+        self.blank()?;
+        self.line(0, ink.effects(Effects::BOLD), &format!("{text}{amount}"))
+    }
+
+    fn more(&mut self, indent: usize, left: usize) -> io::Result<()> {
+        if left == 0 {
+            return Ok(());
+        }
+        let left = number(u64::try_from(left).unwrap_or(u64::MAX));
+        self.line(indent, DIM, &format!("and {left} more"))
+    }
+
+    fn blank(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    /// One line that is never broken: what it holds may be copied.
+    fn line(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{:indent$}{}", "", self.paint(ink, plain(text).trim_end()))
+    }
+
+    /// Running text, broken between words.
+    fn text(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
+        let room = self.width.min(READABLE).saturating_sub(indent).max(20);
+        let text = plain(text);
+        let mut line = String::new();
+        let mut lines = Vec::new();
+        for word in text.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+                lines.push(std::mem::take(&mut line));
+                // What follows an arrow hangs under its text.
+                if text.starts_with("→ ") {
+                    line.push(' ');
+                }
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+        for line in lines {
+            writeln!(self.out, "{:indent$}{}", "", self.paint(ink, &line))?;
+        }
+        Ok(())
+    }
+
+    fn paint(&self, ink: Ink, text: &str) -> String {
+        if self.color && ink != PLAIN { format!("{ink}{text}{ink:#}") } else { text.to_owned() }
+    }
+}

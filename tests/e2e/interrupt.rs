@@ -1,0 +1,33 @@
+//! Ctrl-C: no new starts, what is in flight is noted, exit code 130.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::world::World;
+
+#[test]
+fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
+    let world = World::at_speed(
+        "accounts = 3\nbuckets_per_account = 60\nsuspended = 0\nwithout_member_role = 0\n[executions]\nmin_seconds = 20\nmax_seconds = 20",
+        10.0,
+    );
+    let child =
+        world.command(&["rollout", "--yes", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while world.sandbox.executions().len() < 5 {
+        assert!(Instant::now() < until, "nothing was started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let started = world.sandbox.executions().len();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(world.sandbox.executions().len(), started, "no start after the end");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let noted =
+        document["findings"].as_array().unwrap().iter().filter(|finding| !finding["execution"].is_null()).count();
+    assert_eq!(noted, started, "every execution is in the ledger");
+    assert!(document["summary"]["not_sealed"].as_u64().unwrap() > 0);
+}

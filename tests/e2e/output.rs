@@ -1,0 +1,75 @@
+//! What people and scripts read.
+
+use crate::world::{World, binary};
+
+const SPEC: &str = "accounts = 5\nbuckets_per_account = 3\nsuspended = 1\nwithout_member_role = 1";
+
+#[test]
+fn the_json_document_keeps_its_contract() {
+    let world = World::of(SPEC);
+    let (code, document) = world.json(&["audit"]);
+    assert_eq!(code, 3);
+    assert_eq!(document["schema"], "orgseal.audit/1");
+    assert_eq!(document["organization"], world.sandbox.organization_id());
+    assert_eq!(document["scope"], "default_encryption");
+    assert!(document["started_at"].as_str().unwrap().ends_with('Z'));
+    let summary = document["summary"].as_object().unwrap();
+    for key in [
+        "accounts",
+        "accounts_unread",
+        "buckets",
+        "sealed",
+        "not_sealed",
+        "held",
+        "exempt",
+        "unread",
+        "failed",
+        "skipped",
+        "started",
+    ] {
+        assert!(summary[key].is_u64(), "{key}");
+    }
+    let sum: u64 = ["sealed", "not_sealed", "held", "exempt", "unread", "failed"]
+        .iter()
+        .map(|key| summary[*key].as_u64().unwrap())
+        .sum();
+    assert_eq!(summary["buckets"], sum);
+    assert_eq!(document["findings"].as_array().unwrap().len() as u64, sum);
+    assert_eq!(document["accounts"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn an_accepted_state_is_skipped_and_no_failure() {
+    let world = World::of("accounts = 5\nbuckets_per_account = 3\nsuspended = 1\nwithout_member_role = 0");
+    let accepted = ["--set", "organization.accept_states=[\"SUSPENDED\"]"];
+    let (code, document) = world.json(&[&["rollout", "--yes"][..], &accepted].concat());
+    assert_eq!(code, 0, "{document:#}");
+    assert_eq!(document["summary"]["skipped"], 1);
+    assert_eq!(document["summary"]["accounts_unread"], 0);
+    assert_eq!(document["summary"]["accounts"], 5);
+}
+
+#[test]
+fn a_report_says_again_what_the_run_said_and_ends_with_its_code() {
+    let world = World::of(SPEC);
+    let (code, first) = world.json(&["audit"]);
+    let (again, second) = world.json(&["report"]);
+    assert_eq!(code, again);
+    assert_eq!(first, second);
+    for format in ["csv", "html", "terminal"] {
+        let run = world.run(&["report", "--format", format]);
+        assert_eq!(run.code, code, "{format}");
+        assert!(!run.stdout.is_empty());
+        assert!(!run.stdout.contains('\u{1b}'), "no colour in a pipe");
+    }
+}
+
+#[test]
+fn every_failure_has_a_document_too() {
+    let home = tempfile::TempDir::new().unwrap();
+    let output = binary(home.path()).args(["audit", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "orgseal.error/1");
+    assert!(!document["errors"][0]["hint"].as_str().unwrap().is_empty());
+}

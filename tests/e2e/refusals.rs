@@ -1,0 +1,81 @@
+//! What orgseal refuses to do, in words.
+
+use crate::world::{World, binary};
+
+const SPEC: &str = "accounts = 3\nbuckets_per_account = 2\nsuspended = 0\nwithout_member_role = 0";
+
+#[test]
+fn a_rollout_outside_loopback_is_refused_without_guards() {
+    let world = World::of(SPEC);
+    // The STS endpoint stays on loopback, so that the caller is known; S3's does not.
+    let output =
+        world.command(&["rollout", "--yes"]).env("AWS_ENDPOINT_URL_S3", "http://s3.example.invalid").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("--without-guards"), "{stderr}");
+    assert!(world.sandbox.executions().is_empty());
+}
+
+#[test]
+fn a_rollout_without_a_terminal_and_without_yes_is_refused() {
+    let world = World::of(SPEC);
+    let run = world.run(&["rollout"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("--yes"), "{}", run.stderr);
+}
+
+#[test]
+fn a_ledger_of_another_organization_is_refused() {
+    let world = World::of(SPEC);
+    let other = World::of(&format!("seed = 77\n{SPEC}"));
+    assert_eq!(world.run(&["audit"]).code, 2);
+    let state = world.state();
+    std::fs::create_dir_all(other.state()).unwrap();
+    for file in std::fs::read_dir(&state).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), other.state().join(file.file_name())).unwrap();
+    }
+    let run = other.run(&["audit"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains(world.sandbox.organization_id()), "{}", run.stderr);
+    assert!(run.stderr.contains(other.sandbox.organization_id()), "{}", run.stderr);
+}
+
+#[test]
+fn two_at_once_in_one_state_folder_are_refused() {
+    let world = World::at_speed("accounts = 10\nbuckets_per_account = 10", 1.0);
+    let mut first = world
+        .command(&["audit"])
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.state().join("lock").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let second = world.run(&["audit"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another orgseal is at work"), "{}", second.stderr);
+    // The kernel drops the lock of a process that was killed.
+    assert_ne!(world.run(&["audit"]).code, 1);
+}
+
+#[test]
+fn a_selection_that_matches_nothing_is_an_error() {
+    let world = World::of(SPEC);
+    for (flag, value) in [("--account", "999999999999"), ("--bucket", "no-such-bucket"), ("--region", "mars-north-1")] {
+        let run = world.run(&["audit", flag, value]);
+        assert_eq!(run.code, 1, "{flag}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn no_campaign_file_is_said_with_the_way_out() {
+    let home = tempfile::TempDir::new().unwrap();
+    let output = binary(home.path()).args(["audit"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--sandbox"));
+}

@@ -1,0 +1,167 @@
+//! A sandbox on a socket of its own, and the binary pointed at it as any AWS tool would be.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use orgseal_sandbox::{BucketEncryption, BucketState, Options, Sandbox, Spec};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// An organization, a campaign file for it, and a state folder.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    folder: TempDir,
+}
+
+/// What the binary did.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl World {
+    /// A world of this spec (TOML), without waits.
+    pub(crate) fn of(spec: &str) -> World {
+        World::at_speed(spec, 0.0)
+    }
+
+    /// A world of this spec, so many times faster than AWS; 0 is without waits.
+    pub(crate) fn at_speed(spec: &str, speed: f64) -> World {
+        let spec = Spec::from_toml(spec, "test spec").unwrap();
+        let options = Options { directory: None, speed, port: 0 };
+        let sandbox = block_on(Sandbox::start(spec, options)).unwrap();
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("campaign.toml"), sandbox.campaign_file()).unwrap();
+        World { sandbox, folder }
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    pub(crate) fn campaign_file(&self) -> PathBuf {
+        self.folder.path().join("campaign.toml")
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Changes the campaign file's text.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.campaign_file()).unwrap();
+        std::fs::write(self.campaign_file(), change(text)).unwrap();
+    }
+
+    /// The binary, pointed at this world.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let (access_key, secret_key) = self.sandbox.credentials();
+        let mut command = binary(self.folder.path());
+        command
+            .args(arguments)
+            .args(["--config", self.campaign_file().to_str().unwrap()])
+            .args(["--state", self.state().to_str().unwrap()])
+            .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
+            .env("AWS_ACCESS_KEY_ID", access_key)
+            .env("AWS_SECRET_ACCESS_KEY", secret_key)
+            .env("AWS_REGION", self.sandbox.region());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs with `--json` and reads the document.
+    pub(crate) fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let run = self.run(&[arguments, &["--json"]].concat());
+        let document = serde_json::from_str(&run.stdout)
+            .unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", run.stdout, run.stderr));
+        (run.code, document)
+    }
+
+    pub(crate) fn bucket(&self, name: &str) -> BucketState {
+        self.sandbox.buckets().into_iter().find(|bucket| bucket.name == name).unwrap()
+    }
+
+    /// The central key of a Region, from the campaign file.
+    pub(crate) fn key(&self, region: &str) -> String {
+        let text = std::fs::read_to_string(self.campaign_file()).unwrap();
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{region} "))).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    }
+
+    /// Whether S3 shows the central key, with a Bucket Key where SSE-KMS has one.
+    pub(crate) fn is_sealed(&self, bucket: &BucketState) -> bool {
+        bucket.encryption.as_ref().is_some_and(|encryption| {
+            encryption.key == Some(self.key(&bucket.region))
+                && (encryption.algorithm == "aws:kms:dsse"
+                    || (encryption.algorithm == "aws:kms" && encryption.bucket_key))
+        })
+    }
+}
+
+/// The binary with nothing of this machine's AWS configuration.
+pub(crate) fn binary(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_orgseal"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_") || name.starts_with("ORGSEAL_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("HOME", home)
+        .env("XDG_STATE_HOME", home.join("xdg-state"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env_remove("CI")
+        .current_dir(home)
+        .stdin(std::process::Stdio::null());
+    command
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Run {
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// The findings of a document, by bucket name.
+pub(crate) fn finding<'a>(document: &'a Value, bucket: &str) -> &'a Value {
+    document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["bucket"] == bucket)
+        .unwrap_or_else(|| panic!("no finding for {bucket} in {document:#}"))
+}
+
+pub(crate) fn sse_s3() -> Option<BucketEncryption> {
+    Some(BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: Vec::new() })
+}
+
+/// A small organization of two members with the given buckets (TOML lines of `[[account.buckets]]` fields).
+pub(crate) fn two_members(payments: &str, analytics: &str) -> String {
+    format!(
+        r#"
+accounts = 4
+buckets_per_account = 0
+suspended = 0
+without_member_role = 0
+[[account]]
+name = "payments"
+id = "555555555551"
+buckets = [{payments}]
+[[account]]
+name = "analytics"
+id = "555555555552"
+buckets = [{analytics}]
+"#
+    )
+}
