@@ -14,6 +14,7 @@ mod format;
 mod meaning;
 mod next_steps;
 mod unread_accounts;
+mod walk;
 mod words;
 
 use std::io::{self, Write};

@@ -22,12 +22,12 @@ pub(crate) fn title(verdict: Verdict) -> &'static str {
 /// What the verdict says of a bucket.
 pub(crate) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Sealed => "default encryption, read back from S3, is as wanted",
+        Verdict::Sealed => "S3 shows what the campaign wants",
         Verdict::NotSealed => "not as wanted; a rollout would change it",
-        Verdict::Held => "not as wanted, and left alone until a person decides",
+        Verdict::Held => "not as wanted; waits for a person's decision",
         Verdict::Exempt => "left as it is by a person's decision",
-        Verdict::Unread => "could not be read, so it counts as not compliant",
-        Verdict::Failed => "a change was tried, and S3 does not show it",
+        Verdict::Unread => "could not be read; counts as not compliant",
+        Verdict::Failed => "a change was tried; S3 does not show it",
     }
 }
 

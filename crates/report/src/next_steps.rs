@@ -43,12 +43,17 @@ pub(crate) fn next_steps(
     let run_again = format!("orgseal {}{place}", run.kind);
     let rollout = run.kind == "rollout";
     let mut steps = Vec::new();
-    let mut step = |command: Option<String>, does: String| steps.push(Step { command, does });
+    // A command that helps in two ways stands there once.
+    let mut step = |command: Option<String>, does: String| {
+        let same = steps.iter_mut().find(|step: &&mut Step| step.command.is_some() && step.command == command);
+        match same {
+            Some(step) => step.does = format!("{}; {does}", step.does),
+            None => steps.push(Step { command, does }),
+        }
+    };
     if run.state == "interrupted" {
         let does = match rollout {
-            true => {
-                "goes on with what is left; executions that were under way go on by themselves, and their buckets are read anew"
-            }
+            true => "goes on with what is left, and reads anew the buckets whose executions were under way",
             false => "reads the organization anew",
         };
         step(Some(run_again.clone()), does.to_owned());
@@ -59,7 +64,7 @@ pub(crate) fn next_steps(
             None => format!("orgseal audit{place}"),
         };
         let them = counted(summary.accounts_unread, "account");
-        step(Some(command), format!("tries {them} again, once the hints above are followed"));
+        step(Some(command), format!("tries {them} again, once you have followed the hints above"));
     }
     if summary.failed > 0 {
         if let Some(failed) = failed {
@@ -97,11 +102,14 @@ pub(crate) fn next_steps(
             ),
         );
     }
+    if steps.is_empty() && run.state == "finished" {
+        steps.push(Step { command: None, does: "Nothing has to be done: all that was found is as wanted.".to_owned() });
+    }
     if run.state != "running" {
-        step(
-            Some(format!("orgseal report --format html --output report.html{place}")),
-            "writes this report as a page to hand on".to_owned(),
-        );
+        steps.push(Step {
+            command: Some(format!("orgseal report --format html --output report.html{place}")),
+            does: "writes this report as a page to hand on".to_owned(),
+        });
     }
     steps
 }

@@ -3,24 +3,28 @@
 //! Lists are cut short and say so; the other formats are whole.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use anstyle::{AnsiColor, Effects};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
-use orgseal_core::ledger::{LedgerError, Reader, Run, Summary};
-use orgseal_core::model::{Finding, Verdict};
+use orgseal_core::ledger::{Reader, Run, Summary};
+use orgseal_core::model::{AwsError, Bucket, Finding, Verdict};
 
 use crate::ReportError;
 use crate::meaning::{SCOPE, count, meaning, title};
 use crate::next_steps::{FailedExecution, next_steps};
 use crate::unread_accounts::{self, SameError};
-use crate::words::{counted, duration, ending, moment, number, percent, plain, under_way, unknown_share, why};
+use crate::walk::walk;
+use crate::words::{
+    self, counted, duration, ending, moment, number, percent, plain, still_acting, under_way, unknown_share, why,
+};
 
 /// Entries of a list before it is cut short.
 const SHOWN: usize = 10;
 /// Lines of running text are no longer than this, however wide the terminal: longer ones are hard to read.
-const READABLE: usize = 110;
+const READABLE: usize = 120;
 
 /// The verdicts whose buckets are listed, the most pressing first.
 const LISTED: [(Verdict, &str); 4] = [
@@ -56,8 +60,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     }
     if noted.under_way > 0 {
         page.blank()?;
-        let them = counted(noted.under_way, "execution");
-        page.text(0, YELLOW, &format!("{them} still under way when this was written: they act on by themselves."))?;
+        page.text(0, YELLOW, &words::left_under_way(noted.under_way))?;
     }
     let only_unread = match groups.as_slice() {
         [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
@@ -91,19 +94,7 @@ impl Noted {
     }
 }
 
-/// Ends the walk over the findings before its end.
-enum Stop {
-    Enough,
-    Ledger(LedgerError),
-}
-
-impl From<LedgerError> for Stop {
-    fn from(error: LedgerError) -> Self {
-        Stop::Ledger(error)
-    }
-}
-
-fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, LedgerError> {
+fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, ReportError> {
     let mut noted = Noted::default();
     let wanted = |verdict: Verdict| usize::try_from(count(summary, verdict)).unwrap_or(SHOWN).min(SHOWN);
     // Only a run that did not come to its end can have left executions under way without a verdict for them.
@@ -112,7 +103,7 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, 
     if left == 0 && !to_the_end {
         return Ok(noted);
     }
-    let walked = reader.each_finding::<Stop>(run, |finding| {
+    walk(reader, run, |finding| {
         if finding.execution.as_ref().is_some_and(under_way) {
             noted.under_way += 1;
         }
@@ -126,12 +117,41 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, 
             noted.lists[place].push(finding);
             left = left.saturating_sub(1);
         }
-        if left == 0 && !to_the_end { Err(Stop::Enough) } else { Ok(()) }
-    });
-    match walked {
-        Ok(()) | Err(Stop::Enough) => Ok(noted),
-        Err(Stop::Ledger(error)) => Err(error),
+        Ok(if left == 0 && !to_the_end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(noted)
+}
+
+/// Listed buckets with the same cause.
+struct SameCause<'a> {
+    why: String,
+    error: Option<AwsError>,
+    findings: Vec<&'a Finding>,
+}
+
+/// Puts buckets with the same cause together, in the order in which the causes first occur.
+fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
+    let mut keys: Vec<(String, Option<AwsError>)> = Vec::new();
+    let mut groups: Vec<SameCause<'_>> = Vec::new();
+    for finding in findings {
+        let Bucket { account, name, .. } = &finding.bucket;
+        let general = finding.error.clone().map(|error| AwsError {
+            message: error.message.replace(name.as_str(), "BUCKET_NAME").replace(account.as_str(), "ACCOUNT_ID"),
+            ..error
+        });
+        let key = (why(finding), general);
+        match keys.iter().position(|known| *known == key) {
+            Some(known) => {
+                groups[known].error = key.1;
+                groups[known].findings.push(finding);
+            }
+            None => {
+                groups.push(SameCause { why: key.0.clone(), error: finding.error.clone(), findings: vec![finding] });
+                keys.push(key);
+            }
+        }
     }
+    groups
 }
 
 type Ink = anstyle::Style;
@@ -296,29 +316,21 @@ impl Page<'_> {
             return Ok(());
         }
         self.heading(heading, Some(all), ink(verdict))?;
-        let widest = |part: fn(&Finding) -> &str| shown.iter().map(|finding| part(finding).chars().count()).max();
-        let region = widest(|finding| &finding.bucket.region).unwrap_or_default();
-        let name = widest(|finding| &finding.bucket.name).unwrap_or_default();
-        let before = 2 + 12 + 2 + region + 2 + name + 2;
-        // The reason stands on the bucket's line where all fit: a list that jumps between two shapes is hard to read.
-        let fits =
-            shown.iter().all(|finding| finding.error.is_none() && before + why(finding).chars().count() <= self.width);
-        for finding in shown {
-            let bucket = &finding.bucket;
-            let place = format!("{:12}  {:region$}  ", bucket.account, plain(&bucket.region));
-            let why = why(finding);
-            if fits {
-                let name_cell = format!("{:name$}", plain(&bucket.name));
-                writeln!(self.out, "  {place}{}  {}", name_cell, self.paint(DIM, &plain(&why)))?;
-                continue;
+        let region = shown.iter().map(|finding| finding.bucket.region.chars().count()).max().unwrap_or_default();
+        for group in same_causes(shown) {
+            match &group.error {
+                None => self.text(2, PLAIN, &group.why)?,
+                Some(error) => self.text(2, PLAIN, &format!("{} — {}: {}", group.why, error.code, error.message))?,
             }
-            self.line(2, PLAIN, &format!("{place}{}", bucket.name))?;
-            match &finding.error {
-                None => self.text(6, DIM, &why)?,
-                Some(error) => {
-                    self.text(6, PLAIN, &format!("{why} — {}: {}", error.code, error.message))?;
-                    self.text(6, DIM, &format!("→ {}", error.hint))?;
+            for finding in &group.findings {
+                let bucket = &finding.bucket;
+                self.line(4, PLAIN, &format!("{:12}  {:region$}  {}", bucket.account, bucket.region, bucket.name))?;
+                if let Some(acting) = still_acting(finding) {
+                    self.line(8, DIM, &acting)?;
                 }
+            }
+            if let Some(error) = &group.error {
+                self.text(4, DIM, &format!("→ {}", error.hint))?;
             }
         }
         self.more(2, usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(shown.len()))

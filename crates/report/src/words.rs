@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use orgseal_core::ledger::{Run, Summary};
-use orgseal_core::model::{Execution, Finding};
+use orgseal_core::model::{Execution, Finding, Reason};
 
 /// `1,234,567`
 pub(crate) fn number(count: u64) -> String {
@@ -65,12 +65,19 @@ pub(crate) fn unknown_share(summary: &Summary) -> Option<String> {
     if summary.accounts_unread == 0 {
         return None;
     }
+    let they = if summary.accounts_unread == 1 { "it holds" } else { "they hold" };
     Some(format!(
-        "{} of {} could not be read to the end: what else {} there is unknown and not in these numbers",
+        "{} of {} could not be read to the end: what else {they} is unknown, and not in these numbers.",
         number(summary.accounts_unread),
         counted(summary.accounts, "account"),
-        if summary.accounts_unread == 1 { "is in it" } else { "is in them" },
     ))
+}
+
+/// Executions that nobody follows any more.
+pub(crate) fn left_under_way(executions: u64) -> String {
+    let (be, act) =
+        if executions == 1 { ("was", "it acts on by itself") } else { ("were", "they act on by themselves") };
+    format!("{} {be} still under way when orgseal stopped: {act}.", counted(executions, "execution"))
 }
 
 /// Whether an execution may still act.
@@ -78,23 +85,26 @@ pub(crate) fn under_way(execution: &Execution) -> bool {
     execution.status.as_ref().is_none_or(|status| !status.has_ended())
 }
 
-/// Why a bucket has its verdict, with what lies beneath it and what AWS said.
+/// The execution of a bucket that may still act, in a sentence.
+pub(crate) fn still_acting(finding: &Finding) -> Option<String> {
+    let execution = finding.execution.as_ref().filter(|execution| under_way(execution))?;
+    Some(format!("execution {} was under way", execution.id))
+}
+
+/// What was observed, where the reason does not say it already.
+fn beneath(finding: &Finding) -> Option<Reason> {
+    let reason = finding.judgement.reason;
+    let says_it = matches!(reason, Reason::CustomerKeyKept | Reason::DsseKept | Reason::UnprovenKeyKept);
+    finding.judgement.observed.filter(|observed| *observed != reason && !says_it)
+}
+
+/// Why a bucket has its verdict, with what lies beneath it.
 pub(crate) fn why(finding: &Finding) -> String {
     let mut text = finding.judgement.reason.says().to_owned();
-    if let Some(observed) = finding.judgement.observed.filter(|observed| *observed != finding.judgement.reason) {
+    if let Some(observed) = beneath(finding) {
         text.push_str(" (found: ");
         text.push_str(observed.says());
         text.push(')');
-    }
-    if let Some(execution) = finding.execution.as_ref().filter(|execution| under_way(execution)) {
-        text.push_str("; execution ");
-        text.push_str(&execution.id);
-        text.push_str(" was under way");
-        if let Some(status) = &execution.status {
-            text.push_str(" (");
-            text.push_str(status.as_str());
-            text.push(')');
-        }
     }
     text
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::slots::{Slot, Slots};
 use crate::aws::{ExecutionSeen, Ssm};
 use crate::event::{Event, Events};
-use crate::model::{Bucket, ExecutionStatus};
+use crate::model::{AwsError, Bucket, ExecutionStatus};
 
 /// How following an execution ended.
 pub(super) enum Followed {
@@ -59,7 +59,7 @@ struct Followee {
     status: Option<ExecutionStatus>,
     /// Polls in which it should have shown and did not.
     missed: u32,
-    _slots: (Slot, Slot),
+    slots: (Slot, Slot),
     answer: Option<oneshot::Sender<Followed>>,
 }
 
@@ -68,12 +68,14 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(900);
 
 impl Follower {
     /// Looks once, so that the executions of others count from the first start on, then follows in a task of its own.
-    pub(super) async fn start(watch: Watch) -> Follower {
+    ///
+    /// An error means that executions cannot be followed here, so that none should be started.
+    pub(super) async fn start(watch: Watch) -> Result<Follower, AwsError> {
         let (inbox, arrivals) = mpsc::unbounded_channel();
         let mut task = Task { watch, own: HashMap::new(), others: 0, pace: Pace::default() };
-        task.look(1).await;
+        task.look(1).await?;
         tokio::spawn(task.run(arrivals));
-        Follower { inbox }
+        Ok(Follower { inbox })
     }
 
     /// Follows an execution to its end. The room it takes is given back when it has ended, not when we stop looking.
@@ -97,11 +99,11 @@ struct Task {
 impl Task {
     async fn run(mut self, mut arrivals: mpsc::UnboundedReceiver<Follow>) {
         let mut open = true;
-        while open || self.own.values().any(|followee| followee.answer.is_some()) {
+        while !self.watch.stop.is_cancelled() && (open || self.own.values().any(|followee| followee.answer.is_some())) {
             let next = self.pace.next(self.own.values().map(|followee| followee.started), self.others > 0);
             tokio::select! {
                 biased;
-                () = self.watch.stop.cancelled() => return,
+                () = self.watch.stop.cancelled() => {}
                 arrival = arrivals.recv(), if open => match arrival {
                     Some(follow) => self.take_in(follow),
                     None => open = false,
@@ -112,6 +114,8 @@ impl Task {
                 }
             }
         }
+        // What has not ended may still act: for the rest of the run its room is not to be had.
+        self.own.into_values().for_each(|followee| std::mem::forget(followee.slots));
     }
 
     fn take_in(&mut self, follow: Follow) {
@@ -122,7 +126,7 @@ impl Task {
                 started: Instant::now(),
                 status: None,
                 missed: 0,
-                _slots: follow.slots,
+                slots: follow.slots,
                 answer: Some(follow.answer),
             },
         );
@@ -130,13 +134,14 @@ impl Task {
 
     async fn poll(&mut self) {
         // Ours are among the newest: as many pages as they fill, and one more for what others started since.
-        let moved = self.look(self.own.len().div_ceil(50) + 1).await;
+        // The list is only the cheap way: what it does not say is asked for by id, or times out.
+        let moved = self.look(self.own.len().div_ceil(50) + 1).await.unwrap_or(false);
         let asked_alone = self.ask_for_the_missing().await;
         self.pace.polled(moved || asked_alone);
     }
 
     /// Reads pages, newest first, until all of ours that can have ended were seen. Says whether anything moved.
-    async fn look(&mut self, most_pages: usize) -> bool {
+    async fn look(&mut self, most_pages: usize) -> Result<bool, AwsError> {
         let now = Instant::now();
         let oldest = self.own.values().map(|followee| now - followee.started).max().unwrap_or_default();
         let since = SystemTime::now() - oldest - CLOCK_MARGIN;
@@ -147,10 +152,14 @@ impl Task {
             .map(|(id, _)| id.clone())
             .collect();
         let (mut moved, mut others, mut token) = (false, 0, None);
+        let mut trouble = None;
         for _ in 0..most_pages {
-            let Ok((seen, next)) = self.watch.ssm.executions(since, token).await else {
-                // The list is only the cheap way: what it does not say is asked for later, or times out.
-                break;
+            let (seen, next) = match self.watch.ssm.executions(since, token).await {
+                Ok(page) => page,
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
             };
             for execution in seen {
                 due.remove(&execution.id);
@@ -170,10 +179,13 @@ impl Task {
                 followee.missed += 1;
             }
         }
+        if let Some(error) = trouble {
+            return Err(error);
+        }
         self.others = others;
         self.watch.region_slots.others(&self.watch.region, others);
         self.watch.account_slots.others(&self.watch.region, others);
-        moved
+        Ok(moved)
     }
 
     /// An unfinished execution of the same document which somebody else started.

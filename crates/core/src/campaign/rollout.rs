@@ -85,7 +85,8 @@ impl Campaign {
             let ending = if self.stop.is_cancelled() { Ending::Interrupted } else { Ending::Declined };
             return self.finish(ending).await;
         }
-        self.events.emit(&Event::SealingStarted { buckets: preview.buckets, accounts: preview.accounts });
+        let buckets = preview.regions.iter().map(|region| region.buckets).sum();
+        self.events.emit(&Event::SealingStarted { buckets, accounts: preview.accounts });
         self.seal_accounts(entered, work, faults, options.dry_run).await?;
         self.finish(match (self.stop.is_cancelled(), options.dry_run) {
             (true, _) => Ending::Interrupted,
@@ -155,9 +156,15 @@ impl Campaign {
                 })
                 .buffer_unordered(self.file.limits.accounts)
         );
+        let mut outcome = Ok(());
         while let Some(sealed) = seals.next().await {
-            sealed.map_err(|error| CampaignError::Task(error.to_string()))??;
+            let sealed = sealed.map_err(|error| CampaignError::Task(error.to_string())).flatten();
+            if sealed.is_err() && outcome.is_ok() {
+                // Without a record nothing may be started: the other accounts stop cleanly.
+                self.stop.cancel();
+                outcome = sealed;
+            }
         }
-        Ok(())
+        outcome
     }
 }

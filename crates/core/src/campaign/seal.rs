@@ -91,13 +91,13 @@ impl Campaign {
     ) -> Result<(), CampaignError> {
         let Some(Bucket { account, region, .. }) = buckets.first() else { return Ok(()) };
         if let Some(fault) = faults.get(region) {
-            return self.hold_all(buckets, Reason::KeyNotUsable, fault).await;
+            return self.settle_all(buckets, Verdict::Held, Reason::KeyNotUsable, fault).await;
         }
         let Some(wanted) = self.wanted(region) else { return Ok(()) };
         let ssm = member.ssm(region);
         let document = match self.document(&ssm, region).await {
             Ok(document) => document,
-            Err(error) => return self.hold_all(buckets, Reason::DocumentNotUsable, &error).await,
+            Err(error) => return self.settle_all(buckets, Verdict::Held, Reason::DocumentNotUsable, &error).await,
         };
         let region_slots = Slots::new(limits.executions_per_region);
         let follower = Follower::start(Watch {
@@ -112,6 +112,10 @@ impl Campaign {
             stop: self.stop.clone(),
         })
         .await;
+        let follower = match follower {
+            Ok(follower) => follower,
+            Err(error) => return self.settle_all(buckets, Verdict::Failed, Reason::CannotFollow, &error).await,
+        };
         let role = &self.file.automation_role;
         let place = Place {
             account,
@@ -169,7 +173,7 @@ impl Campaign {
                     message: format!("document {} in {}: {cannot}", self.file.document.name, place.region),
                     hint: "use the document that ships in config/documents, or a campaign file that wants what this document does".to_owned(),
                 };
-                let held = hold(Reason::DocumentCannotCarry, Some(found), &error);
+                let held = not_started(Verdict::Held, Reason::DocumentCannotCarry, Some(found), &error);
                 return Ok(Some((bucket.clone(), self.ledger.record(bucket, held).await?)));
             }
         };
@@ -252,8 +256,7 @@ impl Campaign {
             ),
             hint: "look for them with aws ssm describe-automation-executions, stop them or raise the limits, and run again".to_owned(),
         };
-        let judgement = Judgement { verdict: Verdict::Failed, reason: Reason::NoCapacity, observed: None };
-        let event = BucketEvent::Judged { judgement, encryption: None, error: Some(error) };
+        let event = not_started(Verdict::Failed, Reason::NoCapacity, None, &error);
         let state = self.ledger.record(bucket, event).await?;
         self.settled(bucket.clone(), &state);
         Ok(None)
@@ -327,9 +330,16 @@ impl Campaign {
         Ok(Document { reference, version: document.version, runbook })
     }
 
-    async fn hold_all(&self, buckets: &[Bucket], reason: Reason, error: &AwsError) -> Result<(), CampaignError> {
+    /// Says one thing of every bucket of a Region, none of which is started.
+    async fn settle_all(
+        &self,
+        buckets: &[Bucket],
+        verdict: Verdict,
+        reason: Reason,
+        error: &AwsError,
+    ) -> Result<(), CampaignError> {
         for bucket in buckets {
-            let state = self.ledger.record(bucket, hold(reason, None, error)).await?;
+            let state = self.ledger.record(bucket, not_started(verdict, reason, None, error)).await?;
             self.settled(bucket.clone(), &state);
         }
         Ok(())
@@ -340,8 +350,13 @@ impl Campaign {
     }
 }
 
-fn hold(reason: Reason, encryption: Option<DefaultEncryption>, error: &AwsError) -> BucketEvent {
-    let judgement = Judgement { verdict: Verdict::Held, reason, observed: None };
+fn not_started(
+    verdict: Verdict,
+    reason: Reason,
+    encryption: Option<DefaultEncryption>,
+    error: &AwsError,
+) -> BucketEvent {
+    let judgement = Judgement { verdict, reason, observed: None };
     BucketEvent::Judged { judgement, encryption, error: Some(error.clone()) }
 }
 

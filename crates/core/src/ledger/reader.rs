@@ -102,6 +102,11 @@ impl Reader {
             .ok_or_else(|| LedgerError::Missing { path: self.folder.clone() })
     }
 
+    /// Holds on to the record as it is now: what another process writes from here on does not show.
+    pub fn snapshot(&self) -> Result<(), LedgerError> {
+        self.sql(self.connection.execute_batch("BEGIN; SELECT count(*) FROM run;"))
+    }
+
     /// The run of an id.
     pub fn run(&self, id: &str) -> Result<Run, LedgerError> {
         let found = self.connection.query_row(&format!("{RUN} WHERE id = ?1"), [id], run_of).optional();

@@ -1,0 +1,432 @@
+//! One self-contained page that opens offline and can be handed to an auditor. Text is escaped by construction (maud);
+//! rows are streamed; nothing is fetched from anywhere, which the page's own content security policy enforces.
+
+mod bar;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use orgseal_core::ledger::{Binding, Reader, ReasonCount, Run, Summary};
+use orgseal_core::model::{AccountOutcome, Finding, Verdict};
+
+use crate::ReportError;
+use crate::account_tally::{AccountTally, tally};
+use crate::meaning::{SCOPE, count, meaning, title};
+use crate::unread_accounts::{self, SameError};
+use crate::walk::walk;
+use crate::words::{counted, duration, ending, moment, number, percent, unknown_share};
+
+/// Rows of a list before it is cut short: a browser has to hold them all.
+const MOST_SEALED: u64 = 5_000;
+const MOST_OTHERS: u64 = 20_000;
+
+const CSS: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("filter.js");
+
+/// Writes a run as HTML.
+pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), ReportError> {
+    let binding = reader.binding()?;
+    let summary = reader.summary(run)?;
+    let tallies = tally(reader, run)?;
+    let mut page = Page { reader, run, names: names(&tallies), out };
+
+    page.put(&head(&binding, run))?;
+    page.raw("<body>")?;
+    page.put(&patterns())?;
+    page.put(&header(&binding, run))?;
+    page.raw("<main>")?;
+    page.put(&hero(&summary))?;
+    page.put(&facts(&binding, run))?;
+    page.put(&verdicts(&summary, &reader.reasons(run)?))?;
+    page.put(&unread_section(&unread_accounts::by_error(reader, run)?))?;
+    page.put(&filter(&summary))?;
+    page.accounts(&tallies)?;
+    page.others(&summary)?;
+    page.sealed(&summary)?;
+    page.raw("</main>")?;
+    page.put(&footer(run))?;
+    page.raw("</body></html>\n")
+}
+
+struct Page<'a> {
+    reader: &'a Reader,
+    run: &'a Run,
+    names: BTreeMap<String, String>,
+    out: &'a mut dyn Write,
+}
+
+impl Page<'_> {
+    fn put(&mut self, markup: &Markup) -> Result<(), ReportError> {
+        self.raw(&markup.0)?;
+        self.raw("\n")
+    }
+
+    /// Markup that is written in this file or was rendered by maud, never a value.
+    fn raw(&mut self, markup: &str) -> Result<(), ReportError> {
+        self.out.write_all(markup.as_bytes())?;
+        Ok(())
+    }
+
+    fn accounts(&mut self, tallies: &BTreeMap<String, AccountTally>) -> Result<(), ReportError> {
+        self.raw("<section aria-labelledby=\"accounts\"><h2 id=\"accounts\">Accounts</h2><div class=\"scroll\">")?;
+        self.raw("<table class=\"accounts\"><caption>Every account of the run with its buckets by verdict</caption>")?;
+        self.put(&html! {
+            thead {
+                tr {
+                    th scope="col" { "Account" }
+                    th scope="col" { "Outcome" }
+                    th scope="col" class="number" { "Buckets" }
+                    @for verdict in Verdict::ALL { th scope="col" class="number" { (capital(title(verdict))) } }
+                    th scope="col" class="share" { "Share" }
+                }
+            }
+        })?;
+        self.raw("<tbody data-rows>")?;
+        for (id, tally) in tallies {
+            self.put(&rows::account(id, tally))?;
+        }
+        if tallies.is_empty() {
+            self.put(&rows::nothing(4 + Verdict::ALL.len(), "No account was found."))?;
+        }
+        self.raw("</tbody></table></div></section>\n")
+    }
+
+    /// Every bucket that is not sealed.
+    fn others(&mut self, summary: &Summary) -> Result<(), ReportError> {
+        let all = summary.buckets - summary.sealed;
+        self.put(&html! {
+            h2 id="findings" { "Buckets that are not sealed " span.amount { (number(all)) } }
+            @if all > MOST_OTHERS { (cut(MOST_OTHERS, all)) }
+        })?;
+        self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
+        self.put(&html! {
+            caption { "Buckets whose default encryption is not as wanted, or not known, with the reason and what was found" }
+            thead {
+                tr {
+                    th scope="col" { "Bucket" }
+                    th scope="col" { "Account" }
+                    th scope="col" { "Verdict" }
+                    th scope="col" { "Why" }
+                    th scope="col" { "Default encryption found" }
+                }
+            }
+        })?;
+        self.raw("<tbody data-rows data-verdicts>")?;
+        self.findings(MOST_OTHERS, |finding| finding.judgement.verdict != Verdict::Sealed, rows::other)?;
+        if all == 0 {
+            let words =
+                if summary.buckets == 0 { "No bucket was found." } else { "None: every bucket found is sealed." };
+            self.put(&rows::nothing(5, words))?;
+        }
+        self.raw("</tbody></table></div>\n")
+    }
+
+    fn sealed(&mut self, summary: &Summary) -> Result<(), ReportError> {
+        if summary.sealed == 0 {
+            return Ok(());
+        }
+        self.raw("<details class=\"sealed\">")?;
+        self.put(&html! {
+            summary { h2 { "Sealed buckets " span.amount { (number(summary.sealed)) } } }
+            p.note { (SCOPE) }
+            @if summary.sealed > MOST_SEALED { (cut(MOST_SEALED, summary.sealed)) }
+        })?;
+        self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
+        self.put(&html! {
+            caption { "Buckets whose default encryption was read back from S3 and is as wanted" }
+            thead {
+                tr {
+                    th scope="col" { "Bucket" }
+                    th scope="col" { "Account" }
+                    th scope="col" { "Why" }
+                    th scope="col" { "Default encryption found" }
+                }
+            }
+        })?;
+        self.raw("<tbody data-rows>")?;
+        self.findings(MOST_SEALED, |finding| finding.judgement.verdict == Verdict::Sealed, rows::sealed)?;
+        self.raw("</tbody></table></div></details>\n")
+    }
+
+    fn findings(
+        &mut self,
+        most: u64,
+        wanted: impl Fn(&Finding) -> bool,
+        row: impl Fn(&Finding, &str) -> Markup,
+    ) -> Result<(), ReportError> {
+        let (reader, run) = (self.reader, self.run);
+        let mut written = 0;
+        walk(reader, run, |finding| {
+            if !wanted(&finding) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if written == most {
+                return Ok(ControlFlow::Break(()));
+            }
+            written += 1;
+            let markup = row(&finding, self.names.get(&finding.bucket.account).map_or("", String::as_str));
+            self.put(&markup)?;
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+}
+
+fn names(tallies: &BTreeMap<String, AccountTally>) -> BTreeMap<String, String> {
+    tallies.iter().filter_map(|(id, tally)| Some((id.clone(), tally.account.as_ref()?.name.clone()))).collect()
+}
+
+fn head(binding: &Binding, run: &Run) -> Markup {
+    html! {
+        (DOCTYPE)
+        (PreEscaped("<html lang=\"en\">"))
+        head {
+            meta charset="utf-8";
+            meta http-equiv="Content-Security-Policy"
+                content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="referrer" content="no-referrer";
+            title { "S3 default encryption in " (binding.organization) ", " (run.id) }
+            style { (PreEscaped(CSS)) }
+        }
+    }
+}
+
+/// What is unknown is hatched, so that it is told apart without colour too.
+fn patterns() -> Markup {
+    html! {
+        svg class="patterns" width="0" height="0" aria-hidden="true" focusable="false" {
+            defs {
+                pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
+                    rect class="hatch-ground" width="6" height="6" {}
+                    rect class="hatch-line" width="3" height="6" {}
+                }
+            }
+        }
+    }
+}
+
+fn header(binding: &Binding, run: &Run) -> Markup {
+    html! {
+        header {
+            p.kind {
+                (if run.kind == "rollout" { "Rollout" } else { "Audit" })
+                " · " time datetime=(run.started_at) { (moment(run.started_at)) }
+            }
+            h1 { "S3 default encryption in " span.id { (binding.organization) } }
+            @if binding.endpoint.starts_with("sandbox ") {
+                p.banner role="note" { "This is a simulated organization (" (binding.endpoint) "): no account of AWS was read or changed." }
+            } @else if binding.endpoint != "aws" {
+                p.banner role="note" { "This was read from " (binding.endpoint) ", not from AWS itself." }
+            }
+            @if let Some(ending) = ending(run) {
+                p.banner role="note" { (capital(ending)) "." }
+            }
+            @if !run.selection.is_empty() {
+                p.banner role="note" { "This run was narrowed to " (run.selection) ". It says nothing of the rest." }
+            }
+        }
+    }
+}
+
+fn hero(summary: &Summary) -> Markup {
+    html! {
+        section.hero aria-labelledby="sealed" {
+            div.headline {
+                p.figure id="sealed" {
+                    strong { (number(summary.sealed)) }
+                    span {
+                        "of " (counted(summary.buckets, "bucket")) " sealed"
+                        @if let Some(share) = percent(summary.sealed, summary.buckets) { br; span.share { (share) } }
+                    }
+                }
+                p.scope { (SCOPE) }
+            }
+            @if let Some(bar) = bar::bar(|verdict| count(summary, verdict), 1000, 28, "bar") { (bar) }
+            ul.legend {
+                @for verdict in Verdict::ALL {
+                    @let buckets = count(summary, verdict);
+                    li.zero[buckets == 0] {
+                        (swatch(verdict))
+                        span.name { (capital(title(verdict))) }
+                        span.amount { (number(buckets)) }
+                    }
+                }
+            }
+            @if let Some(unknown) = unknown_share(summary) { p.unknown role="note" { (unknown) } }
+        }
+    }
+}
+
+/// What stands behind the endpoint, in words.
+fn source(binding: &Binding) -> String {
+    match binding.endpoint.as_str() {
+        "aws" => format!("AWS (partition {})", binding.partition),
+        other => format!("{other} (partition {})", binding.partition),
+    }
+}
+
+fn facts(binding: &Binding, run: &Run) -> Markup {
+    html! {
+        section.facts aria-label="The run" {
+            dl {
+                div { dt { "Organization" } dd.id { (binding.organization) } }
+                div { dt { "Read from" } dd { (source(binding)) } }
+                div { dt { "Run" } dd.id { (run.id) } }
+                div { dt { "State" } dd { (run.state.replace('_', " ")) } }
+                div { dt { "Started" } dd { time datetime=(run.started_at) { (moment(run.started_at)) } } }
+                @match run.finished_at {
+                    Some(end) => {
+                        div { dt { "Finished" } dd { time datetime=(end) { (moment(end)) } } }
+                        div { dt { "Took" } dd { (duration(run.started_at, end)) } }
+                    },
+                    None => { div { dt { "Finished" } dd { "not finished" } } },
+                }
+                div { dt { "Program" } dd { "orgseal " (run.version) } }
+                div.wide { dt { "Run by" } dd.id { (run.caller) } }
+                div.wide { dt { "Campaign file, SHA-256" } dd.id { (run.config_hash) } }
+            }
+        }
+    }
+}
+
+fn verdicts(summary: &Summary, reasons: &[ReasonCount]) -> Markup {
+    html! {
+        section aria-labelledby="verdicts" {
+            h2 id="verdicts" { "Verdicts and reasons" }
+            div.scroll {
+                table.verdicts {
+                    caption { "Buckets by verdict, with the reasons beneath each" }
+                    thead {
+                        tr { th scope="col" { "Verdict" } th scope="col" class="number" { "Buckets" } th scope="col" { "What it means" } }
+                    }
+                    @for verdict in Verdict::ALL {
+                        @let buckets = count(summary, verdict);
+                        tbody.zero[buckets == 0] {
+                            tr.verdict {
+                                th scope="rowgroup" { (swatch(verdict)) (capital(title(verdict))) }
+                                td.number { (number(buckets)) }
+                                td { (capital(meaning(verdict))) }
+                            }
+                            @for reason in reasons.iter().filter(|reason| reason.verdict == verdict) {
+                                tr.reason {
+                                    th scope="row" { code { (reason.reason.as_str()) } }
+                                    td.number { (number(reason.buckets)) }
+                                    td { (marked(reason.reason.says())) }
+                                }
+                            }
+                        }
+                    }
+                    tfoot {
+                        tr { th scope="row" { "All" } td.number { (number(summary.buckets)) } td {} }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unread_section(groups: &[SameError]) -> Markup {
+    let all: usize = groups.iter().map(|group| group.accounts.len()).sum();
+    html! {
+        @if all > 0 {
+            section.unread aria-labelledby="unread" {
+                h2 id="unread" { "Accounts that could not be read " span.amount { (number(all as u64)) } }
+                p.note { "Unknown is not compliant. What could not be read in these accounts is missing from every count of buckets on this page." }
+                @for group in groups {
+                    article {
+                        h3 { code { (group.error.code) } " " span.amount { (counted(group.accounts.len() as u64, "account")) } }
+                        p.message { (group.error.message) }
+                        p.hint { (capital(&group.error.hint)) }
+                        ul.members {
+                            @for account in &group.accounts { li { span.id { (account.id) } " " (account.name) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Hidden until the script shows it: without the script the page is whole, only not filtered.
+fn filter(summary: &Summary) -> Markup {
+    let found: Vec<Verdict> = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| *verdict != Verdict::Sealed && count(summary, *verdict) > 0)
+        .collect();
+    html! {
+        form.filter hidden data-filter role="search" aria-label="Filter the tables below" {
+            input type="search" name="text" placeholder="Filter by account, bucket, Region, reason, key …" autocomplete="off"
+                spellcheck="false" aria-label="Text to look for";
+            @if !found.is_empty() {
+                fieldset {
+                    legend { "Verdicts" }
+                    @for verdict in found {
+                        label {
+                            input type="checkbox" name="verdict" value=(verdict.as_str()) checked;
+                            (swatch(verdict)) (capital(title(verdict)))
+                        }
+                    }
+                }
+            }
+            output aria-live="polite" {}
+        }
+    }
+}
+
+fn footer(run: &Run) -> Markup {
+    html! {
+        footer {
+            p {
+                "Read from the ledger of run " span.id { (run.id) } ", recorded by orgseal " (run.version) ". Times are UTC. "
+                "A count of sealed buckets speaks of default encryption alone. " (SCOPE)
+            }
+        }
+        script { (PreEscaped(SCRIPT)) }
+    }
+}
+
+fn cut(shown: u64, all: u64) -> Markup {
+    html! {
+        p.banner role="note" {
+            "The first " (number(shown)) " of " (number(all)) " are listed here. All of them: "
+            code { "orgseal report --format csv --output report.csv" }
+        }
+    }
+}
+
+fn swatch(verdict: Verdict) -> Markup {
+    html! {
+        svg class="swatch" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true" focusable="false" {
+            rect class={ "fill-" (verdict.as_str()) } width="12" height="12" rx="3" {}
+        }
+    }
+}
+
+/// With a capital letter: the words are shared with the terminal, where they stand within lines.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Text in which names of settings stand between backticks.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// An account's outcome in a word.
+fn outcome(tally: &AccountTally) -> &'static str {
+    match tally.account.as_ref().map(|account| account.outcome) {
+        Some(AccountOutcome::Read) => "read",
+        Some(AccountOutcome::Unread) => "unread",
+        Some(AccountOutcome::Skipped) => "skipped",
+        None => "not finished",
+    }
+}

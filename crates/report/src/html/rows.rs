@@ -1,0 +1,137 @@
+//! The rows of the page's tables.
+
+use maud::{Markup, html};
+use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, Verdict};
+
+use super::{bar, capital, marked, outcome};
+use crate::account_tally::AccountTally;
+use crate::meaning::title;
+use crate::words::{number, under_way, why};
+
+pub(super) fn account(id: &str, tally: &AccountTally) -> Markup {
+    let account = tally.account.as_ref();
+    let outcome = outcome(tally);
+    html! {
+        tr {
+            th scope="row" {
+                span.id { (id) }
+                @if let Some(account) = account { " " span.name { (account.name) } }
+            }
+            td {
+                span class={ "outcome " (outcome.replace(' ', "-")) } { (capital(outcome)) }
+                @if let Some(account) = account.filter(|account| account.state != "ACTIVE") {
+                    " " span.state { (account.state) }
+                }
+            }
+            @match (tally.counts.buckets(), account.map(|account| account.outcome)) {
+                // A nought would say that there is nothing where nobody could look.
+                (0, Some(AccountOutcome::Unread)) => {
+                    td.unlooked colspan=(1 + Verdict::ALL.len()) { "unknown" }
+                    td.share { (bar::unknown(160, 12, "small bar")) }
+                },
+                (0, Some(AccountOutcome::Skipped)) => {
+                    td.unlooked colspan=(2 + Verdict::ALL.len()) { "not looked at, as the campaign file says" }
+                },
+                (buckets, _) => {
+                    td.number { (number(buckets)) }
+                    @for verdict in Verdict::ALL {
+                        @let buckets = tally.counts.of(verdict);
+                        td.number.zero[buckets == 0] { (number(buckets)) }
+                    }
+                    td.share {
+                        @if let Some(bar) = bar::bar(|verdict| tally.counts.of(verdict), 160, 12, "small bar") { (bar) }
+                    }
+                },
+            }
+        }
+    }
+}
+
+pub(super) fn other(finding: &Finding, account_name: &str) -> Markup {
+    let verdict = finding.judgement.verdict;
+    html! {
+        tr data-verdict=(verdict.as_str()) {
+            (bucket(finding))
+            (owner(finding, account_name))
+            td { span class={ "verdict " (verdict.as_str()) } { (capital(title(verdict))) } }
+            td.why {
+                (reason(finding))
+                @if let Some(error) = &finding.error {
+                    p.message { code { (error.code) } " " (error.message) }
+                    p.hint { (capital(&error.hint)) }
+                }
+                (execution(finding))
+            }
+            td { (encryption(finding.encryption.as_ref())) }
+        }
+    }
+}
+
+pub(super) fn sealed(finding: &Finding, account_name: &str) -> Markup {
+    html! {
+        tr {
+            (bucket(finding))
+            (owner(finding, account_name))
+            td.why { (reason(finding)) (execution(finding)) }
+            td { (encryption(finding.encryption.as_ref())) }
+        }
+    }
+}
+
+/// The one row of a table that has none.
+pub(super) fn nothing(columns: usize, words: &str) -> Markup {
+    html! { tr.nothing { td colspan=(columns) { (words) } } }
+}
+
+fn bucket(finding: &Finding) -> Markup {
+    let region = &finding.bucket.region;
+    html! {
+        th scope="row" {
+            span.bucket { (finding.bucket.name) }
+            " " span.region { (if region.is_empty() { "Region unknown" } else { region }) }
+        }
+    }
+}
+
+fn owner(finding: &Finding, name: &str) -> Markup {
+    html! { td { span.id { (finding.bucket.account) } " " span.name { (name) } } }
+}
+
+fn reason(finding: &Finding) -> Markup {
+    html! { p { (marked(&capital(&why(finding)))) " " code.reason { (finding.judgement.reason.as_str()) } } }
+}
+
+fn execution(finding: &Finding) -> Markup {
+    html! {
+        @if let Some(execution) = &finding.execution {
+            p.execution {
+                "Execution " span.id { (execution.id) }
+                @match &execution.status {
+                    Some(status) => { ", " (status.as_str()) },
+                    None => {},
+                }
+                @if under_way(execution) { ", still under way" }
+            }
+        }
+    }
+}
+
+fn encryption(found: Option<&DefaultEncryption>) -> Markup {
+    let Some(found) = found else { return html! { p.none { "not known" } } };
+    html! {
+        @if found.rules.is_empty() { p.none { "none configured" } }
+        @for rule in &found.rules {
+            p {
+                @match &rule.algorithm {
+                    Some(algorithm) => { span.algorithm { (algorithm.as_str()) } },
+                    None => { span.none { "no algorithm" } },
+                }
+                @if rule.has_bucket_key() { ", Bucket Key" }
+                @if let Some(blocked) = rule.blocked.as_ref().filter(|blocked| !blocked.is_empty()) {
+                    ", " span.blocked { "blocked: " (blocked.join(", ")) }
+                }
+            }
+            @if let Some(key) = &rule.key { p.key { (key) } }
+        }
+    }
+}
