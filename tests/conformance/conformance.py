@@ -98,7 +98,15 @@ def automation_role(account_id):
 
 @functools.cache
 def session(account_id):
-    """Credentials of the member role in an account."""
+    """Credentials of an account's administrator, for tests that are not about permissions."""
+    management = {**state()["management_credentials"], "SessionToken": None}
+    role = f"arn:aws:iam::{account_id}:role/OrganizationAccountAccessRole"
+    return client("sts", credentials=management).assume_role(RoleArn=role, RoleSessionName="conformance")["Credentials"]
+
+
+@functools.cache
+def member_session(account_id):
+    """Credentials of the member role in an account, which may do no more than a rollout needs."""
     return client("sts").assume_role(
         RoleArn=member_role(account_id), RoleSessionName="conformance", ExternalId=state()["external_id"]
     )["Credentials"]
@@ -112,7 +120,7 @@ def enterable():
         if account["State"] != "ACTIVE":
             continue
         try:
-            session(account["Id"])
+            member_session(account["Id"])
         except botocore.exceptions.ClientError:
             continue
         found.append(account["Id"])

@@ -126,7 +126,7 @@ class Executions(Ssm):
         self.assertEqual(execution["AutomationExecutionStatus"], "Success", execution.get("FailureMessage"))
         self.assertEqual(execution["Outputs"]["ReadBack.KMSMasterKeyID"], [self.key])
         self.assertEqual(execution["Parameters"]["SSEAlgorithm"], ["aws:kms"])
-        self.assertTrue(execution["ExecutedBy"].endswith("assumed-role/orgseal-member/conformance"))
+        self.assertTrue(execution["ExecutedBy"].endswith("assumed-role/OrganizationAccountAccessRole/conformance"))
         steps = {step["StepName"]: step["StepStatus"] for step in execution["StepExecutions"]}
         self.assertEqual(steps["PutBucketEncryptionWithBlockedType"], "Success")
         self.assertEqual(steps["PutBucketEncryption"], "Pending")

@@ -25,6 +25,8 @@ pub(crate) fn answer(world: &Arc<World>, request: &Request) -> Option<Answer> {
             "management_account": world.management_account().id,
             "security_account": world.security_account().id,
             "external_id": world.external_id,
+            // An organization's administrator is nobody's secret here: it exists in this process alone.
+            "management_credentials": { "AccessKeyId": world.management_user.pair().0, "SecretAccessKey": world.management_user.pair().1 },
             "regions": world.spec.regions,
             "accounts": world.account_states(),
             "buckets": world.bucket_states(),

@@ -3,6 +3,7 @@
 //! Here: the public face (start, observe, meddle, stop). The world's state lives in `world`, the protocols in `wire`, the
 //! services in `services`, the Automation engine in `automation`. Nothing here knows orgseal's own types.
 
+mod authorize;
 mod automation;
 mod campaign_file;
 mod control;
@@ -10,10 +11,13 @@ mod generate;
 mod journal;
 mod latency;
 mod observe;
+mod permissions;
+mod policy;
 mod random;
 mod request;
 mod server;
 mod services;
+mod signature;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -28,9 +32,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use observe::{AccountState, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
+pub use permissions::PolicyRefused;
 pub use spec::{
-    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, Deploy, DocumentSpec,
-    DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, LatencySpec, MemberRoleSpec, Spec, SpecError,
+    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ControlPolicySpec, Deploy,
+    DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, LatencySpec, MemberRoleSpec,
+    PoliciesSpec, RoleSpec, Spec, SpecError,
 };
 
 use journal::Journal;

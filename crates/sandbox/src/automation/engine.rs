@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::document::{OnFailure, Runbook, Step};
 use super::reference::{resolve, text_of};
 use super::steps::{Outcome, Stage};
+use crate::authorize::{Ask, Who, authorize};
 use crate::journal::{EndEntry, Entry};
 use crate::wire::now_ms;
 use crate::world::World;
@@ -84,14 +85,24 @@ pub(crate) fn act_as(world: &World, place: Place, role_arn: &str, execution: &st
         .and_then(|rest| rest.strip_prefix(account_id.as_str()))
         .and_then(|rest| rest.strip_prefix(":role/"))
         .ok_or(CANNOT_ASSUME)?;
-    let role = world.role(place.account, name).filter(|role| role.admits_service("ssm.amazonaws.com"));
-    let role = role.ok_or(CANNOT_ASSUME)?;
+    let role = world.role(place.account, name).ok_or(CANNOT_ASSUME)?;
+    let trust = role.policies.trust(account_id);
+    let region = &world.spec.regions[place.region];
+    let ask = Ask::new("sts:AssumeRole", role_arn)
+        .of(place.account)
+        .in_region(region)
+        .trust(&trust)
+        .key("aws:SourceAccount", account_id.as_str())
+        .key("aws:SourceOrgID", world.organization.id.as_str())
+        .key("aws:SourceArn", format!("arn:aws:ssm:{region}:{account_id}:automation-execution/{execution}"));
+    authorize(world, Who::Service("ssm.amazonaws.com"), &ask).map_err(|_| CANNOT_ASSUME)?;
     let session = format!("Automation-{execution}");
     Ok(Caller {
         account: place.account,
         arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", role.name).into(),
         user_id: format!("{}:{session}", role.id).into(),
         kind: CallerKind::RoleSession,
+        session: None,
     })
 }
 
@@ -191,6 +202,7 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
             arn: execution.executed_by.as_str().into(),
             user_id: execution.executed_by.as_str().into(),
             kind: CallerKind::RoleSession,
+            session: None,
         }
     } else {
         act_as(world, place, &role, &execution.id)?

@@ -1,8 +1,9 @@
-//! KMS: DescribeKey. Keys follow from the seed; the central key's policy admits the organization or the security account.
-//! Identity policies, grants and use of keys are not modelled here.
+//! KMS: DescribeKey. Keys follow from the seed; key policies and the caller's own decide who sees them.
+//! Grants and use of keys are not modelled here.
 
 use serde_json::{Value, json};
 
+use crate::authorize::{Ask, authorize};
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
@@ -28,8 +29,10 @@ pub(crate) fn answer(
     let foreign = account != Some(caller.account);
     let found = account.and_then(|owner| world.find_key(owner, region, name).map(|key| (owner, key)));
     match found {
-        Some((owner, key)) if !foreign || admits(world, &key) => Ok(metadata(world, owner, region, &key)),
-        Some((_, key)) => Err(denied(caller, &key.arn)),
+        Some((owner, key)) => {
+            authorize_key(world, caller, "kms:DescribeKey", owner, region, &key)?;
+            Ok(metadata(world, owner, region, &key))
+        }
         // Of another account's key KMS does not say whether it exists.
         None if foreign => Err(denied(caller, &key_id)),
         None if name.starts_with("alias/") => {
@@ -76,9 +79,18 @@ fn owner_and_name<'a>(
     Ok((world.organization.find(account), name))
 }
 
-/// Whether the key policy lets members of the organization see it.
-fn admits(world: &World, key: &Key) -> bool {
-    key.kind == KeyKind::Central && world.spec.central_key.admits_organization
+/// Asks for an action on a key, whose policy must admit the caller or hand the decision to its account.
+pub(crate) fn authorize_key(
+    world: &World,
+    caller: &Caller,
+    action: &str,
+    owner: usize,
+    region: usize,
+    key: &Key,
+) -> Result<(), AwsError> {
+    let policy = world.key_policy(owner, region, key);
+    let ask = Ask::new(action, key.arn.as_str()).of(owner).in_region(&world.spec.regions[region]).key_policy(&policy);
+    authorize(world, caller, &ask)
 }
 
 fn denied(caller: &Caller, resource: &str) -> AwsError {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::request::{Request, Signed};
+use crate::signature::{self, Style};
 use crate::wire::error::AwsError;
 use crate::wire::json::{self, Input};
 use crate::wire::{Answer, now_ms, query_xml, rest_xml};
@@ -203,12 +204,18 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
     }
     for user in [&world.security_user, &world.management_user] {
         if user.access_key == scope.access_key {
-            return if request.session_token.is_none() { Ok(user.caller.clone()) } else { Err(invalid(service)) };
+            if request.session_token.is_some() {
+                return Err(invalid_token(service));
+            }
+            signature::verify(&world.signing_keys, request, &user.secret, style(service), now_ms())?;
+            return Ok(user.caller.clone());
         }
     }
     let session = world.sessions.find(&scope.access_key).ok_or_else(|| invalid(service))?;
-    if request.session_token.as_deref() != Some(&session.token) {
-        return Err(invalid(service));
+    match request.session_token.as_deref() {
+        None => return Err(invalid(service)),
+        Some(token) if token != session.token => return Err(invalid_token(service)),
+        Some(_) => {}
     }
     if session.expires_ms <= now_ms() {
         return Err(match service {
@@ -217,7 +224,24 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
             _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
         });
     }
+    signature::verify(&world.signing_keys, request, &session.secret, style(service), now_ms())?;
     Ok(session.caller.clone())
+}
+
+fn style(service: Service) -> Style {
+    match service {
+        Service::S3 => Style::S3,
+        Service::Sts => Style::Query,
+        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => Style::Json,
+    }
+}
+
+/// A session token that does not belong to the access key.
+fn invalid_token(service: Service) -> AwsError {
+    match service {
+        Service::S3 => AwsError::client("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        _ => invalid(service),
+    }
 }
 
 fn unsigned(service: Service) -> AwsError {

@@ -7,7 +7,7 @@ use super::{BucketCount, Spec};
 use crate::automation::document::{Format, Runbook};
 
 /// The key to blame, and what to write instead.
-type Fault = (&'static str, String);
+pub(super) type Fault = (&'static str, String);
 
 /// A spec that cannot be used: where and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Spec {
             message: error.message().trim().to_string(),
         })?;
         spec.leave_out_what_does_not_fit(text);
+        spec.read_policy_files(origin).map_err(|message| SpecError { origin: origin.into(), line: None, message })?;
         match spec.fault() {
             None => Ok(spec),
             Some((key, message)) => Err(SpecError { origin: origin.into(), line: line_of_key(text, key), message }),
@@ -79,6 +80,7 @@ impl Spec {
             .or_else(|| self.time_fault())
             .or_else(|| self.document_fault())
             .or_else(|| self.described_fault())
+            .or_else(|| self.policies_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {

@@ -2,10 +2,12 @@
 //! How a sandbox is run (directory, speed, port) is not here but in `Options`.
 
 mod check;
+mod policies;
 
 use serde::{Deserialize, Serialize};
 
 pub use check::SpecError;
+pub use policies::{ControlPolicySpec, PoliciesSpec, RoleSpec};
 
 /// What a simulated organization is made of. The default is the demonstration: fifty accounts with about twenty buckets
 /// each, one of them suspended and two without the member role.
@@ -42,6 +44,15 @@ pub struct Spec {
     pub latency: LatencySpec,
     /// How long automation executions take and how many run at once.
     pub executions: ExecutionsSpec,
+    /// Policies in place of the generated ones.
+    #[serde(skip_serializing_if = "PoliciesSpec::is_default")]
+    pub policies: PoliciesSpec,
+    /// Service control policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scp: Vec<ControlPolicySpec>,
+    /// Resource control policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rcp: Vec<ControlPolicySpec>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
 }
@@ -64,6 +75,9 @@ impl Default for Spec {
             encryption: EncryptionSpec::default(),
             latency: LatencySpec::default(),
             executions: ExecutionsSpec::default(),
+            policies: PoliciesSpec::default(),
+            scp: Vec::new(),
+            rcp: Vec::new(),
             account: Vec::new(),
         }
     }
@@ -188,11 +202,14 @@ pub struct CentralKeySpec {
     pub admits_organization: bool,
     /// One multi-Region key (`mrk-…`, the same id everywhere) instead of one key per Region.
     pub multi_region: bool,
+    /// A key policy in place of the generated one: JSON text or a path. `admits_organization` has no meaning then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl Default for CentralKeySpec {
     fn default() -> Self {
-        CentralKeySpec { admits_organization: true, multi_region: false }
+        CentralKeySpec { admits_organization: true, multi_region: false, policy: None }
     }
 }
 
@@ -355,6 +372,9 @@ pub struct AccountSpec {
     /// Its buckets; generated ones when absent.
     #[serde(default)]
     pub buckets: Option<Vec<BucketSpec>>,
+    /// Further roles, such as those of applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleSpec>,
 }
 
 fn active() -> String {

@@ -19,7 +19,9 @@ use crate::generate;
 use crate::journal::{DocumentEntry, Entry, Journal};
 use crate::latency::Latency;
 use crate::observe::{self, BucketState, ExecutionState, Observe};
+use crate::policy::store::Permissions;
 use crate::random::Random;
+use crate::signature::SigningKeys;
 use crate::spec::{Deploy, DocumentVariant, Spec};
 
 use bucket::{Bucket, Encryption};
@@ -77,6 +79,8 @@ pub(crate) struct World {
     pub(crate) security_user: LongLived,
     pub(crate) management_user: LongLived,
     pub(crate) sessions: Sessions,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) permissions: Permissions,
     pub(crate) journal: Journal,
     pub(crate) latency: Latency,
     pub(crate) observe: Observe,
@@ -92,13 +96,16 @@ impl World {
     pub(crate) fn new(spec: Spec, speed: f64, journal: Journal, runtime: tokio::runtime::Handle) -> World {
         let organization = generate::organization(&spec);
         let user = |account: usize, name| LongLived::new(spec.seed, account, &organization.accounts[account].id, name);
+        let external_id = spec.member_role.external_id.clone().unwrap_or_else(|| {
+            format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
+        });
         let mut world = World {
             security_user: user(Organization::SECURITY, "orgseal"),
             management_user: user(Organization::MANAGEMENT, "admin"),
-            external_id: spec.member_role.external_id.clone().unwrap_or_else(|| {
-                format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
-            }),
+            permissions: Permissions::new(&spec, &organization, &external_id),
+            external_id,
             sessions: Sessions::default(),
+            signing_keys: SigningKeys::default(),
             journal,
             latency: Latency::new(&spec, speed),
             observe: Observe::default(),

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod encryption;
+mod permissions;
 
 use http::Method;
 use serde_json::Value;
@@ -51,9 +52,13 @@ fn bucket_and_key(request: &Request) -> (&str, &str) {
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<Answer, AwsError> {
     let (bucket, _) = bucket_and_key(request);
     let region = request.scope().map_or("", |scope| scope.region.as_str());
-    let place = Place { caller, region, bucket, expected_owner: request.header("x-amz-expected-bucket-owner") };
+    let expected_owner = request.header("x-amz-expected-bucket-owner");
+    let place = Place { caller, region, bucket, expected_owner, operation };
     match operation {
-        "ListBuckets" => buckets::list(world, caller, region, request),
+        "ListBuckets" => {
+            permissions::list_buckets(world, caller, region)?;
+            buckets::list(world, caller, region, request)
+        }
         "HeadBucket" => buckets::head(world, &place),
         "GetBucketLocation" => buckets::location(world, &place),
         "GetBucketEncryption" => encryption::get_answer(world, &place),
@@ -71,12 +76,15 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
 pub(crate) fn call(world: &World, caller: &Caller, region: &str, api: &str, input: &Value) -> Result<Value, AwsError> {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let bucket = text("Bucket").unwrap_or_default();
-    let place = Place { caller, region, bucket, expected_owner: text("ExpectedBucketOwner") };
+    let place = Place { caller, region, bucket, expected_owner: text("ExpectedBucketOwner"), operation: api };
     if api != "ListBuckets" && bucket.is_empty() {
         return Err(AwsError::client("ParamValidationError", "Missing required parameter in input: \"Bucket\""));
     }
     match api {
-        "ListBuckets" => Ok(buckets::list_value(world, caller)),
+        "ListBuckets" => {
+            permissions::list_buckets(world, caller, region)?;
+            Ok(buckets::list_value(world, caller))
+        }
         "HeadBucket" => buckets::head(world, &place).map(|_| serde_json::json!({ "BucketRegion": region })),
         "GetBucketLocation" => buckets::location_value(world, &place),
         "GetBucketEncryption" => encryption::get_value(world, &place),
@@ -92,6 +100,7 @@ struct Place<'a> {
     region: &'a str,
     bucket: &'a str,
     expected_owner: Option<&'a str>,
+    operation: &'a str,
 }
 
 impl Place<'_> {
@@ -115,25 +124,29 @@ impl Place<'_> {
             ));
         }
         let owner = world.bucket_owner(name).ok_or_else(missing)?;
+        let find =
+            |buckets: &[Bucket]| buckets.binary_search_by(|bucket| (*bucket.name).cmp(name)).map_err(|_| missing());
+        let home = world.with_buckets(owner, |buckets| Ok(usize::from(buckets[find(buckets)?].region)))?;
+        let home = world.spec.regions[home].as_str();
+        if home != self.region && !region_free {
+            return Err(AwsError::new(
+                301,
+                "PermanentRedirect",
+                "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
+                 all future requests to this endpoint.",
+            )
+            .with("Endpoint", format!("{name}.s3.{home}.amazonaws.com"))
+            .with("Bucket", name)
+            .with_header("x-amz-bucket-region", home));
+        }
+        let here = |error: AwsError| error.with_header("x-amz-bucket-region", home);
+        if self.expected_owner.is_some_and(|expected| expected != world.organization.accounts[owner].id) {
+            return Err(here(AwsError::new(403, "AccessDenied", "Access Denied")));
+        }
+        // Not under the account's lock: the policies are looked up on the way.
+        permissions::bucket(world, self.caller, self.operation, owner, name, home).map_err(here)?;
         world.with_buckets(owner, |buckets| {
-            let at = buckets.binary_search_by(|bucket| (*bucket.name).cmp(name)).map_err(|_| missing())?;
-            let home = &world.spec.regions[usize::from(buckets[at].region)];
-            if home != self.region && !region_free {
-                return Err(AwsError::new(
-                    301,
-                    "PermanentRedirect",
-                    "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
-                     all future requests to this endpoint.",
-                )
-                .with("Endpoint", format!("{name}.s3.{home}.amazonaws.com"))
-                .with("Bucket", name)
-                .with_header("x-amz-bucket-region", home.as_str()));
-            }
-            let owner_id = &world.organization.accounts[owner].id;
-            if owner != self.caller.account || self.expected_owner.is_some_and(|expected| expected != owner_id) {
-                return Err(AwsError::new(403, "AccessDenied", "Access Denied")
-                    .with_header("x-amz-bucket-region", home.as_str()));
-            }
+            let at = find(buckets)?;
             work(&mut buckets[at])
         })
     }

@@ -94,6 +94,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if let Some(role) = &runbook.assume_role {
         let arn = text_of(&resolve(&json!(role), &|name| values.get(name).cloned()).map_err(ill)?);
         if !arn.is_empty() {
+            super::permissions::pass_role(world, caller, &world.spec.regions[place.region], &arn)?;
             engine::act_as(world, place, &arn, &id).map_err(ill)?;
         }
     }

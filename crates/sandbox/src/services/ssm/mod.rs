@@ -4,6 +4,7 @@
 mod documents;
 mod executions;
 mod listing;
+mod permissions;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub(crate) fn answer(
     input: &mut Input,
 ) -> Result<Value, AwsError> {
     let place = Place { account: caller.account, region };
+    permissions::check(world, caller, place, operation, input)?;
     match operation {
         "CreateDocument" => documents::create(world, place, input),
         "UpdateDocument" => documents::update(world, place, input),

@@ -1,0 +1,168 @@
+//! The policies of a spec: in place of the generated ones, or on top of them. JSON text, or the path of a file that holds it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Spec;
+use crate::generate;
+use crate::policy::store::targets;
+use crate::policy::{Kind, Policy};
+
+/// Policies in place of those that are generated from the files in `config/policies`. Each is JSON text or, in a spec
+/// that is read from a file, the path of a file beside it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoliciesSpec {
+    /// What the member role may do.
+    pub member_role: Option<String>,
+    /// Who may assume the member role. EXTERNAL-ID stands for the external ID.
+    pub member_trust: Option<String>,
+    /// The member role's permissions boundary; it has none otherwise.
+    pub member_boundary: Option<String>,
+    /// What the automation role may do.
+    pub automation_role: Option<String>,
+    /// Who may assume the automation role. MEMBER-ACCOUNT stands for the role's own account.
+    pub automation_trust: Option<String>,
+    /// The automation role's permissions boundary; it has none otherwise.
+    pub automation_boundary: Option<String>,
+    /// All that the security account's user and role `orgseal` may do.
+    pub caller: Option<String>,
+}
+
+impl PoliciesSpec {
+    fn texts(&mut self) -> [&mut Option<String>; 7] {
+        [
+            &mut self.member_role,
+            &mut self.member_trust,
+            &mut self.member_boundary,
+            &mut self.automation_role,
+            &mut self.automation_trust,
+            &mut self.automation_boundary,
+            &mut self.caller,
+        ]
+    }
+
+    pub(super) fn is_default(&self) -> bool {
+        *self == PoliciesSpec::default()
+    }
+}
+
+/// A service control policy or a resource control policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControlPolicySpec {
+    /// Its name, unique among those of its kind.
+    pub name: String,
+    /// What it is attached to: "root", an OU's name or id, an account's name or id.
+    pub targets: Vec<String>,
+    /// JSON text or a path.
+    pub document: String,
+    /// Whether its targets keep FullAWSAccess, which Organizations attaches to everything. False is for allow lists.
+    #[serde(default = "super::yes")]
+    pub keeps_full_access: bool,
+}
+
+/// A further role of an account described by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// Its name.
+    pub name: String,
+    /// Who may assume it: JSON text or a path.
+    pub trust: String,
+    /// What it may do: JSON text or a path; nothing when absent.
+    #[serde(default)]
+    pub policy: Option<String>,
+    /// Its permissions boundary: JSON text or a path.
+    #[serde(default)]
+    pub boundary: Option<String>,
+    /// Its `MaxSessionDuration`.
+    #[serde(default = "hour")]
+    pub max_session_seconds: u32,
+}
+
+fn hour() -> u32 {
+    3600
+}
+
+impl Spec {
+    /// Puts the content of files in place of their paths, which are relative to the spec's own folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(super) fn read_policy_files(&mut self, origin: &str) -> Result<(), String> {
+        let folder = Path::new(origin).parent().unwrap_or(Path::new(""));
+        let mut texts: Vec<&mut String> = self.policies.texts().into_iter().flatten().collect();
+        texts.extend(self.central_key.policy.as_mut());
+        texts.extend(self.scp.iter_mut().chain(&mut self.rcp).map(|control| &mut control.document));
+        for role in self.account.iter_mut().flat_map(|account| &mut account.roles) {
+            texts.push(&mut role.trust);
+            texts.extend(role.policy.as_mut());
+            texts.extend(role.boundary.as_mut());
+        }
+        for text in texts {
+            if !text.trim_start().starts_with('{') {
+                let path = folder.join(&*text);
+                *text = std::fs::read_to_string(&path).map_err(|error| {
+                    format!("the policy {} cannot be read: {error}. Write its path, or its JSON text", path.display())
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn policies_fault(&self) -> Option<super::check::Fault> {
+        let load = |key: &'static str, what: &str, kind, text: &Option<String>| {
+            let text = text.as_ref()?;
+            Policy::load(kind, text).err().map(|reason| (key, format!("{what} does not load: {reason}")))
+        };
+        let own = &self.policies;
+        for (key, kind, text) in [
+            ("member_role", Kind::Identity, &own.member_role),
+            ("member_trust", Kind::Trust, &own.member_trust),
+            ("member_boundary", Kind::Identity, &own.member_boundary),
+            ("automation_role", Kind::Identity, &own.automation_role),
+            ("automation_trust", Kind::Trust, &own.automation_trust),
+            ("automation_boundary", Kind::Identity, &own.automation_boundary),
+            ("caller", Kind::Identity, &own.caller),
+            ("policy", Kind::Key, &self.central_key.policy),
+        ] {
+            if let Some(fault) = load(key, &format!("the policy {key}"), kind, text) {
+                return Some(fault);
+            }
+        }
+        for role in self.account.iter().flat_map(|account| &account.roles) {
+            for (kind, text) in [
+                (Kind::Trust, &Some(role.trust.clone())),
+                (Kind::Identity, &role.policy),
+                (Kind::Identity, &role.boundary),
+            ] {
+                if let Some(fault) = load("roles", &format!("a policy of the role {}", role.name), kind, text) {
+                    return Some(fault);
+                }
+            }
+        }
+        if self.scp.is_empty() && self.rcp.is_empty() {
+            return None;
+        }
+        let organization = generate::organization(self);
+        for (key, kind, controls) in [("scp", Kind::Scp, &self.scp), ("rcp", Kind::Rcp, &self.rcp)] {
+            for control in controls {
+                let what = format!("the {key} {}", control.name);
+                if let Some(fault) = load(key, &what, kind, &Some(control.document.clone())) {
+                    return Some(fault);
+                }
+                if let Err(target) = targets(&organization, &control.targets) {
+                    return Some((
+                        key,
+                        format!(
+                            "{what} is attached to \"{target}\", which is not there: write \"root\", or the name or id of an OU or account"
+                        ),
+                    ));
+                }
+            }
+        }
+        None
+    }
+}

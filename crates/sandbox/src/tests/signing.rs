@@ -1,0 +1,118 @@
+//! Signs the tests' requests, and AWS's own published example of a signature.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+use super::Keys;
+use crate::request::Request;
+use crate::signature::{SigningKeys, Style, verify};
+
+/// How a request is signed. Only the headers that must be signed are.
+pub(super) struct Signing<'a> {
+    pub(super) keys: &'a Keys,
+    pub(super) secret: &'a str,
+    /// `Region/service`
+    pub(super) scope: &'a str,
+    pub(super) host: &'a str,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+impl Signing<'_> {
+    pub(super) fn headers(&self, method: &str, uri: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+        let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        let mut fields: Vec<String> = query
+            .split('&')
+            .filter(|field| !field.is_empty())
+            .map(|field| if field.contains('=') { field.to_string() } else { format!("{field}=") })
+            .collect();
+        fields.sort();
+        let hash = hex(&Sha256::digest(body));
+        let mut headers = vec![
+            ("host", self.host.to_string()),
+            ("x-amz-content-sha256", hash.clone()),
+            ("x-amz-date", stamp.clone()),
+        ];
+        headers.extend(self.keys.token.iter().map(|token| ("x-amz-security-token", token.clone())));
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let names = names.join(";");
+        let canonical = format!("{method}\n{path}\n{}\n{lines}\n{names}\n{hash}", fields.join("&"));
+        let scope = format!("{}/{}/aws4_request", &stamp[..8], self.scope);
+        let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
+        let key = scope.split('/').fold(format!("AWS4{}", self.secret).into_bytes(), |key, part| hmac(&key, part));
+        headers.push((
+            "authorization",
+            format!(
+                "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+                self.keys.access_key,
+                hex(&hmac(&key, &to_sign))
+            ),
+        ));
+        headers
+    }
+}
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+/// 20150830T123600Z
+const THEN_MS: i64 = 1_440_938_160_000;
+
+/// The example of the AWS General Reference: GET ListUsers of IAM.
+fn example(uri: &str, stamp: &str) -> Request {
+    let request = http::Request::builder()
+        .uri(uri)
+        .header("host", "iam.amazonaws.com")
+        .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+        .header("x-amz-date", stamp)
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date, \
+             Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+        );
+    Request::new(request.body(()).unwrap().into_parts().0, bytes::Bytes::new())
+}
+
+#[test]
+fn the_published_example_verifies() {
+    let (keys, request) =
+        (SigningKeys::default(), example("/?Action=ListUsers&Version=2010-05-08", "20150830T123600Z"));
+    verify(&keys, &request, SECRET, Style::Query, THEN_MS).unwrap();
+    verify(&keys, &request, SECRET, Style::Query, THEN_MS + 299_000).unwrap();
+    let wrong = verify(&SigningKeys::default(), &request, "another", Style::Query, THEN_MS).unwrap_err();
+    assert_eq!((wrong.status, wrong.code), (403, "SignatureDoesNotMatch"));
+    let wrong = verify(&SigningKeys::default(), &request, "another", Style::Json, THEN_MS).unwrap_err();
+    assert_eq!((wrong.status, wrong.code), (400, "InvalidSignatureException"));
+    let tampered = example("/?Action=DeleteUser&Version=2010-05-08", "20150830T123600Z");
+    assert_eq!(verify(&keys, &tampered, SECRET, Style::Query, THEN_MS).unwrap_err().code, "SignatureDoesNotMatch");
+}
+
+#[test]
+fn a_signature_holds_for_its_time_only() {
+    let keys = SigningKeys::default();
+    let request = example("/?Action=ListUsers&Version=2010-05-08", "20150830T123600Z");
+    let at = |style, ms| verify(&keys, &request, SECRET, style, THEN_MS + ms).unwrap_err();
+    assert_eq!(
+        at(Style::Query, 301_000).message,
+        "Signature expired: 20150830T123600Z is now earlier than 20150830T123601Z (20150830T124101Z - 5 min.)"
+    );
+    let early = at(Style::Json, -301_000);
+    assert_eq!(early.code, "InvalidSignatureException");
+    assert_eq!(
+        early.message,
+        "Signature not yet current: 20150830T123600Z is still later than 20150830T123559Z (20150830T123059Z + 5 min.)"
+    );
+    assert_eq!(at(Style::S3, 901_000).code, "RequestTimeTooSkewed");
+    let other_day = example("/?Action=ListUsers&Version=2010-05-08", "20150831T123600Z");
+    let error = verify(&keys, &other_day, SECRET, Style::Query, THEN_MS).unwrap_err();
+    assert!(error.message.starts_with("Date in Credential scope does not match"), "{}", error.message);
+}
