@@ -81,14 +81,16 @@ pub(crate) fn central_key(security: &str, organization: &str, admits_organizatio
         "Action": "kms:*", "Resource": "*" })];
     if admits_organization {
         let of = serde_json::json!({ "aws:PrincipalOrgID": organization });
+        // In its own account "*" would admit everyone whatever IAM says: there the first statement hands on the decision.
+        let others = serde_json::json!({ "aws:PrincipalAccount": security });
         statements.push(serde_json::json!({
             "Sid": "TheOrganizationThroughS3", "Effect": "Allow", "Principal": { "AWS": "*" },
             "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"], "Resource": "*",
-            "Condition": { "StringEquals": of, "StringLike": { "kms:ViaService": "s3.*.amazonaws.com" } } }));
+            "Condition": { "StringEquals": of, "StringNotEquals": others, "StringLike": { "kms:ViaService": "s3.*.amazonaws.com" } } }));
         statements.push(serde_json::json!({
             "Sid": "TheOrganizationLooksAndProves", "Effect": "Allow", "Principal": { "AWS": "*" },
             "Action": ["kms:DescribeKey", "kms:GenerateDataKey"], "Resource": "*",
-            "Condition": { "StringEquals": of } }));
+            "Condition": { "StringEquals": of, "StringNotEquals": others } }));
     }
     serde_json::json!({ "Version": "2012-10-17", "Id": "orgseal-central", "Statement": statements }).to_string()
 }
