@@ -112,7 +112,12 @@ pub(crate) struct Permissions {
     central_key: Arc<Policy>,
     changes: RwLock<Arc<Changes>>,
     buckets: RwLock<HashMap<String, Arc<Policy>>>,
+    /// Session policies by their text: a campaign hands the same one to each of its sessions.
+    sessions: RwLock<HashMap<String, Arc<Policy>>>,
 }
+
+/// So many session policies are kept for the next session that is given one of them.
+const MOST_SESSION_POLICIES: usize = 256;
 
 impl Permissions {
     /// Of a spec that was checked.
@@ -192,7 +197,22 @@ impl Permissions {
             central_key: checked(Kind::Key, &key),
             changes: RwLock::new(Arc::new(changes)),
             buckets: RwLock::default(),
+            sessions: RwLock::default(),
         }
+    }
+
+    /// The policy of this text, read once.
+    pub(crate) fn session_policy(&self, text: &str) -> Result<Arc<Policy>, String> {
+        if let Some(known) = read(&self.sessions).get(text) {
+            return Ok(known.clone());
+        }
+        let policy = Arc::new(Policy::load(Kind::Session, text)?);
+        let mut known = write(&self.sessions);
+        if known.len() >= MOST_SESSION_POLICIES {
+            known.clear();
+        }
+        known.insert(text.into(), policy.clone());
+        Ok(policy)
     }
 
     fn now(&self) -> Arc<Changes> {

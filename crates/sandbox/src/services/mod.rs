@@ -175,6 +175,10 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
             });
         }
     };
+    if let Some(right) = scope_of_target(request).filter(|right| *right != scope.service) {
+        let message = format!("Credential should be scoped to correct service: '{right}'.");
+        return Err(AwsError::client("InvalidSignatureException", message));
+    }
     // Organizations is a global service: it is served from, and signed for, one Region of the partition.
     if service == Service::Organizations && scope.region != "us-east-1" {
         return Err(AwsError::client(
@@ -226,6 +230,16 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
     }
     signature::verify(&world.signing_keys, request, &session.secret, style(service), now_ms())?;
     Ok(session.caller.clone())
+}
+
+/// The service that a JSON request's own target belongs to.
+fn scope_of_target(request: &Request) -> Option<&'static str> {
+    Some(match request.header("x-amz-target")?.split('.').next()? {
+        "AWSOrganizationsV20161128" => "organizations",
+        "AmazonSSM" => "ssm",
+        "TrentService" => "kms",
+        _ => return None,
+    })
 }
 
 fn style(service: Service) -> Style {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::authorize::{Ask, decide, refused};
+use crate::policy::Policy;
 use crate::policy::evaluate::Source;
-use crate::policy::{Kind, Policy};
 use crate::request::Request;
 use crate::services::UNKNOWN;
 use crate::wire::error::AwsError;
@@ -102,7 +102,7 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
     let external_id = text(form, "ExternalId", 2, 1224, "+=,.@:/-")?;
     let source_identity = text(form, "SourceIdentity", 2, 256, "+=,.@-")?;
     let duration = duration(form)?;
-    let (policy, packed) = session_policy(form)?;
+    let (policy, packed) = session_policy(world, form)?;
     let tags = tags(form)?;
     // Who is outside the role's account is not told why.
     let denied = || refused(caller.into(), &Ask::new("sts:AssumeRole", role_arn), None);
@@ -200,12 +200,12 @@ fn actions(source_identity: Option<&str>, tags: &[(String, String)]) -> impl Ite
 }
 
 /// The session policy, and its share of the packed limit in percent.
-fn session_policy(form: &Form) -> Result<(Option<Arc<Policy>>, Option<usize>), AwsError> {
+fn session_policy(world: &World, form: &Form) -> Result<(Option<Arc<Policy>>, Option<usize>), AwsError> {
     let Some(policy) = form.get("Policy") else { return Ok((None, None)) };
     if policy.chars().count() > 2048 {
         return Err(failed("policy", policy, "Member must have length less than or equal to 2048"));
     }
-    let loaded = Policy::load(Kind::Session, policy).map_err(|reason| {
+    let loaded = world.permissions.session_policy(policy).map_err(|reason| {
         let message = if reason.contains("not JSON") {
             "This policy contains invalid Json".to_string()
         } else {
@@ -213,7 +213,7 @@ fn session_policy(form: &Form) -> Result<(Option<Arc<Policy>>, Option<usize>), A
         };
         AwsError::client("MalformedPolicyDocument", message)
     })?;
-    Ok((Some(Arc::new(loaded)), Some((policy.len() * 100 / 4096).max(1))))
+    Ok((Some(loaded), Some((policy.len() * 100 / 4096).max(1))))
 }
 
 fn tags(form: &Form) -> Result<Vec<(String, String)>, AwsError> {
