@@ -71,7 +71,7 @@ class Permissions(Case):
         ]:
             self.refused(
                 "MalformedPolicyDocument", 400, client("sts").assume_role,
-                RoleArn=member_role(self.account), RoleSessionName="x", ExternalId=state()["external_id"],
+                RoleArn=member_role(self.account), RoleSessionName="narrow", ExternalId=state()["external_id"],
                 Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
             )
 

@@ -166,3 +166,34 @@ impl Spec {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+
+    #[test]
+    fn a_policy_is_text_or_a_file_beside_the_spec() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mine.json"), ALLOW).unwrap();
+        let origin = folder.path().join("spec.toml").display().to_string();
+        let spec = Spec::from_toml("[policies]\nmember_role = \"mine.json\"\n", &origin).unwrap();
+        assert_eq!(spec.policies.member_role.as_deref(), Some(ALLOW));
+        let again = Spec::from_toml(&toml::to_string(&spec).unwrap(), "x").unwrap();
+        assert_eq!(again, spec);
+        let missing = Spec::from_toml("[policies]\ncaller = \"none.json\"\n", &origin).unwrap_err().to_string();
+        assert!(missing.contains("none.json cannot be read"), "{missing}");
+    }
+
+    #[test]
+    fn what_does_not_load_or_fit_is_said_with_its_line() {
+        let error = |text: &str| Spec::from_toml(text, "my.toml").unwrap_err().to_string();
+        let said = error(&format!("[policies]\nmember_trust = '{ALLOW}'\n"));
+        assert!(said.starts_with("my.toml:2: the policy member_trust does not load: Statement 1: "), "{said}");
+        let said = error("[central_key]\npolicy = '{}'\n");
+        assert!(said.contains("my.toml:2: ") && said.contains("no Statement"), "{said}");
+        let said = error(&format!("[[scp]]\nname = \"a\"\ntargets = [\"Moon\"]\ndocument = '{ALLOW}'\n"));
+        assert!(said.contains("the scp a is attached to \"Moon\", which is not there"), "{said}");
+    }
+}

@@ -212,3 +212,67 @@ fn services_and_anonymous_callers_have_the_resource_alone() {
         assert_eq!(judge(&case, asker).is_ok(), expected, "{asker:?} {principal}");
     }
 }
+
+/// The headers of a PutObject.
+struct Headers(&'static [(&'static str, &'static str)]);
+
+impl Keys for Headers {
+    fn values(&self, key: &str) -> Vec<Cow<'_, str>> {
+        self.0.iter().filter(|(name, _)| *name == key).map(|(_, value)| Cow::Borrowed(*value)).collect()
+    }
+}
+
+/// The guardrail of aws-facts.md: without `Null`, a Deny with a negated operator stops every write that sends no header.
+#[test]
+fn a_guardrail_on_the_key_needs_null_beside_its_negated_operator() {
+    const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+    const RIGHT: &str = "arn:aws:kms:eu-west-1:111122223333:key/right";
+    let denied = |conditions: &str, headers: &'static [(&'static str, &'static str)]| {
+        let statement = format!(
+            r#"{{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"*","Condition":{{{conditions}}}}}"#
+        );
+        let policy = load(Kind::Rcp, &[&statement]);
+        let keys = Headers(headers);
+        policy.denies(&Question { action: "s3:putobject", resource: RESOURCE, asker: &USER, keys: &keys })
+    };
+    let bare: &'static [_] = &[];
+    let wrong: &'static [_] = &[(KEY, "arn:aws:kms:eu-west-1:111122223333:key/wrong")];
+    let right: &'static [_] = &[(KEY, RIGHT)];
+    let negated = format!(r#""StringNotEquals":{{"{KEY}":"{RIGHT}"}}"#);
+    let if_exists = negated.replace("StringNotEquals", "StringNotEqualsIfExists");
+    let guarded = format!(r#"{negated},"Null":{{"{KEY}":"false"}}"#);
+    for (name, conditions, with_none) in
+        [("bare", &negated, true), ("IfExists", &if_exists, true), ("Null", &guarded, false)]
+    {
+        assert_eq!(denied(conditions, bare), with_none, "{name}: no header");
+        assert!(denied(conditions, wrong), "{name}: another key");
+        assert!(!denied(conditions, right), "{name}: the right key");
+    }
+}
+
+/// Whatever is handed to the loader: it answers, and what it takes can be asked.
+#[test]
+fn mangled_policies_neither_panic_nor_hang() {
+    let whole = crate::policy::shipped::MEMBER_ROLLOUT;
+    let mut random = crate::random::Random::new(7, "mangled-policies", 0);
+    let mut taken = 0;
+    for _ in 0..4_000 {
+        let mut bytes = whole.as_bytes().to_vec();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len() as u64) as usize;
+            match random.below(3) {
+                0 => bytes[at] = b" *?${}:\"[],aA0\xff"[random.below(15) as usize],
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, b"*?${}:\",a"[random.below(9) as usize]),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        for kind in [Kind::Identity, Kind::Resource, Kind::Trust, Kind::Rcp] {
+            if let Ok(policy) = Policy::load(kind, &text) {
+                taken += 1;
+                policy.allows(&Question { action: "s3:getobject", resource: RESOURCE, asker: &SESSION, keys: &NoKeys });
+            }
+        }
+    }
+    assert!(taken > 100, "nothing got through: {taken}");
+}

@@ -116,3 +116,31 @@ fn a_signature_holds_for_its_time_only() {
     let error = verify(&keys, &other_day, SECRET, Style::Query, THEN_MS).unwrap_err();
     assert!(error.message.starts_with("Date in Credential scope does not match"), "{}", error.message);
 }
+
+/// Whatever the headers hold: it is answered, and never taken for signed.
+#[test]
+fn mangled_signatures_neither_panic_nor_pass() {
+    let mut random = crate::random::Random::new(7, "mangled-signatures", 0);
+    let keys = SigningKeys::default();
+    let whole = example("/?Action=ListUsers&Version=2010-05-08", "20150830T123600Z");
+    for nth in 0..3_000 {
+        let mut builder = http::Request::builder().uri("/?Action=ListUsers&Version=2010-05-08");
+        for (name, value) in &whole.headers {
+            let mut bytes = value.as_bytes().to_vec();
+            let (at, letter) = (random.below(bytes.len() as u64) as usize, b" =,;/0Zz\x80"[random.below(9) as usize]);
+            // Spaces at the ends are no part of a header's value, and several of them are one.
+            if letter == b' ' || bytes[at] == b' ' || bytes[at] == letter {
+                bytes.push(b'x');
+            } else if random.below(2) == 0 {
+                bytes[at] = letter;
+            } else {
+                bytes.truncate(at);
+            }
+            builder = builder.header(name, http::HeaderValue::from_bytes(&bytes).unwrap());
+        }
+        let request = Request::new(builder.body(()).unwrap().into_parts().0, bytes::Bytes::new());
+        for style in [Style::S3, Style::Query, Style::Json] {
+            assert!(verify(&keys, &request, SECRET, style, THEN_MS).is_err(), "{nth}: {:?}", request.headers);
+        }
+    }
+}
