@@ -144,3 +144,47 @@ fn mangled_signatures_neither_panic_nor_pass() {
         }
     }
 }
+
+/// A request of S3, signed by the tests' own signer, then changed.
+fn of_s3(
+    body: &[u8],
+    change: impl FnOnce(http::request::Builder) -> http::request::Builder,
+    sent: &[u8],
+) -> &'static str {
+    let keys = Keys { access_key: "AKIDEXAMPLE".into(), token: None };
+    let signing = Signing { keys: &keys, secret: SECRET, scope: "us-east-1/s3", host: "b.localhost" };
+    let mut builder = http::Request::builder().method("PUT").uri("/?encryption");
+    for (name, value) in signing.headers("PUT", "/?encryption", body) {
+        builder = builder.header(name, value);
+    }
+    let parts = change(builder).body(()).unwrap().into_parts().0;
+    let request = Request::new(parts, bytes::Bytes::copy_from_slice(sent));
+    let now = jiff::Timestamp::now().as_millisecond();
+    verify(&SigningKeys::default(), &request, SECRET, Style::S3, now).map_or_else(|error| error.code, |()| "good")
+}
+
+#[test]
+fn s3_wants_the_body_that_was_hashed_and_every_amazon_header_signed() {
+    assert_eq!(of_s3(b"body", |request| request, b"body"), "good");
+    assert_eq!(of_s3(b"", |request| request, b""), "good");
+    assert_eq!(of_s3(b"body", |request| request, b"Body"), "XAmzContentSHA256Mismatch");
+    assert_eq!(of_s3(b"body", |request| request.header("user-agent", "any"), b"body"), "good");
+    assert_eq!(of_s3(b"body", |request| request.header("x-amz-acl", "private"), b"body"), "AccessDenied");
+    assert_eq!(of_s3(b"body", |request| request.uri("/?policy"), b"body"), "SignatureDoesNotMatch");
+    assert_eq!(of_s3(b"body", |request| request.uri("/?encryption="), b"body"), "good");
+    assert_eq!(of_s3(b"body", |request| request.uri("/./?encryption"), b"body"), "SignatureDoesNotMatch");
+    assert_eq!(of_s3(b"body", |request| request.method("GET"), b"body"), "SignatureDoesNotMatch");
+    let without_hash = |mut request: http::request::Builder| {
+        request.headers_mut().unwrap().remove("x-amz-content-sha256");
+        request
+    };
+    assert_eq!(of_s3(b"body", without_hash, b"body"), "InvalidRequest");
+    let unsigned = |mut request: http::request::Builder| {
+        request
+            .headers_mut()
+            .unwrap()
+            .insert("x-amz-content-sha256", http::HeaderValue::from_static("UNSIGNED-PAYLOAD"));
+        request
+    };
+    assert_eq!(of_s3(b"body", unsigned, b"body"), "SignatureDoesNotMatch", "the hash's header is signed itself");
+}
