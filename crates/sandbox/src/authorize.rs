@@ -129,7 +129,7 @@ pub(crate) fn decide(world: &World, who: Who<'_>, ask: &Ask<'_>) -> Result<(), R
             let account = world.organization.accounts[caller.account].id.as_str();
             match role_of(caller) {
                 Some(name) => {
-                    role = world.role_policies(caller.account, name);
+                    role = world.policies_of_role(caller.account, name);
                     if let Some(role) = &role {
                         identity = &role.identity;
                         boundary = role.boundary.as_deref();

@@ -16,7 +16,7 @@ use pattern::Pattern;
 use principal::{Match, Principals};
 
 /// What a policy is attached to decides which elements it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Of a user or role, also as permissions boundary.
     Identity,

@@ -30,6 +30,16 @@ pub(crate) struct RolePolicies {
 }
 
 impl RolePolicies {
+    /// Of a role that somebody made.
+    pub(crate) fn made(
+        trust: Arc<Policy>,
+        identity: Vec<Arc<Policy>>,
+        boundary: Option<Arc<Policy>>,
+        max_session_seconds: u32,
+    ) -> RolePolicies {
+        RolePolicies { trust: Trust::Same(trust), identity, boundary, max_session_seconds }
+    }
+
     pub(crate) fn trust(&self, account_id: &str) -> Arc<Policy> {
         match &self.trust {
             Trust::Same(policy) => policy.clone(),
@@ -112,12 +122,13 @@ pub(crate) struct Permissions {
     central_key: Arc<Policy>,
     changes: RwLock<Arc<Changes>>,
     buckets: RwLock<HashMap<String, Arc<Policy>>>,
-    /// Session policies by their text: a campaign hands the same one to each of its sessions.
-    sessions: RwLock<HashMap<String, Arc<Policy>>>,
+    /// By kind and text: a campaign hands the same session policy to each of its sessions, and who stores a policy as text
+    /// need not read it at each request.
+    loaded: RwLock<HashMap<Kind, HashMap<String, Arc<Policy>>>>,
 }
 
-/// So many session policies are kept for the next session that is given one of them.
-const MOST_SESSION_POLICIES: usize = 256;
+/// So many texts of a kind are remembered.
+const MOST_LOADED: usize = 4_096;
 
 impl Permissions {
     /// Of a spec that was checked.
@@ -158,12 +169,12 @@ impl Permissions {
         for (index, account) in organization.accounts.iter().enumerate() {
             let Some(described) = account.described else { continue };
             for role in &spec.account[described as usize].roles {
-                let policies = RolePolicies {
-                    trust: Trust::Same(checked(Kind::Trust, &role.trust)),
-                    identity: role.policy.iter().map(|text| checked(Kind::Identity, text)).collect(),
-                    boundary: boundary(&role.boundary),
-                    max_session_seconds: role.max_session_seconds,
-                };
+                let policies = RolePolicies::made(
+                    checked(Kind::Trust, &role.trust),
+                    role.policy.iter().map(|text| checked(Kind::Identity, text)).collect(),
+                    boundary(&role.boundary),
+                    role.max_session_seconds,
+                );
                 changes.roles.entry(index).or_default().insert(role.name.clone(), Arc::new(policies));
             }
         }
@@ -197,22 +208,28 @@ impl Permissions {
             central_key: checked(Kind::Key, &key),
             changes: RwLock::new(Arc::new(changes)),
             buckets: RwLock::default(),
-            sessions: RwLock::default(),
+            loaded: RwLock::default(),
         }
     }
 
     /// The policy of this text, read once.
-    pub(crate) fn session_policy(&self, text: &str) -> Result<Arc<Policy>, String> {
-        if let Some(known) = read(&self.sessions).get(text) {
+    pub(crate) fn load(&self, kind: Kind, text: &str) -> Result<Arc<Policy>, String> {
+        if let Some(known) = read(&self.loaded).get(&kind).and_then(|known| known.get(text)) {
             return Ok(known.clone());
         }
-        let policy = Arc::new(Policy::load(Kind::Session, text)?);
-        let mut known = write(&self.sessions);
-        if known.len() >= MOST_SESSION_POLICIES {
+        let policy = Arc::new(Policy::load(kind, text)?);
+        let mut loaded = write(&self.loaded);
+        let known = loaded.entry(kind).or_default();
+        if known.len() >= MOST_LOADED {
             known.clear();
         }
         known.insert(text.into(), policy.clone());
         Ok(policy)
+    }
+
+    /// A generated key policy.
+    fn of_ours(&self, text: &str) -> Arc<Policy> {
+        self.load(Kind::Key, text).unwrap_or_else(|_| checked(Kind::Key, text))
     }
 
     fn now(&self) -> Arc<Changes> {
@@ -226,7 +243,7 @@ impl Permissions {
 
 impl World {
     /// The policies of a role that is there; `name` is its path and name without the leading slash.
-    pub(crate) fn role_policies(&self, account: usize, name: &str) -> Option<Arc<RolePolicies>> {
+    pub(crate) fn policies_of_role(&self, account: usize, name: &str) -> Option<Arc<RolePolicies>> {
         let permissions = &self.permissions;
         if let Some(changed) = permissions.now().roles.get(&account).and_then(|roles| roles.get(name)) {
             return Some(changed.clone());
@@ -321,8 +338,8 @@ impl World {
         let id = &self.organization.accounts[account].id;
         match key.kind {
             KeyKind::Central => self.permissions.central_key.clone(),
-            KeyKind::Customer => checked(Kind::Key, &shipped::customer_key(id)),
-            KeyKind::AwsManaged => checked(Kind::Key, &shipped::aws_managed_key(id, &self.spec.regions[region])),
+            KeyKind::Customer => self.permissions.of_ours(&shipped::customer_key(id)),
+            KeyKind::AwsManaged => self.permissions.of_ours(&shipped::aws_managed_key(id, &self.spec.regions[region])),
         }
     }
 
@@ -350,15 +367,12 @@ impl World {
 
     /// Changes the policies of a role; a role that is not there is made when it is given a trust.
     pub(crate) fn change_role(&self, account: usize, name: &str, change: RoleChange<'_>) -> Result<(), String> {
-        let before = self.role_policies(account, name);
+        let before = self.policies_of_role(account, name);
         let mut policies = match (&before, change) {
             (Some(before), _) => before.as_ref().clone(),
-            (None, RoleChange::Trust(text)) => RolePolicies {
-                trust: Trust::Same(Arc::new(Policy::load(Kind::Trust, text)?)),
-                identity: Vec::new(),
-                boundary: None,
-                max_session_seconds: 3600,
-            },
+            (None, RoleChange::Trust(text)) => {
+                RolePolicies::made(Arc::new(Policy::load(Kind::Trust, text)?), Vec::new(), None, 3600)
+            }
             (None, _) => return Err(format!("there is no role {name}")),
         };
         match change {

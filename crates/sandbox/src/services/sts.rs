@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::authorize::{Ask, decide, refused};
-use crate::policy::Policy;
 use crate::policy::evaluate::Source;
+use crate::policy::{Kind, Policy};
 use crate::request::Request;
 use crate::services::UNKNOWN;
 use crate::wire::error::AwsError;
@@ -205,7 +205,7 @@ fn session_policy(world: &World, form: &Form) -> Result<(Option<Arc<Policy>>, Op
     if policy.chars().count() > 2048 {
         return Err(failed("policy", policy, "Member must have length less than or equal to 2048"));
     }
-    let loaded = world.permissions.session_policy(policy).map_err(|reason| {
+    let loaded = world.permissions.load(Kind::Session, policy).map_err(|reason| {
         let message = if reason.contains("not JSON") {
             "This policy contains invalid Json".to_string()
         } else {

@@ -1,6 +1,7 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
 mod automation;
+mod condition_keys;
 mod evaluate;
 mod generator;
 mod journal;

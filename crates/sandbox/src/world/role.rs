@@ -17,7 +17,7 @@ pub(crate) struct Role {
 impl World {
     /// The role of this path and name (`path/name` without the leading slash) in the account.
     pub(crate) fn role(&self, account: usize, name: &str) -> Option<Role> {
-        let policies = self.role_policies(account, name)?;
+        let policies = self.policies_of_role(account, name)?;
         let id = crate::random::Random::new(self.spec.seed, name, account as u64).text(crate::random::KEY_ID, 17);
         Some(Role { name: name.into(), id: format!("AROA{id}"), policies })
     }

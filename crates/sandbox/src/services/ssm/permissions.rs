@@ -38,14 +38,23 @@ pub(super) fn check(
             ask(&action, execution.clone())?;
             if input.has("Tags") { ask("ssm:AddTagsToResource", execution) } else { Ok(()) }
         }
-        "GetAutomationExecution" | "StopAutomationExecution" => match input.peek_text("AutomationExecutionId") {
-            Some(id) => ask(&action, format!("{own}:automation-execution/{id}")),
-            None => Ok(()),
-        },
-        "CreateDocument" | "AddTagsToResource" if input.has("Tags") => {
+        "GetAutomationExecution" | "StopAutomationExecution" | "DescribeAutomationStepExecutions" => {
+            match input.peek_text("AutomationExecutionId") {
+                Some(id) => ask(&action, format!("{own}:automation-execution/{id}")),
+                None => Ok(()),
+            }
+        }
+        "CreateDocument" if input.has("Tags") => {
             let Some(name) = input.peek_text("Name") else { return Ok(()) };
             ask(&action, document_arn(&own, name))?;
             ask("ssm:AddTagsToResource", document_arn(&own, name))
+        }
+        "AddTagsToResource" | "RemoveTagsFromResource" | "ListTagsForResource" => {
+            match (input.peek_text("ResourceType"), input.peek_text("ResourceId")) {
+                (Some("Automation"), Some(id)) => ask(&action, format!("{own}:automation-execution/{id}")),
+                (Some(_), Some(name)) => ask(&action, document_arn(&own, name)),
+                _ => Ok(()),
+            }
         }
         _ => match input.peek_text("Name") {
             Some(name) => ask(&action, document_arn(&own, name)),
