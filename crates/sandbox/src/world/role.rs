@@ -1,6 +1,11 @@
-//! IAM roles and their trust policies. Roles are not stored: which ones an account has follows from the spec.
+//! IAM roles and their trust policies. Which ones an account has follows from the spec, and from `created_role`.
 //! What a role may do is not decided here.
 
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::services::resource_policy::{Ask, Asker, admits};
 use crate::world::World;
 use crate::world::organization::Organization;
 
@@ -11,6 +16,8 @@ pub(crate) enum Trusted {
     Account(String),
     /// A service principal.
     Service(&'static str),
+    /// Whom the trust policy of a role made by CreateRole admits: its text.
+    Policy(Arc<str>),
 }
 
 /// A role, with what its trust policy says.
@@ -27,12 +34,39 @@ pub(crate) struct Role {
 impl Role {
     /// Whether a principal of this account may assume it, showing this external ID.
     pub(crate) fn admits(&self, account: &str, external_id: Option<&str>) -> bool {
+        if let Trusted::Policy(policy) = &self.trusts {
+            let arn = format!("arn:aws:iam::{account}:root");
+            let mut context = vec![("aws:PrincipalAccount", account)];
+            context.extend(external_id.map(|id| ("sts:ExternalId", id)));
+            let asker = Asker::Principal { account, arn: &arn };
+            return admits(policy, &Ask { asker, action: "sts:AssumeRole", resource: "*", context: &context });
+        }
         self.trusts == Trusted::Account(account.to_string())
             && self.external_id.as_deref().is_none_or(|wanted| external_id == Some(wanted))
     }
 
-    pub(crate) fn admits_service(&self, service: &str) -> bool {
+    /// Whether the service may assume it, acting for this account.
+    pub(crate) fn admits_service(&self, service: &str, account: &str, source: &str) -> bool {
+        if let Trusted::Policy(policy) = &self.trusts {
+            let context = [("aws:SourceAccount", account), ("aws:SourceArn", source)];
+            let asker = Asker::Service(service);
+            return admits(policy, &Ask { asker, action: "sts:AssumeRole", resource: "*", context: &context });
+        }
         matches!(self.trusts, Trusted::Service(trusted) if trusted == service)
+    }
+
+    /// The trust policy's text.
+    pub(crate) fn trust_policy(&self) -> String {
+        let principal = match &self.trusts {
+            Trusted::Policy(policy) => return policy.to_string(),
+            Trusted::Account(account) => json!({ "AWS": format!("arn:aws:iam::{account}:root") }),
+            Trusted::Service(service) => json!({ "Service": service }),
+        };
+        let mut statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
+        if let Some(id) = &self.external_id {
+            statement["Condition"] = json!({ "StringEquals": { "sts:ExternalId": id } });
+        }
+        json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
     }
 }
 
@@ -52,11 +86,33 @@ impl World {
         if name == self.spec.automation_role.name && facts.automation_role {
             return make(Trusted::Service("ssm.amazonaws.com"), None, 3600);
         }
+        if let Some(created) = self.made_role(account, name) {
+            return Some(created);
+        }
         // Organizations makes this role in accounts it creates; the management account has none.
         if name == "OrganizationAccountAccessRole" && account != Organization::MANAGEMENT {
             return make(Trusted::Account(self.management_account().id.clone()), None, 3600);
         }
         None
+    }
+
+    /// A role that CreateRole made, by its path and name.
+    fn made_role(&self, account: usize, name: &str) -> Option<Role> {
+        let created = self.created_roles.get(account, name.rsplit('/').next().unwrap_or(name))?;
+        let full = format!("{}{}", &created.path[1..], created.name);
+        (full == name).then(|| Role {
+            name: full,
+            id: created.id.clone(),
+            trusts: Trusted::Policy(created.trust.clone()),
+            external_id: None,
+            max_session_seconds: created.max_session_seconds,
+        })
+    }
+
+    /// The names of roles that an account may have by the spec.
+    pub(crate) fn generated_role_names(&self) -> impl Iterator<Item = &str> {
+        [self.spec.member_role.name.as_str(), self.spec.automation_role.name.as_str(), "OrganizationAccountAccessRole"]
+            .into_iter()
     }
 }
 
@@ -77,6 +133,6 @@ mod tests {
         assert!(!role.admits("111122223333", Some("Secret")));
         assert!(!role.admits("111122223333", None));
         assert!(!role.admits("444455556666", Some("secret")));
-        assert!(!role.admits_service("ssm.amazonaws.com"));
+        assert!(!role.admits_service("ssm.amazonaws.com", "111122223333", ""));
     }
 }
