@@ -72,8 +72,7 @@ pub(super) fn status(world: &World, place: &Place<'_>) -> Result<Value, AwsError
 
 pub(super) fn status_answer(world: &World, place: &Place<'_>) -> Result<Answer, AwsError> {
     let public = status(world, place)?["PolicyStatus"]["IsPublic"] == true;
-    let word = if public { "TRUE" } else { "FALSE" };
-    Ok(rest_xml::answer(&format!("<PolicyStatus xmlns=\"{NAMESPACE}\"><IsPublic>{word}</IsPublic></PolicyStatus>")))
+    Ok(rest_xml::answer(&format!("<PolicyStatus xmlns=\"{NAMESPACE}\"><IsPublic>{public}</IsPublic></PolicyStatus>")))
 }
 
 fn check(policy: &Value, bucket: &str) -> Result<(), AwsError> {
