@@ -3,6 +3,8 @@
 mod automation;
 mod generator;
 mod journal;
+mod made;
+mod objects;
 mod protocol;
 
 use bytes::Bytes;
@@ -101,7 +103,7 @@ impl Sandbox {
     /// Calls a JSON service: the output, or the error's code.
     async fn json(&self, keys: &Keys, region: &str, operation: &str, input: Value) -> Result<Value, String> {
         let (service, target) = match operation {
-            "DescribeKey" => ("kms", "TrentService"),
+            "DescribeKey" | "CreateKey" | "CreateAlias" | "DisableKey" => ("kms", "TrentService"),
             "ListAccounts" => ("organizations", "AWSOrganizationsV20161128"),
             _ => ("ssm", "AmazonSSM"),
         };
