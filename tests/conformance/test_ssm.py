@@ -204,7 +204,7 @@ class Executions(Ssm):
         nobody = str(uuid.uuid4())
         for call in [self.ssm.get_automation_execution, self.ssm.stop_automation_execution]:
             self.refused("AutomationExecutionNotFoundException", 400, call, AutomationExecutionId=nobody)
-        self.refused("UnknownOperationException", 400, self.ssm.list_documents)
+        self.refused("UnknownOperationException", 400, self.ssm.list_associations)
 
     def test_pages_and_filters(self):
         region = "ap-southeast-2"

@@ -25,7 +25,6 @@ pub(crate) enum Who<'a> {
     /// A service principal, such as `ssm.amazonaws.com`.
     Service(&'a str),
     /// An unsigned request.
-    #[allow(dead_code)] // For reads of public objects.
     Anonymous,
 }
 
@@ -94,7 +93,6 @@ impl<'a> Ask<'a> {
     }
 
     /// The service that asks in the caller's name, as `kms:ViaService` has it: `s3.eu-west-1.amazonaws.com`.
-    #[allow(dead_code)] // For what S3 asks of KMS.
     pub(crate) fn via(mut self, service: &'a str) -> Self {
         self.via = Some(service);
         self

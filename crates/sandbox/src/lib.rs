@@ -7,6 +7,7 @@ mod authorize;
 mod automation;
 mod campaign_file;
 mod control;
+mod features;
 mod generate;
 mod journal;
 mod latency;
@@ -35,9 +36,11 @@ pub use observe::{AccountState, BucketEncryption, BucketState, Counters, Executi
 pub use permissions::PolicyRefused;
 pub use spec::{
     AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ControlPolicySpec, Deploy,
-    DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, LatencySpec, MemberRoleSpec,
-    PoliciesSpec, RoleSpec, Spec, SpecError,
+    DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, FeaturesSpec, LatencySpec,
+    MemberRoleSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
 };
+
+pub use world::key_state::KeyState;
 
 use journal::Journal;
 use world::World;
@@ -292,6 +295,15 @@ impl Sandbox {
     /// When there is no such bucket.
     pub fn delete_bucket(&self, bucket: &str) -> Result<(), NotThere> {
         self.world.delete_bucket(bucket).then_some(()).ok_or_else(|| NotThere { what: format!("bucket {bucket}") })
+    }
+
+    /// Someone changed the state of a KMS key, such as `KeyState::Disabled`.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn set_key_state(&self, arn: &str, state: KeyState) -> Result<(), NotThere> {
+        let done = self.world.has_key(arn) && self.world.set_key_state(arn, state).is_ok();
+        done.then_some(()).ok_or_else(|| NotThere { what: format!("key {arn}") })
     }
 
     /// Someone changed an Automation document: adds a version with this content and makes it the default one.

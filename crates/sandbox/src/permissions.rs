@@ -1,10 +1,8 @@
 //! The public face of the organization's policies: someone changes a role, a key policy, an SCP or an RCP at run time.
 //! Such changes live as long as the process; what is to last belongs into the spec.
 
-use std::sync::Arc;
-
+use crate::policy::Kind;
 use crate::policy::store::RoleChange;
-use crate::policy::{Kind, Policy};
 use crate::spec::ControlPolicySpec;
 use crate::{NotThere, Sandbox};
 
@@ -114,16 +112,7 @@ impl Sandbox {
     /// # Errors
     /// When the policy does not load, or there is no such bucket.
     pub fn set_bucket_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), PolicyRefused> {
-        let refused = refused(format!("the bucket {bucket}"));
-        let there = self.world.bucket_owner(bucket).is_some_and(|owner| {
-            self.world.with_buckets(owner, |buckets| buckets.iter().any(|found| &*found.name == bucket))
-        });
-        if !there {
-            return Err(refused("there is no such bucket".into()));
-        }
-        let policy = policy.map(|text| Policy::load(Kind::Resource, text)).transpose().map_err(refused)?;
-        self.world.set_bucket_policy(bucket, policy.map(Arc::new));
-        Ok(())
+        self.world.set_bucket_policy(bucket, policy).map_err(refused(format!("the bucket {bucket}")))
     }
 
     /// Puts a key policy in place of the present one.

@@ -18,8 +18,8 @@ use crate::services;
 use crate::wire::Answer;
 use crate::world::World;
 
-/// Larger than anything the modelled operations take: an SSM document has 64 KB at most.
-const LARGEST_BODY: usize = 1 << 20;
+/// Larger than anything the modelled operations take: an object here has 5 MiB at most, and aws-chunked adds a little.
+const LARGEST_BODY: usize = 6 << 20;
 
 pub(crate) async fn listen(port: u16) -> std::io::Result<(TcpListener, String)> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -72,6 +72,9 @@ fn render(answer: Answer, head: bool) -> Response<Full<Bytes>> {
     }
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
+    }
+    for (name, value) in &answer.metadata {
+        response = response.header(name, value);
     }
     let body = if head { Bytes::new() } else { answer.body };
     response.body(Full::new(body)).unwrap_or_else(|_| {

@@ -163,6 +163,8 @@ struct Run {
     done: usize,
     /// The failure of a critical step, after which the others were still carried out.
     failure: Option<String>,
+    /// Cancelled during a step with `onCancel`: the steps it names are carried out all the same.
+    cleaning: bool,
     /// The step that was noted last had failed and ends the execution: only the end is missing.
     aborted: Option<End>,
 }
@@ -181,7 +183,7 @@ async fn run(world: Arc<World>, place: Place, index: usize) {
     if ended.status != Status::Cancelled {
         run.pace(1.0).await;
     }
-    let ended = match run.stop() {
+    let ended = match run.asked_to_stop() {
         Some(Stop::Cancel) => End { status: Status::Cancelled, failure: None },
         _ => ended,
     };
@@ -240,6 +242,7 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
         own_ms: 0,
         done: execution.steps.len(),
         failure,
+        cleaning: execution.steps.iter().any(|step| step.status == Status::Cancelled),
         aborted,
     };
     Ok((run, next))
@@ -296,9 +299,13 @@ impl Run {
                         }
                     }
                 };
-                tokio::select! {
-                    outcome = self.stage.perform(step, inputs) => outcome,
-                    () = stopped => return Err(End { status: Status::Cancelled, failure: None }),
+                let cancelled = tokio::select! {
+                    outcome = self.limited(step, inputs) => Ok(outcome),
+                    () = stopped => Err(End { status: Status::Cancelled, failure: None }),
+                };
+                match cancelled {
+                    Ok(outcome) => outcome,
+                    Err(ended) => return self.cancelled(step, started, inputs).ok_or(ended),
                 }
             }
         };
@@ -340,6 +347,38 @@ impl Run {
         Ok(next)
     }
 
+    /// Carries a step out within its `timeoutSeconds`. A wait knows its own limit, by which it words its failure.
+    async fn limited(&self, step: &Step, inputs: &Value) -> Outcome {
+        let limit = step.timeout_seconds.filter(|_| step.action != "aws:waitForAwsResourceProperty");
+        let pause = limit.map(|seconds| self.stage.world.latency.scale(seconds as f64 * 1000.0));
+        let Some(pause) = pause.filter(|pause| !pause.is_zero()) else {
+            return self.stage.perform(step, inputs).await;
+        };
+        match tokio::time::timeout(pause, self.stage.perform(step, inputs)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::TimedOut("Step timed out. The step did not end within its timeoutSeconds.".into()),
+        }
+    }
+
+    /// Notes a step that was cut off by a cancellation, and gives the step that is to clean up after it, if any.
+    fn cancelled(&mut self, step: &Step, started_ms: i64, inputs: &Value) -> Option<Option<String>> {
+        let next = step.on_cancel.clone()?;
+        let inputs = inputs.as_object().cloned().unwrap_or_default();
+        let record = StepRecord {
+            name: step.name.clone(),
+            status: Status::Cancelled,
+            started_ms,
+            ended_ms: now_ms(),
+            inputs: inputs.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
+            outputs: BTreeMap::new(),
+            response_code: None,
+            failure: None,
+        };
+        self.note(record, Some(next.clone()));
+        self.cleaning = true;
+        Some(Some(next))
+    }
+
     fn note(&self, record: StepRecord, next: Option<String>) {
         let world = &self.stage.world;
         // Should the journal fail here, the step is done again after a restart.
@@ -362,7 +401,12 @@ impl Run {
         self.stage.world.with_region(account, region, |state| work(&mut state.executions.all[self.index]))
     }
 
+    /// What a running step has to obey.
     fn stop(&self) -> Option<Stop> {
+        if self.cleaning { None } else { self.asked_to_stop() }
+    }
+
+    fn asked_to_stop(&self) -> Option<Stop> {
         self.with_execution(|execution| execution.stop)
     }
 

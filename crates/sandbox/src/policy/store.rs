@@ -105,8 +105,6 @@ struct Changes {
     caller: Option<Vec<Arc<Policy>>>,
     scps: Vec<Control>,
     rcps: Vec<Control>,
-    /// By key ARN.
-    keys: HashMap<String, Arc<Policy>>,
 }
 
 /// All policies of the organization.
@@ -121,7 +119,6 @@ pub(crate) struct Permissions {
     full_access: Arc<Policy>,
     central_key: Arc<Policy>,
     changes: RwLock<Arc<Changes>>,
-    buckets: RwLock<HashMap<String, Arc<Policy>>>,
     /// By kind and text: a campaign hands the same session policy to each of its sessions, and who stores a policy as text
     /// need not read it at each request.
     loaded: RwLock<HashMap<Kind, HashMap<String, Arc<Policy>>>>,
@@ -207,7 +204,6 @@ impl Permissions {
             full_access: administrator,
             central_key: checked(Kind::Key, &key),
             changes: RwLock::new(Arc::new(changes)),
-            buckets: RwLock::default(),
             loaded: RwLock::default(),
         }
     }
@@ -230,6 +226,11 @@ impl Permissions {
     /// A generated key policy.
     fn of_ours(&self, text: &str) -> Arc<Policy> {
         self.load(Kind::Key, text).unwrap_or_else(|_| checked(Kind::Key, text))
+    }
+
+    /// The roles of an account that the spec or somebody gave policies of their own.
+    pub(crate) fn changed_roles(&self, account: usize) -> Vec<String> {
+        self.now().roles.get(&account).map(|roles| roles.keys().cloned().collect()).unwrap_or_default()
     }
 
     fn now(&self) -> Arc<Changes> {
@@ -259,7 +260,14 @@ impl World {
         if name == "OrganizationAccountAccessRole" && account != Organization::MANAGEMENT {
             return Some(permissions.administrator.clone());
         }
-        (name == shipped::CALLER_NAME && account == Organization::SECURITY).then(|| permissions.caller_role.clone())
+        if name == shipped::CALLER_NAME && account == Organization::SECURITY {
+            return Some(permissions.caller_role.clone());
+        }
+        let created = self.created_role(account, name)?;
+        let identity =
+            created.policies.values().filter_map(|text| permissions.load(Kind::Identity, text).ok()).collect();
+        let trust = permissions.load(Kind::Trust, &created.trust).ok()?;
+        Some(Arc::new(RolePolicies::made(trust, identity, None, created.max_session_seconds)))
     }
 
     /// The identity policies of the user `orgseal` or `admin`.
@@ -330,39 +338,51 @@ impl World {
         binding.map(|rcp| rcp.policy.clone()).collect()
     }
 
-    /// The policy of a key.
-    pub(crate) fn key_policy(&self, account: usize, region: usize, key: &Key) -> Arc<Policy> {
-        if let Some(changed) = self.permissions.now().keys.get(&key.arn) {
-            return changed.clone();
+    /// The policy of a key: the one that was put, or the one it was generated with.
+    pub(crate) fn key_policy(&self, account: usize, key: &Key) -> Arc<Policy> {
+        if let Some(text) = self.key_store.policy(&key.arn) {
+            return self.permissions.of_ours(&text);
         }
         let id = &self.organization.accounts[account].id;
         match key.kind {
             KeyKind::Central => self.permissions.central_key.clone(),
-            KeyKind::Customer => self.permissions.of_ours(&shipped::customer_key(id)),
-            KeyKind::AwsManaged => self.permissions.of_ours(&shipped::aws_managed_key(id, &self.spec.regions[region])),
+            KeyKind::Customer | KeyKind::Created => self.permissions.of_ours(&shipped::customer_key(id)),
+            KeyKind::AwsManaged => {
+                let region = key.arn.split(':').nth(3).unwrap_or_default();
+                self.permissions.of_ours(&shipped::aws_managed_key(id, region))
+            }
         }
     }
 
     /// Puts a key policy in place of the present one.
     pub(crate) fn set_key_policy(&self, arn: &str, text: &str) -> Result<(), String> {
-        let policy = Arc::new(Policy::load(Kind::Key, text)?);
-        self.permissions.change(|changes| {
-            changes.keys.insert(arn.into(), policy);
-        });
+        self.permissions.load(Kind::Key, text)?;
+        self.key_store.set_policy(arn, text);
         Ok(())
     }
 
+    /// The policy of a bucket. One that S3 took but IAM would not have admits nobody.
     pub(crate) fn bucket_policy(&self, bucket: &str) -> Option<Arc<Policy>> {
-        read(&self.permissions.buckets).get(bucket).cloned()
+        let owner = self.bucket_owner(bucket)?;
+        let text = self.with_buckets(owner, |buckets| {
+            let at = buckets.binary_search_by(|found| (*found.name).cmp(bucket)).ok()?;
+            buckets[at].configurations.policy().map(String::from)
+        })?;
+        self.permissions.load(Kind::Resource, &text).ok()
     }
 
     /// Puts a bucket policy, or takes it away.
-    pub(crate) fn set_bucket_policy(&self, bucket: &str, policy: Option<Arc<Policy>>) {
-        let mut buckets = write(&self.permissions.buckets);
-        match policy {
-            Some(policy) => buckets.insert(bucket.into(), policy),
-            None => buckets.remove(bucket),
-        };
+    pub(crate) fn set_bucket_policy(&self, bucket: &str, text: Option<&str>) -> Result<(), String> {
+        text.map(|text| self.permissions.load(Kind::Resource, text)).transpose()?;
+        let found = self.bucket_owner(bucket).is_some_and(|owner| {
+            self.with_buckets(owner, |buckets| {
+                let Ok(at) = buckets.binary_search_by(|found| (*found.name).cmp(bucket)) else { return false };
+                let policy = text.map(serde_json::Value::from);
+                buckets[at].configurations.set(crate::world::configuration::Configuration::Policy, policy);
+                true
+            })
+        });
+        found.then_some(()).ok_or_else(|| "there is no such bucket".into())
     }
 
     /// Changes the policies of a role; a role that is not there is made when it is given a trust.

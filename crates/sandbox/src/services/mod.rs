@@ -1,8 +1,10 @@
 //! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
 //! One file (or folder) per service holds the service's own rules.
 
+pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod organizations;
+pub(crate) mod resource_policy;
 pub(crate) mod s3;
 pub(crate) mod ssm;
 pub(crate) mod sts;
@@ -27,6 +29,7 @@ enum Service {
     S3,
     Ssm,
     Kms,
+    Iam,
     /// Signed for a service that is not here.
     Other,
 }
@@ -41,6 +44,7 @@ impl Service {
                 "s3" => Service::S3,
                 "ssm" => Service::Ssm,
                 "kms" => Service::Kms,
+                "iam" => Service::Iam,
                 _ => Service::Other,
             };
         }
@@ -61,6 +65,7 @@ impl Service {
             Service::S3 => "s3",
             Service::Ssm => "ssm",
             Service::Kms => "kms",
+            Service::Iam => "iam",
             Service::Other => "other",
         }
     }
@@ -72,6 +77,11 @@ impl Service {
                 let form = query_xml::Form::read(request);
                 let action = form.get("Action").unwrap_or_default();
                 return sts::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
+            }
+            Service::Iam => {
+                let form = query_xml::Form::read(request);
+                let action = form.get("Action").unwrap_or_default();
+                return iam::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
             }
             Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
@@ -102,19 +112,26 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
                 request: request_id.simple().to_string()[..16].to_uppercase(),
                 host: format!("{}{}=", uuid::Uuid::new_v4().simple(), request_id.simple()),
             };
-            let result = caller.and_then(|caller| s3::answer(world, &caller, operation, request));
+            let result = match caller {
+                Err(_) if request.signed == Signed::No => s3::answer_anonymous(world, operation, request),
+                caller => caller.and_then(|caller| s3::answer(world, &caller, operation, request)),
+            };
             let head = request.method == http::Method::HEAD;
             let mut answer = result.unwrap_or_else(|error| rest_xml::error(&error, &ids, &request.path, head));
             answer.headers.push(("x-amz-request-id", ids.request));
             answer.headers.push(("x-amz-id-2", ids.host));
             answer
         }
-        Service::Sts => {
+        Service::Sts | Service::Iam => {
             let id = request_id.to_string();
-            let result = caller.and_then(|caller| sts::answer(world, &caller, operation, request));
+            let result = caller.and_then(|caller| match service {
+                Service::Iam => iam::answer(world, &caller, operation, request),
+                _ => sts::answer(world, &caller, operation, request),
+            });
+            let namespace = if service == Service::Iam { iam::NAMESPACE } else { query_xml::STS_NAMESPACE };
             let mut answer = match result {
-                Ok(body) => query_xml::answer(operation, &body, &id),
-                Err(error) => query_xml::error(&error, &id),
+                Ok(body) => query_xml::answer(operation, namespace, &body, &id),
+                Err(error) => query_xml::error(&error, namespace, &id),
             };
             answer.headers.push(("x-amzn-requestid", id));
             answer
@@ -170,7 +187,9 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Signed::Malformed => {
             return Err(match service {
                 Service::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
-                Service::Sts => AwsError::client("IncompleteSignature", "The Authorization header is incomplete."),
+                Service::Sts | Service::Iam => {
+                    AwsError::client("IncompleteSignature", "The Authorization header is incomplete.")
+                }
                 _ => AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete."),
             });
         }
@@ -180,9 +199,9 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         return Err(AwsError::client("InvalidSignatureException", message));
     }
     // Organizations is a global service: it is served from, and signed for, one Region of the partition.
-    if service == Service::Organizations && scope.region != "us-east-1" {
+    if matches!(service, Service::Organizations | Service::Iam) && scope.region != "us-east-1" {
         return Err(AwsError::client(
-            "InvalidSignatureException",
+            if service == Service::Iam { "SignatureDoesNotMatch" } else { "InvalidSignatureException" },
             format!("Credential should be scoped to a valid region, not '{}'.", scope.region),
         ));
     }
@@ -224,7 +243,9 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
     if session.expires_ms <= now_ms() {
         return Err(match service {
             Service::S3 => AwsError::client("ExpiredToken", "The provided token has expired."),
-            Service::Sts => AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"),
+            Service::Sts | Service::Iam => {
+                AwsError::new(403, "ExpiredToken", "The security token included in the request is expired")
+            }
             _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
         });
     }
@@ -245,7 +266,7 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
 fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
-        Service::Sts => Style::Query,
+        Service::Sts | Service::Iam => Style::Query,
         Service::Organizations | Service::Ssm | Service::Kms | Service::Other => Style::Json,
     }
 }
@@ -261,7 +282,9 @@ fn invalid_token(service: Service) -> AwsError {
 fn unsigned(service: Service) -> AwsError {
     match service {
         Service::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
-        Service::Sts => AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Service::Sts | Service::Iam => {
+            AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
         _ => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
     }
 }
@@ -273,7 +296,7 @@ fn invalid(service: Service) -> AwsError {
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
         ),
-        Service::Sts => {
+        Service::Sts | Service::Iam => {
             AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         }
         _ => AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid."),

@@ -154,6 +154,11 @@ impl Spec {
                 "all weights in [encryption] are zero: give at least one state a weight, such as sse_s3 = 1".into(),
             ));
         }
+        if let Some(part) = self.features.fault() {
+            let message =
+                format!("a feature is a part of the buckets: write a number from 0.0 to 1.0 in place of {part}");
+            return Some(("features", message));
+        }
         if !(0.0..=1.0).contains(&self.encryption.sse_c_blocked) {
             return Some((
                 "sse_c_blocked",

@@ -2,11 +2,15 @@
 //! How a sandbox is run (directory, speed, port) is not here but in `Options`.
 
 mod check;
+mod features;
 mod policies;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use check::SpecError;
+pub use features::FeaturesSpec;
 pub use policies::{ControlPolicySpec, PoliciesSpec, RoleSpec};
 
 /// What a simulated organization is made of. The default is the demonstration: fifty accounts with about twenty buckets
@@ -40,6 +44,9 @@ pub struct Spec {
     pub central_key: CentralKeySpec,
     /// The mix of default encryption.
     pub encryption: EncryptionSpec,
+    /// What else generated buckets have configured.
+    #[serde(skip_serializing_if = "FeaturesSpec::is_default")]
+    pub features: FeaturesSpec,
     /// How long each service takes to answer.
     pub latency: LatencySpec,
     /// How long automation executions take and how many run at once.
@@ -73,6 +80,7 @@ impl Default for Spec {
             document: DocumentSpec::default(),
             central_key: CentralKeySpec::default(),
             encryption: EncryptionSpec::default(),
+            features: FeaturesSpec::default(),
             latency: LatencySpec::default(),
             executions: ExecutionsSpec::default(),
             policies: PoliciesSpec::default(),
@@ -402,4 +410,29 @@ pub struct BucketSpec {
     /// Whether it blocks SSE-C.
     #[serde(default)]
     pub sse_c_blocked: bool,
+    /// Its bucket policy, JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Whether it is a website.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub website: bool,
+    /// The bucket that its access logs go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging_target: Option<String>,
+    /// The bucket that it replicates to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_target: Option<String>,
+    /// Whether its ACL lets the log delivery group write.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub log_delivery_acl: bool,
+    /// Whether it blocks all public access.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub public_access_block: bool,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

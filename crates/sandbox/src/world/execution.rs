@@ -98,6 +98,16 @@ pub(crate) struct Execution {
     pub(crate) bell: Arc<Notify>,
 }
 
+/// How long Systems Manager keeps an execution that ended.
+const KEPT_MS: i64 = 30 * 86_400_000;
+
+impl Execution {
+    /// Whether it is still shown at this time.
+    pub(crate) fn is_kept(&self, now_ms: i64) -> bool {
+        self.ended_ms.is_none_or(|ended| ended + KEPT_MS > now_ms)
+    }
+}
+
 /// The executions of one account and Region.
 #[derive(Debug, Default)]
 pub(crate) struct Executions {

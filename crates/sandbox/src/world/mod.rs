@@ -2,12 +2,19 @@
 //! No protocol here, and no service's rules: those are in `services`.
 
 pub(crate) mod bucket;
+pub(crate) mod bucket_names;
+pub(crate) mod configuration;
+pub(crate) mod created_role;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
+pub(crate) mod key_state;
+pub(crate) mod key_store;
 pub(crate) mod lock;
+pub(crate) mod object;
 pub(crate) mod organization;
 mod replay;
+mod replay_made;
 pub(crate) mod role;
 pub(crate) mod session;
 
@@ -43,6 +50,8 @@ pub(crate) struct AccountState {
     /// Executions not ended, all Regions together, and the highest that was.
     pub(crate) in_flight: u32,
     pub(crate) peak: u32,
+    /// The account's own public access block.
+    pub(crate) public_access_block: Option<serde_json::Value>,
 }
 
 /// What changes in one account and Region.
@@ -87,6 +96,11 @@ pub(crate) struct World {
     pub(crate) runtime: tokio::runtime::Handle,
     /// By Region.
     pub(crate) central_arns: Vec<Arc<str>>,
+    pub(crate) key_states: key_state::KeyStates,
+    pub(crate) key_store: key_store::KeyStore,
+    pub(crate) created_roles: created_role::CreatedRoles,
+    pub(crate) created_buckets: bucket_names::CreatedBuckets,
+    pub(crate) objects: object::Objects,
     named_buckets: BTreeMap<String, u32>,
     deployed: Option<Arc<DocumentVersion>>,
     accounts: Vec<Mutex<AccountState>>,
@@ -111,6 +125,11 @@ impl World {
             observe: Observe::default(),
             runtime,
             central_arns: Vec::new(),
+            key_states: key_state::KeyStates::default(),
+            key_store: key_store::KeyStore::default(),
+            created_roles: created_role::CreatedRoles::default(),
+            created_buckets: bucket_names::CreatedBuckets::default(),
+            objects: object::Objects::default(),
             named_buckets: generate::named_buckets(&spec, &organization),
             deployed: deployed(&spec).map(Arc::new),
             accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
@@ -182,6 +201,13 @@ impl World {
 
     /// The account that owns the bucket, found without making anybody's buckets. It may turn out to have none of this name.
     pub(crate) fn bucket_owner(&self, bucket: &str) -> Option<usize> {
+        if let Some(account) = self.created_buckets.owner(bucket) {
+            return Some(account);
+        }
+        self.generated_owner(bucket)
+    }
+
+    fn generated_owner(&self, bucket: &str) -> Option<usize> {
         if let Some(account) = self.named_buckets.get(bucket) {
             return Some(*account as usize);
         }
@@ -198,18 +224,6 @@ impl World {
                 return false;
             }
             buckets[at].encryption = encryption;
-            true
-        })
-    }
-
-    pub(crate) fn delete_bucket(&self, bucket: &str) -> bool {
-        let Some(owner) = self.bucket_owner(bucket) else { return false };
-        self.with_buckets(owner, |buckets| {
-            let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
-            if self.journal.append(&Entry::BucketDeleted { bucket: bucket.into() }).is_err() {
-                return false;
-            }
-            buckets.remove(at);
             true
         })
     }
@@ -242,7 +256,7 @@ impl World {
                 })))
                 .map_err(|error| error.message)?;
             document.versions.push(Arc::new(version));
-            document.default_version = document.latest();
+            document.default_version = document.versions.len();
             Ok(())
         })
     }

@@ -1,10 +1,11 @@
-//! IAM roles. They are not stored: which ones an account has follows from the spec and from what was changed since.
+//! IAM roles. Which ones an account has follows from the spec, from what was changed since, and from `created_role`.
 //! What a role trusts and may do is in `policy::store`.
 
 use std::sync::Arc;
 
 use crate::policy::store::RolePolicies;
 use crate::world::World;
+use crate::world::organization::Organization;
 
 /// A role that is there.
 #[derive(Debug, Clone)]
@@ -18,7 +19,23 @@ impl World {
     /// The role of this path and name (`path/name` without the leading slash) in the account.
     pub(crate) fn role(&self, account: usize, name: &str) -> Option<Role> {
         let policies = self.policies_of_role(account, name)?;
+        if let Some(created) = self.created_role(account, name) {
+            return Some(Role { name: name.into(), id: created.id.clone(), policies });
+        }
         let id = crate::random::Random::new(self.spec.seed, name, account as u64).text(crate::random::KEY_ID, 17);
         Some(Role { name: name.into(), id: format!("AROA{id}"), policies })
+    }
+
+    /// The names of roles that an account may have without anybody having made them.
+    pub(crate) fn generated_role_names(&self, account: usize) -> Vec<String> {
+        let mut names = vec![self.spec.member_role.name.clone(), self.spec.automation_role.name.clone()];
+        names.push("OrganizationAccountAccessRole".into());
+        if account == Organization::SECURITY {
+            names.push(crate::policy::shipped::CALLER_NAME.into());
+        }
+        names.extend(self.permissions.changed_roles(account));
+        names.sort();
+        names.dedup();
+        names
     }
 }

@@ -3,19 +3,18 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use serde_json::{Value, json};
 
 use super::Place;
 use crate::journal::Entry;
+use crate::wire::element::Element;
 use crate::wire::error::AwsError;
 use crate::wire::rest_xml::NAMESPACE;
 use crate::wire::{Answer, escape, rest_xml};
 use crate::world::World;
 use crate::world::bucket::{Algorithm, Blocked, Encryption};
 
-fn malformed() -> AwsError {
+pub(super) fn malformed() -> AwsError {
     AwsError::client(
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema",
@@ -207,74 +206,11 @@ impl Rule {
     }
 }
 
-fn member_bool(text: &str) -> Option<bool> {
+pub(super) fn member_bool(text: &str) -> Option<bool> {
     match text.trim() {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
-    }
-}
-
-/// An XML element with its text and its children; attributes are of no interest here.
-#[derive(Debug, Default)]
-struct Element {
-    name: String,
-    text: String,
-    children: Vec<Element>,
-}
-
-impl Element {
-    fn parse(body: &[u8]) -> Option<Element> {
-        let text = std::str::from_utf8(body).ok()?;
-        let mut reader = Reader::from_str(text);
-        let mut open: Vec<Element> = Vec::new();
-        let mut root = None;
-        let mut close = |done: Element, open: &mut Vec<Element>| match open.last_mut() {
-            Some(parent) => {
-                parent.children.push(done);
-                Some(())
-            }
-            None if root.is_none() => {
-                root = Some(done);
-                Some(())
-            }
-            None => None,
-        };
-        loop {
-            match reader.read_event().ok()? {
-                Event::Start(tag) => {
-                    // Nothing S3 takes is deeper than this; it keeps a hostile body from growing the stack of elements.
-                    if open.len() > 8 {
-                        return None;
-                    }
-                    let name = tag.local_name().as_ref().to_string();
-                    open.push(Element { name, ..Element::default() });
-                }
-                Event::Empty(tag) => {
-                    let name = tag.local_name().as_ref().to_string();
-                    close(Element { name, ..Element::default() }, &mut open)?;
-                }
-                Event::End(_) => {
-                    let done = open.pop()?;
-                    close(done, &mut open)?;
-                }
-                Event::Text(text) => {
-                    if let Some(element) = open.last_mut() {
-                        element.text.push_str(&text);
-                    } else if !text.trim().is_empty() {
-                        return None;
-                    }
-                }
-                Event::GeneralRef(reference) => {
-                    let text = format!("&{};", &*reference);
-                    open.last_mut()?.text.push_str(&quick_xml::escape::unescape(&text).ok()?);
-                }
-                Event::Eof => break,
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
-                Event::CData(_) | Event::DocType(_) => return None,
-            }
-        }
-        if open.is_empty() { root } else { None }
     }
 }
 

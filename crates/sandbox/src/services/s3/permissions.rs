@@ -57,6 +57,11 @@ pub(super) fn list_buckets(world: &World, caller: &Caller, region: &str) -> Resu
     authorize(world, caller, &Ask::new("s3:ListAllMyBuckets", "*").in_region(region))
 }
 
+/// Asks for an operation on the account's own settings.
+pub(super) fn account(world: &World, caller: &Caller, operation: &str) -> Result<(), AwsError> {
+    authorize(world, caller, &Ask::new(action(operation), "*"))
+}
+
 /// Asks for an operation on a bucket of this account, whose own policy has a say.
 pub(super) fn bucket(
     world: &World,

@@ -190,7 +190,7 @@ fn repeated(world: &World, place: Place, token: Option<&str>, fingerprint: &str)
     })
 }
 
-fn find<T>(
+pub(super) fn find<T>(
     world: &World,
     place: Place,
     id: &str,
@@ -200,8 +200,8 @@ fn find<T>(
         return Err(AwsError::validation("automationExecutionId", id, "Member must have length of 36"));
     }
     world.with_region(place.account, place.region, |state| match state.executions.by_id.get(id) {
-        Some(index) => work(*index, &mut state.executions),
-        None => Err(AwsError::client(
+        Some(index) if state.executions.all[*index].is_kept(now_ms()) => work(*index, &mut state.executions),
+        _ => Err(AwsError::client(
             "AutomationExecutionNotFoundException",
             format!("Automation execution {id} was not found."),
         )),
@@ -229,7 +229,7 @@ pub(super) fn get(world: &World, place: Place, input: &mut Input) -> Result<Valu
 }
 
 /// The steps that were carried out, the one at work, and the ones that have not begun.
-fn steps(execution: &Execution) -> Vec<Value> {
+pub(super) fn steps(execution: &Execution) -> Vec<Value> {
     let Some(runbook) = &execution.runbook else { return Vec::new() };
     let mut shapes: Vec<Value> = execution
         .steps
