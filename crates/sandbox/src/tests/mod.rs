@@ -105,10 +105,10 @@ impl Sandbox {
         let mut builder = http::Request::builder().method(method).uri(uri);
         let host = headers.iter().find(|(name, _)| *name == "host").map_or("127.0.0.1", |(_, value)| value);
         let signing = signing::Signing { keys, secret: &self.secret(keys), scope, host };
-        for (name, value) in signing.headers(method, uri, body.as_bytes()) {
+        for (name, value) in signing.headers(method, uri, headers, body.as_bytes()) {
             builder = builder.header(name, value);
         }
-        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host" && !name.starts_with("x-amz-")) {
             builder = builder.header(*name, *value);
         }
         let parts = builder.body(()).unwrap().into_parts().0;

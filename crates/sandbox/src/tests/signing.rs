@@ -7,7 +7,7 @@ use super::Keys;
 use crate::request::Request;
 use crate::signature::{SigningKeys, Style, verify};
 
-/// How a request is signed. Only the headers that must be signed are.
+/// How a request is signed: with its host and every `x-amz-` header.
 pub(super) struct Signing<'a> {
     pub(super) keys: &'a Keys,
     pub(super) secret: &'a str,
@@ -20,6 +20,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Decoded and encoded again as signatures want it.
+fn encoded(text: &str) -> String {
+    const SAFE: percent_encoding::AsciiSet =
+        percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(text).collect();
+    percent_encoding::percent_encode(&bytes, &SAFE).to_string()
+}
+
 fn hmac(key: &[u8], text: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(text.as_bytes());
@@ -27,23 +35,35 @@ fn hmac(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 impl Signing<'_> {
-    pub(super) fn headers(&self, method: &str, uri: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+    pub(super) fn headers(
+        &self,
+        method: &str,
+        uri: &str,
+        further: &[(&str, &str)],
+        body: &[u8],
+    ) -> Vec<(String, String)> {
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let mut fields: Vec<String> = query
             .split('&')
             .filter(|field| !field.is_empty())
-            .map(|field| if field.contains('=') { field.to_string() } else { format!("{field}=") })
+            .map(|field| {
+                let (name, value) = field.split_once('=').unwrap_or((field, ""));
+                format!("{}={}", encoded(name), encoded(value))
+            })
             .collect();
         fields.sort();
         let hash = hex(&Sha256::digest(body));
         let mut headers = vec![
-            ("host", self.host.to_string()),
-            ("x-amz-content-sha256", hash.clone()),
-            ("x-amz-date", stamp.clone()),
+            ("host".to_string(), self.host.to_string()),
+            ("x-amz-content-sha256".into(), hash.clone()),
+            ("x-amz-date".into(), stamp.clone()),
         ];
-        headers.extend(self.keys.token.iter().map(|token| ("x-amz-security-token", token.clone())));
-        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        headers.extend(self.keys.token.iter().map(|token| ("x-amz-security-token".into(), token.clone())));
+        let amazon = further.iter().filter(|(name, _)| name.starts_with("x-amz-"));
+        headers.extend(amazon.map(|(name, value)| ((*name).into(), (*value).into())));
+        headers.sort();
+        let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let names = names.join(";");
         let canonical = format!("{method}\n{path}\n{}\n{lines}\n{names}\n{hash}", fields.join("&"));
@@ -51,7 +71,7 @@ impl Signing<'_> {
         let to_sign = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
         let key = scope.split('/').fold(format!("AWS4{}", self.secret).into_bytes(), |key, part| hmac(&key, part));
         headers.push((
-            "authorization",
+            "authorization".into(),
             format!(
                 "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
                 self.keys.access_key,
@@ -154,7 +174,7 @@ fn of_s3(
     let keys = Keys { access_key: "AKIDEXAMPLE".into(), token: None };
     let signing = Signing { keys: &keys, secret: SECRET, scope: "us-east-1/s3", host: "b.localhost" };
     let mut builder = http::Request::builder().method("PUT").uri("/?encryption");
-    for (name, value) in signing.headers("PUT", "/?encryption", body) {
+    for (name, value) in signing.headers("PUT", "/?encryption", &[], body) {
         builder = builder.header(name, value);
     }
     let parts = change(builder).body(()).unwrap().into_parts().0;

@@ -126,7 +126,8 @@ impl Place<'_> {
         let owner = world.bucket_owner(name).ok_or_else(missing)?;
         let find =
             |buckets: &[Bucket]| buckets.binary_search_by(|bucket| (*bucket.name).cmp(name)).map_err(|_| missing());
-        let home = world.with_buckets(owner, |buckets| Ok(usize::from(buckets[find(buckets)?].region)))?;
+        let home =
+            world.with_buckets(owner, |buckets| Ok::<usize, AwsError>(usize::from(buckets[find(buckets)?].region)))?;
         let home = world.spec.regions[home].as_str();
         if home != self.region && !region_free {
             return Err(AwsError::new(
