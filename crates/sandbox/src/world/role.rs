@@ -101,7 +101,8 @@ impl World {
         let created = self.created_roles.get(account, name.rsplit('/').next().unwrap_or(name))?;
         let full = format!("{}{}", &created.path[1..], created.name);
         (full == name).then(|| Role {
-            name: full,
+            // Sessions of a role have its name without the path in their ARN.
+            name: created.name.clone(),
             id: created.id.clone(),
             trusts: Trusted::Policy(created.trust.clone()),
             external_id: None,
