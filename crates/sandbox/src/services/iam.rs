@@ -265,10 +265,12 @@ fn put_policy(world: &World, caller: &Caller, form: &Form) -> Result<String, Aws
 /// The members of the Role structure.
 fn shape(world: &World, caller: &Caller, role: &Role, created: Option<&CreatedRole>) -> String {
     let account = &world.organization.accounts[caller.account].id;
-    let (path, name) =
-        role.name.rsplit_once('/').map_or(("/".into(), role.name.as_str()), |(path, name)| (format!("/{path}/"), name));
-    let trust =
-        created.map_or_else(|| role.policies.trust(account).text.to_string(), |created| created.trust.to_string());
+    let (path, name) = match (created, role.name.rsplit_once('/')) {
+        (Some(created), _) => (created.path.clone(), created.name.as_str()),
+        (None, Some((path, name))) => (format!("/{path}/"), name),
+        (None, None) => ("/".into(), role.name.as_str()),
+    };
+    let trust = created.map_or_else(|| role.policies.trust(account).text.to_string(), |created| created.trust.to_string());
     let mut xml = format!(
         "<Path>{path}</Path><RoleName>{name}</RoleName><RoleId>{}</RoleId><Arn>arn:aws:iam::{account}:role{path}{name}</Arn>\
          <CreateDate>{}</CreateDate><AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument>",

@@ -118,6 +118,57 @@ async fn a_cancelled_step_may_name_the_one_that_cleans_up() {
 }
 
 #[tokio::test]
+async fn runbooks_of_the_shape_of_awss_own_run() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    // AWS-EnableS3BucketKeys branches on an optional key; AWS-EnableS3BucketEncryption is one step with isEnd.
+    let rule = |default: Value| json!({ "Rules": [{ "ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": true }] });
+    let put = |name: &str, rule: Value| {
+        json!({ "name": name, "action": "aws:executeAwsApi", "nextStep": "Verify", "onFailure": "Abort", "inputs": {
+            "Service": "s3", "Api": "PutBucketEncryption", "Bucket": "{{ BucketName }}",
+            "ServerSideEncryptionConfiguration": rule } })
+    };
+    let content = json!({
+        "schemaVersion": "0.3",
+        "assumeRole": "{{ AutomationAssumeRole }}",
+        "parameters": {
+            "AutomationAssumeRole": { "type": "AWS::IAM::Role::Arn", "default": "" },
+            "BucketName": { "type": "AWS::S3::Bucket::Name" },
+            "KMSKeyId": { "type": "String", "default": "", "allowedPattern": "^$|^[a-zA-Z0-9:/-]+$" },
+            "SSEAlgorithm": { "type": "String", "default": "AES256", "allowedValues": ["AES256", "aws:kms"] },
+        },
+        "mainSteps": [
+            { "name": "Choose", "action": "aws:branch", "inputs": {
+                "Choices": [{ "NextStep": "PutKms", "Not": { "Variable": "{{ KMSKeyId }}", "StringEquals": "" } }],
+                "Default": "PutAes256" } },
+            put("PutKms", rule(json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "{{ KMSKeyId }}" }))),
+            put("PutAes256", rule(json!({ "SSEAlgorithm": "{{ SSEAlgorithm }}" }))),
+            { "name": "Verify", "action": "aws:assertAwsResourceProperty", "isEnd": true, "timeoutSeconds": 600, "inputs": {
+                "Service": "s3", "Api": "GetBucketEncryption", "Bucket": "{{ BucketName }}",
+                "PropertySelector": "$.ServerSideEncryptionConfiguration.Rules[0].BucketKeyEnabled",
+                "DesiredValues": ["True", "true"] } },
+        ],
+    });
+    sandbox.create_document(&keys, "us-east-1", "Mine", &content).await;
+    for (key, algorithm) in [(None, "AES256"), (Some("alias/team-key"), "aws:kms")] {
+        let mut parameters = json!({ "BucketName": ["alpha-one"] });
+        if let Some(key) = key {
+            parameters["KMSKeyId"] = json!([key]);
+        }
+        let input = json!({ "DocumentName": "Mine", "Parameters": parameters });
+        let id = sandbox.start_execution(&keys, "us-east-1", input).await.unwrap();
+        let execution = sandbox.until_ended(&keys, "us-east-1", &id).await;
+        assert_eq!(execution["AutomationExecutionStatus"], "Success", "{execution}");
+        let encryption = sandbox.bucket("alpha-one").encryption.unwrap();
+        assert_eq!((encryption.algorithm.as_str(), encryption.key.as_deref()), (algorithm, key));
+    }
+    let input =
+        json!({ "DocumentName": "Mine", "Parameters": { "BucketName": ["alpha-one"], "SSEAlgorithm": ["rot13"] } });
+    let refused = sandbox.start_execution(&keys, "us-east-1", input).await.unwrap_err();
+    assert_eq!(refused, "InvalidAutomationExecutionParametersException");
+}
+
+#[tokio::test]
 async fn a_step_that_takes_longer_than_its_timeout_is_timed_out() {
     let sandbox = start(SMALL, 100.0).await;
     let keys = sandbox.session(ALPHA);

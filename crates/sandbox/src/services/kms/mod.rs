@@ -96,8 +96,9 @@ pub(crate) fn resolve(
     caller: &Caller,
     region: usize,
     reference: &str,
+    action: &str,
 ) -> Result<(usize, Key), KmsDenied> {
-    find(world, caller, region, reference, "kms:GenerateDataKey").map_err(|error| match error.code {
+    find(world, caller, region, reference, action).map_err(|error| match error.code {
         "AccessDeniedException" => KmsDenied::Denied(error.message),
         _ => KmsDenied::NotFound(error.message),
     })
@@ -113,9 +114,8 @@ pub(crate) fn may_use(
     via_s3: Option<usize>,
     encryption_context: &str,
 ) -> Result<(), KmsDenied> {
-    let own = || Some(caller.account).filter(|_| !reference.starts_with("arn:"));
-    let region = via_s3.or_else(|| region_of(world, reference)).or_else(|| own().map(|_| 0)).unwrap_or_default();
-    let (owner, key) = resolve(world, caller, region, reference)?;
+    let region = via_s3.or_else(|| region_of(world, reference)).unwrap_or_default();
+    let (owner, key) = resolve(world, caller, region, reference, action)?;
     allowed(world, caller, owner, &key, action, via_s3, encryption_context)?;
     usable(world, &key)
 }

@@ -111,7 +111,7 @@ pub(super) fn seal(
     let key = key.unwrap_or("alias/aws/s3");
     let context = subject.encryption_context(bucket_key);
     kms::may_use(world, caller, key, "kms:GenerateDataKey", Some(region), &context).map_err(refused)?;
-    let (_, found) = kms::resolve(world, caller, region, key).map_err(refused)?;
+    let (_, found) = kms::resolve(world, caller, region, key, "kms:GenerateDataKey").map_err(refused)?;
     Ok(Sealing::Kms { algorithm, key: found.arn, bucket_key })
 }
 
