@@ -127,7 +127,7 @@ pub(crate) fn decide(world: &World, who: Who<'_>, ask: &Ask<'_>) -> Result<(), R
             let account = world.organization.accounts[caller.account].id.as_str();
             match role_of(caller) {
                 Some(name) => {
-                    role = world.policies_of_role(caller.account, name);
+                    role = world.policies_of_role(caller.account, &world.role_path(caller.account, name));
                     if let Some(role) = &role {
                         identity = &role.identity;
                         boundary = role.boundary.as_deref();
@@ -173,7 +173,7 @@ fn under_rcps(action: &str) -> bool {
     ["s3", "sts", "kms", "sqs", "secretsmanager"].contains(&service)
 }
 
-/// The role of a session, `None` for a user.
+/// The role of a session, by its name without path; `None` for a user.
 pub(crate) fn role_of(caller: &Caller) -> Option<&str> {
     let (_, rest) = caller.arn.split_once(":assumed-role/")?;
     rest.rsplit_once('/').map(|(role, _)| role)
@@ -252,7 +252,7 @@ impl RequestKeys<'_> {
                 // A session's principal is its role.
                 Some(role) => {
                     let account = &self.world.organization.accounts[caller.account].id;
-                    format!("arn:aws:iam::{account}:role/{role}").into()
+                    format!("arn:aws:iam::{account}:role/{}", self.world.role_path(caller.account, role)).into()
                 }
                 None => (&*caller.arn).into(),
             },

@@ -13,6 +13,7 @@ use super::reference::{resolve, text_of};
 use super::steps::{Outcome, Stage};
 use crate::authorize::{Ask, Who, authorize};
 use crate::journal::{EndEntry, Entry};
+use crate::policy::store::bare;
 use crate::wire::now_ms;
 use crate::world::World;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
@@ -99,7 +100,7 @@ pub(crate) fn act_as(world: &World, place: Place, role_arn: &str, execution: &st
     let session = format!("Automation-{execution}");
     Ok(Caller {
         account: place.account,
-        arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", role.name).into(),
+        arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", bare(&role.name)).into(),
         user_id: format!("{}:{session}", role.id).into(),
         kind: CallerKind::RoleSession,
         session: None,

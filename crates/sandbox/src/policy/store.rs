@@ -1,6 +1,7 @@
 //! Where policies come from: those of the spec or the shipped ones, shared by all accounts, and on top of them the few
 //! that were changed since. Which policies a caller has is looked up at each call, so that a change holds for sessions too.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
@@ -270,6 +271,18 @@ impl World {
         Some(Arc::new(RolePolicies::made(trust, identity, None, created.max_session_seconds)))
     }
 
+    /// Path and name of the role that a session's ARN names without its path.
+    pub(crate) fn role_path<'a>(&'a self, account: usize, name: &'a str) -> Cow<'a, str> {
+        for known in [&self.spec.member_role.name, &self.spec.automation_role.name] {
+            if bare(known) == name {
+                return known.into();
+            }
+        }
+        let changes = self.permissions.now();
+        let changed = changes.roles.get(&account).and_then(|roles| roles.keys().find(|known| bare(known) == name));
+        changed.map_or(name.into(), |known| known.clone().into())
+    }
+
     /// The identity policies of the user `orgseal` or `admin`.
     pub(crate) fn user_policies(&self, account: usize) -> Vec<Arc<Policy>> {
         match account {
@@ -437,6 +450,11 @@ impl World {
         });
         found
     }
+}
+
+/// A role's name without its path.
+pub(crate) fn bare(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// One change to a role.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::authorize::{Ask, decide, refused};
 use crate::policy::evaluate::Source;
+use crate::policy::store::bare;
 use crate::policy::{Kind, Policy};
 use crate::request::Request;
 use crate::services::UNKNOWN;
@@ -146,7 +147,7 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
         ));
     }
     let now = now_ms();
-    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", role.name);
+    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", bare(&role.name));
     let role_id = format!("{}:{session_name}", role.id);
     let session = world.sessions.open(
         Caller {

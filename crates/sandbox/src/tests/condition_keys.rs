@@ -74,6 +74,32 @@ async fn what_a_session_is_known_by() {
 }
 
 #[tokio::test]
+async fn a_session_of_a_role_with_a_path() {
+    let text =
+        SMALL.replacen("seed", "member_role = { name = \"ops/seal/orgseal-member\", external_id = \"\" }\nseed", 1);
+    let sandbox = start(&text, 0.0).await;
+    let form = format!(
+        "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&RoleArn=arn%3Aaws%3Aiam%3A%3A{ALPHA}%3Arole%2F"
+    );
+    let assume = async |path: &str| {
+        sandbox.send(&sandbox.security(), "us-east-1/sts", "POST", "/", &[], &format!("{form}{path}")).await
+    };
+    assert_eq!(assume("orgseal-member").await.status, 403, "the path is part of the role's ARN");
+    let answer = assume("ops%2Fseal%2Forgseal-member").await;
+    let body = String::from_utf8_lossy(&answer.body);
+    assert!(body.contains(&format!("<Arn>arn:aws:sts::{ALPHA}:assumed-role/orgseal-member/me</Arn>")), "{body}");
+    let part = |name: &str| body.split_once(&format!("<{name}>")).unwrap().1.split_once("</").unwrap().0.to_string();
+    let keys = Keys { access_key: part("AccessKeyId"), token: Some(part("SessionToken")) };
+    let condition =
+        json!({ "ArnEquals": { "aws:PrincipalArn": format!("arn:aws:iam::{ALPHA}:role/ops/seal/orgseal-member") } });
+    let policy = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": condition } });
+    assert_eq!(sandbox.send(&keys, "us-east-1/s3", "GET", "/", &[], "").await.status, 200);
+    sandbox.set_role_policy(ALPHA, "ops/seal/orgseal-member", &policy.to_string()).unwrap();
+    assert_eq!(sandbox.send(&keys, "us-east-1/s3", "GET", "/", &[], "").await.status, 200);
+}
+
+#[tokio::test]
 async fn what_a_user_is_known_by() {
     let sandbox = start(SMALL, 0.0).await;
     let keys = sandbox.security();
