@@ -280,7 +280,11 @@ impl World {
         }
         let changes = self.permissions.now();
         let changed = changes.roles.get(&account).and_then(|roles| roles.keys().find(|known| bare(known) == name));
-        changed.map_or(name.into(), |known| known.clone().into())
+        if let Some(known) = changed {
+            return known.clone().into();
+        }
+        let created = self.created_roles.get(account, name);
+        created.map_or(name.into(), |role| format!("{}{}", &role.path[1..], role.name).into())
     }
 
     /// The identity policies of the user `orgseal` or `admin`.

@@ -270,7 +270,8 @@ fn shape(world: &World, caller: &Caller, role: &Role, created: Option<&CreatedRo
         (None, Some((path, name))) => (format!("/{path}/"), name),
         (None, None) => ("/".into(), role.name.as_str()),
     };
-    let trust = created.map_or_else(|| role.policies.trust(account).text.to_string(), |created| created.trust.to_string());
+    let trust =
+        created.map_or_else(|| role.policies.trust(account).text.to_string(), |created| created.trust.to_string());
     let mut xml = format!(
         "<Path>{path}</Path><RoleName>{name}</RoleName><RoleId>{}</RoleId><Arn>arn:aws:iam::{account}:role{path}{name}</Arn>\
          <CreateDate>{}</CreateDate><AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument>",
