@@ -135,13 +135,13 @@ impl Task {
     async fn poll(&mut self) {
         // Ours are among the newest: as many pages as they fill, and one more for what others started since.
         // The list is only the cheap way: what it does not say is asked for by id, or times out.
-        let moved = self.look(self.own.len().div_ceil(50) + 1).await.unwrap_or(false);
-        let asked_alone = self.ask_for_the_missing().await;
-        self.pace.polled(moved || asked_alone);
+        let _ = self.look(self.own.len().div_ceil(50) + 1).await;
+        self.ask_for_the_missing().await;
+        self.pace.polled(Instant::now());
     }
 
-    /// Reads pages, newest first, until all of ours that can have ended were seen. Says whether anything moved.
-    async fn look(&mut self, most_pages: usize) -> Result<bool, AwsError> {
+    /// Reads pages, newest first, until all of ours that can have ended were seen.
+    async fn look(&mut self, most_pages: usize) -> Result<(), AwsError> {
         let now = Instant::now();
         let oldest = self.own.values().map(|followee| now - followee.started).max().unwrap_or_default();
         let since = SystemTime::now() - oldest - CLOCK_MARGIN;
@@ -151,7 +151,7 @@ impl Task {
             .filter(|(_, followee)| self.pace.may_have_ended(followee.started, now))
             .map(|(id, _)| id.clone())
             .collect();
-        let (mut moved, mut others, mut token) = (false, 0, None);
+        let (mut others, mut token) = (0, None);
         let mut trouble = None;
         for _ in 0..most_pages {
             let (seen, next) = match self.watch.ssm.executions(since, token).await {
@@ -164,7 +164,7 @@ impl Task {
             for execution in seen {
                 due.remove(&execution.id);
                 if self.own.contains_key(&execution.id) {
-                    moved |= self.see(execution);
+                    self.see(execution);
                 } else if self.is_others(&execution) {
                     others += 1;
                 }
@@ -185,7 +185,7 @@ impl Task {
         self.others = others;
         self.watch.region_slots.others(&self.watch.region, others);
         self.watch.account_slots.others(&self.watch.region, others);
-        Ok(moved)
+        Ok(())
     }
 
     /// An unfinished execution of the same document which somebody else started.
@@ -195,12 +195,11 @@ impl Task {
         name == self.watch.document && session != self.watch.session_name && !execution.status.has_ended()
     }
 
-    /// Takes in how one of ours stands. Says whether that is news.
-    fn see(&mut self, execution: ExecutionSeen) -> bool {
-        let Some(followee) = self.own.get_mut(&execution.id) else { return false };
+    /// Takes in how one of ours stands.
+    fn see(&mut self, execution: ExecutionSeen) {
+        let Some(followee) = self.own.get_mut(&execution.id) else { return };
         followee.missed = 0;
-        let news = followee.status.as_ref() != Some(&execution.status);
-        if news {
+        if followee.status.as_ref() != Some(&execution.status) {
             followee.status = Some(execution.status.clone());
             self.watch.events.emit(&Event::ExecutionSeen {
                 bucket: followee.bucket.clone(),
@@ -217,27 +216,18 @@ impl Task {
                 let _ = answer.send(Followed::Ended(execution.status));
             }
         }
-        news
     }
 
     /// An execution that the list keeps leaving out is asked for by its id: the list may lag, or hold too much.
-    async fn ask_for_the_missing(&mut self) -> bool {
+    async fn ask_for_the_missing(&mut self) {
         let missing: Vec<String> =
             self.own.iter().filter(|(_, followee)| followee.missed >= 3).map(|(id, _)| id.clone()).collect();
-        let mut moved = false;
         for id in missing {
             if let Ok(answer) = self.watch.ssm.explain(&id).await {
-                let document = String::new();
-                moved |= self.see(ExecutionSeen {
-                    id,
-                    document,
-                    executed_by: String::new(),
-                    status: answer.status,
-                    took: None,
-                });
+                let (document, executed_by) = (String::new(), String::new());
+                self.see(ExecutionSeen { id, document, executed_by, status: answer.status, took: None });
             }
         }
-        moved
     }
 
     /// Whoever waits for an execution beyond the time limit is told; the execution keeps its room, as it may still act.
@@ -256,18 +246,19 @@ struct Pace {
     typical: Duration,
     learned: bool,
     last: Option<Instant>,
-    idle: u32,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { typical: Duration::from_secs(2), learned: false, last: None, idle: 0 }
+        Pace { typical: Duration::from_secs(2), learned: false, last: None }
     }
 }
 
-/// Never more than this between two polls while something is in flight.
-const LONGEST_GAP: Duration = Duration::from_secs(15);
+/// Between two polls lies this part of the time for which the youngest execution that is due has been running: what does
+/// not end is asked for less and less often.
+const GAP: f64 = 0.06;
 const SHORTEST_GAP: Duration = Duration::from_millis(100);
+const LONGEST_GAP: Duration = Duration::from_secs(15);
 
 impl Pace {
     /// Learns from an execution that ended. Leans to the low side: asking a little early costs a page, late costs time.
@@ -282,10 +273,8 @@ impl Pace {
         self.typical = Duration::from_secs_f64(old + weight * (new - old));
     }
 
-    /// Notes that a poll was made, and whether anything moved.
-    fn polled(&mut self, moved: bool) {
-        self.last = Some(Instant::now());
-        self.idle = if moved { 0 } else { (self.idle + 1).min(16) };
+    fn polled(&mut self, now: Instant) {
+        self.last = Some(now);
     }
 
     /// Whether an execution can have ended by now, by what was learned.
@@ -296,18 +285,20 @@ impl Pace {
     /// When to poll next; `None` while there is nothing to ask for.
     fn next(&self, started: impl Iterator<Item = Instant>, others: bool) -> Option<Instant> {
         let mut due: Vec<Instant> = started.map(|started| started + self.typical).collect();
-        let gap =
-            self.typical.mul_f64(0.08 * 1.6_f64.powi(self.idle.min(16).cast_signed())).clamp(SHORTEST_GAP, LONGEST_GAP);
-        let earliest = self.last.map(|last| last + gap);
         if due.is_empty() {
-            return others.then(|| self.last.map_or_else(Instant::now, |last| last + self.typical.max(gap)));
+            // Only executions of others take room: their end is no hurry, but somebody may wait for it.
+            let gap = self.typical.clamp(SHORTEST_GAP, LONGEST_GAP);
+            return others.then(|| self.last.map_or_else(Instant::now, |last| last + gap));
         }
         due.sort_unstable();
-        // Wait for a good part of them to be due, but not long after the first one.
-        let part = due.len().div_ceil(3).min(25);
-        let first = due[0] + self.typical.mul_f64(0.25);
-        let wanted = due[part - 1].min(first);
-        Some(earliest.map_or(wanted, |earliest| wanted.max(earliest)))
+        // A poll costs a page for every fifty in flight: of many, wait for a tenth to be due, but not long for it.
+        let pages = due.len().div_ceil(50);
+        let wanted = due[due.len().div_ceil(10) - 1].min(due[0] + self.typical.mul_f64(0.1));
+        let Some(last) = self.last else { return Some(wanted) };
+        let youngest_due = due.iter().rev().find(|&&due| due <= last).unwrap_or(&due[0]);
+        let running_for = self.typical + last.saturating_duration_since(*youngest_due);
+        let gap = running_for.mul_f64(GAP * pages as f64).clamp(SHORTEST_GAP, LONGEST_GAP);
+        Some(wanted.max(last + gap))
     }
 }
 
@@ -315,36 +306,52 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_asks_when_executions_are_due_and_not_before() {
-        let now = Instant::now();
+    fn pace(typical: u64) -> Pace {
         let mut pace = Pace::default();
-        pace.learn(Duration::from_secs(5));
-        let starts = vec![now; 10];
-        assert_eq!(pace.next(starts.iter().copied(), false), Some(now + Duration::from_secs(5)));
-        assert_eq!(pace.next(std::iter::empty(), false), None);
+        pace.learn(Duration::from_secs(typical));
+        pace
     }
 
     #[test]
-    fn it_backs_off_while_nothing_moves_and_recovers() {
-        let long_ago = Instant::now() - Duration::from_secs(100);
-        let mut pace = Pace::default();
-        let mut gaps = Vec::new();
-        for _ in 0..20 {
-            pace.polled(false);
-            gaps.push(pace.next(std::iter::once(long_ago), false).unwrap().duration_since(pace.last.unwrap()));
+    fn it_asks_when_executions_are_due_and_not_before() {
+        let now = Instant::now();
+        let next = pace(5).next([now; 10].into_iter(), false);
+        assert_eq!(next, Some(now + Duration::from_secs(5)));
+        assert_eq!(pace(5).next(std::iter::empty(), false), None);
+    }
+
+    #[test]
+    fn what_does_not_end_is_asked_for_less_and_less_often() {
+        let start = Instant::now();
+        let mut pace = pace(5);
+        let mut polls = Vec::new();
+        while polls.last().is_none_or(|last: &Instant| last.duration_since(start) < Duration::from_secs(3600)) {
+            let next = pace.next(std::iter::once(start), false).unwrap();
+            pace.polled(next);
+            polls.push(next);
         }
+        let gaps: Vec<Duration> = polls.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.windows(2).all(|pair| pair[0] <= pair[1]), "{gaps:?}");
-        assert_eq!(gaps[19], LONGEST_GAP);
-        pace.polled(true);
-        let gap = pace.next(std::iter::once(long_ago), false).unwrap().duration_since(pace.last.unwrap());
-        assert!(gap < Duration::from_secs(1), "{gap:?}");
+        assert!(gaps[0] < Duration::from_millis(400), "{:?}", gaps[0]);
+        assert_eq!(gaps.last(), Some(&LONGEST_GAP));
+        // A young one next to it is asked for in its own time.
+        let young = start + Duration::from_secs(3600);
+        let next = pace.next([start, young].into_iter(), false).unwrap();
+        pace.polled(young + Duration::from_secs(6));
+        assert!(pace.next([start, young].into_iter(), false).unwrap() < young + Duration::from_secs(7), "{next:?}");
+    }
+
+    #[test]
+    fn many_in_flight_are_not_asked_for_one_by_one() {
+        let start = Instant::now();
+        let starts: Vec<Instant> = (0..100).map(|n| start + Duration::from_millis(50 * n)).collect();
+        let first = pace(5).next(starts.iter().copied(), false).unwrap();
+        assert!(first >= start + Duration::from_millis(5450), "{:?}", first - start);
     }
 
     #[test]
     fn it_learns_quickly_downwards_and_slowly_upwards() {
-        let mut pace = Pace::default();
-        pace.learn(Duration::from_secs(10));
+        let mut pace = pace(10);
         assert_eq!(pace.typical, Duration::from_secs(10));
         pace.learn(Duration::from_secs(5));
         assert!(pace.typical < Duration::from_secs(9));

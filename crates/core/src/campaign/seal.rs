@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use futures::stream::{self, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -95,12 +95,8 @@ impl Campaign {
         }
         let Some(wanted) = self.wanted(region) else { return Ok(()) };
         let ssm = member.ssm(region);
-        let document = match self.document(&ssm, region).await {
-            Ok(document) => document,
-            Err(error) => return self.settle_all(buckets, Verdict::Held, Reason::DocumentNotUsable, &error).await,
-        };
         let region_slots = Slots::new(limits.executions_per_region);
-        let follower = Follower::start(Watch {
+        let watch = Watch {
             ssm: ssm.clone(),
             region: region.clone(),
             document: self.file.document.name.clone(),
@@ -110,8 +106,12 @@ impl Campaign {
             time_limit: self.file.executions.time_limit(),
             events: self.events.clone(),
             stop: self.stop.clone(),
-        })
-        .await;
+        };
+        let (document, follower) = join(self.document(&ssm, region), Follower::start(watch)).await;
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => return self.settle_all(buckets, Verdict::Held, Reason::DocumentNotUsable, &error).await,
+        };
         let follower = match follower {
             Ok(follower) => follower,
             Err(error) => return self.settle_all(buckets, Verdict::Failed, Reason::CannotFollow, &error).await,
