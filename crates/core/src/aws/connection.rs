@@ -192,15 +192,6 @@ fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-/// The same configuration with other credentials or another Region.
-pub(super) fn derive(config: &SdkConfig, region: &str, credentials: Option<SharedCredentialsProvider>) -> SdkConfig {
-    let mut builder = config.to_builder().region(Region::new(region.to_owned()));
-    if let Some(credentials) = credentials {
-        builder = builder.credentials_provider(credentials);
-    }
-    builder.build()
-}
-
 #[cfg(test)]
 mod tests {
     use super::is_loopback;

@@ -10,7 +10,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
 
-use super::connection::derive;
+use super::derived::derive;
 use super::error::denied;
 use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};

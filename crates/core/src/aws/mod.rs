@@ -4,6 +4,7 @@
 //! nothing above adds to them for reads; what a start does on top is said in `campaign::seal`.
 
 mod connection;
+mod derived;
 mod error;
 mod kms;
 mod member;

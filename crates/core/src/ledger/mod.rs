@@ -7,6 +7,8 @@ mod lock;
 pub mod moves;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
