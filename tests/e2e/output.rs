@@ -1,5 +1,6 @@
 //! What people and scripts read.
 
+use crate::terminal::Terminal;
 use crate::world::{World, binary};
 
 const SPEC: &str = "accounts = 5\nbuckets_per_account = 3\nsuspended = 1\nwithout_member_role = 1";
@@ -72,4 +73,49 @@ fn every_failure_has_a_document_too() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["schema"], "orgseal.error/1");
     assert!(!document["errors"][0]["hint"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn a_terminal_gets_bars_and_a_pipe_gets_lines() {
+    let world = World::at_speed("accounts = 6\nbuckets_per_account = 6\nsuspended = 1\nwithout_member_role = 0", 10.0);
+    let (code, screen) = Terminal::open(world.command(&["rollout", "--yes"]), 80).close();
+    assert_eq!(code, 3);
+    for text in ["accounts", "sealed", "in flight", "\u{1b}["] {
+        assert!(screen.contains(text), "no {text:?} in {screen}");
+    }
+    let run = world.run(&["rollout", "--yes"]);
+    assert!(!run.stderr.contains('\u{1b}') && !run.stderr.contains('\r'), "{}", run.stderr);
+    assert!(run.stderr.contains("reading 6 accounts"), "{}", run.stderr);
+}
+
+#[test]
+fn no_line_of_the_summary_is_wider_than_the_terminal() {
+    let world = World::of(SPEC);
+    world.run(&["audit"]);
+    let (_, screen) = Terminal::open(world.command(&["report"]), 80).close();
+    let plain = strip(&screen);
+    let widest = plain.lines().map(|line| line.trim_end().chars().count()).max().unwrap();
+    assert!(widest <= 80, "{widest} columns:\n{plain}");
+}
+
+#[test]
+fn a_wrong_flag_is_a_failure_of_the_command_and_not_a_finding() {
+    let home = tempfile::TempDir::new().unwrap();
+    for arguments in [&["audit", "--no-such-flag"][..], &["nonsense"], &[]] {
+        let output = binary(home.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    }
+    assert_eq!(binary(home.path()).arg("--help").output().unwrap().status.code(), Some(0));
+}
+
+/// Without escape sequences.
+fn strip(screen: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = screen;
+    while let Some((before, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(before);
+        let end = after.find(|c: char| c.is_ascii_alphabetic()).map_or(after.len(), |at| at + 1);
+        rest = &after[end..];
+    }
+    plain + rest
 }
