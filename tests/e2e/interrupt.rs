@@ -30,4 +30,33 @@ fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
         document["findings"].as_array().unwrap().iter().filter(|finding| !finding["execution"].is_null()).count();
     assert_eq!(noted, started, "every execution is in the ledger");
     assert!(document["summary"]["not_sealed"].as_u64().unwrap() > 0);
+
+    // The next run starts nothing on a bucket whose execution is still under way, and counts it against the limits.
+    let (code, next) = world.json(&["rollout", "--yes", "--set", "executions.time_limit=10"]);
+    assert_eq!(code, 3);
+    let executions = world.sandbox.executions();
+    let mut buckets: Vec<&String> = executions.iter().map(|execution| &execution.parameters["BucketName"][0]).collect();
+    buckets.sort();
+    buckets.dedup();
+    assert_eq!(buckets.len(), executions.len(), "no bucket was started twice");
+    assert!(world.sandbox.peak_in_flight_by_account().values().all(|&peak| peak <= 10));
+    let under_way = next["findings"].as_array().unwrap().iter().filter(|finding| finding["reason"] == "under_way");
+    assert!(under_way.count() > 0, "{:#}", next["summary"]);
+}
+
+#[test]
+fn an_interrupt_while_reading_leaves_no_account_out() {
+    let world = World::at_speed("accounts = 60\nbuckets_per_account = 50", 1.0);
+    let child = world.command(&["audit", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while world.sandbox.counters().totals("s3", "ListBuckets") < 5 {
+        assert!(Instant::now() < until, "nothing was read");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["summary"]["accounts"], 60);
+    assert!(document["summary"]["accounts_unread"].as_u64().unwrap() > 10, "{:#}", document["summary"]);
 }

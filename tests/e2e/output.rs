@@ -94,7 +94,9 @@ fn no_line_of_the_summary_is_wider_than_the_terminal() {
     world.run(&["audit"]);
     let (_, screen) = Terminal::open(world.command(&["report"]), 80).close();
     let plain = strip(&screen);
-    let widest = plain.lines().map(|line| line.trim_end().chars().count()).max().unwrap();
+    // A command is there to be copied, so it stays on one line however long its paths are.
+    let text = plain.lines().filter(|line| !line.trim_start().starts_with("orgseal "));
+    let widest = text.map(|line| line.trim_end().chars().count()).max().unwrap();
     assert!(widest <= 80, "{widest} columns:\n{plain}");
 }
 
@@ -105,6 +107,10 @@ fn a_wrong_flag_is_a_failure_of_the_command_and_not_a_finding() {
         let output = binary(home.path()).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     }
+    let output = binary(home.path()).args(["audit", "--sandbox-seed", "7", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "a seed without a sandbox must not reach AWS");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "orgseal.error/1");
     assert_eq!(binary(home.path()).arg("--help").output().unwrap().status.code(), Some(0));
 }
 
@@ -118,4 +124,58 @@ fn strip(screen: &str) -> String {
         rest = &after[end..];
     }
     plain + rest
+}
+
+#[test]
+fn a_pipe_that_is_closed_early_is_no_failure_and_a_full_one_is() {
+    let world = World::of("accounts = 10\nbuckets_per_account = 100\nsuspended = 0\nwithout_member_role = 0");
+    assert_eq!(world.run(&["audit"]).code, 2);
+    let mut report = world.command(&["report", "--format", "csv"]);
+    let mut child = report.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(2), &b""[..]));
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    assert_eq!(world.command(&["report"]).stdout(full()).output().unwrap().status.code(), Some(1));
+    assert_eq!(world.command(&["config", "check"]).stdout(full()).output().unwrap().status.code(), Some(1));
+    // Nobody may be reading the words: the document is what counts.
+    let output = world.command(&["audit", "--json"]).stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["schema"], "orgseal.audit/1");
+}
+
+#[test]
+fn the_commands_that_are_suggested_find_the_same_place() {
+    let world = World::of(SPEC);
+    let run = world.run(&["audit"]);
+    let suggested: Vec<&str> =
+        run.stdout.lines().map(str::trim).filter(|line| line.starts_with("orgseal report")).collect();
+    assert_eq!(suggested.len(), 1, "{}", run.stdout);
+    assert!(suggested[0].contains(world.state().to_str().unwrap()), "{suggested:?}");
+}
+
+#[test]
+fn other_peoples_variables_do_no_harm() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::of(SPEC);
+    let strange = std::ffi::OsStr::from_bytes(&[0xff]);
+    let output = world.command(&["config", "check"]).env("STRANGE", strange).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_could_not_be_read_is_not_called_absent() {
+    let world = World::of("accounts = 5\nbuckets_per_account = 3\nsuspended = 1\nwithout_member_role = 1");
+    let (code, document) = world.json(&["audit", "--bucket", "in-an-account-that-cannot-be-read"]);
+    assert_eq!(code, 3, "{document:#}");
+    assert_eq!(document["summary"]["accounts_unread"], 2);
+}
+
+#[test]
+fn a_run_that_failed_as_a_whole_does_not_hide_one_that_did_not() {
+    let world = World::of(SPEC);
+    let (_, good) = world.json(&["audit"]);
+    assert_eq!(world.run(&["audit", "--account", "999999999999"]).code, 1);
+    let (_, report) = world.json(&["report"]);
+    assert_eq!(report["run"]["id"], good["run"]["id"]);
 }

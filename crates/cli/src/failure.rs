@@ -48,15 +48,19 @@ impl Failure {
             output::err(text.trim_matches('\n'));
         }
         if json {
-            let errors: Vec<_> = self
-                .says
-                .iter()
-                .map(
-                    |saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }),
-                )
-                .collect();
-            output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
+            self.document();
         }
+    }
+
+    /// The document on standard output.
+    pub(crate) fn document(&self) {
+        let errors: Vec<_> = self
+            .says
+            .iter()
+            .map(|saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }))
+            .collect();
+        // With standard output gone too, the exit code is all that is left to say.
+        let _ = output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
     }
 
     /// For `config check --json`.
@@ -154,9 +158,9 @@ fn ledger_help(error: &LedgerError) -> String {
 
 impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Failure {
-        Failure::plain(
-            format!("the report could not be written: {error}"),
-            "check where it goes: disk, pipe, permissions",
-        )
+        match error {
+            ReportError::Ledger(error) => error.into(),
+            error => Failure::plain(error.to_string(), "check where it goes: disk, pipe, permissions"),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::failure::Failure;
 use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
 
 /// Whether standard error is a terminal that wants bars.
@@ -55,14 +56,21 @@ pub(crate) fn err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// A line on standard output.
-pub(crate) fn out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// A line on standard output. Whoever closes a pipe early has read enough.
+pub(crate) fn out(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::plain(
+            format!("standard output cannot be written: {error}"),
+            "check where it goes: disk, pipe, permissions",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A document on standard output.
-pub(crate) fn out_json(value: &serde_json::Value) {
-    out(&serde_json::to_string_pretty(value).unwrap_or_default());
+pub(crate) fn out_json(value: &serde_json::Value) -> Result<(), Failure> {
+    out(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 /// A question: no line end, and seen at once.

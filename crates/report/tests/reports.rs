@@ -41,7 +41,7 @@ async fn the_terminal_shows_everything() {
 async fn the_terminal_stays_within_its_width() {
     let run = Fixture::everything().await;
     for width in [72, 80, 160] {
-        let text = run.styled(Format::Terminal, Style { color: false, width });
+        let text = run.styled(Format::Terminal, Style { color: false, width, again: String::new() });
         // Commands and ids are copied, so they are never broken.
         for line in text.lines().filter(|line| !line.contains("aws ssm") && !line.trim().starts_with("arn:")) {
             assert!(line.chars().count() <= usize::from(width), "{width}: {line}");

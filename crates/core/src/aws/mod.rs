@@ -15,7 +15,6 @@ mod ssm;
 mod sts;
 
 pub use connection::{Aws, ConnectError, Connection};
-pub use error::denied;
 pub use member::{Member, Session};
 pub use organizations::{Organization, Organizations};
 pub use s3::S3;

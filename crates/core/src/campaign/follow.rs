@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::SESSION_PREFIX;
+use super::pace::Pace;
 use super::slots::{Slot, Slots};
 use crate::aws::{ExecutionSeen, Ssm};
 use crate::event::{Event, Events};
@@ -63,6 +65,10 @@ struct Followee {
     answer: Option<oneshot::Sender<Followed>>,
 }
 
+/// Pages of unfinished executions read at the most: the quota of an account and Region, running and queued, several times
+/// over.
+const MOST_PAGES: usize = 100;
+
 /// How far back an execution may have been started by a clock that differs from ours.
 const CLOCK_MARGIN: Duration = Duration::from_secs(900);
 
@@ -72,8 +78,14 @@ impl Follower {
     /// An error means that executions cannot be followed here, so that none should be started.
     pub(super) async fn start(watch: Watch) -> Result<Follower, AwsError> {
         let (inbox, arrivals) = mpsc::unbounded_channel();
-        let mut task = Task { watch, own: HashMap::new(), others: 0, pace: Pace::default() };
-        task.look(1).await?;
+        let mut task = Task {
+            watch,
+            own: HashMap::new(),
+            others: HashSet::new(),
+            looked_for_others: Instant::now(),
+            pace: Pace::default(),
+        };
+        task.look_for_others().await?;
         tokio::spawn(task.run(arrivals));
         Ok(Follower { inbox })
     }
@@ -92,7 +104,9 @@ impl Follower {
 struct Task {
     watch: Watch,
     own: HashMap<String, Followee>,
-    others: usize,
+    /// Unfinished executions of others, by id.
+    others: HashSet<String>,
+    looked_for_others: Instant,
     pace: Pace,
 }
 
@@ -100,7 +114,7 @@ impl Task {
     async fn run(mut self, mut arrivals: mpsc::UnboundedReceiver<Follow>) {
         let mut open = true;
         while !self.watch.stop.is_cancelled() && (open || self.own.values().any(|followee| followee.answer.is_some())) {
-            let next = self.pace.next(self.own.values().map(|followee| followee.started), self.others > 0);
+            let next = self.pace.next(self.own.values().map(|followee| followee.started), !self.others.is_empty());
             tokio::select! {
                 biased;
                 () = self.watch.stop.cancelled() => {}
@@ -109,7 +123,9 @@ impl Task {
                     None => open = false,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now).into()), if next.is_some() => {
-                    self.poll().await;
+                    let stop = self.watch.stop.clone();
+                    // A poll in the way of a stop is not worth its answer.
+                    stop.run_until_cancelled(self.poll()).await;
                     self.give_up_on_the_overdue();
                 }
             }
@@ -133,15 +149,41 @@ impl Task {
     }
 
     async fn poll(&mut self) {
-        // Ours are among the newest: as many pages as they fill, and one more for what others started since.
         // The list is only the cheap way: what it does not say is asked for by id, or times out.
-        let _ = self.look(self.own.len().div_ceil(50) + 1).await;
-        self.ask_for_the_missing().await;
+        if !self.own.is_empty() && self.look().await.is_ok() {
+            self.ask_for_the_missing().await;
+        }
+        if !self.others.is_empty() && self.looked_for_others.elapsed() >= self.pace.typical {
+            // Without an answer, the others seen last go on taking room.
+            let _ = self.look_for_others().await;
+        }
         self.pace.polled(Instant::now());
     }
 
+    /// Reads all that has not ended here, to the last page: which executions of others take room now.
+    async fn look_for_others(&mut self) -> Result<(), AwsError> {
+        let (mut others, mut token) = (HashSet::new(), None);
+        for _ in 0..MOST_PAGES {
+            let (seen, next) = self.watch.ssm.unfinished(token).await?;
+            others.extend(seen.into_iter().filter(|execution| self.is_others(execution)).map(|execution| execution.id));
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        self.looked_for_others = Instant::now();
+        self.others = others;
+        self.count_others();
+        Ok(())
+    }
+
+    fn count_others(&self) {
+        self.watch.region_slots.others(&self.watch.region, self.others.len());
+        self.watch.account_slots.others(&self.watch.region, self.others.len());
+    }
+
     /// Reads pages, newest first, until all of ours that can have ended were seen.
-    async fn look(&mut self, most_pages: usize) -> Result<(), AwsError> {
+    async fn look(&mut self) -> Result<(), AwsError> {
         let now = Instant::now();
         let oldest = self.own.values().map(|followee| now - followee.started).max().unwrap_or_default();
         let since = SystemTime::now() - oldest - CLOCK_MARGIN;
@@ -151,22 +193,18 @@ impl Task {
             .filter(|(_, followee)| self.pace.may_have_ended(followee.started, now))
             .map(|(id, _)| id.clone())
             .collect();
-        let (mut others, mut token) = (0, None);
-        let mut trouble = None;
-        for _ in 0..most_pages {
-            let (seen, next) = match self.watch.ssm.executions(since, token).await {
-                Ok(page) => page,
-                Err(error) => {
-                    trouble = Some(error);
-                    break;
-                }
-            };
+        let mut token = None;
+        // Ours are among the newest: as many pages as they fill, and one more for what others started since.
+        for _ in 0..=self.own.len().div_ceil(50) {
+            let (seen, next) = self.watch.ssm.executions(since, token).await?;
             for execution in seen {
                 due.remove(&execution.id);
                 if self.own.contains_key(&execution.id) {
                     self.see(execution);
                 } else if self.is_others(&execution) {
-                    others += 1;
+                    self.others.insert(execution.id);
+                } else {
+                    self.others.remove(&execution.id);
                 }
             }
             token = next;
@@ -179,20 +217,16 @@ impl Task {
                 followee.missed += 1;
             }
         }
-        if let Some(error) = trouble {
-            return Err(error);
-        }
-        self.others = others;
-        self.watch.region_slots.others(&self.watch.region, others);
-        self.watch.account_slots.others(&self.watch.region, others);
+        self.count_others();
         Ok(())
     }
 
-    /// An unfinished execution of the same document which somebody else started.
+    /// An unfinished execution of the same document, or of another orgseal, which is not of this run.
     fn is_others(&self, execution: &ExecutionSeen) -> bool {
         let name = execution.document.rsplit('/').next().unwrap_or_default();
         let session = execution.executed_by.rsplit('/').next().unwrap_or_default();
-        name == self.watch.document && session != self.watch.session_name && !execution.status.has_ended()
+        let of_concern = name == self.watch.document || session.starts_with(SESSION_PREFIX);
+        of_concern && session != self.watch.session_name && !execution.status.has_ended()
     }
 
     /// Takes in how one of ours stands.
@@ -237,126 +271,5 @@ impl Task {
                 let _ = answer.send(Followed::Overdue(followee.status.clone()));
             }
         }
-    }
-}
-
-/// When to ask: pure but for the clock it is given.
-struct Pace {
-    /// A low estimate of how long an execution takes, learned from those that ended.
-    typical: Duration,
-    learned: bool,
-    last: Option<Instant>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { typical: Duration::from_secs(2), learned: false, last: None }
-    }
-}
-
-/// Between two polls lies this part of the time for which the youngest execution that is due has been running: what does
-/// not end is asked for less and less often.
-const GAP: f64 = 0.06;
-const SHORTEST_GAP: Duration = Duration::from_millis(100);
-const LONGEST_GAP: Duration = Duration::from_secs(15);
-
-impl Pace {
-    /// Learns from an execution that ended. Leans to the low side: asking a little early costs a page, late costs time.
-    fn learn(&mut self, took: Duration) {
-        let (old, new) = (self.typical.as_secs_f64(), took.as_secs_f64());
-        let weight = match (self.learned, new < old) {
-            (false, _) => 1.0,
-            (true, true) => 0.3,
-            (true, false) => 0.1,
-        };
-        self.learned = true;
-        self.typical = Duration::from_secs_f64(old + weight * (new - old));
-    }
-
-    fn polled(&mut self, now: Instant) {
-        self.last = Some(now);
-    }
-
-    /// Whether an execution can have ended by now, by what was learned.
-    fn may_have_ended(&self, started: Instant, now: Instant) -> bool {
-        now.duration_since(started) >= self.typical.mul_f64(0.6)
-    }
-
-    /// When to poll next; `None` while there is nothing to ask for.
-    fn next(&self, started: impl Iterator<Item = Instant>, others: bool) -> Option<Instant> {
-        let mut due: Vec<Instant> = started.map(|started| started + self.typical).collect();
-        if due.is_empty() {
-            // Only executions of others take room: their end is no hurry, but somebody may wait for it.
-            let gap = self.typical.clamp(SHORTEST_GAP, LONGEST_GAP);
-            return others.then(|| self.last.map_or_else(Instant::now, |last| last + gap));
-        }
-        due.sort_unstable();
-        // A poll costs a page for every fifty in flight: of many, wait for a tenth to be due, but not long for it.
-        let pages = due.len().div_ceil(50);
-        let wanted = due[due.len().div_ceil(10) - 1].min(due[0] + self.typical.mul_f64(0.1));
-        let Some(last) = self.last else { return Some(wanted) };
-        let youngest_due = due.iter().rev().find(|&&due| due <= last).unwrap_or(&due[0]);
-        let running_for = self.typical + last.saturating_duration_since(*youngest_due);
-        let gap = running_for.mul_f64(GAP * pages as f64).clamp(SHORTEST_GAP, LONGEST_GAP);
-        Some(wanted.max(last + gap))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pace(typical: u64) -> Pace {
-        let mut pace = Pace::default();
-        pace.learn(Duration::from_secs(typical));
-        pace
-    }
-
-    #[test]
-    fn it_asks_when_executions_are_due_and_not_before() {
-        let now = Instant::now();
-        let next = pace(5).next([now; 10].into_iter(), false);
-        assert_eq!(next, Some(now + Duration::from_secs(5)));
-        assert_eq!(pace(5).next(std::iter::empty(), false), None);
-    }
-
-    #[test]
-    fn what_does_not_end_is_asked_for_less_and_less_often() {
-        let start = Instant::now();
-        let mut pace = pace(5);
-        let mut polls = Vec::new();
-        while polls.last().is_none_or(|last: &Instant| last.duration_since(start) < Duration::from_secs(3600)) {
-            let next = pace.next(std::iter::once(start), false).unwrap();
-            pace.polled(next);
-            polls.push(next);
-        }
-        let gaps: Vec<Duration> = polls.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps.windows(2).all(|pair| pair[0] <= pair[1]), "{gaps:?}");
-        assert!(gaps[0] < Duration::from_millis(400), "{:?}", gaps[0]);
-        assert_eq!(gaps.last(), Some(&LONGEST_GAP));
-        // A young one next to it is asked for in its own time.
-        let young = start + Duration::from_secs(3600);
-        let next = pace.next([start, young].into_iter(), false).unwrap();
-        pace.polled(young + Duration::from_secs(6));
-        assert!(pace.next([start, young].into_iter(), false).unwrap() < young + Duration::from_secs(7), "{next:?}");
-    }
-
-    #[test]
-    fn many_in_flight_are_not_asked_for_one_by_one() {
-        let start = Instant::now();
-        let starts: Vec<Instant> = (0..100).map(|n| start + Duration::from_millis(50 * n)).collect();
-        let first = pace(5).next(starts.iter().copied(), false).unwrap();
-        assert!(first >= start + Duration::from_millis(5450), "{:?}", first - start);
-    }
-
-    #[test]
-    fn it_learns_quickly_downwards_and_slowly_upwards() {
-        let mut pace = pace(10);
-        assert_eq!(pace.typical, Duration::from_secs(10));
-        pace.learn(Duration::from_secs(5));
-        assert!(pace.typical < Duration::from_secs(9));
-        let low = pace.typical;
-        pace.learn(Duration::from_secs(10));
-        assert!(pace.typical < low + Duration::from_secs(1));
     }
 }

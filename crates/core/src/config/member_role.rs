@@ -21,10 +21,25 @@ pub struct MemberRole {
     pub external_id: Option<String>,
     /// How long a session lasts, in seconds: 900 to 43200. A chained role's session lasts 3600 at most.
     #[serde(default = "hour")]
+    #[schemars(range(min = 900, max = 43200))]
     pub session_duration: u32,
     /// `narrow` passes a session policy that holds just what the command needs; `none` leaves the role as it is.
     #[serde(default)]
     pub session_policy: SessionPolicy,
+    /// How the caller's own account is entered: through the member role like any other, or with the caller's own credentials.
+    #[serde(default)]
+    pub own_account: OwnAccount,
+}
+
+/// How the caller's own account is entered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnAccount {
+    /// Through the member role, like any other.
+    #[default]
+    Role,
+    /// With the caller's own credentials, which no session policy narrows.
+    Caller,
 }
 
 /// Whether sessions are narrower than the role.
@@ -51,6 +66,7 @@ impl fmt::Debug for MemberRole {
             .field("external_id", &self.external_id.as_ref().map(|_| "…"))
             .field("session_duration", &self.session_duration)
             .field("session_policy", &self.session_policy)
+            .field("own_account", &self.own_account)
             .finish()
     }
 }

@@ -27,7 +27,7 @@ pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
-pub use member_role::{MemberRole, SessionPolicy};
+pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
 pub use problem::Problem;
 
