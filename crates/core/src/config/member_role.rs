@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, is_iam_name, is_iam_path, slash};
+use super::{Problem, check_role, slash};
 
 /// The role assumed in each member account.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -73,20 +73,7 @@ impl fmt::Debug for MemberRole {
 
 impl MemberRole {
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
-        if !is_iam_name(&self.name) {
-            found.push(Problem::new(
-                "member_role.name",
-                format!("`{}` is not a role's name", self.name),
-                "write the name alone, without path or ARN: 1 to 64 letters, digits and +=,.@_-",
-            ));
-        }
-        if !is_iam_path(&self.path) {
-            found.push(Problem::new(
-                "member_role.path",
-                format!("`{}` is not an IAM path", self.path),
-                "begin and end it with a slash, such as /security/",
-            ));
-        }
+        check_role("member_role", &self.name, &self.path, found);
         if !(900..=43_200).contains(&self.session_duration) {
             found.push(Problem::new(
                 "member_role.session_duration",
