@@ -156,6 +156,16 @@ fn ledger_help(error: &LedgerError) -> String {
     }
 }
 
+/// Standard output is the only stream whose errors come so: files are named in [`Failure::file`].
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::plain(
+            format!("standard output cannot be written: {error}"),
+            "check where it goes: disk, pipe, permissions",
+        )
+    }
+}
+
 impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Failure {
         match error {

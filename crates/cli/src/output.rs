@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 
-use crate::failure::Failure;
 use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
 
 /// Whether standard error is a terminal that wants bars.
@@ -57,19 +56,16 @@ pub(crate) fn err(text: &str) {
 }
 
 /// A line on standard output. Whoever closes a pipe early has read enough.
-pub(crate) fn out(text: &str) -> Result<(), Failure> {
+pub(crate) fn out(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::plain(
-            format!("standard output cannot be written: {error}"),
-            "check where it goes: disk, pipe, permissions",
-        )),
-        _ => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
 /// A document on standard output.
-pub(crate) fn out_json(value: &serde_json::Value) -> Result<(), Failure> {
+pub(crate) fn out_json(value: &serde_json::Value) -> std::io::Result<()> {
     out(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 

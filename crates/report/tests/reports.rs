@@ -89,14 +89,14 @@ async fn unread_accounts_stand_beside_a_count_of_100_percent() {
 }
 
 #[tokio::test]
-async fn an_audit_leads_on_to_the_rollout_of_the_same_sandbox() {
+async fn an_audit_leads_on_to_the_rollout_in_the_same_place() {
     let run = Fixture::at("sandbox 7", "audit", "finished", async |to| {
         to.account("111111111111", "payments", AccountOutcome::Read, None).await;
         to.judged("111111111111", "uploads", Verdict::NotSealed, Reason::SseS3, Some(sse_s3()), None).await;
     })
     .await;
     let text = run.text(Format::Terminal);
-    assert!(text.contains("  orgseal rollout --sandbox --sandbox-seed 7\n"), "{text}");
+    assert!(text.contains("  orgseal rollout --sandbox --sandbox-seed 42\n"), "{text}");
     assert!(run.text(Format::Html).contains("This is a simulated organization (sandbox 7)"));
 }
 
