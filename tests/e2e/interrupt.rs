@@ -8,7 +8,7 @@ use crate::world::World;
 #[test]
 fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
     let world = World::at_speed(
-        "accounts = 3\nbuckets_per_account = 60\nsuspended = 0\nwithout_member_role = 0\n[executions]\nmin_seconds = 20\nmax_seconds = 20",
+        "accounts = 3\nbuckets_per_account = 24\nsuspended = 0\nwithout_member_role = 0\n[executions]\nmin_seconds = 80\nmax_seconds = 80",
         10.0,
     );
     let child =
@@ -30,4 +30,72 @@ fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
         document["findings"].as_array().unwrap().iter().filter(|finding| !finding["execution"].is_null()).count();
     assert_eq!(noted, started, "every execution is in the ledger");
     assert!(document["summary"]["not_sealed"].as_u64().unwrap() > 0);
+
+    // The next run counts what is still under way against the limits, and starts nothing twice.
+    let (_, next) = world.json(&["rollout", "--yes"]);
+    for finding in next["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] != "sealed") {
+        assert_eq!(finding["reason"], "under_way", "{finding}");
+    }
+    assert!(world.sandbox.peak_in_flight_by_account().values().all(|&peak| peak <= 10));
+    no_bucket_was_started_twice(&world);
+}
+
+#[test]
+fn a_bucket_whose_execution_is_still_under_way_is_left_alone() {
+    let world = World::at_speed(
+        "accounts = 3\nbuckets_per_account = 8\nsuspended = 0\nwithout_member_role = 0\n[executions]\nmin_seconds = 150\nmax_seconds = 150",
+        10.0,
+    );
+    let mut child = world.command(&["rollout", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while world.sandbox.executions().len() < 5 {
+        assert!(Instant::now() < until, "nothing was started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The answers come, and the ledger gets them.
+    std::thread::sleep(Duration::from_millis(500));
+    // Not even a clean stop: the ledger alone knows.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let roomy = ["--set", "limits.executions_per_account=40", "--set", "limits.executions_per_account_region=40"];
+    let (code, next) = world.json(&[&["rollout", "--yes"][..], &roomy].concat());
+    assert_eq!(code, 3, "{:#}", next["summary"]);
+    let left: Vec<_> =
+        next["findings"].as_array().unwrap().iter().filter(|finding| finding["reason"] == "under_way").collect();
+    assert!(!left.is_empty(), "{:#}", next["summary"]);
+    let why = |finding: &&serde_json::Value| finding["error"]["message"].as_str().unwrap().contains("InProgress");
+    assert!(left.iter().any(why), "{}", left[0]);
+    let until = Instant::now() + Duration::from_secs(60);
+    while world.sandbox.executions().iter().any(|execution| execution.ended_ms.is_none()) {
+        assert!(Instant::now() < until, "an execution never ends");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (code, last) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{:#}", last["summary"]);
+    no_bucket_was_started_twice(&world);
+}
+
+fn no_bucket_was_started_twice(world: &World) {
+    let executions = world.sandbox.executions();
+    let mut buckets: Vec<&String> = executions.iter().map(|execution| &execution.parameters["BucketName"][0]).collect();
+    buckets.sort();
+    buckets.dedup();
+    assert_eq!(buckets.len(), executions.len());
+}
+
+#[test]
+fn an_interrupt_while_reading_leaves_no_account_out() {
+    let world = World::at_speed("accounts = 60\nbuckets_per_account = 50", 1.0);
+    let child = world.command(&["audit", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while world.sandbox.counters().totals("s3", "ListBuckets") < 5 {
+        assert!(Instant::now() < until, "nothing was read");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["summary"]["accounts"], 60);
+    assert!(document["summary"]["accounts_unread"].as_u64().unwrap() > 10, "{:#}", document["summary"]);
 }

@@ -79,3 +79,12 @@ fn no_campaign_file_is_said_with_the_way_out() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--sandbox"));
 }
+
+#[test]
+fn a_wrong_role_leaves_the_callers_own_account_alone_too() {
+    let world = World::of(SPEC);
+    let (code, document) = world.json(&["rollout", "--yes", "--set", "member_role.name=nope"]);
+    assert_eq!(code, 3);
+    assert_eq!(document["summary"]["accounts_unread"], 3, "{document:#}");
+    assert!(world.sandbox.executions().is_empty());
+}

@@ -73,14 +73,22 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "SPEC", num_args = 0..=1, require_equals = true, help_heading = "Sandbox")]
     pub(crate) sandbox: Option<Option<PathBuf>>,
     /// Generate another organization: the seed, instead of the spec's
-    #[arg(long, global = true, value_name = "NUMBER", help_heading = "Sandbox")]
+    #[arg(long, global = true, value_name = "NUMBER", requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) sandbox_seed: Option<u64>,
-    /// How much faster than AWS the sandbox answers: 2 is twice as fast
-    #[arg(long, global = true, value_name = "FACTOR", default_value_t = 1.0, help_heading = "Sandbox")]
-    pub(crate) sandbox_speed: f64,
+    /// How much faster than AWS the sandbox answers: 2 is twice as fast, 0 is without any wait [default: 1]
+    #[arg(long, global = true, value_name = "FACTOR", value_parser = speed, requires = "sandbox", help_heading = "Sandbox")]
+    pub(crate) sandbox_speed: Option<f64>,
     /// Discard the sandbox of this seed and its ledger first
-    #[arg(long, global = true, help_heading = "Sandbox")]
+    #[arg(long, global = true, requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) fresh: bool,
+}
+
+/// A factor that time can be divided by; zero stands for "no wait".
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok(factor),
+        _ => Err("write a number from 0 up, such as 10 for ten times faster".to_owned()),
+    }
 }
 
 /// How logs are written.
@@ -119,8 +127,8 @@ pub(crate) struct Report {
     #[arg(long, alias = "run", value_name = "ID")]
     pub(crate) campaign: Option<String>,
     /// The form of the report
-    #[arg(long, value_name = "FORMAT", default_value = "terminal")]
-    pub(crate) format: ReportFormat,
+    #[arg(long, value_name = "FORMAT", help = "The form of the report [default: terminal]")]
+    pub(crate) format: Option<ReportFormat>,
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -148,8 +156,8 @@ pub(crate) struct Sandbox {
     /// Seed of the organization
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// How much faster than AWS it answers; the same as --sandbox-speed
-    #[arg(long, value_name = "FACTOR")]
+    /// How much faster than AWS it answers: 2 is twice as fast, 0 is without any wait [default: 1]
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
     pub(crate) speed: Option<f64>,
     /// Keep its state in this folder, and go on from there the next time; without it, nothing is kept
     #[arg(long, value_name = "DIR")]

@@ -38,7 +38,8 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
     if common.fresh {
         ledger::discard(&state)?;
     }
-    let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed, 0).await?;
+    ledger::make_folder(&state)?;
+    let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed.unwrap_or(1.0), 0).await?;
     let loaded = match &common.config {
         Some(_) => campaign_file(common)?,
         None => config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?,
@@ -114,18 +115,21 @@ fn state_folder(common: &Common) -> Result<PathBuf, Failure> {
 pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
     let path = common.config.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE));
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::plain(
-            format!("the campaign file {} cannot be read: {error}", path.display()),
-            "name one with --config, or try orgseal without AWS: add --sandbox",
-        )
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "name one with --config, or try orgseal without AWS: add --sandbox",
+            std::io::ErrorKind::InvalidData => "save it as UTF-8",
+            _ => "name a TOML file that you may read with --config",
+        };
+        Failure::plain(format!("the campaign file {} cannot be read: {error}", path.display()), help)
     })?;
     Ok(config::load(&text, &path.display().to_string(), &overrides(common)?)?)
 }
 
 /// `--set` flags and `ORGSEAL_*__*` variables; a flag wins over a variable.
 fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
-    let mut found: Vec<Override> = std::env::vars()
+    let mut found: Vec<Override> = std::env::vars_os()
         .filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.to_string_lossy().into_owned());
             let path = name.strip_prefix("ORGSEAL_")?;
             // Without two underscores it is a variable of ours (ORGSEAL_STATE) and no path into the file.
             path.contains("__").then(|| Override {
@@ -150,4 +154,32 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
         });
     }
     Ok(found)
+}
+
+/// The flags with which another command finds the same place again, each with a space before it.
+pub(crate) fn flags_again(common: &Common) -> String {
+    let mut flags = String::new();
+    let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
+    if let Some(path) = &common.config {
+        add("--config ", &path.display().to_string());
+    }
+    if let Some(folder) = &common.state {
+        add("--state ", &folder.display().to_string());
+    }
+    if let Some(spec) = &common.sandbox {
+        match spec {
+            Some(path) => add("--sandbox=", &path.display().to_string()),
+            None => add("--sandbox", ""),
+        }
+    }
+    if let Some(seed) = common.sandbox_seed {
+        add("--sandbox-seed ", &seed.to_string());
+    }
+    flags
+}
+
+/// As a shell takes it.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }

@@ -48,15 +48,19 @@ impl Failure {
             output::err(text.trim_matches('\n'));
         }
         if json {
-            let errors: Vec<_> = self
-                .says
-                .iter()
-                .map(
-                    |saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }),
-                )
-                .collect();
-            output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
+            self.document();
         }
+    }
+
+    /// The document on standard output.
+    pub(crate) fn document(&self) {
+        let errors: Vec<_> = self
+            .says
+            .iter()
+            .map(|saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }))
+            .collect();
+        // With standard output gone too, the exit code is all that is left to say.
+        let _ = output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
     }
 
     /// For `config check --json`.
@@ -152,11 +156,21 @@ fn ledger_help(error: &LedgerError) -> String {
     }
 }
 
-impl From<ReportError> for Failure {
-    fn from(error: ReportError) -> Failure {
+/// Standard output is the only stream whose errors come so: files are named in [`Failure::file`].
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
         Failure::plain(
-            format!("the report could not be written: {error}"),
+            format!("standard output cannot be written: {error}"),
             "check where it goes: disk, pipe, permissions",
         )
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Failure {
+        match error {
+            ReportError::Ledger(error) => error.into(),
+            error => Failure::plain(error.to_string(), "check where it goes: disk, pipe, permissions"),
+        }
     }
 }

@@ -18,14 +18,13 @@ use crate::failure::Failure;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(usage) => {
-            // clap would leave with 2, which means "found something not as wanted" here.
-            let _ = usage.print();
-            return ExitCode::from(u8::from(usage.use_stderr()));
-        }
+        Err(usage) => return misused(&usage),
     };
-    listen::log::install(&arguments.log);
     let json = arguments.json;
+    if let Err(failure) = listen::log::install(&arguments.log) {
+        failure.show(json);
+        return ExitCode::from(1);
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -40,6 +39,20 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Help and version are answers; anything else about the command line is a failure of the command. clap would leave with 2,
+/// which means "found something not as wanted" here.
+fn misused(usage: &clap::Error) -> ExitCode {
+    // A terminal that is gone hears nothing.
+    let _ = usage.print();
+    if !usage.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        Failure::plain(usage.render().to_string().trim(), "orgseal --help shows how it is called").document();
+    }
+    ExitCode::from(1)
 }
 
 async fn run(arguments: Arguments) -> Result<u8, Failure> {

@@ -55,14 +55,18 @@ pub(crate) fn err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// A line on standard output.
-pub(crate) fn out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// A line on standard output. Whoever closes a pipe early has read enough.
+pub(crate) fn out(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// A document on standard output.
-pub(crate) fn out_json(value: &serde_json::Value) {
-    out(&serde_json::to_string_pretty(value).unwrap_or_default());
+pub(crate) fn out_json(value: &serde_json::Value) -> std::io::Result<()> {
+    out(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 /// A question: no line end, and seen at once.

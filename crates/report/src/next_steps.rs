@@ -1,6 +1,6 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
-use orgseal_core::ledger::{Binding, Run, Summary};
+use orgseal_core::ledger::{Run, Summary};
 use orgseal_core::model::{Bucket, Finding};
 
 use crate::words::{counted, number};
@@ -27,19 +27,14 @@ impl FailedExecution {
     }
 }
 
-/// What a person can do now, the most pressing first.
+/// What a person can do now, the most pressing first. `place` holds the flags with which a command finds the same ledger.
 pub(crate) fn next_steps(
-    binding: &Binding,
+    place: &str,
     run: &Run,
     summary: &Summary,
     only_unread_account: Option<&str>,
     failed: Option<&FailedExecution>,
 ) -> Vec<Step> {
-    // A sandbox's ledger is found by its seed alone, so the commands have to name it.
-    let place = binding
-        .endpoint
-        .strip_prefix("sandbox ")
-        .map_or_else(String::new, |seed| format!(" --sandbox --sandbox-seed {seed}"));
     let run_again = format!("orgseal {}{place}", run.kind);
     let rollout = run.kind == "rollout";
     let mut steps = Vec::new();
@@ -53,7 +48,9 @@ pub(crate) fn next_steps(
     };
     if run.state == "interrupted" {
         let does = match rollout {
-            true => "goes on with what is left, and reads anew the buckets whose executions were under way",
+            true => {
+                "goes on with what is left; buckets whose executions are still under way are left alone until those have ended"
+            }
             false => "reads the organization anew",
         };
         step(Some(run_again.clone()), does.to_owned());

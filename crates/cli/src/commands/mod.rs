@@ -11,24 +11,27 @@ use std::path::Path;
 
 use orgseal_core::campaign::Ending;
 use orgseal_core::ledger::Reader;
-use orgseal_report::{Format, Style, exit_code};
+use orgseal_report::{Format, ReportError, Style, exit_code};
 
+use crate::args::Common;
 use crate::failure::Failure;
-use crate::output;
 use crate::signals::INTERRUPTED;
+use crate::{connect, output};
 
 /// Reports on a run that has just ended, from the ledger, and gives its exit code.
-fn close(state: &Path, run: &str, ending: Ending, json: bool) -> Result<u8, Failure> {
+fn close(common: &Common, state: &Path, run: &str, ending: Ending, json: bool) -> Result<u8, Failure> {
     let reader = Reader::open(state)?;
     let run = reader.run(run)?;
-    let people = Style { color: output::stdout_color(), width: output::stdout_width() };
+    let again = connect::flags_again(common);
+    let people = Style { color: output::stdout_color(), width: output::stdout_width(), again: again.clone() };
     if json {
-        let aside =
-            Style { color: output::stderr_color(), width: u16::try_from(output::stderr_width()).unwrap_or(100) };
-        orgseal_report::write(Format::Terminal, &reader, &run, &aside, &mut io::stderr().lock())?;
-        to_stdout(|out| Ok(orgseal_report::write(Format::Json, &reader, &run, &people, out)?))?;
+        to_stdout(|out| orgseal_report::write(Format::Json, &reader, &run, &people, out))?;
+        let width = u16::try_from(output::stderr_width()).unwrap_or(100);
+        let aside = Style { color: output::stderr_color(), width, again };
+        // The document is out; nobody may be reading the words.
+        let _ = orgseal_report::write(Format::Terminal, &reader, &run, &aside, &mut io::stderr().lock());
     } else {
-        to_stdout(|out| Ok(orgseal_report::write(Format::Terminal, &reader, &run, &people, out)?))?;
+        to_stdout(|out| orgseal_report::write(Format::Terminal, &reader, &run, &people, out))?;
     }
     if ending == Ending::Interrupted {
         return Ok(INTERRUPTED);
@@ -36,13 +39,11 @@ fn close(state: &Path, run: &str, ending: Ending, json: bool) -> Result<u8, Fail
     Ok(exit_code(&reader.summary(&run)?, &run.state))
 }
 
-fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+/// Writes to standard output. Whoever closes a pipe early has read enough: that is no failure.
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out)?;
-    out.flush().map_err(|error| {
-        Failure::plain(
-            format!("standard output cannot be written: {error}"),
-            "check where it goes; `orgseal report` says it again",
-        )
-    })
+    match write(&mut out).and_then(|()| out.flush().map_err(ReportError::Io)) {
+        Err(ReportError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

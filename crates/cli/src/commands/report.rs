@@ -28,23 +28,35 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
         })?,
     };
     let format = match own.format {
-        ReportFormat::Terminal if json => Format::Json,
-        ReportFormat::Terminal => Format::Terminal,
-        ReportFormat::Json => Format::Json,
-        ReportFormat::Csv => Format::Csv,
-        ReportFormat::Html => Format::Html,
+        None if json && own.output.is_none() => Format::Json,
+        None | Some(ReportFormat::Terminal) => Format::Terminal,
+        Some(ReportFormat::Json) => Format::Json,
+        Some(ReportFormat::Csv) => Format::Csv,
+        Some(ReportFormat::Html) => Format::Html,
     };
+    if json && own.output.is_none() && format != Format::Json {
+        return Err(Failure::plain(
+            format!("--json prints one JSON document, and --format {} is another form", format.as_str()),
+            "leave one of them out, or write the other form to a file with --output",
+        ));
+    }
+    let again = connect::flags_again(common);
     match &own.output {
         None => {
-            let style = Style { color: output::stdout_color(), width: output::stdout_width() };
-            to_stdout(|out| Ok(orgseal_report::write(format, &reader, &run, &style, out)?))?;
+            let style = Style { color: output::stdout_color(), width: output::stdout_width(), again };
+            to_stdout(|out| orgseal_report::write(format, &reader, &run, &style, out))?;
         }
         Some(path) => {
             let wrong = |error: std::io::Error| Failure::file("the report cannot be written to", path, &error);
             let mut file = BufWriter::new(File::create(path).map_err(wrong)?);
-            orgseal_report::write(format, &reader, &run, &Style { color: false, width: 100 }, &mut file)?;
+            orgseal_report::write(format, &reader, &run, &Style { color: false, width: 100, again }, &mut file)?;
             file.flush().map_err(wrong)?;
             output::err(&format!("wrote {}", path.display()));
+            if json {
+                output::out_json(&serde_json::json!({
+                    "schema": "orgseal.report/1", "run": run.id, "format": format.as_str(), "path": path,
+                }))?;
+            }
         }
     }
     Ok(exit_code(&reader.summary(&run)?, &run.state))

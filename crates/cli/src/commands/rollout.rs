@@ -22,13 +22,12 @@ pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
+    let kind = Kind::Rollout(RolloutOptions { dry_run: own.dry_run, without_guards: own.without_guards });
     let campaign =
-        Campaign::begin(place.aws, place.loaded, Kind::Rollout, place.narrowed, &place.state, events, stop.clone())
-            .await?;
-    let options = RolloutOptions { dry_run: own.dry_run, without_guards: own.without_guards };
-    let ending = campaign.rollout(options, |preview| confirm(preview, yes, screen.clone(), stop)).await;
+        Campaign::begin(place.aws, place.loaded, kind, place.narrowed, &place.state, events, stop.clone()).await?;
+    let ending = campaign.rollout(|preview| confirm(preview, yes, screen.clone(), stop)).await;
     screen.clear();
-    close(&place.state, campaign.id(), ending?, json)
+    close(common, &place.state, campaign.id(), ending?, json)
 }
 
 async fn confirm(preview: Preview, yes: bool, screen: Screen, stop: CancellationToken) -> bool {

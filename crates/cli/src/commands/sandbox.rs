@@ -5,10 +5,14 @@ use crate::failure::Failure;
 use crate::{connect, output, signals};
 
 pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8, Failure> {
-    let named = common.sandbox.as_ref().and_then(|path| path.as_deref());
-    let spec = connect::read_spec(own.spec.as_deref().or(named), own.seed.or(common.sandbox_seed))?;
-    let speed = own.speed.unwrap_or(common.sandbox_speed);
-    let sandbox = connect::start(spec, own.directory.clone(), speed, own.port).await?;
+    if common.sandbox.is_some() {
+        return Err(Failure::plain(
+            "--sandbox starts a sandbox inside another command, and this command is one",
+            "name a spec file with --spec, a seed with --seed, a speed with --speed",
+        ));
+    }
+    let spec = connect::read_spec(own.spec.as_deref(), own.seed)?;
+    let sandbox = connect::start(spec, own.directory.clone(), own.speed.unwrap_or(1.0), own.port).await?;
     if let Some(path) = &own.write_config {
         std::fs::write(path, sandbox.campaign_file())
             .map_err(|error| Failure::file("the campaign file cannot be written to", path, &error))?;
@@ -26,13 +30,13 @@ pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8
                 "AWS_SECRET_ACCESS_KEY": secret_key,
                 "AWS_REGION": sandbox.region(),
             },
-        }));
+        }))?;
     } else {
-        output::out(&format!("# seed {}, organization {}", sandbox.seed(), sandbox.organization_id()));
-        output::out(sandbox.exports().trim_end());
+        output::out(&format!("# seed {}, organization {}", sandbox.seed(), sandbox.organization_id()))?;
+        output::out(sandbox.exports().trim_end())?;
     }
     output::err("serving until Ctrl-C");
     signals::signalled().await;
     sandbox.stop();
-    Ok(0)
+    Ok(signals::INTERRUPTED)
 }

@@ -9,7 +9,7 @@ use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::Verdict;
 
 use super::lines;
-use super::tally::Tally;
+use super::tally::{Counters, Tally};
 
 /// Accounts at work that get a line; the others are counted in the line above.
 const ACCOUNT_LINES: usize = 8;
@@ -18,18 +18,19 @@ pub(crate) struct Bars {
     screen: MultiProgress,
     accounts: ProgressBar,
     buckets: ProgressBar,
+    counters: Counters,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    tally: Tally,
     names: HashMap<String, String>,
     lines: BTreeMap<String, ProgressBar>,
     done: HashMap<String, u64>,
 }
 
 impl Bars {
-    pub(crate) fn new() -> Bars {
+    pub(crate) fn new(counters: Counters) -> Bars {
         let screen = MultiProgress::new();
         let accounts = screen.add(ProgressBar::new(0));
         accounts
@@ -39,8 +40,7 @@ impl Bars {
         let buckets = screen.add(ProgressBar::new_spinner());
         buckets.set_style(style("  {prefix:<9} {wide_msg}"));
         buckets.set_prefix("buckets");
-        let state = State { tally: Tally::new(), names: HashMap::new(), lines: BTreeMap::new(), done: HashMap::new() };
-        Bars { screen, accounts, buckets, state: Mutex::new(state) }
+        Bars { screen, accounts, buckets, counters, state: Mutex::default() }
     }
 
     pub(crate) fn screen(&self) -> MultiProgress {
@@ -73,8 +73,7 @@ impl Bars {
         }
     }
 
-    fn refresh(&self, state: &State) {
-        let tally = &state.tally;
+    fn refresh(&self, tally: &Tally) {
         self.accounts.set_length(tally.accounts);
         if let Some(sealing) = &tally.sealing {
             self.buckets.set_length(sealing.buckets);
@@ -105,7 +104,6 @@ impl Listener for Bars {
     fn hear(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
-        state.tally.take(event);
         match event {
             Event::RunStarted { run, organization, .. } => self.say(&format!("{run}  organization {organization}")),
             Event::AccountEntered { account } => {
@@ -124,8 +122,7 @@ impl Listener for Bars {
             Event::AccountRead { account, .. } | Event::AccountSkipped { account } => {
                 self.close_line(state, &account.id);
             }
-            Event::SealingStarted { accounts, .. } => {
-                state.tally.accounts = *accounts as u64;
+            Event::SealingStarted { .. } => {
                 self.accounts.set_position(0);
                 self.accounts.set_message("");
                 self.buckets.set_style(style("  {prefix:<9} {bar:28.green/black.bright} {pos:>6}/{len:<6} {wide_msg}"));
@@ -155,7 +152,7 @@ impl Listener for Bars {
             Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ => {}
         }
-        self.refresh(state);
+        self.counters.with(|tally| self.refresh(tally));
     }
 }
 

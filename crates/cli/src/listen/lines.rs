@@ -6,25 +6,26 @@ use std::time::{Duration, Instant};
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::Verdict;
 
-use super::tally::Tally;
+use super::tally::{Counters, Tally};
 use crate::output;
 
 /// Between two lines of progress.
 const EVERY: Duration = Duration::from_secs(5);
 
-pub(crate) struct Lines(Mutex<(Tally, Instant)>);
+pub(crate) struct Lines {
+    counters: Counters,
+    last: Mutex<Instant>,
+}
 
 impl Lines {
-    pub(crate) fn new() -> Lines {
-        Lines(Mutex::new((Tally::new(), Instant::now())))
+    pub(crate) fn new(counters: Counters) -> Lines {
+        Lines { counters, last: Mutex::new(Instant::now()) }
     }
 }
 
 impl Listener for Lines {
     fn hear(&self, event: &Event) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tally, last) = &mut *state;
-        tally.take(event);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::RunStarted { run, organization, .. } => output::err(&format!("{run}: organization {organization}")),
             Event::AccountsFound { accounts } => output::err(&format!("reading {accounts} accounts")),
@@ -41,7 +42,7 @@ impl Listener for Lines {
             Event::Stopping => output::err("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ if last.elapsed() >= EVERY => {
                 *last = Instant::now();
-                output::err(&progress(tally));
+                output::err(&self.counters.with(progress));
             }
             _ => {}
         }

@@ -12,21 +12,21 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::args::{self, LogFormat};
+use crate::failure::Failure;
 use crate::output;
 
 /// Where the log goes, once it was set up: `true` is standard error.
 static TO_STDERR: OnceLock<bool> = OnceLock::new();
 
 /// Sets the log up as the arguments say.
-pub(crate) fn install(arguments: &args::Log) {
-    let Some(format) = arguments.log else { return };
+pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
+    let Some(format) = arguments.log else { return Ok(()) };
     let ours = Targets::new().with_target("orgseal", LevelFilter::DEBUG);
-    let file = arguments.log_file.as_ref().map(|path| OpenOptions::new().create(true).append(true).open(path));
-    let (writer, to_stderr) = match file {
-        Some(Ok(file)) => (fmt::writer::BoxMakeWriter::new(std::sync::Mutex::new(file)), false),
-        Some(Err(error)) => {
-            output::err(&format!("the log file cannot be written ({error}); logging to standard error"));
-            (fmt::writer::BoxMakeWriter::new(std::io::stderr), true)
+    let (writer, to_stderr) = match &arguments.log_file {
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| Failure::file("the log file cannot be written:", path, &error))?;
+            (fmt::writer::BoxMakeWriter::new(std::sync::Mutex::new(file)), false)
         }
         None => (fmt::writer::BoxMakeWriter::new(std::io::stderr), true),
     };
@@ -37,6 +37,7 @@ pub(crate) fn install(arguments: &args::Log) {
     };
     tracing_subscriber::registry().with(layer.with_filter(ours)).init();
     let _ = TO_STDERR.set(to_stderr);
+    Ok(())
 }
 
 /// Whether a log is written.

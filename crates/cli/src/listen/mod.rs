@@ -1,4 +1,4 @@
-//! Those who listen to a run: bars or plain lines for people, the log. Each in its own file; a new one is a line in
+//! Those who listen to a run: counters, bars or plain lines for people, the log. Each in its own file; a new one is a line in
 //! [`events`].
 
 mod bars;
@@ -36,16 +36,17 @@ impl Screen {
 
 /// The events of a run with everyone who listens: bars on a terminal, plain lines elsewhere, and the log if one is asked for.
 pub(crate) fn events() -> (Events, Screen) {
-    let mut listeners: Vec<Box<dyn Listener>> = Vec::new();
+    let counters = tally::Counters::new();
+    let mut listeners: Vec<Box<dyn Listener>> = vec![Box::new(counters.clone())];
     let mut screen = Screen(None);
     if log::writes_to_stderr() {
         // The log says it all already.
     } else if output::bars_wanted() {
-        let bars = bars::Bars::new();
+        let bars = bars::Bars::new(counters);
         screen = Screen(Some(bars.screen()));
         listeners.push(Box::new(bars));
     } else {
-        listeners.push(Box::new(lines::Lines::new()));
+        listeners.push(Box::new(lines::Lines::new(counters)));
     }
     if log::is_on() {
         listeners.push(Box::new(log::Log));

@@ -1,10 +1,32 @@
-//! Counts of a run so far, kept from its events: what bars and lines show.
+//! Counters of a run so far, kept from its events: what bars and lines show.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use orgseal_core::event::Event;
+use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::Verdict;
+
+/// The counters, as those who show them share them. They must hear of an event before those who show it.
+#[derive(Clone)]
+pub(crate) struct Counters(Arc<Mutex<Tally>>);
+
+impl Counters {
+    pub(crate) fn new() -> Counters {
+        Counters(Arc::new(Mutex::new(Tally::new())))
+    }
+
+    /// Looks at the counts.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Tally) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Listener for Counters {
+    fn hear(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+    }
+}
 
 /// How far a run is.
 pub(crate) struct Tally {
@@ -30,7 +52,7 @@ pub(crate) struct Sealing {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Tally {
+    fn new() -> Tally {
         Tally {
             began: Instant::now(),
             kind: "run",
@@ -45,7 +67,7 @@ impl Tally {
     }
 
     /// Takes an event in.
-    pub(crate) fn take(&mut self, event: &Event) {
+    fn take(&mut self, event: &Event) {
         match event {
             Event::RunStarted { kind, .. } => self.kind = kind,
             Event::AccountsFound { accounts } => self.accounts = *accounts as u64,
@@ -62,7 +84,8 @@ impl Tally {
                 self.judged += 1;
                 *self.verdicts.entry(judgement.verdict).or_default() += 1;
             }
-            Event::SealingStarted { buckets, .. } => {
+            Event::SealingStarted { buckets, accounts } => {
+                self.accounts = *accounts as u64;
                 self.sealing = Some(Sealing {
                     began: Instant::now(),
                     buckets: *buckets,

@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 
 use super::{Caller, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
@@ -70,7 +71,7 @@ impl Aws {
                     .timeout_config(timeouts())
                     .load()
                     .await;
-                let endpoints = endpoints(config.endpoint_url());
+                let endpoints = endpoints(&config);
                 let binding = config.endpoint_url().unwrap_or("aws").to_owned();
                 (config, endpoints, binding)
             }
@@ -165,13 +166,19 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The services that orgseal calls, as `AWS_ENDPOINT_URL_<SERVICE>` names them.
-const SERVICES: [&str; 5] = ["S3", "SSM", "STS", "KMS", "ORGANIZATIONS"];
+/// The services that orgseal calls, by the ids under which `AWS_ENDPOINT_URL_<SERVICE>` and a profile's `services` section
+/// name them.
+const SERVICES: [&str; 5] = ["S3", "SSM", "STS", "KMS", "Organizations"];
 
-/// Every endpoint that is in use, if the general one is overridden: a service may have one of its own.
-fn endpoints(general: Option<&str>) -> Vec<String> {
-    let own = SERVICES.iter().filter_map(|service| std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok());
-    general.map(str::to_owned).into_iter().flat_map(|general| std::iter::once(general).chain(own.clone())).collect()
+/// Every endpoint that is in use, if the general one is overridden: a service may have one of its own, from the
+/// environment or the profile.
+fn endpoints(config: &SdkConfig) -> Vec<String> {
+    let Some(general) = config.endpoint_url() else { return Vec::new() };
+    let own = SERVICES.iter().filter_map(|id| {
+        let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        config.service_config()?.load_config(key.ok()?)
+    });
+    std::iter::once(general.to_owned()).chain(own).collect()
 }
 
 fn is_loopback(endpoint: &str) -> bool {
@@ -190,15 +197,6 @@ fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .build_https()
-}
-
-/// The same configuration with other credentials or another Region.
-pub(super) fn derive(config: &SdkConfig, region: &str, credentials: Option<SharedCredentialsProvider>) -> SdkConfig {
-    let mut builder = config.to_builder().region(Region::new(region.to_owned()));
-    if let Some(credentials) = credentials {
-        builder = builder.credentials_provider(credentials);
-    }
-    builder.build()
 }
 
 #[cfg(test)]

@@ -35,12 +35,6 @@ where
     AwsError { hint: hint(operation, &code, &message).to_owned(), code, message: format!("{operation}: {message}") }
 }
 
-/// Whether an error means that a permission is missing.
-#[must_use]
-pub fn denied(error: &AwsError) -> bool {
-    matches!(error.code.as_str(), "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
-}
-
 /// The last cause of an error: it says what went wrong where the outer ones say that something did.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut last = error;
@@ -91,9 +85,19 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("GetDocument", "InvalidDocument") => {
             "create the document in this account and Region, or share it and name its account as document.owner"
         }
+        ("GetDocument", "InvalidDocumentVersion") => {
+            "name a version in document.version that exists in this account and Region, or leave it out"
+        }
         ("GetDocument", "AccessDeniedException") => "allow ssm:GetDocument on the document to the member role",
         ("StartAutomationExecution", "AccessDeniedException") => {
             "allow ssm:StartAutomationExecution on the document and on automation-execution/*, and iam:PassRole on the automation role, to the member role"
+        }
+        ("StartAutomationExecution", "InvalidAutomationExecutionParametersException") => {
+            "check that automation_role.name and .path name a role in this account which trusts ssm.amazonaws.com, and that the \
+             document allows the values"
+        }
+        ("StartAutomationExecution", "IdempotentParameterMismatch") => {
+            "an earlier try of this start was accepted: look for its execution, and run again when it has ended"
         }
         ("StartAutomationExecution", "AutomationDefinitionNotFoundException") => {
             "create the document in this account and Region, or share it"

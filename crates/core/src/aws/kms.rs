@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 
-use super::connection::derive;
+use super::derived::derive;
 use super::error::aws_error;
 use crate::model::{AwsError, KeyArn, KeyFacts};
 

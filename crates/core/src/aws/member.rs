@@ -10,12 +10,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::Mutex;
 
-use super::connection::derive;
-use super::error::denied;
+use super::derived::derive;
 use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};
 use super::{Caller, Purpose, S3, Ssm};
-use crate::config::{MemberRole, SessionPolicy};
+use crate::config::{MemberRole, OwnAccount, SessionPolicy};
 use crate::model::{AwsError, role_arn};
 
 /// A session is renewed this long before it ends, so that no call leaves with credentials about to expire.
@@ -25,7 +24,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 #[derive(Clone)]
 pub struct Session {
     account: String,
-    /// `None`: the caller's own account, entered with the caller's own credentials.
+    /// `None`: the caller's own account, entered with the caller's own credentials as the campaign file says.
     credentials: Option<SharedCredentialsProvider>,
 }
 
@@ -45,17 +44,12 @@ impl Session {
             duration: role.session_duration,
             policy: (role.session_policy == SessionPolicy::Narrow).then(|| session_policy(purpose)),
         };
-        let credentials = match assume_role(sts, &request).await {
-            Ok(first) => Some(SharedCredentialsProvider::new(MemberCredentials {
-                sts: sts.clone(),
-                request,
-                current: Mutex::new(first),
-            })),
-            // The caller's own account is a member too, and needs no role to be entered.
-            Err(error) if account == caller.account && denied(&error) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Session { account: account.to_owned(), credentials })
+        if account == caller.account && role.own_account == OwnAccount::Caller {
+            return Ok(Session { account: account.to_owned(), credentials: None });
+        }
+        let first = assume_role(sts, &request).await?;
+        let credentials = MemberCredentials { sts: sts.clone(), request, current: Mutex::new(first) };
+        Ok(Session { account: account.to_owned(), credentials: Some(SharedCredentialsProvider::new(credentials)) })
     }
 
     /// Twelve digits.

@@ -4,6 +4,7 @@
 //! nothing above adds to them for reads; what a start does on top is said in `campaign::seal`.
 
 mod connection;
+mod derived;
 mod error;
 mod kms;
 mod member;
@@ -14,7 +15,6 @@ mod ssm;
 mod sts;
 
 pub use connection::{Aws, ConnectError, Connection};
-pub use error::denied;
 pub use member::{Member, Session};
 pub use organizations::{Organization, Organizations};
 pub use s3::S3;

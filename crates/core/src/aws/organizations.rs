@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::Account as Listed;
 
-use super::connection::derive;
+use super::derived::derive;
 use super::error::aws_error;
 use crate::model::{Account, AwsError};
 

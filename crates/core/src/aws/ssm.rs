@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
@@ -12,6 +13,19 @@ use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
 const CAMPAIGN_TAG: &str = "orgseal-campaign";
+
+/// The statuses in which an execution takes room: it runs, or may still begin to.
+const UNFINISHED: [&str; 9] = [
+    "Pending",
+    "InProgress",
+    "Waiting",
+    "Cancelling",
+    "PendingApproval",
+    "Scheduled",
+    "RunbookInProgress",
+    "PendingChangeCalendarOverride",
+    "ChangeCalendarOverrideApproved",
+];
 
 /// The model's bound on a page of `DescribeAutomationExecutions`.
 const EXECUTIONS_A_PAGE: i32 = 50;
@@ -74,6 +88,9 @@ pub struct ExecutionSeen {
     pub took: Option<Duration>,
 }
 
+/// A page of executions, and the token for the next one.
+type Page = (Vec<ExecutionSeen>, Option<String>);
+
 /// The step at which an execution failed.
 #[derive(Clone, Debug)]
 pub struct StepFailure {
@@ -104,7 +121,7 @@ impl Ssm {
         })
     }
 
-    /// `StartAutomationExecution`. The SDK's own retries carry the same client token.
+    /// `StartAutomationExecution`, once: the SDK does not repeat it, so that whoever does knows of each answer.
     pub async fn start(&self, request: &StartRequest<'_>) -> Started {
         let parameters: HashMap<String, Vec<String>> =
             request.parameters.iter().map(|(name, values)| (name.clone(), values.clone())).collect();
@@ -116,6 +133,8 @@ impl Ssm {
             .set_parameters(Some(parameters))
             .client_token(request.client_token)
             .set_tags(Tag::builder().key(CAMPAIGN_TAG).value(request.campaign).build().ok().map(|tag| vec![tag]))
+            .customize()
+            .config_override(aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await;
         let error = match answer {
@@ -136,6 +155,8 @@ impl Ssm {
         let error = aws_error("StartAutomationExecution", &error);
         match error.code.as_str() {
             "ThrottlingException" | "AutomationExecutionLimitExceededException" => Started::Later(error),
+            // The token was seen before: some start with it was accepted.
+            "IdempotentParameterMismatch" => Started::Unknown(error),
             _ if refused => Started::Refused(error),
             // A construction failure never left; its code says so.
             "RequestFailed" => Started::Refused(error),
@@ -143,17 +164,28 @@ impl Ssm {
         }
     }
 
-    /// `DescribeAutomationExecutions`, newest first, one page: what is in it and the token for the next one.
-    pub async fn executions(
-        &self,
-        since: SystemTime,
-        token: Option<String>,
-    ) -> Result<(Vec<ExecutionSeen>, Option<String>), AwsError> {
+    /// `DescribeAutomationExecutions`, newest first, one page of those started since a moment: what is in it and the token
+    /// for the next one.
+    pub async fn executions(&self, since: SystemTime, token: Option<String>) -> Result<Page, AwsError> {
+        let filter =
+            AutomationExecutionFilter::builder().key(AutomationExecutionFilterKey::StartTimeAfter).values(iso(since));
+        self.page(filter, token).await
+    }
+
+    /// `DescribeAutomationExecutions`, one page of those that have not ended, whenever they were started.
+    pub async fn unfinished(&self, token: Option<String>) -> Result<Page, AwsError> {
         let filter = AutomationExecutionFilter::builder()
-            .key(AutomationExecutionFilterKey::StartTimeAfter)
-            .values(iso(since))
-            .build()
-            .ok();
+            .key(AutomationExecutionFilterKey::ExecutionStatus)
+            .set_values(Some(UNFINISHED.map(str::to_owned).to_vec()));
+        self.page(filter, token).await
+    }
+
+    async fn page(
+        &self,
+        filter: aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder,
+        token: Option<String>,
+    ) -> Result<Page, AwsError> {
+        let filter = filter.build().ok();
         let answer = self
             .client
             .describe_automation_executions()

@@ -8,8 +8,14 @@ use crate::aws::Purpose;
 impl Campaign {
     /// Reads the organization and judges each bucket. What was found is in the ledger when this returns.
     pub async fn audit(self: &Arc<Self>) -> Result<Ending, CampaignError> {
-        let accounts = self.discover().await?;
-        self.read_accounts(accounts, Purpose::Audit).await?;
+        let outcome = self.run_audit().await;
+        self.closed(outcome).await
+    }
+
+    async fn run_audit(self: &Arc<Self>) -> Result<Ending, CampaignError> {
+        if let Some(accounts) = self.discover().await? {
+            self.read_accounts(accounts, Purpose::Audit).await?;
+        }
         let ending = if self.stop.is_cancelled() { Ending::Interrupted } else { Ending::Finished };
         self.finish(ending).await
     }

@@ -2,16 +2,21 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::read::{interrupted, record};
 use super::{Campaign, CampaignError};
 use crate::event::Event;
-use crate::model::Account;
+use crate::model::{Account, AccountOutcome};
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
 const TAG_READS: usize = 4;
 
 impl Campaign {
-    /// The accounts of the run, in whatever state they are: none is dropped silently.
-    pub(super) async fn discover(&self) -> Result<Vec<Account>, CampaignError> {
+    /// The accounts of the run, in whatever state they are: none is dropped silently. `None`: the run was stopped.
+    pub(super) async fn discover(&self) -> Result<Option<Vec<Account>>, CampaignError> {
+        self.stop.run_until_cancelled(self.list_accounts()).await.transpose()
+    }
+
+    async fn list_accounts(&self) -> Result<Vec<Account>, CampaignError> {
         let organizations = self.aws.organizations();
         let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
         if let Some(unknown) = self.selection.unknown_accounts(&accounts).next() {
@@ -38,6 +43,11 @@ impl Campaign {
         if accounts.is_empty() {
             return Err(CampaignError::NothingSelected("account"));
         }
+        // Whenever the run ends, by force even, no account is missing from the record.
+        for account in &accounts {
+            self.ledger.account(record(account, AccountOutcome::Unread, Some(interrupted()))).await?;
+        }
+        self.ledger.flush().await?;
         self.events.emit(&Event::AccountsFound { accounts: accounts.len() });
         Ok(accounts)
     }

@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use super::SESSION_PREFIX;
+use super::pace::Pace;
 use super::slots::{Slot, Slots};
 use crate::aws::{ExecutionSeen, Ssm};
 use crate::event::{Event, Events};
@@ -63,6 +65,10 @@ struct Followee {
     answer: Option<oneshot::Sender<Followed>>,
 }
 
+/// Pages of unfinished executions read at the most: the quota of an account and Region, running and queued, several times
+/// over.
+const MOST_PAGES: usize = 100;
+
 /// How far back an execution may have been started by a clock that differs from ours.
 const CLOCK_MARGIN: Duration = Duration::from_secs(900);
 
@@ -72,8 +78,14 @@ impl Follower {
     /// An error means that executions cannot be followed here, so that none should be started.
     pub(super) async fn start(watch: Watch) -> Result<Follower, AwsError> {
         let (inbox, arrivals) = mpsc::unbounded_channel();
-        let mut task = Task { watch, own: HashMap::new(), others: 0, pace: Pace::default() };
-        task.look(1).await?;
+        let mut task = Task {
+            watch,
+            own: HashMap::new(),
+            others: HashSet::new(),
+            looked_for_others: Instant::now(),
+            pace: Pace::default(),
+        };
+        task.look_for_others().await?;
         tokio::spawn(task.run(arrivals));
         Ok(Follower { inbox })
     }
@@ -92,7 +104,9 @@ impl Follower {
 struct Task {
     watch: Watch,
     own: HashMap<String, Followee>,
-    others: usize,
+    /// Unfinished executions of others, by id.
+    others: HashSet<String>,
+    looked_for_others: Instant,
     pace: Pace,
 }
 
@@ -100,7 +114,7 @@ impl Task {
     async fn run(mut self, mut arrivals: mpsc::UnboundedReceiver<Follow>) {
         let mut open = true;
         while !self.watch.stop.is_cancelled() && (open || self.own.values().any(|followee| followee.answer.is_some())) {
-            let next = self.pace.next(self.own.values().map(|followee| followee.started), self.others > 0);
+            let next = self.pace.next(self.own.values().map(|followee| followee.started), !self.others.is_empty());
             tokio::select! {
                 biased;
                 () = self.watch.stop.cancelled() => {}
@@ -109,7 +123,9 @@ impl Task {
                     None => open = false,
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now).into()), if next.is_some() => {
-                    self.poll().await;
+                    let stop = self.watch.stop.clone();
+                    // A poll in the way of a stop is not worth its answer.
+                    stop.run_until_cancelled(self.poll()).await;
                     self.give_up_on_the_overdue();
                 }
             }
@@ -133,15 +149,41 @@ impl Task {
     }
 
     async fn poll(&mut self) {
-        // Ours are among the newest: as many pages as they fill, and one more for what others started since.
         // The list is only the cheap way: what it does not say is asked for by id, or times out.
-        let moved = self.look(self.own.len().div_ceil(50) + 1).await.unwrap_or(false);
-        let asked_alone = self.ask_for_the_missing().await;
-        self.pace.polled(moved || asked_alone);
+        if !self.own.is_empty() && self.look().await.is_ok() {
+            self.ask_for_the_missing().await;
+        }
+        if !self.others.is_empty() && self.looked_for_others.elapsed() >= self.pace.typical {
+            // Without an answer, the others seen last go on taking room.
+            let _ = self.look_for_others().await;
+        }
+        self.pace.polled(Instant::now());
     }
 
-    /// Reads pages, newest first, until all of ours that can have ended were seen. Says whether anything moved.
-    async fn look(&mut self, most_pages: usize) -> Result<bool, AwsError> {
+    /// Reads all that has not ended here, to the last page: which executions of others take room now.
+    async fn look_for_others(&mut self) -> Result<(), AwsError> {
+        let (mut others, mut token) = (HashSet::new(), None);
+        for _ in 0..MOST_PAGES {
+            let (seen, next) = self.watch.ssm.unfinished(token).await?;
+            others.extend(seen.into_iter().filter(|execution| self.is_others(execution)).map(|execution| execution.id));
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        self.looked_for_others = Instant::now();
+        self.others = others;
+        self.count_others();
+        Ok(())
+    }
+
+    fn count_others(&self) {
+        self.watch.region_slots.others(&self.watch.region, self.others.len());
+        self.watch.account_slots.others(&self.watch.region, self.others.len());
+    }
+
+    /// Reads pages, newest first, until all of ours that can have ended were seen.
+    async fn look(&mut self) -> Result<(), AwsError> {
         let now = Instant::now();
         let oldest = self.own.values().map(|followee| now - followee.started).max().unwrap_or_default();
         let since = SystemTime::now() - oldest - CLOCK_MARGIN;
@@ -151,22 +193,18 @@ impl Task {
             .filter(|(_, followee)| self.pace.may_have_ended(followee.started, now))
             .map(|(id, _)| id.clone())
             .collect();
-        let (mut moved, mut others, mut token) = (false, 0, None);
-        let mut trouble = None;
-        for _ in 0..most_pages {
-            let (seen, next) = match self.watch.ssm.executions(since, token).await {
-                Ok(page) => page,
-                Err(error) => {
-                    trouble = Some(error);
-                    break;
-                }
-            };
+        let mut token = None;
+        // Ours are among the newest: as many pages as they fill, and one more for what others started since.
+        for _ in 0..=self.own.len().div_ceil(50) {
+            let (seen, next) = self.watch.ssm.executions(since, token).await?;
             for execution in seen {
                 due.remove(&execution.id);
                 if self.own.contains_key(&execution.id) {
-                    moved |= self.see(execution);
+                    self.see(execution);
                 } else if self.is_others(&execution) {
-                    others += 1;
+                    self.others.insert(execution.id);
+                } else {
+                    self.others.remove(&execution.id);
                 }
             }
             token = next;
@@ -179,28 +217,23 @@ impl Task {
                 followee.missed += 1;
             }
         }
-        if let Some(error) = trouble {
-            return Err(error);
-        }
-        self.others = others;
-        self.watch.region_slots.others(&self.watch.region, others);
-        self.watch.account_slots.others(&self.watch.region, others);
-        Ok(moved)
+        self.count_others();
+        Ok(())
     }
 
-    /// An unfinished execution of the same document which somebody else started.
+    /// An unfinished execution of the same document, or of another orgseal, which is not of this run.
     fn is_others(&self, execution: &ExecutionSeen) -> bool {
         let name = execution.document.rsplit('/').next().unwrap_or_default();
         let session = execution.executed_by.rsplit('/').next().unwrap_or_default();
-        name == self.watch.document && session != self.watch.session_name && !execution.status.has_ended()
+        let of_concern = name == self.watch.document || session.starts_with(SESSION_PREFIX);
+        of_concern && session != self.watch.session_name && !execution.status.has_ended()
     }
 
-    /// Takes in how one of ours stands. Says whether that is news.
-    fn see(&mut self, execution: ExecutionSeen) -> bool {
-        let Some(followee) = self.own.get_mut(&execution.id) else { return false };
+    /// Takes in how one of ours stands.
+    fn see(&mut self, execution: ExecutionSeen) {
+        let Some(followee) = self.own.get_mut(&execution.id) else { return };
         followee.missed = 0;
-        let news = followee.status.as_ref() != Some(&execution.status);
-        if news {
+        if followee.status.as_ref() != Some(&execution.status) {
             followee.status = Some(execution.status.clone());
             self.watch.events.emit(&Event::ExecutionSeen {
                 bucket: followee.bucket.clone(),
@@ -217,27 +250,18 @@ impl Task {
                 let _ = answer.send(Followed::Ended(execution.status));
             }
         }
-        news
     }
 
     /// An execution that the list keeps leaving out is asked for by its id: the list may lag, or hold too much.
-    async fn ask_for_the_missing(&mut self) -> bool {
+    async fn ask_for_the_missing(&mut self) {
         let missing: Vec<String> =
             self.own.iter().filter(|(_, followee)| followee.missed >= 3).map(|(id, _)| id.clone()).collect();
-        let mut moved = false;
         for id in missing {
             if let Ok(answer) = self.watch.ssm.explain(&id).await {
-                let document = String::new();
-                moved |= self.see(ExecutionSeen {
-                    id,
-                    document,
-                    executed_by: String::new(),
-                    status: answer.status,
-                    took: None,
-                });
+                let (document, executed_by) = (String::new(), String::new());
+                self.see(ExecutionSeen { id, document, executed_by, status: answer.status, took: None });
             }
         }
-        moved
     }
 
     /// Whoever waits for an execution beyond the time limit is told; the execution keeps its room, as it may still act.
@@ -247,109 +271,5 @@ impl Task {
                 let _ = answer.send(Followed::Overdue(followee.status.clone()));
             }
         }
-    }
-}
-
-/// When to ask: pure but for the clock it is given.
-struct Pace {
-    /// A low estimate of how long an execution takes, learned from those that ended.
-    typical: Duration,
-    learned: bool,
-    last: Option<Instant>,
-    idle: u32,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { typical: Duration::from_secs(2), learned: false, last: None, idle: 0 }
-    }
-}
-
-/// Never more than this between two polls while something is in flight.
-const LONGEST_GAP: Duration = Duration::from_secs(15);
-const SHORTEST_GAP: Duration = Duration::from_millis(100);
-
-impl Pace {
-    /// Learns from an execution that ended. Leans to the low side: asking a little early costs a page, late costs time.
-    fn learn(&mut self, took: Duration) {
-        let (old, new) = (self.typical.as_secs_f64(), took.as_secs_f64());
-        let weight = match (self.learned, new < old) {
-            (false, _) => 1.0,
-            (true, true) => 0.3,
-            (true, false) => 0.1,
-        };
-        self.learned = true;
-        self.typical = Duration::from_secs_f64(old + weight * (new - old));
-    }
-
-    /// Notes that a poll was made, and whether anything moved.
-    fn polled(&mut self, moved: bool) {
-        self.last = Some(Instant::now());
-        self.idle = if moved { 0 } else { (self.idle + 1).min(16) };
-    }
-
-    /// Whether an execution can have ended by now, by what was learned.
-    fn may_have_ended(&self, started: Instant, now: Instant) -> bool {
-        now.duration_since(started) >= self.typical.mul_f64(0.6)
-    }
-
-    /// When to poll next; `None` while there is nothing to ask for.
-    fn next(&self, started: impl Iterator<Item = Instant>, others: bool) -> Option<Instant> {
-        let mut due: Vec<Instant> = started.map(|started| started + self.typical).collect();
-        let gap =
-            self.typical.mul_f64(0.08 * 1.6_f64.powi(self.idle.min(16).cast_signed())).clamp(SHORTEST_GAP, LONGEST_GAP);
-        let earliest = self.last.map(|last| last + gap);
-        if due.is_empty() {
-            return others.then(|| self.last.map_or_else(Instant::now, |last| last + self.typical.max(gap)));
-        }
-        due.sort_unstable();
-        // Wait for a good part of them to be due, but not long after the first one.
-        let part = due.len().div_ceil(3).min(25);
-        let first = due[0] + self.typical.mul_f64(0.25);
-        let wanted = due[part - 1].min(first);
-        Some(earliest.map_or(wanted, |earliest| wanted.max(earliest)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_asks_when_executions_are_due_and_not_before() {
-        let now = Instant::now();
-        let mut pace = Pace::default();
-        pace.learn(Duration::from_secs(5));
-        let starts = vec![now; 10];
-        assert_eq!(pace.next(starts.iter().copied(), false), Some(now + Duration::from_secs(5)));
-        assert_eq!(pace.next(std::iter::empty(), false), None);
-    }
-
-    #[test]
-    fn it_backs_off_while_nothing_moves_and_recovers() {
-        let long_ago = Instant::now() - Duration::from_secs(100);
-        let mut pace = Pace::default();
-        let mut gaps = Vec::new();
-        for _ in 0..20 {
-            pace.polled(false);
-            gaps.push(pace.next(std::iter::once(long_ago), false).unwrap().duration_since(pace.last.unwrap()));
-        }
-        assert!(gaps.windows(2).all(|pair| pair[0] <= pair[1]), "{gaps:?}");
-        assert_eq!(gaps[19], LONGEST_GAP);
-        pace.polled(true);
-        let gap = pace.next(std::iter::once(long_ago), false).unwrap().duration_since(pace.last.unwrap());
-        assert!(gap < Duration::from_secs(1), "{gap:?}");
-    }
-
-    #[test]
-    fn it_learns_quickly_downwards_and_slowly_upwards() {
-        let mut pace = Pace::default();
-        pace.learn(Duration::from_secs(10));
-        assert_eq!(pace.typical, Duration::from_secs(10));
-        pace.learn(Duration::from_secs(5));
-        assert!(pace.typical < Duration::from_secs(9));
-        let low = pace.typical;
-        pace.learn(Duration::from_secs(10));
-        assert!(pace.typical < low + Duration::from_secs(1));
     }
 }

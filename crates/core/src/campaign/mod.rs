@@ -5,6 +5,7 @@
 mod audit;
 mod discover;
 mod follow;
+mod pace;
 mod read;
 mod rollout;
 mod seal;
@@ -25,13 +26,16 @@ use crate::plan::Selection;
 
 pub use rollout::{Preview, RegionPreview, RolloutOptions};
 
+/// Every session of ours in a member account bears a name that begins so; the run's id follows.
+const SESSION_PREFIX: &str = "orgseal-";
+
 /// Audit or rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Read-only.
     Audit,
     /// Reads, then changes.
-    Rollout,
+    Rollout(RolloutOptions),
 }
 
 impl Kind {
@@ -40,7 +44,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Audit => "audit",
-            Kind::Rollout => "rollout",
+            Kind::Rollout(_) => "rollout",
         }
     }
 }
@@ -56,6 +60,8 @@ pub enum Ending {
     Declined,
     /// It stopped before the first start, as it was told to.
     DryRun,
+    /// The run as a whole could not go on.
+    Failed,
 }
 
 impl Ending {
@@ -65,6 +71,7 @@ impl Ending {
             Ending::Interrupted => "interrupted",
             Ending::Declined => "declined",
             Ending::DryRun => "dry_run",
+            Ending::Failed => "failed",
         }
     }
 }
@@ -116,6 +123,7 @@ pub struct Campaign {
     events: Events,
     stop: CancellationToken,
     id: String,
+    options: RolloutOptions,
 }
 
 /// What the command line narrows a run to. Empty lists mean "all".
@@ -153,6 +161,14 @@ impl Campaign {
         events: Events,
         stop: CancellationToken,
     ) -> Result<Arc<Campaign>, CampaignError> {
+        let options = match kind {
+            Kind::Audit => RolloutOptions { dry_run: true, without_guards: false },
+            Kind::Rollout(options) => options,
+        };
+        // What starts nothing breaks nothing.
+        if !aws.is_loopback() && !options.without_guards && !options.dry_run {
+            return Err(CampaignError::GuardsMissing(aws.endpoint()));
+        }
         let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
         if let Some(wanted) = &loaded.campaign.organization.id
             && *wanted != organization.id
@@ -179,7 +195,18 @@ impl Campaign {
         events.emit(&Event::RunStarted { run: id.clone(), kind: kind.as_str(), organization: organization.id.clone() });
         let keys = loaded.campaign.keys();
         let selection = Selection::new(&loaded.campaign, narrowed.accounts, narrowed.regions, narrowed.buckets);
-        Ok(Arc::new(Campaign { aws, organization, file: loaded.campaign, keys, selection, ledger, events, stop, id }))
+        Ok(Arc::new(Campaign {
+            aws,
+            organization,
+            file: loaded.campaign,
+            keys,
+            selection,
+            ledger,
+            events,
+            stop,
+            id,
+            options,
+        }))
     }
 
     /// The run's id.
@@ -196,7 +223,7 @@ impl Campaign {
 
     /// The session name in each member account: CloudTrail shows it.
     fn session_name(&self) -> String {
-        format!("orgseal-{}", self.id)
+        format!("{SESSION_PREFIX}{}", self.id)
     }
 
     fn reader(&self) -> Result<(Reader, Run), CampaignError> {
@@ -212,6 +239,15 @@ impl Campaign {
     fn judge(&self, found: &DefaultEncryption, bucket: &Bucket) -> Judgement {
         let wanted = self.wanted(&bucket.region);
         judge::judge(found, bucket, wanted.as_ref(), &self.keys, &self.file.encryption.replace)
+    }
+
+    /// Ends a run that failed as a whole, so that it is not taken for one that goes on.
+    async fn closed<T>(&self, outcome: Result<T, CampaignError>) -> Result<T, CampaignError> {
+        if outcome.is_err() {
+            // When the record itself is what failed, there is nothing to write it to.
+            let _ = self.finish(Ending::Failed).await;
+        }
+        outcome
     }
 
     /// Ends the run in the record and tells the listeners.

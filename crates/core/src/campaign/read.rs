@@ -22,6 +22,25 @@ pub(super) struct Entered {
     pub(super) session: Session,
 }
 
+/// What came of reading an account.
+#[derive(Default)]
+struct Read {
+    /// How many of its buckets the run is about, as far as it was read.
+    buckets: usize,
+    /// It was read to its end, or skipped as the campaign file says.
+    whole: bool,
+    entered: Option<Entered>,
+}
+
+/// Why an account is unread of which nothing was heard yet: what stands in the record until it is read.
+pub(super) fn interrupted() -> AwsError {
+    AwsError {
+        code: "Interrupted".to_owned(),
+        message: "the run ended before this account was read to its end".to_owned(),
+        hint: "run the command again".to_owned(),
+    }
+}
+
 impl Campaign {
     /// Reads accounts, `limits.accounts` at once. For a rollout, the sessions of those with something to seal are kept.
     pub(super) async fn read_accounts(
@@ -40,48 +59,69 @@ impl Campaign {
                 .buffer_unordered(self.file.limits.accounts)
         );
         let mut entered = Vec::new();
-        let mut buckets = 0;
+        let (mut buckets, mut whole) = (0, true);
         while let Some(read) = reads.next().await {
-            let (found, session) = read.map_err(|error| CampaignError::Task(error.to_string()))??;
-            buckets += found;
-            entered.extend(session);
+            let read = read.map_err(|error| CampaignError::Task(error.to_string()))??;
+            buckets += read.buckets;
+            whole &= read.whole;
+            entered.extend(read.entered);
         }
-        if buckets == 0 && self.selection.names_buckets() && !self.stop.is_cancelled() {
+        // Where an account could not be read, the bucket may be in it: unknown is not absent.
+        if buckets == 0 && whole && self.selection.names_buckets() && !self.stop.is_cancelled() {
             return Err(CampaignError::NothingSelected("bucket"));
         }
         Ok(entered)
     }
 
-    /// Reads one account. Returns how many buckets the run is about there, and its session if there is something to seal.
-    async fn read_account(
-        &self,
-        account: Account,
-        purpose: Purpose,
-    ) -> Result<(usize, Option<Entered>), CampaignError> {
+    /// Reads one account. Its session is kept if there is something to seal.
+    async fn read_account(&self, account: Account, purpose: Purpose) -> Result<Read, CampaignError> {
         self.events.emit(&Event::AccountEntered { account: account.clone() });
         if !account.is_active() {
-            self.not_active(account).await?;
-            return Ok((0, None));
+            return self.not_active(account).await;
         }
         let entered = self.aws.enter(&account.id, &self.file.member_role, purpose, &self.session_name()).await;
         let session = match entered {
             Ok(session) => session,
             Err(error) => {
                 self.unread(account, error).await?;
-                return Ok((0, None));
+                return Ok(Read::default());
             }
         };
         let member = self.aws.member(&session);
         let limits = AccountLimits::of(&account, &self.file.limits);
         let (mut buckets, to_seal) = (0, AtomicUsize::new(0));
+        let reading = self.read_buckets(&member, &account, limits, &mut buckets, &to_seal);
+        let trouble = match self.stop.run_until_cancelled(reading).await {
+            Some(outcome) => outcome?,
+            None => Some(interrupted()),
+        };
+        let whole = trouble.is_none();
+        match trouble {
+            Some(error) => self.unread(account.clone(), error).await?,
+            None => {
+                self.ledger.account(record(&account, AccountOutcome::Read, None)).await?;
+                self.events.emit(&Event::AccountRead { account: account.clone(), buckets });
+            }
+        }
+        // What was read of an account that was not read to its end is true all the same, and can be sealed.
+        let keep = purpose == Purpose::Rollout && to_seal.into_inner() > 0;
+        Ok(Read { buckets, whole, entered: keep.then_some(Entered { account, session }) })
+    }
+
+    /// Reads the account's buckets, page by page. Returns why it could not be read to the end.
+    async fn read_buckets(
+        &self,
+        member: &Member,
+        account: &Account,
+        limits: AccountLimits,
+        buckets: &mut usize,
+        to_seal: &AtomicUsize,
+    ) -> Result<Option<AwsError>, CampaignError> {
         let mut pages = pin!(member.s3_at_home().bucket_pages());
         while let Some(page) = pages.next().await {
             let mut chosen = match page {
                 Ok(page) => page,
-                Err(error) => {
-                    self.unread(account, error).await?;
-                    return Ok((buckets, None));
-                }
+                Err(error) => return Ok(Some(error)),
             };
             chosen.retain(|(name, region)| {
                 self.selection.takes_bucket(name)
@@ -90,30 +130,14 @@ impl Campaign {
             self.events.emit(&Event::BucketsListed { account: account.id.clone(), buckets: chosen.len() });
             let mut reads = pin!(
                 stream::iter(chosen)
-                    .take_until(self.stop.cancelled())
-                    .map(|(name, region)| self.read_bucket(&member, &account, name, region, &to_seal))
+                    .map(|(name, region)| self.read_bucket(member, account, name, region, to_seal))
                     .buffer_unordered(limits.reads)
             );
             while let Some(taken) = reads.next().await {
-                buckets += usize::from(taken?);
-            }
-            if self.stop.is_cancelled() {
-                break;
+                *buckets += usize::from(taken?);
             }
         }
-        if self.stop.is_cancelled() {
-            let error = AwsError {
-                code: "Interrupted".to_owned(),
-                message: "the run was stopped before this account was read to its end".to_owned(),
-                hint: "run the command again".to_owned(),
-            };
-            self.unread(account, error).await?;
-            return Ok((buckets, None));
-        }
-        self.ledger.account(record(&account, AccountOutcome::Read, None)).await?;
-        self.events.emit(&Event::AccountRead { account: account.clone(), buckets });
-        let keep = purpose == Purpose::Rollout && to_seal.into_inner() > 0;
-        Ok((buckets, keep.then_some(Entered { account, session })))
+        Ok(None)
     }
 
     /// Reads and judges one bucket. `false`: it turned out to be in a Region that the run is not about.
@@ -174,11 +198,11 @@ impl Campaign {
         Ok(())
     }
 
-    async fn not_active(&self, account: Account) -> Result<(), CampaignError> {
+    async fn not_active(&self, account: Account) -> Result<Read, CampaignError> {
         if self.file.organization.accept_states.contains(&account.state) {
             self.ledger.account(record(&account, AccountOutcome::Skipped, None)).await?;
             self.events.emit(&Event::AccountSkipped { account });
-            return Ok(());
+            return Ok(Read { whole: true, ..Read::default() });
         }
         let error = AwsError {
             code: "AccountNotActive".to_owned(),
@@ -188,7 +212,8 @@ impl Campaign {
                 account.state
             ),
         };
-        self.unread(account, error).await
+        self.unread(account, error).await?;
+        Ok(Read::default())
     }
 
     async fn unread(&self, account: Account, error: AwsError) -> Result<(), CampaignError> {
@@ -206,6 +231,6 @@ fn unread(reason: Reason, error: AwsError) -> BucketEvent {
     }
 }
 
-fn record(account: &Account, outcome: AccountOutcome, error: Option<AwsError>) -> AccountRecord {
+pub(super) fn record(account: &Account, outcome: AccountOutcome, error: Option<AwsError>) -> AccountRecord {
     AccountRecord { id: account.id.clone(), name: account.name.clone(), state: account.state.clone(), outcome, error }
 }

@@ -15,7 +15,7 @@ use crate::ledger::{AccountWork, Summary};
 use crate::model::AwsError;
 
 /// How a rollout is to go.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RolloutOptions {
     /// Stop before the first start.
     pub dry_run: bool,
@@ -58,19 +58,20 @@ impl Campaign {
     /// Reads the organization, asks `confirm`, seals what is not sealed. All outcomes are in the ledger when this returns.
     ///
     /// Nothing was started when `confirm` says no, in a dry run, or on an error before it.
-    pub async fn rollout<F>(
-        self: &Arc<Self>,
-        options: RolloutOptions,
-        confirm: impl FnOnce(Preview) -> F,
-    ) -> Result<Ending, CampaignError>
+    pub async fn rollout<F>(self: &Arc<Self>, confirm: impl FnOnce(Preview) -> F) -> Result<Ending, CampaignError>
     where
         F: Future<Output = bool>,
     {
-        // A dry run starts nothing, so it breaks nothing.
-        if !self.aws.is_loopback() && !options.without_guards && !options.dry_run {
-            return Err(CampaignError::GuardsMissing(self.aws.endpoint()));
-        }
-        let accounts = self.discover().await?;
+        let outcome = self.run_rollout(confirm).await;
+        self.closed(outcome).await
+    }
+
+    async fn run_rollout<F>(self: &Arc<Self>, confirm: impl FnOnce(Preview) -> F) -> Result<Ending, CampaignError>
+    where
+        F: Future<Output = bool>,
+    {
+        let options = self.options;
+        let Some(accounts) = self.discover().await? else { return self.finish(Ending::Interrupted).await };
         let entered = self.read_accounts(accounts, Purpose::Rollout).await?;
         // What was read is durable before anything rests on it.
         self.ledger.flush().await?;

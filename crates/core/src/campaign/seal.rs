@@ -2,11 +2,12 @@
 //!
 //! The order that the laws ask for: room, look, intent in the ledger, start, outcome in the ledger, S3's own word.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::{join, try_join_all};
 use futures::stream::{self, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -18,19 +19,33 @@ use super::{Campaign, CampaignError};
 use crate::aws::{Member, S3, Ssm, StartRequest, Started};
 use crate::event::Event;
 use crate::judge::{Wanted, unread_reason};
-use crate::ledger::{BucketEvent, BucketState, Intent};
+use crate::ledger::{BucketEvent, BucketState, Intent, Unsettled};
 use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, Reason, Verdict, role_arn};
 use crate::plan::{AccountLimits, Runbook, Seal, client_token};
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
 const TAKEN_UP_BEYOND: usize = 8;
-/// Between two tries of a start that was refused for now.
+/// Tries of a start that gets no clear answer. Each carries the same client token.
+const UNCLEAR_STARTS: u32 = 4;
+/// Between two tries of a start that was refused for now, or got no clear answer.
 const START_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Between two reads of a change that does not show.
 const READ_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
 
-/// One Region of one account, ready for starts.
+/// One account at work.
+struct AccountAtWork<'a> {
+    member: Member,
+    limits: AccountLimits,
+    slots: Slots,
+    /// Starts of earlier runs of which the ledger has no outcome, by bucket.
+    earlier: BTreeMap<String, Unsettled>,
+    faults: &'a KeyFaults,
+    dry_run: bool,
+}
+
+/// One Region of it, ready for starts.
 struct Place<'a> {
+    work: &'a AccountAtWork<'a>,
     account: &'a str,
     region: &'a str,
     s3: S3,
@@ -38,7 +53,6 @@ struct Place<'a> {
     wanted: Wanted,
     document: Document,
     automation_role: String,
-    account_slots: Slots,
     region_slots: Slots,
     follower: Follower,
     /// No slot became free in time: the buckets that are left do not wait in their turn.
@@ -62,79 +76,119 @@ impl Campaign {
     ) -> Result<(), CampaignError> {
         let account = entered.account.id.clone();
         self.events.emit(&Event::AccountSealing { account: account.clone(), buckets });
-        let to_seal = {
+        let (to_seal, earlier) = {
             let (reader, run) = self.reader()?;
-            reader.to_seal(&run, &account)?
+            (reader.to_seal(&run, &account)?, reader.unsettled(&run, &account)?)
         };
-        let member = self.aws.member(&entered.session);
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
-        let account_slots = Slots::new(limits.executions);
+        let work = AccountAtWork {
+            member: self.aws.member(&entered.session),
+            limits,
+            slots: Slots::new(limits.executions),
+            earlier,
+            faults,
+            dry_run,
+        };
         let regions = to_seal.chunk_by(|a, b| a.region == b.region);
-        try_join_all(
-            regions.map(|buckets| self.seal_region(&member, buckets, limits, &account_slots, faults, dry_run)),
-        )
-        .await?;
+        let _watched = self.watch_elsewhere(&work, &to_seal).await;
+        // Every Region is looked at before the first start in any: what runs there counts for the account.
+        let places: Vec<_> = try_join_all(regions.map(|buckets| self.ready(&work, buckets))).await?;
+        let seals = places.iter().flatten().map(|(place, buckets)| self.seal_region(place, buckets));
+        try_join_all(seals).await?;
         self.events.emit(&Event::AccountSealed { account });
         Ok(())
     }
 
-    /// Seals the buckets of one Region, at most `limits.executions_per_region` in flight, and no more in the account than
-    /// `account_slots` has room for.
-    async fn seal_region(
-        &self,
-        member: &Member,
-        buckets: &[Bucket],
-        limits: AccountLimits,
-        account_slots: &Slots,
-        faults: &KeyFaults,
-        dry_run: bool,
-    ) -> Result<(), CampaignError> {
-        let Some(Bucket { account, region, .. }) = buckets.first() else { return Ok(()) };
-        if let Some(fault) = faults.get(region) {
-            return self.settle_all(buckets, Verdict::Held, Reason::KeyNotUsable, fault).await;
+    /// Watches the Regions in which an earlier run left starts without an outcome and this one has nothing to do: what still
+    /// runs there takes room in the account all the same.
+    async fn watch_elsewhere(&self, work: &AccountAtWork<'_>, to_seal: &[Bucket]) -> Vec<Follower> {
+        let mut elsewhere: Vec<&String> = work.earlier.values().map(|start| &start.region).collect();
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        elsewhere.retain(|region| to_seal.iter().all(|bucket| bucket.region != **region));
+        let mut watched = Vec::new();
+        for region in elsewhere {
+            match Follower::start(self.watch(work, region, Slots::new(work.limits.executions_per_region))).await {
+                Ok(follower) => watched.push(follower),
+                // Unknown is not ended.
+                Err(_) => {
+                    let there = work.earlier.values().filter(|start| start.region == *region).count();
+                    work.slots.others(region, there);
+                }
+            }
         }
-        let Some(wanted) = self.wanted(region) else { return Ok(()) };
-        let ssm = member.ssm(region);
-        let document = match self.document(&ssm, region).await {
-            Ok(document) => document,
-            Err(error) => return self.settle_all(buckets, Verdict::Held, Reason::DocumentNotUsable, &error).await,
-        };
-        let region_slots = Slots::new(limits.executions_per_region);
-        let follower = Follower::start(Watch {
-            ssm: ssm.clone(),
-            region: region.clone(),
+        watched
+    }
+
+    fn watch(&self, work: &AccountAtWork<'_>, region: &str, region_slots: Slots) -> Watch {
+        Watch {
+            ssm: work.member.ssm(region),
+            region: region.to_owned(),
             document: self.file.document.name.clone(),
             session_name: self.session_name(),
-            account_slots: account_slots.clone(),
-            region_slots: region_slots.clone(),
+            account_slots: work.slots.clone(),
+            region_slots,
             time_limit: self.file.executions.time_limit(),
             events: self.events.clone(),
             stop: self.stop.clone(),
-        })
-        .await;
+        }
+    }
+
+    /// Makes one Region ready for starts. `None`: nothing is to be started there, which is recorded.
+    async fn ready<'a>(
+        &self,
+        work: &'a AccountAtWork<'a>,
+        buckets: &'a [Bucket],
+    ) -> Result<Option<(Place<'a>, &'a [Bucket])>, CampaignError> {
+        let Some(Bucket { account, region, .. }) = buckets.first() else { return Ok(None) };
+        if let Some(fault) = work.faults.get(region) {
+            self.settle_all(buckets, Verdict::Held, Reason::KeyNotUsable, fault).await?;
+            return Ok(None);
+        }
+        let Some(wanted) = self.wanted(region) else { return Ok(None) };
+        let ssm = work.member.ssm(region);
+        let region_slots = Slots::new(work.limits.executions_per_region);
+        let watch = self.watch(work, region, region_slots.clone());
+        let (document, follower) = join(self.document(&ssm, region), Follower::start(watch)).await;
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => {
+                self.settle_all(buckets, Verdict::Held, Reason::DocumentNotUsable, &error).await?;
+                return Ok(None);
+            }
+        };
         let follower = match follower {
             Ok(follower) => follower,
-            Err(error) => return self.settle_all(buckets, Verdict::Failed, Reason::CannotFollow, &error).await,
+            Err(error) => {
+                self.settle_all(buckets, Verdict::Failed, Reason::CannotFollow, &error).await?;
+                return Ok(None);
+            }
         };
         let role = &self.file.automation_role;
         let place = Place {
+            work,
             account,
             region,
-            s3: member.s3(region),
+            s3: work.member.s3(region),
             ssm,
             wanted,
             document,
             automation_role: role_arn(&self.aws.caller().partition, account, &role.path, &role.name),
-            account_slots: account_slots.clone(),
             region_slots,
             follower,
             exhausted: AtomicBool::new(false),
         };
+        Ok(Some((place, buckets)))
+    }
+
+    /// Seals the buckets of one Region, at most `limits.executions_per_region` in flight, and no more in the account than
+    /// its own slots have room for.
+    async fn seal_region(&self, place: &Place<'_>, buckets: &[Bucket]) -> Result<(), CampaignError> {
         let mut seals = pin!(
             stream::iter(buckets.to_vec())
                 .take_until(self.stop.cancelled())
-                .map(|bucket| self.seal_bucket(&place, bucket, dry_run))
-                .buffer_unordered(limits.executions_per_region + TAKEN_UP_BEYOND)
+                .map(|bucket| self.seal_bucket(place, bucket))
+                .buffer_unordered(place.work.limits.executions_per_region + TAKEN_UP_BEYOND)
         );
         while let Some(sealed) = seals.next().await {
             if let Some(state) = sealed? {
@@ -149,10 +203,23 @@ impl Campaign {
         &self,
         place: &Place<'_>,
         bucket: Bucket,
-        dry_run: bool,
     ) -> Result<Option<(Bucket, BucketState)>, CampaignError> {
         let bucket = &bucket;
-        let Some(slots) = self.room(place, bucket).await? else { return Ok(None) };
+        let slots = match place.work.dry_run {
+            // Nothing will be started, so nothing takes room.
+            true => None,
+            false => match self.room(place, bucket).await? {
+                Some(slots) => Some(slots),
+                None => return Ok(None),
+            },
+        };
+        // Before the look: what ends in between shows in it.
+        if let Some(earlier) = place.work.earlier.get(&bucket.name)
+            && let Some(error) = self.under_way(place, bucket, earlier).await
+        {
+            let event = not_started(Verdict::Failed, Reason::UnderWay, None, &error);
+            return Ok(Some((bucket.clone(), self.ledger.record(bucket, event).await?)));
+        }
         // Law 8: what was read when the organization was judged may be hours old.
         let look = self.look(&place.s3, bucket).await;
         let found = match look {
@@ -177,9 +244,7 @@ impl Campaign {
                 return Ok(Some((bucket.clone(), self.ledger.record(bucket, held).await?)));
             }
         };
-        if dry_run || self.stop.is_cancelled() {
-            return Ok(None);
-        }
+        let Some(slots) = slots.filter(|_| !self.stop.is_cancelled()) else { return Ok(None) };
         let attempt = 1;
         let intent = Intent {
             attempt,
@@ -233,9 +298,35 @@ impl Campaign {
         Ok(Some((bucket.clone(), self.ledger.record(bucket, read).await?)))
     }
 
+    /// Whether a start of an earlier run may still act on the bucket: then nothing new is started on it, and this is why.
+    async fn under_way(&self, place: &Place<'_>, bucket: &Bucket, earlier: &Unsettled) -> Option<AwsError> {
+        let why = match &earlier.execution {
+            Some(id) => match place.ssm.explain(id).await {
+                Ok(seen) if seen.status.has_ended() => return None,
+                Ok(seen) => format!("execution {id} of run {} is {}", earlier.run, seen.status.as_str()),
+                // Executions are kept for thirty days: one that is not known any more does nothing any more.
+                Err(error) if error.code == "AutomationExecutionNotFoundException" => return None,
+                Err(error) => format!("how execution {id} of run {} stands cannot be learned ({error})", earlier.run),
+            },
+            // Its execution is not known, but an execution ends.
+            None if earlier.since.elapsed().is_ok_and(|since| since > self.file.executions.time_limit()) => {
+                return None;
+            }
+            None => format!("a start of run {} left, and its answer never came", earlier.run),
+        };
+        Some(AwsError {
+            code: "UnderWay".to_owned(),
+            message: format!("{why}, so nothing new is started on {}", bucket.name),
+            hint: format!(
+                "run again when it has ended: aws ssm describe-automation-executions --region {}, in account {}",
+                place.region, place.account
+            ),
+        })
+    }
+
     /// Room within both limits. `None`: the run was stopped, or there is none to be had (which is recorded).
     async fn room(&self, place: &Place<'_>, bucket: &Bucket) -> Result<Option<(Slot, Slot)>, CampaignError> {
-        let both = async { (place.region_slots.take().await, place.account_slots.take().await) };
+        let both = async { (place.region_slots.take().await, place.work.slots.take().await) };
         // An execution that is over its time limit may hold its room for ever.
         let patience = self.file.executions.time_limit() * 2;
         if !place.exhausted.load(Ordering::Relaxed) {
@@ -262,7 +353,9 @@ impl Campaign {
         Ok(None)
     }
 
-    /// Starts the execution. Refusals "for now" are waits, with the same client token, up to the time limit.
+    /// Starts the execution. Refusals "for now" are waits, up to the time limit; a start without a clear answer is tried a
+    /// few times. Each try carries the same client token, and after an unclear one no refusal proves that nothing runs:
+    /// the first try may have been accepted, and AWS does not say what a repeated token gets.
     async fn start(&self, place: &Place<'_>, intent: &Intent) -> Started {
         let request = StartRequest {
             document: &intent.document,
@@ -273,15 +366,29 @@ impl Campaign {
         };
         let until = Instant::now() + self.file.executions.time_limit();
         let mut pause = START_AGAIN.0;
+        let mut unclear = 0;
         loop {
             let started = place.ssm.start(&request).await;
-            if !matches!(started, Started::Later(_)) || Instant::now() >= until {
-                return started;
+            let again = match &started {
+                Started::Yes(_) | Started::Refused(_) => false,
+                Started::Later(_) => Instant::now() < until,
+                Started::Unknown(error) => {
+                    unclear += 1;
+                    error.code != "IdempotentParameterMismatch" && unclear < UNCLEAR_STARTS
+                }
+            };
+            let stopped = again
+                && tokio::select! {
+                    () = self.stop.cancelled() => true,
+                    () = sleep(pause) => false,
+                };
+            if !again || stopped {
+                return match started {
+                    Started::Refused(error) | Started::Later(error) if unclear > 0 => Started::Unknown(error),
+                    started => started,
+                };
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return started,
-                () = sleep(pause) => pause = (pause * 2).min(START_AGAIN.1),
-            }
+            pause = (pause * 2).min(START_AGAIN.1);
         }
     }
 
@@ -338,8 +445,10 @@ impl Campaign {
         reason: Reason,
         error: &AwsError,
     ) -> Result<(), CampaignError> {
-        for bucket in buckets {
-            let state = self.ledger.record(bucket, not_started(verdict, reason, None, error)).await?;
+        // Side by side, so that the record commits them together.
+        let records =
+            buckets.iter().map(|bucket| self.ledger.record(bucket, not_started(verdict, reason, None, error)));
+        for (bucket, state) in buckets.iter().zip(try_join_all(records).await?) {
             self.settled(bucket.clone(), &state);
         }
         Ok(())

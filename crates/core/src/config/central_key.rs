@@ -18,6 +18,20 @@ pub struct CentralKey(pub BTreeMap<String, String>);
 const ACCOUNT: &str = "account";
 const MULTI_REGION_KEY: &str = "multi_region_key";
 
+/// The partition that a Region's name tells.
+fn partition_of(region: &str) -> &'static str {
+    match region.split_once('-') {
+        Some(("cn", _)) => "aws-cn",
+        Some(("us", rest)) if rest.starts_with("gov-") => "aws-us-gov",
+        Some(("us", rest)) if rest.starts_with("isob-") => "aws-iso-b",
+        Some(("us", rest)) if rest.starts_with("isof-") => "aws-iso-f",
+        Some(("us", rest)) if rest.starts_with("iso-") => "aws-iso",
+        Some(("eu", rest)) if rest.starts_with("isoe-") => "aws-iso-e",
+        Some(("eusc", _)) => "aws-eusc",
+        _ => "aws",
+    }
+}
+
 impl CentralKey {
     fn by_region(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter().filter(|(name, _)| *name != ACCOUNT && *name != MULTI_REGION_KEY)
@@ -85,6 +99,12 @@ impl CentralKey {
                         "name them at the top of the file: regions = [\"us-east-1\", …]",
                     ));
                 }
+            } else if key.partition != partition_of(name) {
+                found.push(Problem::new(
+                    path.clone(),
+                    format!("the key is of partition {}, and {name} is in {}", key.partition, partition_of(name)),
+                    format!("write arn:{}:kms:{name}:ACCOUNT:key/ID", partition_of(name)),
+                ));
             } else if key.region != *name {
                 found.push(Problem::new(
                     path.clone(),
@@ -112,7 +132,13 @@ impl CentralKey {
         }
         let keys = self.resolve(regions);
         for (index, region) in regions.iter().enumerate() {
-            if !is_region(region) {
+            if regions[..index].contains(region) {
+                found.push(Problem::new(
+                    format!("regions[{index}]"),
+                    format!("{region} is named twice"),
+                    "name each Region once",
+                ));
+            } else if !is_region(region) {
                 found.push(Problem::new(
                     format!("regions[{index}]"),
                     format!("`{region}` is not a Region"),

@@ -14,6 +14,7 @@ pub struct DocumentChoice {
     /// The account that shares it. Without it, each account has its own.
     pub owner: Option<String>,
     /// The version to start, a number. Without it, the default version is read once per account and Region and named in each start.
+    #[schemars(regex(pattern = r"^[1-9][0-9]*$"))]
     pub version: Option<String>,
 }
 

@@ -12,8 +12,10 @@ use super::Problem;
 #[serde(deny_unknown_fields, default)]
 pub struct Executions {
     /// How long an execution may take before it is called timed out; it still counts as in flight, as it may still act.
+    #[schemars(range(min = 10, max = 86400))]
     pub time_limit: u64,
     /// How long S3 is asked again before a change that does not show is called failed: a put may take time to show.
+    #[schemars(range(max = 600))]
     pub read_back_for: u64,
 }
 

@@ -10,12 +10,18 @@ use super::{Problem, is_account_id};
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Accounts worked on at once.
+    #[schemars(range(min = 1, max = 1000))]
     pub accounts: usize,
     /// Automation executions in flight in one account.
+    #[schemars(range(min = 1, max = 2000))]
     pub executions_per_account: usize,
-    /// Automation executions in flight in one account and Region. The quota there is 100.
-    pub executions_per_account_region: usize,
+    /// Automation executions in flight in one account and Region: 5 where it is left out, or as many as the account may
+    /// have. The quota there is 100.
+    #[schemars(range(min = 1, max = 500))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executions_per_account_region: Option<usize>,
     /// S3 reads at once in one account.
+    #[schemars(range(min = 1, max = 200))]
     pub reads_per_account: usize,
     /// Other limits for some accounts. The last match counts; a match by account beats one by OU.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +49,7 @@ impl Default for Limits {
         Limits {
             accounts: 20,
             executions_per_account: 10,
-            executions_per_account_region: 5,
+            executions_per_account_region: None,
             reads_per_account: 10,
             overrides: Vec::new(),
         }
@@ -51,6 +57,9 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Executions in flight in one Region, where the file leaves it open.
+    pub const EXECUTIONS_PER_REGION: usize = 5;
+
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
         let mut range = |path: &str, value: usize, most: usize| {
             if !(1..=most).contains(&value) {
@@ -63,7 +72,7 @@ impl Limits {
         };
         range("limits.accounts", self.accounts, 1000);
         range("limits.executions_per_account", self.executions_per_account, 2000);
-        range("limits.executions_per_account_region", self.executions_per_account_region, 500);
+        range("limits.executions_per_account_region", self.executions_per_account_region.unwrap_or(1), 500);
         range("limits.reads_per_account", self.reads_per_account, 200);
         for (index, over) in self.overrides.iter().enumerate() {
             let path = format!("limits.overrides[{index}]");
@@ -75,7 +84,9 @@ impl Limits {
             );
             range(&format!("{path}.reads_per_account"), over.reads_per_account.unwrap_or(1), 200);
         }
-        contradiction("limits", self.executions_per_account, self.executions_per_account_region, found);
+        if let Some(region) = self.executions_per_account_region {
+            contradiction("limits", self.executions_per_account, region, found);
+        }
         for (index, over) in self.overrides.iter().enumerate() {
             let path = format!("limits.overrides[{index}]");
             if over.accounts.is_empty() && over.ous.is_empty() {

@@ -59,22 +59,30 @@ impl fmt::Display for ConfigError {
 
 /// Reads and checks a campaign file. `origin` is its name in messages.
 pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
+    let secrets = secrets(text, overrides);
     let fail = |mut problems: Vec<Problem>| {
         for problem in &mut problems {
             problem.line = problem.span.as_ref().map(|span| line_of(text, span.start));
+            problem.message = masked(&problem.message, &secrets);
+            problem.instead = masked(&problem.instead, &secrets);
         }
         problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-        ConfigError { origin: origin.to_owned(), text: text.to_owned(), problems }
+        ConfigError { origin: origin.to_owned(), text: masked(text, &secrets), problems }
     };
     let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)]))?;
-    let unknown = unknown::find(tree.get_ref(), CampaignFile::schema().as_value());
+    let schema = CampaignFile::schema();
+    let mut unknown = unknown::find(tree.get_ref(), schema.as_value());
+    unknown.extend(overrides.iter().filter_map(|over| {
+        let problem = unknown::find_path(&over.path, schema.as_value())?;
+        Some(Problem { message: format!("{} (from {})", problem.message, over.origin), ..problem })
+    }));
     if !unknown.is_empty() {
         return Err(fail(unknown));
     }
     let campaign = if overrides.is_empty() {
         toml::from_str(text).map_err(|error| fail(vec![syntax(&error)]))?
     } else {
-        overlaid(text, overrides).map_err(|problem| fail(vec![problem]))?
+        overlaid(text, overrides, schema.as_value()).map_err(|problem| fail(vec![problem]))?
     };
     let mut problems = CampaignFile::problems(&campaign);
     if problems.is_empty() {
@@ -102,14 +110,12 @@ fn syntax(error: &toml::de::Error) -> Problem {
     Problem { span: error.span(), ..Problem::new("", message.replace('\n', " "), instead) }
 }
 
-fn overlaid(text: &str, overrides: &[Override]) -> Result<CampaignFile, Problem> {
+fn overlaid(text: &str, overrides: &[Override], schema: &serde_json::Value) -> Result<CampaignFile, Problem> {
     let mut table: toml::Table = toml::from_str(text).map_err(|error| syntax(&error))?;
     for over in overrides {
-        let value = format!("v = {}", over.value)
-            .parse::<toml::Table>()
-            .ok()
-            .and_then(|mut parsed| parsed.remove("v"))
-            .unwrap_or_else(|| toml::Value::String(over.value.clone()));
+        // A number for a setting that is a text is that text: an account id, a version, an external ID.
+        let value = if unknown::is_text(&over.path, schema) { None } else { parsed(&over.value) };
+        let value = value.unwrap_or_else(|| toml::Value::String(unquoted(&over.value).to_owned()));
         set(&mut table, &over.path, value).map_err(|()| {
             Problem::new(
                 "",
@@ -132,6 +138,44 @@ fn overlaid(text: &str, overrides: &[Override]) -> Result<CampaignFile, Problem>
             }
         }
     })
+}
+
+/// A value that is written as TOML writes it.
+fn parsed(value: &str) -> Option<toml::Value> {
+    format!("v = {value}").parse::<toml::Table>().ok()?.remove("v")
+}
+
+/// A text without the quotes that TOML would want around it.
+fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+}
+
+/// The values that must not be shown, wherever they stand: the external ID is a secret shared with the member accounts.
+fn secrets(text: &str, overrides: &[Override]) -> Vec<String> {
+    // Line by line, since the file may be one that does not parse.
+    let lines = text.lines().filter(|line| line.contains(SECRET)).filter_map(|line| line.split_once(SECRET));
+    let in_file = lines.filter_map(|(_, rest)| {
+        let value = rest.trim_start_matches(['"', '\'', ' ', '\t']).strip_prefix('=')?;
+        Some(
+            value
+                .trim_start()
+                .trim_start_matches(['"', '\''])
+                .split(['"', '\'', '#', ',', '}'])
+                .next()?
+                .trim()
+                .to_owned(),
+        )
+    });
+    let laid_over = overrides.iter().filter(|over| over.path.last().is_some_and(|last| last == SECRET));
+    let laid_over = laid_over.map(|over| unquoted(&over.value).to_owned());
+    in_file.chain(laid_over).filter(|secret| secret.len() > 1).collect()
+}
+
+const SECRET: &str = "external_id";
+
+/// Each secret replaced by as many dots, so that spans stay right.
+fn masked(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), &".".repeat(secret.len())))
 }
 
 fn set(table: &mut toml::Table, path: &[String], value: toml::Value) -> Result<(), ()> {
@@ -253,8 +297,42 @@ accounts = 20
         assert_eq!(loaded.campaign.member_role.external_id.as_deref(), Some("secret-one"));
         let error = load(LEAST, "c.toml", &[over(&["limits", "accounts"], "0")]).unwrap_err();
         assert!(error.to_string().contains("(from ORGSEAL_X)"), "{error}");
-        let error = load(LEAST, "c.toml", &[over(&["limits", "nonsense"], "0")]).unwrap_err();
-        assert!(error.to_string().contains("ORGSEAL_X"), "{error}");
+        let error = load(LEAST, "c.toml", &[over(&["limits", "acounts"], "3")]).unwrap_err();
+        assert!(error.to_string().contains("did you mean `accounts`?"), "{error}");
+        assert!(error.to_string().contains("(from ORGSEAL_X)"), "{error}");
+        // A number for a text is that text.
+        let loaded =
+            load(LEAST, "c.toml", &[over(&["document", "version"], "3"), over(&["document", "owner"], "111122223333")]);
+        let document = loaded.unwrap().campaign.document;
+        assert_eq!((document.version.as_deref(), document.owner.as_deref()), (Some("3"), Some("111122223333")));
+    }
+
+    #[test]
+    fn the_external_id_is_never_shown() {
+        let secret = "hush-123456";
+        let with = |line: &str| LEAST.replace("[central_key]", &format!("{line}\n[central_key]"));
+        for text in [
+            with(&format!("external_id = \"{secret}\"\nsession_duration = 3")),
+            with(&format!("external_id = \"{secret}")),
+            with(&format!("external_id = {secret}")),
+            with(&format!("external_id = \"{secret}\"\nexternal_id = \"{secret}\"")),
+            with(&format!("external_id = \"{secret} !\"")),
+            with(&format!("external_idd = \"{secret}\"")).replace("external_idd", "\"external_id\" "),
+        ] {
+            if let Err(error) = load(&text, "c.toml", &[]) {
+                assert!(!format!("{error}\n{error:?}").contains(secret), "{error:?}");
+            }
+        }
+        for value in ["123456789012", "\"x y z 123456789012\""] {
+            let over = Override {
+                path: vec!["member_role".into(), "external_id".into()],
+                value: value.into(),
+                origin: "ORGSEAL_MEMBER_ROLE__EXTERNAL_ID".into(),
+            };
+            if let Err(error) = load(&LEAST.replace("20", "0"), "c.toml", &[over]) {
+                assert!(!format!("{error}\n{error:?}").contains("123456789012"), "{error:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, is_iam_name, is_iam_path, slash};
+use super::{Problem, check_role, slash};
 
 /// The role assumed in each member account.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -21,10 +21,25 @@ pub struct MemberRole {
     pub external_id: Option<String>,
     /// How long a session lasts, in seconds: 900 to 43200. A chained role's session lasts 3600 at most.
     #[serde(default = "hour")]
+    #[schemars(range(min = 900, max = 43200))]
     pub session_duration: u32,
     /// `narrow` passes a session policy that holds just what the command needs; `none` leaves the role as it is.
     #[serde(default)]
     pub session_policy: SessionPolicy,
+    /// How the caller's own account is entered: through the member role like any other, or with the caller's own credentials.
+    #[serde(default)]
+    pub own_account: OwnAccount,
+}
+
+/// How the caller's own account is entered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnAccount {
+    /// Through the member role, like any other.
+    #[default]
+    Role,
+    /// With the caller's own credentials, which no session policy narrows.
+    Caller,
 }
 
 /// Whether sessions are narrower than the role.
@@ -51,26 +66,14 @@ impl fmt::Debug for MemberRole {
             .field("external_id", &self.external_id.as_ref().map(|_| "…"))
             .field("session_duration", &self.session_duration)
             .field("session_policy", &self.session_policy)
+            .field("own_account", &self.own_account)
             .finish()
     }
 }
 
 impl MemberRole {
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
-        if !is_iam_name(&self.name) {
-            found.push(Problem::new(
-                "member_role.name",
-                format!("`{}` is not a role's name", self.name),
-                "write the name alone, without path or ARN: 1 to 64 letters, digits and +=,.@_-",
-            ));
-        }
-        if !is_iam_path(&self.path) {
-            found.push(Problem::new(
-                "member_role.path",
-                format!("`{}` is not an IAM path", self.path),
-                "begin and end it with a slash, such as /security/",
-            ));
-        }
+        check_role("member_role", &self.name, &self.path, found);
         if !(900..=43_200).contains(&self.session_duration) {
             found.push(Problem::new(
                 "member_role.session_duration",

@@ -27,7 +27,7 @@ pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
-pub use member_role::{MemberRole, SessionPolicy};
+pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
 pub use problem::Problem;
 
@@ -119,6 +119,24 @@ fn is_iam_name(text: &str) -> bool {
 /// An IAM path: begins and ends with `/`.
 fn is_iam_path(text: &str) -> bool {
     text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The name and path of a role, under the table `table`.
+fn check_role(table: &str, name: &str, path: &str, found: &mut Vec<Problem>) {
+    if !is_iam_name(name) {
+        found.push(Problem::new(
+            format!("{table}.name"),
+            format!("`{name}` is not a role's name"),
+            "write the name alone, without path or ARN: 1 to 64 letters, digits and +=,.@_-",
+        ));
+    }
+    if !is_iam_path(path) {
+        found.push(Problem::new(
+            format!("{table}.path"),
+            format!("`{path}` is not an IAM path"),
+            "begin and end it with a slash, such as /security/",
+        ));
+    }
 }
 
 /// Looks like a Region: `us-east-1`, `us-gov-west-1`, `ap-southeast-2`.

@@ -31,7 +31,13 @@ impl OrganizationAccess {
             ));
         }
         for (index, state) in self.accept_states.iter().enumerate() {
-            if !STATES.contains(&state.as_str()) {
+            if state == "ACTIVE" {
+                found.push(Problem::new(
+                    format!("organization.accept_states[{index}]"),
+                    "ACTIVE accounts are read, not skipped",
+                    "leave it out; to leave accounts alone, name them in [accounts.exclude]",
+                ));
+            } else if !STATES.contains(&state.as_str()) {
                 found.push(Problem::new(
                     format!("organization.accept_states[{index}]"),
                     format!("`{state}` is not a state of an account"),

@@ -12,6 +12,35 @@ pub(super) fn find(table: &DeTable<'_>, schema: &Value) -> Vec<Problem> {
     found
 }
 
+/// What is wrong with a path that an override names; `None` when it leads to a setting.
+pub(super) fn find_path(path: &[String], schema: &Value) -> Option<Problem> {
+    let mut here = schema;
+    for (depth, name) in path.iter().enumerate() {
+        here = resolve(here, schema);
+        let known = here["properties"].as_object();
+        match known.and_then(|known| known.get(name)) {
+            Some(below) => here = below,
+            None if here["additionalProperties"] != Value::Bool(false) => return None,
+            None => {
+                let whole = path[..=depth].join(".");
+                let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                return Some(Problem::new(&whole, format!("unknown setting `{whole}`"), advice(name, &names)));
+            }
+        }
+    }
+    None
+}
+
+/// Whether the setting of a path is a text.
+pub(super) fn is_text(path: &[String], schema: &Value) -> bool {
+    let setting = path.iter().fold(schema, |here, name| {
+        let here = resolve(here, schema);
+        here["properties"].get(name).unwrap_or(&here["additionalProperties"])
+    });
+    let kind = &resolve(setting, schema)["type"];
+    kind == "string" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "string"))
+}
+
 fn walk(table: &DeTable<'_>, here: &Value, root: &Value, path: &str, found: &mut Vec<Problem>) {
     let here = resolve(here, root);
     let known = here["properties"].as_object();

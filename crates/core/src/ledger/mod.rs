@@ -7,12 +7,14 @@ mod lock;
 pub mod moves;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
-pub use reader::{AccountWork, Reader, ReasonCount, Run, Summary};
+pub use reader::{AccountWork, Reader, ReasonCount, Run, Summary, Unsettled};
 pub use writer::{Ledger, NewRun};
 
 /// The ledger's file name in the state folder.
@@ -98,6 +100,15 @@ impl LedgerError {
     fn database(folder: &Path, error: &rusqlite::Error) -> LedgerError {
         LedgerError::Database { path: folder.join(FILE), why: error.to_string() }
     }
+}
+
+/// Makes a state folder that is for its owner's eyes: the record names accounts, buckets and keys.
+pub fn make_folder(folder: &Path) -> Result<(), LedgerError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() })
 }
 
 /// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.

@@ -281,15 +281,18 @@ mod tests {
         EncryptionRule { algorithm: Some(Algorithm::SseS3), key: None, bucket_key: None, blocked: None }.into()
     }
 
-    fn any_event() -> impl Strategy<Value = BucketEvent> {
-        let intent = Intent {
+    fn intent() -> Intent {
+        Intent {
             attempt: 1,
             client_token: "t".into(),
             document: "d".into(),
             document_version: "1".into(),
             document_hash: "h".into(),
             parameters: BTreeMap::new(),
-        };
+        }
+    }
+
+    fn any_event() -> impl Strategy<Value = BucketEvent> {
         let verdict = prop::sample::select(Verdict::ALL.to_vec());
         prop_oneof![
             verdict.clone().prop_map(|verdict| BucketEvent::Judged {
@@ -297,7 +300,7 @@ mod tests {
                 encryption: Some(encryption()),
                 error: None
             }),
-            Just(BucketEvent::Intended { intent, found: encryption() }),
+            Just(BucketEvent::Intended { intent: intent(), found: encryption() }),
             Just(BucketEvent::StartRefused { error: error() }),
             Just(BucketEvent::StartUnknown { error: error() }),
             Just(BucketEvent::Started { execution: "e".into() }),
@@ -349,15 +352,7 @@ mod tests {
         for verdict in Verdict::ALL {
             let judged = BucketEvent::Judged { judgement: judgement(verdict), encryption: None, error: None };
             let state = transition(None, &judged).unwrap();
-            let intent = Intent {
-                attempt: 1,
-                client_token: "t".into(),
-                document: "d".into(),
-                document_version: "1".into(),
-                document_hash: "h".into(),
-                parameters: BTreeMap::new(),
-            };
-            let moved = transition(Some(&state), &BucketEvent::Intended { intent, found: encryption() });
+            let moved = transition(Some(&state), &BucketEvent::Intended { intent: intent(), found: encryption() });
             assert_eq!(moved.is_ok(), verdict == Verdict::NotSealed, "{verdict:?}");
         }
     }
@@ -365,17 +360,9 @@ mod tests {
     #[test]
     fn an_unknown_status_is_no_end() {
         let mut state = None;
-        let intent = Intent {
-            attempt: 1,
-            client_token: "t".into(),
-            document: "d".into(),
-            document_version: "1".into(),
-            document_hash: "h".into(),
-            parameters: BTreeMap::new(),
-        };
         for event in [
             BucketEvent::Judged { judgement: judgement(Verdict::NotSealed), encryption: None, error: None },
-            BucketEvent::Intended { intent, found: encryption() },
+            BucketEvent::Intended { intent: intent(), found: encryption() },
             BucketEvent::Started { execution: "e".into() },
         ] {
             state = Some(transition(state.as_ref(), &event).unwrap());

@@ -1,6 +1,8 @@
 //! Reading the record: runs, summaries, accounts, findings, and what is left to seal. Rows are streamed, never gathered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
@@ -80,6 +82,19 @@ pub struct AccountWork {
     pub buckets: u64,
 }
 
+/// A start of an earlier run of which the ledger has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The run that made it.
+    pub run: String,
+    /// The bucket's Region.
+    pub region: String,
+    /// The execution, where its id became known.
+    pub execution: Option<String>,
+    /// When the last was written down of it.
+    pub since: SystemTime,
+}
+
 /// The record, open for reading.
 pub struct Reader {
     connection: Connection,
@@ -115,7 +130,8 @@ impl Reader {
 
     /// The newest run, if there is one.
     pub fn newest_run(&self) -> Result<Option<Run>, LedgerError> {
-        let newest = format!("{RUN} ORDER BY number DESC LIMIT 1");
+        // A run that failed as a whole found out nothing, and must not hide one that did.
+        let newest = format!("{RUN} WHERE state <> 'failed' ORDER BY number DESC LIMIT 1");
         self.sql(self.connection.query_row(&newest, [], run_of).optional())
     }
 
@@ -237,6 +253,25 @@ impl Reader {
         );
         self.sql(result)?;
         Ok(buckets)
+    }
+
+    /// Starts of earlier runs in an account of which there is no outcome, by bucket: the newest of each.
+    pub fn unsettled(&self, run: &Run, account: &str) -> Result<BTreeMap<String, Unsettled>, LedgerError> {
+        let mut found = BTreeMap::new();
+        let result = self.each_row(
+            "SELECT bucket.name, run.id, bucket.region, bucket.execution, bucket.at FROM bucket JOIN run ON run.number = bucket.run
+             WHERE bucket.phase IN ('intended', 'started') AND bucket.account = ?2 AND bucket.run < ?1
+             ORDER BY bucket.run",
+            params![run.number, account],
+            |row| {
+                let since = UNIX_EPOCH + Duration::from_millis(row.get::<_, u64>(4)?);
+                let start = Unsettled { run: row.get(1)?, region: row.get(2)?, execution: row.get(3)?, since };
+                found.insert(row.get(0)?, start);
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(found)
     }
 
     /// The Regions in which a run has buckets to seal, with their numbers.

@@ -55,8 +55,11 @@ CREATE TABLE bucket (
     execution  TEXT,
     status     TEXT,
     error      TEXT,
+    at         INTEGER NOT NULL,
     PRIMARY KEY (run, account, name)
 ) STRICT, WITHOUT ROWID;
+-- Starts without a known outcome are few, and every rollout asks for them.
+CREATE INDEX under_way ON bucket (account) WHERE phase IN ('intended', 'started');
 CREATE TABLE entry (
     seq     INTEGER PRIMARY KEY,
     run     INTEGER NOT NULL REFERENCES run (number),
@@ -77,6 +80,7 @@ CREATE VIEW finding AS
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    make_file(folder)?;
     let mut connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
@@ -110,6 +114,18 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Conne
         });
     }
     Ok(connection)
+}
+
+/// Makes the file for its owner's eyes, also in a folder that others may look into.
+fn make_file(folder: &Path) -> Result<(), LedgerError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(folder.join(FILE))
+        .map(drop)
+        .map_err(|error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() })
 }
 
 /// Opens the file for reading; another process may be writing.

@@ -62,7 +62,7 @@ impl Ledger {
     /// Opens (or makes) the ledger of a state folder, and holds the folder's lock for as long as a clone lives.
     pub fn open(folder: &Path, binding: &Binding) -> Result<Ledger, LedgerError> {
         let wrong = |error: std::io::Error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() };
-        make_private(folder).map_err(wrong)?;
+        super::make_folder(folder)?;
         let lock = Lock::take(folder)?;
         let connection = schema::open_for_writing(folder, binding)?;
         let (commands, inbox) = mpsc::channel(BATCH);
@@ -131,15 +131,6 @@ impl Ledger {
 
 fn gone() -> LedgerError {
     LedgerError::Stopped("its writer is gone".to_owned())
-}
-
-/// The record names accounts, buckets and keys: it is for its owner's eyes.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 struct Writer {
@@ -317,8 +308,9 @@ fn write_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket, state: 
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO bucket
-             (run, account, name, region, phase, verdict, reason, observed, encryption, found, intent, execution, status, error)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             (run, account, name, region, phase, verdict, reason, observed, encryption, found, intent, execution, status,
+              error, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             run,
@@ -335,6 +327,7 @@ fn write_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket, state: 
             execution.map(|execution| execution.id.as_str()),
             execution.and_then(|execution| execution.status.as_ref()).map(|status| status.as_str()),
             state.error.as_ref().map(json).transpose()?,
+            now().as_millisecond(),
         ])?;
     Ok(())
 }

@@ -127,6 +127,8 @@ reasons! {
     ExecutionTimedOut = "execution_timed_out", "the execution did not end in time; it may still act";
     /// The execution's outcome could not be learned.
     OutcomeUnknown = "outcome_unknown", "the execution's outcome could not be learned";
+    /// A start of an earlier run has no known outcome yet.
+    UnderWay = "under_way", "an execution of an earlier run may still act on it, so none was started";
     /// `DescribeAutomationExecutions` gives no answer in the account and Region, so nothing was started there.
     CannotFollow = "cannot_follow", "executions cannot be followed in this account and Region, so none was started";
     /// Executions that do not end, or those of others, left no room within the limits.

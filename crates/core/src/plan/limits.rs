@@ -21,7 +21,7 @@ impl AccountLimits {
     pub fn of(account: &Account, limits: &Limits) -> AccountLimits {
         let mut found = AccountLimits {
             executions: limits.executions_per_account,
-            executions_per_region: limits.executions_per_account_region,
+            executions_per_region: limits.executions_per_account_region.unwrap_or(Limits::EXECUTIONS_PER_REGION),
             reads: limits.reads_per_account,
         };
         let by_ou = limits.overrides.iter().filter(|over| over.ous.iter().any(|ou| account.ous.contains(ou)));
@@ -31,6 +31,8 @@ impl AccountLimits {
             found.executions_per_region = over.executions_per_account_region.unwrap_or(found.executions_per_region);
             found.reads = over.reads_per_account.unwrap_or(found.reads);
         }
+        // More than the account may have could never be reached.
+        found.executions_per_region = found.executions_per_region.min(found.executions);
         found
     }
 }
