@@ -7,6 +7,7 @@ mod buckets;
 mod configurations;
 mod creation;
 mod encryption;
+mod object_listing;
 mod objects;
 mod policy;
 mod sealing;
@@ -152,7 +153,7 @@ fn object_answer(
     match operation {
         "PutObject" => objects::put(world, &subject, request),
         "DeleteObject" => objects::delete(world, &subject, request),
-        "ListObjectsV2" => objects::list(world, &subject, request),
+        "ListObjectsV2" => object_listing::list(world, &subject, request),
         _ => objects::get(world, &subject, request),
     }
 }
