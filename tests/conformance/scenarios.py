@@ -216,6 +216,7 @@ def objects(walk):
     first = walk("the first page", s3, "list_objects_v2", lambda a: ([o["Key"] for o in a["Contents"]], a["IsTruncated"], a["KeyCount"]), MaxKeys=2, **here)
     walk("the second page", s3, "list_objects_v2", lambda a: [o["Key"] for o in a["Contents"]], ContinuationToken=first["NextContinuationToken"], **here)
     walk("by prefix", s3, "list_objects_v2", lambda a: [o["Key"] for o in a["Contents"]], Prefix="a/", **here)
+    walk("by delimiter", s3, "list_objects_v2", lambda a: ([o["Key"] for o in a["Contents"]], a["CommonPrefixes"]), Delimiter="/", MaxKeys=2, **here)
     walk("delete", s3, "delete_object", Key="a/k", **here)
     walk("delete what is gone", s3, "delete_object", Key="a/k", **here)
     empty(s3, bucket)

@@ -104,6 +104,7 @@ class AwsCommandLine(unittest.TestCase):
         self.aws("s3", "cp", f"s3://{bucket}/hello.txt", str(back))
         self.assertEqual(back.read_text(), "hello\n")
         self.assertIn("hello.txt", self.aws("s3", "ls", f"s3://{bucket}", "--recursive"))
+        self.assertIn("hello.txt", self.aws("s3", "ls", f"s3://{bucket}/"))
         self.aws("kms", "disable-key", "--key-id", key)
         self.refused("KMS.DisabledException", "s3", "cp", str(text), f"s3://{bucket}/other.txt")
         self.aws("kms", "schedule-key-deletion", "--key-id", key, "--pending-window-in-days", "7")

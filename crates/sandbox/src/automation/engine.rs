@@ -301,7 +301,7 @@ impl Run {
                     }
                 };
                 let cancelled = tokio::select! {
-                    outcome = self.limited(step, inputs) => Ok(outcome),
+                    outcome = self.stage.perform_within_limit(step, inputs) => Ok(outcome),
                     () = stopped => Err(End { status: Status::Cancelled, failure: None }),
                 };
                 match cancelled {
@@ -348,29 +348,15 @@ impl Run {
         Ok(next)
     }
 
-    /// Carries a step out within its `timeoutSeconds`. A wait knows its own limit, by which it words its failure.
-    async fn limited(&self, step: &Step, inputs: &Value) -> Outcome {
-        let limit = step.timeout_seconds.filter(|_| step.action != "aws:waitForAwsResourceProperty");
-        let pause = limit.map(|seconds| self.stage.world.latency.scale(seconds as f64 * 1000.0));
-        let Some(pause) = pause.filter(|pause| !pause.is_zero()) else {
-            return self.stage.perform(step, inputs).await;
-        };
-        match tokio::time::timeout(pause, self.stage.perform(step, inputs)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::TimedOut("Step timed out. The step did not end within its timeoutSeconds.".into()),
-        }
-    }
-
     /// Notes a step that was cut off by a cancellation, and gives the step that is to clean up after it, if any.
     fn cancelled(&mut self, step: &Step, started_ms: i64, inputs: &Value) -> Option<Option<String>> {
         let next = step.on_cancel.clone()?;
-        let inputs = inputs.as_object().cloned().unwrap_or_default();
         let record = StepRecord {
             name: step.name.clone(),
             status: Status::Cancelled,
             started_ms,
             ended_ms: now_ms(),
-            inputs: inputs.into_iter().map(|(name, value)| (name, value.to_string())).collect(),
+            inputs: inputs.as_object().into_iter().flatten().map(|(n, value)| (n.clone(), value.to_string())).collect(),
             outputs: BTreeMap::new(),
             response_code: None,
             failure: None,

@@ -42,7 +42,7 @@ fn failure(what: impl std::fmt::Display) -> String {
 
 impl Stage {
     /// Carries out one step, its inputs resolved.
-    pub(crate) async fn perform(&self, step: &Step, inputs: &Value) -> Outcome {
+    async fn perform(&self, step: &Step, inputs: &Value) -> Outcome {
         match step.action.as_str() {
             "aws:executeAwsApi" => self.execute(step, inputs).await,
             "aws:assertAwsResourceProperty" => self.assert(step, inputs).await,
@@ -52,6 +52,21 @@ impl Stage {
                 Some(next) => done(Map::new(), Some(next)),
                 None => Outcome::Failed(failure("No choice matched and the step has no Default.")),
             },
+        }
+    }
+
+    /// Carries a step out within its `timeoutSeconds`. A wait knows its own limit, by which it words its failure.
+    pub(crate) async fn perform_within_limit(&self, step: &Step, inputs: &Value) -> Outcome {
+        let limit = step.timeout_seconds.filter(|_| step.action != "aws:waitForAwsResourceProperty");
+        let limit = limit.map(|seconds| self.world.latency.scale(seconds as f64 * 1000.0));
+        let Some(limit) = limit.filter(|limit| !limit.is_zero()) else {
+            return self.perform(step, inputs).await;
+        };
+        // At great speeds the limit would be shorter than the sandbox's own work.
+        let limit = limit.max(Duration::from_millis(250));
+        match tokio::time::timeout(limit, self.perform(step, inputs)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::TimedOut("Step timed out. The step did not end within its timeoutSeconds.".into()),
         }
     }
 

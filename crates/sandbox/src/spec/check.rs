@@ -318,6 +318,7 @@ mod tests {
         for (name, text) in [
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
+            ("guards", include_str!("../../../../config/sandbox/guards.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),
         ] {
             Spec::from_toml(text, name).unwrap();

@@ -217,3 +217,30 @@ encryption = "sse_s3"
         assert_eq!(tags["TagSet"][0], json!({ "Key": "team", "Value": "one" }));
     });
 }
+
+#[tokio::test]
+async fn an_execution_is_shown_for_thirty_days_after_its_end() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    let nap = json!({ "schemaVersion": "0.3", "mainSteps": [
+        { "name": "Nap", "action": "aws:sleep", "inputs": { "Duration": "PT1S" } }] });
+    sandbox.create_document(&keys, "us-east-1", "Nap", &nap).await;
+    let id = sandbox.start_execution(&keys, "us-east-1", json!({ "DocumentName": "Nap" })).await.unwrap();
+    sandbox.until_ended(&keys, "us-east-1", &id).await;
+    let alpha = sandbox.world.organization.find(ALPHA).unwrap();
+    let age = |days: i64| {
+        sandbox.world.with_region(alpha, 0, |state| {
+            state.executions.all[0].ended_ms = Some(crate::wire::now_ms() - days * 86_400_000);
+        });
+    };
+    let shown = async || {
+        let listed = sandbox.json(&keys, "us-east-1", "DescribeAutomationExecutions", json!({})).await.unwrap();
+        let input = json!({ "AutomationExecutionId": id });
+        let got = sandbox.json(&keys, "us-east-1", "GetAutomationExecution", input).await;
+        (listed["AutomationExecutionMetadataList"].as_array().unwrap().len(), got.is_ok())
+    };
+    age(29);
+    assert_eq!(shown().await, (1, true));
+    age(31);
+    assert_eq!(shown().await, (0, false));
+}

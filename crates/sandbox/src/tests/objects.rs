@@ -224,3 +224,47 @@ async fn the_accounts_own_block_is_under_a_path_of_its_own() {
     let put = sandbox.send(&keys, "us-east-1/s3", "PUT", "/alpha-one?policy", &[], policy).await;
     assert_eq!(outcome(&put), (403, "AccessDenied"));
 }
+
+#[tokio::test]
+async fn a_body_that_is_not_what_its_checksum_says_is_refused() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    let put = async |headers: &[(&str, &str)]| sandbox.object(&keys, "PUT", "/alpha-one/k", headers).await;
+    // CRC-32 and MD5 of "content".
+    assert_eq!(put(&[("x-amz-checksum-crc32", "/sUwqQ==")]).await.status, 200);
+    assert_eq!(outcome(&put(&[("x-amz-checksum-crc32", "/sUwqA==")]).await), (400, "BadDigest"));
+    assert_eq!(put(&[("content-md5", "mgNkuembtIDdJeHwKEyFVQ==")]).await.status, 200);
+    assert_eq!(outcome(&put(&[("content-md5", "mgNkuembtIDdJeHwKEyFVA==")]).await), (400, "BadDigest"));
+    assert_eq!(outcome(&put(&[("content-md5", "short")]).await), (400, "InvalidDigest"));
+    let streamed = [("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")];
+    assert_eq!(outcome(&put(&streamed).await), (400, "IncompleteBody"));
+}
+
+#[tokio::test]
+async fn a_list_groups_by_its_delimiter_and_goes_on_behind_a_group() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    for key in ["a", "b/1", "b/2", "c/1", "d"] {
+        assert_eq!(sandbox.object(&keys, "PUT", &format!("/alpha-one/{key}"), &[]).await.status, 200);
+    }
+    let mut seen = Vec::new();
+    let mut token = String::new();
+    loop {
+        let path = format!("/alpha-one?list-type=2&delimiter=/&max-keys=2{token}");
+        let answer = sandbox.object(&keys, "GET", &path, &[]).await;
+        let text = body(&answer);
+        let all = |name: &str| -> Vec<String> {
+            let tag = format!("<{name}>");
+            let parts = text.split(&tag).skip(1);
+            parts.map(|part| part.split('<').next().unwrap().to_string()).collect()
+        };
+        let (found, groups) = (all("Key"), all("Prefix").split_off(1));
+        seen.push((found, groups));
+        match all("NextContinuationToken").first() {
+            Some(next) => token = format!("&continuation-token={next}"),
+            None => break,
+        }
+    }
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_string()).collect::<Vec<_>>();
+    assert_eq!(seen, [(list(&["a"]), list(&["b/"])), (list(&["d"]), list(&["c/"]))]);
+}

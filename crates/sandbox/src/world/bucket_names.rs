@@ -60,13 +60,18 @@ impl World {
 
     /// Deletes the bucket with everything in it, whoever owns it; false when there is none.
     pub(crate) fn delete_bucket(&self, bucket: &str) -> bool {
+        self.delete_bucket_if(bucket, |_| true)
+    }
+
+    /// Deletes the bucket when its owner fits and there still is one, with no change to it in between.
+    pub(crate) fn delete_bucket_if(&self, bucket: &str, fits: impl FnOnce(usize) -> bool) -> bool {
         // Held throughout: a name that is being taken anew must not lose its new owner here.
         let mut owners = write(&self.created_buckets.owners);
         let holder = owners.get(bucket).map(|account| *account as usize).or_else(|| self.generated_owner(bucket));
         let Some(owner) = holder else { return false };
         let deleted = self.with_buckets(owner, |buckets| {
             let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
-            if self.journal.append(&Entry::BucketDeleted { bucket: bucket.into() }).is_err() {
+            if !fits(owner) || self.journal.append(&Entry::BucketDeleted { bucket: bucket.into() }).is_err() {
                 return false;
             }
             buckets.remove(at);

@@ -129,12 +129,15 @@ fn create(world: &World, place: &Place<'_>, location: Option<&str>, ownership: &
 
 pub(super) fn delete(world: &World, place: &Place<'_>) -> Result<(), AwsError> {
     place.with(world, false, |_| Ok(()))?;
+    // Asked under the bucket's lock: an object that is written now, or a name that changes hands, must not be lost.
+    if world
+        .delete_bucket_if(place.bucket, |owner| owner == place.caller.account && world.objects.is_empty(place.bucket))
+    {
+        return Ok(());
+    }
     if !world.objects.is_empty(place.bucket) {
         return Err(AwsError::new(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
             .with("BucketName", place.bucket));
-    }
-    if world.delete_bucket(place.bucket) {
-        return Ok(());
     }
     Err(AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", place.bucket))
 }

@@ -7,6 +7,7 @@ mod buckets;
 mod configurations;
 mod creation;
 mod encryption;
+mod object_listing;
 mod objects;
 mod permissions;
 mod policy;
@@ -157,7 +158,7 @@ fn object_answer(
     match operation {
         "PutObject" => objects::put(world, &subject, request),
         "DeleteObject" => objects::delete(world, &subject, request),
-        "ListObjectsV2" => objects::list(world, &subject, request),
+        "ListObjectsV2" => object_listing::list(world, &subject, request),
         _ => objects::get(world, &subject, request),
     }
 }

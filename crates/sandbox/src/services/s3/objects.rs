@@ -1,7 +1,5 @@
-//! PutObject, GetObject, HeadObject, DeleteObject and ListObjectsV2 over small objects in memory.
+//! PutObject, GetObject, HeadObject and DeleteObject over small objects in memory; the list is in `object_listing`.
 //! Callers from elsewhere, and anonymous ones, come in by the bucket policy alone.
-
-use std::fmt::Write as _;
 
 use super::{body, policy, sealing};
 use crate::authorize::{Ask, Who, authorize};
@@ -9,8 +7,7 @@ use crate::journal::Entry;
 use crate::policy::Kind;
 use crate::request::Request;
 use crate::wire::error::AwsError;
-use crate::wire::rest_xml::NAMESPACE;
-use crate::wire::{Answer, escape, iso8601, now_ms, rest_xml};
+use crate::wire::{Answer, now_ms, rest_xml};
 use crate::world::World;
 use crate::world::bucket::Bucket;
 use crate::world::object::Object;
@@ -44,7 +41,13 @@ impl Subject<'_> {
     }
 
     /// The bucket as it stands, when the caller may do this in it.
-    fn bucket(&self, world: &World, action: &str, resource: &str, request: &Request) -> Result<Bucket, AwsError> {
+    pub(super) fn bucket(
+        &self,
+        world: &World,
+        action: &str,
+        resource: &str,
+        request: &Request,
+    ) -> Result<Bucket, AwsError> {
         let name = self.bucket;
         let missing =
             || AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name);
@@ -258,78 +261,6 @@ pub(super) fn delete(world: &World, subject: &Subject<'_>, request: &Request) ->
     }
     // What is not there is deleted all the same.
     Ok(rest_xml::empty(204))
-}
-
-pub(super) fn list(world: &World, subject: &Subject<'_>, request: &Request) -> Result<Answer, AwsError> {
-    const KNOWN: [&str; 8] = [
-        "list-type",
-        "prefix",
-        "max-keys",
-        "continuation-token",
-        "start-after",
-        "encoding-type",
-        "fetch-owner",
-        "x-id",
-    ];
-    let unknown = |name: &str| !KNOWN.contains(&name) && !name.to_ascii_lowercase().starts_with("x-amz-");
-    if let Some((name, _)) = request.query.iter().find(|(name, value)| unknown(name) && !value.is_empty()) {
-        return Err(AwsError::new(501, "NotImplemented", format!("The parameter {name} is not implemented")));
-    }
-    subject.bucket(world, "s3:ListBucket", &format!("arn:aws:s3:::{}", subject.bucket), request)?;
-    let most = match request.parameter("max-keys") {
-        None => 1000,
-        Some(text) => text.parse::<usize>().map(|most| most.min(1000)).map_err(|_| {
-            AwsError::client("InvalidArgument", "Provided max-keys not an integer or within integer range")
-                .with("ArgumentName", "max-keys")
-                .with("ArgumentValue", text)
-        })?,
-    };
-    let encode = request.parameter("encoding-type") == Some("url");
-    let written = |text: &str| match encode {
-        true => percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string(),
-        false => escape(text).into_owned(),
-    };
-    let prefix = request.parameter("prefix").unwrap_or_default();
-    let token = request.parameter("continuation-token");
-    let after = match token {
-        Some(token) => super::buckets::from_token(token).ok_or_else(|| {
-            AwsError::client("InvalidArgument", "The continuation token provided is incorrect")
-                .with("ArgumentName", "continuation-token")
-        })?,
-        None => request.parameter("start-after").unwrap_or_default().to_string(),
-    };
-    let mut found = world.objects.list(subject.bucket, prefix, &after, most + 1);
-    let more = found.len() > most;
-    found.truncate(most);
-    let mut body = format!(
-        "<ListBucketResult xmlns=\"{NAMESPACE}\"><Name>{}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount>\
-         <MaxKeys>{most}</MaxKeys><IsTruncated>{more}</IsTruncated>",
-        escape(subject.bucket),
-        written(prefix),
-        found.len()
-    );
-    if encode {
-        body.push_str("<EncodingType>url</EncodingType>");
-    }
-    if let Some(token) = token {
-        let _ = write!(body, "<ContinuationToken>{}</ContinuationToken>", escape(token));
-    }
-    if let Some((last, _)) = found.last().filter(|_| more) {
-        let _ = write!(body, "<NextContinuationToken>{}</NextContinuationToken>", super::buckets::to_token(last));
-    }
-    for (key, object) in &found {
-        let _ = write!(
-            body,
-            "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size>\
-             <StorageClass>STANDARD</StorageClass></Contents>",
-            written(key),
-            iso8601(object.modified_ms),
-            escape(&object.etag),
-            object.body.len()
-        );
-    }
-    body.push_str("</ListBucketResult>");
-    Ok(rest_xml::answer(&body))
 }
 
 #[cfg(test)]
