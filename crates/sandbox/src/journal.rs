@@ -15,6 +15,7 @@ use crate::observe::BucketEncryption;
 use crate::spec::Spec;
 use crate::wire::error::AwsError;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
+use crate::world::key_state::KeyState;
 use crate::world::lock::lock;
 
 /// One change.
@@ -23,6 +24,8 @@ use crate::world::lock::lock;
 pub(crate) enum Entry {
     Encryption { bucket: String, encryption: Option<BucketEncryption> },
     BucketDeleted { bucket: String },
+    BucketRetaken { bucket: String, account: String, at_ms: i64 },
+    KeyState { arn: String, state: KeyState },
     DocumentVersion(Box<DocumentEntry>),
     Shared { account: String, region: String, name: String, add: Vec<String>, remove: Vec<String> },
     Started { account: String, region: String, execution: Box<Execution> },

@@ -3,10 +3,12 @@
 
 use serde_json::{Value, json};
 
+use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
 use crate::world::key::{Key, KeyKind};
+use crate::world::key_state::KeyState;
 use crate::world::session::Caller;
 
 pub(crate) const OPERATIONS: &[&str] = &["DescribeKey"];
@@ -99,15 +101,16 @@ fn metadata(world: &World, owner: usize, region: usize, key: &Key) -> Value {
         KeyKind::Customer => "The team's own key",
         KeyKind::AwsManaged => "Default key that protects my S3 objects when no other key is defined",
     };
+    let state = world.key_states.get(&key.arn);
     let mut metadata = json!({
         "AWSAccountId": world.organization.accounts[owner].id,
         "KeyId": key.id,
         "Arn": key.arn,
         "CreationDate": 1_672_531_200.0,
-        "Enabled": true,
+        "Enabled": state == KeyState::Enabled,
         "Description": description,
         "KeyUsage": "ENCRYPT_DECRYPT",
-        "KeyState": "Enabled",
+        "KeyState": state.name(),
         "Origin": "AWS_KMS",
         "KeyManager": if key.kind == KeyKind::AwsManaged { "AWS" } else { "CUSTOMER" },
         "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
@@ -115,6 +118,9 @@ fn metadata(world: &World, owner: usize, region: usize, key: &Key) -> Value {
         "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
         "MultiRegion": multi_region,
     });
+    if let KeyState::PendingDeletion { deletion_ms } = state {
+        metadata["DeletionDate"] = json!(epoch(deletion_ms));
+    }
     if multi_region {
         let at =
             |index: usize| json!({ "Arn": world.central_arns[index].as_ref(), "Region": world.spec.regions[index] });

@@ -1,6 +1,7 @@
 //! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
 //! One file (or folder) per service holds the service's own rules.
 
+pub(crate) mod cloudtrail;
 pub(crate) mod kms;
 pub(crate) mod organizations;
 pub(crate) mod s3;
@@ -8,9 +9,12 @@ pub(crate) mod ssm;
 pub(crate) mod sts;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::faults::request::Blow;
+use crate::faults::{self, Occasion, Target};
 use crate::request::{Request, Signed};
 use crate::wire::error::AwsError;
 use crate::wire::json::{self, Input};
@@ -26,6 +30,7 @@ enum Service {
     S3,
     Ssm,
     Kms,
+    CloudTrail,
     /// Signed for a service that is not here.
     Other,
 }
@@ -40,6 +45,7 @@ impl Service {
                 "s3" => Service::S3,
                 "ssm" => Service::Ssm,
                 "kms" => Service::Kms,
+                "cloudtrail" => Service::CloudTrail,
                 _ => Service::Other,
             };
         }
@@ -47,6 +53,7 @@ impl Service {
             Some("AWSOrganizationsV20161128") => Service::Organizations,
             Some("AmazonSSM") => Service::Ssm,
             Some("TrentService") => Service::Kms,
+            Some("com") => Service::CloudTrail,
             Some(_) => Service::Other,
             None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
             None => Service::S3,
@@ -60,6 +67,7 @@ impl Service {
             Service::S3 => "s3",
             Service::Ssm => "ssm",
             Service::Kms => "kms",
+            Service::CloudTrail => "cloudtrail",
             Service::Other => "other",
         }
     }
@@ -75,6 +83,7 @@ impl Service {
             Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
             Service::Kms => ("TrentService.", kms::OPERATIONS),
+            Service::CloudTrail => (cloudtrail::TARGET, cloudtrail::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
         let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
@@ -89,12 +98,82 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
     let service = Service::of(request);
     let operation = service.operation(request);
     let caller = authenticate(world, request, service);
-    world.observe.count(caller.as_ref().ok().map(|caller| caller.account), service.name(), operation);
-    let delay = world.latency.of(service.name());
+    let known = caller.as_ref().ok().cloned();
+    let account = known.as_ref().map(|caller| caller.account);
+    world.observe.count(account, service.name(), operation);
+    let region = request.scope().and_then(|scope| world.region_index(&scope.region));
+    let blow = struck(world, request, known.as_ref(), service, operation);
+    let delay = world.latency.of(service.name()) + blow.as_ref().map_or(Duration::ZERO, |blow| blow.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     let request_id = uuid::Uuid::new_v4();
+    let refused = match (account, &blow) {
+        (Some(account), _) if !world.rates.admit(account, region.unwrap_or(0), service.name(), operation) => {
+            Some(faults::request::throttled(service.name()))
+        }
+        (_, Some(blow)) => blow.error.clone(),
+        _ => None,
+    };
+    let caller = caller.and_then(|caller| refused.map_or(Ok(caller), Err));
+    let carry_out = blow.as_ref().is_none_or(|blow| !blow.no_effect);
+    let mut answer = match carry_out {
+        true => carried_out(world, request, caller, service, operation, request_id),
+        false => Answer::new(200, "", ""),
+    };
+    if let Some(blow) = &blow {
+        blow.apply(&mut answer);
+    }
+    let code = answer.error.as_ref().map_or("", |(code, _)| *code);
+    world.observe.answered(account, region, (service.name(), operation), code, answer.status);
+    if carry_out {
+        world.trail.request(world, request, known.as_ref(), (service.name(), operation), request_id, &answer);
+    }
+    answer
+}
+
+/// What the faults in force do to this request.
+fn struck(
+    world: &World,
+    request: &Request,
+    caller: Option<&Caller>,
+    service: Service,
+    operation: &'static str,
+) -> Option<Blow> {
+    if !world.faults.any() {
+        return None;
+    }
+    let parameters: std::collections::BTreeMap<String, Vec<String>>;
+    let bucket = match (service, operation) {
+        (Service::S3, _) => s3::bucket_and_key(request).0,
+        (Service::Ssm, "StartAutomationExecution") => {
+            let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            parameters = serde_json::from_value(input["Parameters"].clone()).unwrap_or_default();
+            faults::start::bucket_of(&parameters)
+        }
+        _ => "",
+    };
+    let target = Target {
+        account: caller.map(|caller| caller.account),
+        account_id: caller.map_or("-", |caller| &world.organization.accounts[caller.account].id),
+        region: request.scope().map_or("", |scope| scope.region.as_str()),
+        service: service.name(),
+        operation,
+        bucket,
+    };
+    let faults = world.faults.strike(Occasion::Request, &target);
+    let action = format!("{}:{operation}", service.name());
+    Blow::of(&faults, service.name(), caller.map_or("", |caller| &caller.arn), &action)
+}
+
+fn carried_out(
+    world: &Arc<World>,
+    request: &Request,
+    caller: Result<Caller, AwsError>,
+    service: Service,
+    operation: &'static str,
+    request_id: uuid::Uuid,
+) -> Answer {
     match service {
         Service::S3 => {
             let ids = rest_xml::Ids {
@@ -118,9 +197,9 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
             answer.headers.push(("x-amzn-requestid", id));
             answer
         }
-        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => {
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
             let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
-            let message = if service == Service::Kms { "message" } else { "Message" };
+            let message = if matches!(service, Service::Kms | Service::CloudTrail) { "message" } else { "Message" };
             let mut answer = match result {
                 Ok(value) => json::answer(&value),
                 Err(error) => json::error(&error, message),
@@ -150,6 +229,7 @@ fn json_answer(
     match service {
         Service::Organizations => organizations::answer(world, caller, operation, &mut input),
         Service::Kms => kms::answer(world, caller, region_index(world, region)?, operation, &mut input),
+        Service::CloudTrail => cloudtrail::answer(world, caller, region_index(world, region)?, &mut input),
         _ => ssm::answer(world, caller, region_index(world, region)?, operation, &mut input),
     }
 }
@@ -211,11 +291,7 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         return Err(invalid(service));
     }
     if session.expires_ms <= now_ms() {
-        return Err(match service {
-            Service::S3 => AwsError::client("ExpiredToken", "The provided token has expired."),
-            Service::Sts => AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"),
-            _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
-        });
+        return Err(faults::request::expired(service.name()));
     }
     Ok(session.caller.clone())
 }

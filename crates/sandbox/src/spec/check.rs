@@ -78,6 +78,7 @@ impl Spec {
             .or_else(|| self.mix_fault())
             .or_else(|| self.time_fault())
             .or_else(|| self.document_fault())
+            .or_else(|| self.misbehaviour_fault())
             .or_else(|| self.described_fault())
     }
 
@@ -195,6 +196,19 @@ impl Spec {
             return Some(("content", format!("the document's content cannot run: {reason}")));
         }
         None
+    }
+
+    fn misbehaviour_fault(&self) -> Option<Fault> {
+        if let Some((name, _)) =
+            self.rates.operation.iter().find(|(_, rate)| !(rate.per_second >= 0.0 && rate.burst >= 1.0))
+        {
+            return Some((
+                "operation",
+                format!("the rate of {name} lets nothing through: write per_second >= 0 and burst >= 1"),
+            ));
+        }
+        let wrong = self.fault.iter().find_map(crate::faults::Fault::wrong)?;
+        Some(("fault", wrong))
     }
 
     fn described_fault(&self) -> Option<Fault> {

@@ -3,7 +3,12 @@
 
 mod check;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+use crate::faults::Fault;
+use crate::rates::RatesSpec;
 
 pub use check::SpecError;
 
@@ -42,6 +47,12 @@ pub struct Spec {
     pub latency: LatencySpec,
     /// How long automation executions take and how many run at once.
     pub executions: ExecutionsSpec,
+    /// How many requests the services take.
+    pub rates: RatesSpec,
+    /// What is written and kept of the requests.
+    pub observe: ObserveSpec,
+    /// What goes wrong.
+    pub fault: Vec<Fault>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
 }
@@ -64,6 +75,9 @@ impl Default for Spec {
             encryption: EncryptionSpec::default(),
             latency: LatencySpec::default(),
             executions: ExecutionsSpec::default(),
+            rates: RatesSpec::default(),
+            observe: ObserveSpec::default(),
+            fault: Vec::new(),
             account: Vec::new(),
         }
     }
@@ -326,11 +340,30 @@ pub struct ExecutionsSpec {
     pub concurrent: u32,
     /// How many may be Pending; the next one is refused.
     pub queue: u32,
+    /// How long after its start DescribeAutomationExecutions first shows an execution, in milliseconds at speed 1.
+    pub visible_after_ms: u64,
 }
 
 impl Default for ExecutionsSpec {
     fn default() -> Self {
-        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000 }
+        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000, visible_after_ms: 200 }
+    }
+}
+
+/// What is written and kept of the requests, as CloudTrail records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObserveSpec {
+    /// A file to which a record of every request is appended, one JSON object a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<PathBuf>,
+    /// How many management events of each account LookupEvents knows, the newest; in a very large organization fewer.
+    pub events_per_account: u32,
+}
+
+impl Default for ObserveSpec {
+    fn default() -> Self {
+        ObserveSpec { access_log: None, events_per_account: 500 }
     }
 }
 

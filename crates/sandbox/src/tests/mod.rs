@@ -1,9 +1,13 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
 mod automation;
+mod faults;
+mod fuzz;
 mod generator;
 mod journal;
+mod observe;
 mod protocol;
+mod socket;
 
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -5,9 +5,11 @@ pub(crate) mod bucket;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
+pub(crate) mod key_state;
 pub(crate) mod lock;
 pub(crate) mod organization;
 mod replay;
+mod retaken;
 pub(crate) mod role;
 pub(crate) mod session;
 
@@ -15,18 +17,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::automation::document::Format;
+use crate::dump::{DumpedDocument, Dumps};
+use crate::faults::{FaultState, Faults};
 use crate::generate;
 use crate::journal::{DocumentEntry, Entry, Journal};
 use crate::latency::Latency;
 use crate::observe::{self, BucketState, ExecutionState, Observe};
 use crate::random::Random;
+use crate::rates::Rates;
 use crate::spec::{Deploy, DocumentVariant, Spec};
+use crate::trail::Trail;
 
 use bucket::{Bucket, Encryption};
 use document::{Document, DocumentVersion};
 use execution::Executions;
+use key_state::KeyStates;
 use lock::lock;
 use organization::{Account, Organization};
+use retaken::Retaken;
 use session::{LongLived, Sessions};
 
 const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
@@ -81,6 +89,12 @@ pub(crate) struct World {
     pub(crate) latency: Latency,
     pub(crate) observe: Observe,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) rates: Rates,
+    pub(crate) faults: Faults,
+    pub(crate) trail: Trail,
+    pub(crate) dumps: Dumps,
+    pub(crate) key_states: KeyStates,
+    retaken: Retaken,
     /// By Region.
     pub(crate) central_arns: Vec<Arc<str>>,
     named_buckets: BTreeMap<String, u32>,
@@ -103,6 +117,12 @@ impl World {
             latency: Latency::new(&spec, speed),
             observe: Observe::default(),
             runtime,
+            rates: Rates::new(&spec.rates, speed),
+            faults: Faults::new(spec.seed, spec.fault.clone()),
+            trail: Trail::new(&spec.observe, organization.accounts.len()),
+            dumps: Dumps::default(),
+            key_states: KeyStates::default(),
+            retaken: Retaken::default(),
             central_arns: Vec::new(),
             named_buckets: generate::named_buckets(&spec, &organization),
             deployed: deployed(&spec).map(Arc::new),
@@ -175,6 +195,9 @@ impl World {
 
     /// The account that owns the bucket, found without making anybody's buckets. It may turn out to have none of this name.
     pub(crate) fn bucket_owner(&self, bucket: &str) -> Option<usize> {
+        if let Some(account) = self.retaken.owner(bucket) {
+            return Some(account);
+        }
         if let Some(account) = self.named_buckets.get(bucket) {
             return Some(*account as usize);
         }
@@ -264,6 +287,29 @@ impl World {
             });
         }
         all
+    }
+
+    pub(crate) fn fault_states(&self) -> Vec<FaultState> {
+        self.faults.states(|account| self.organization.accounts[account].id.clone())
+    }
+
+    /// The documents that are not as they were made, by `account/region/name`.
+    pub(crate) fn changed_documents(&self) -> BTreeMap<String, DumpedDocument> {
+        let mut changed = BTreeMap::new();
+        for (index, account) in self.organization.accounts.iter().enumerate() {
+            let made = self.generated_documents(index);
+            self.with_account(index, |state| {
+                for (region, held) in &state.regions {
+                    for (name, document) in &held.documents {
+                        let dumped = DumpedDocument::from(document);
+                        if made.get(name).map(DumpedDocument::from).as_ref() != Some(&dumped) {
+                            changed.insert(format!("{}/{}/{name}", account.id, self.spec.regions[*region]), dumped);
+                        }
+                    }
+                }
+            });
+        }
+        changed
     }
 
     /// Visits every account and Region that was ever touched.

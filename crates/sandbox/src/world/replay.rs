@@ -55,6 +55,11 @@ impl World {
                 let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("nobody owns bucket {bucket}"))?;
                 self.with_buckets(owner, |buckets| buckets.retain(|b| *b.name != *bucket));
             }
+            Entry::BucketRetaken { bucket, account, at_ms } => {
+                let by = self.organization.find(&account).ok_or_else(|| format!("there is no account {account}"))?;
+                self.move_bucket(&bucket, by, at_ms);
+            }
+            Entry::KeyState { arn, state } => self.key_states.set(&arn, state),
             Entry::DocumentVersion(entry) => self.apply_document(*entry)?,
             Entry::Shared { account, region, name, add, remove } => {
                 let (account, region) = self.place(&account, &region)?;

@@ -40,7 +40,7 @@ pub(crate) fn operation(request: &Request) -> &'static str {
     }
 }
 
-fn bucket_and_key(request: &Request) -> (&str, &str) {
+pub(crate) fn bucket_and_key(request: &Request) -> (&str, &str) {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     match &request.host_bucket {
         Some(bucket) => (bucket, path),
