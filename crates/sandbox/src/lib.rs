@@ -279,6 +279,11 @@ impl Sandbox {
         self.world.bucket_states()
     }
 
+    /// One account's buckets as stored; none when there is no such account.
+    pub fn buckets_of(&self, account: &str) -> Vec<BucketState> {
+        self.world.organization.find(account).map(|index| self.world.bucket_states_of(index)).unwrap_or_default()
+    }
+
     /// Every automation execution, oldest first within an account and Region.
     pub fn executions(&self) -> Vec<ExecutionState> {
         self.world.execution_states()

@@ -23,9 +23,9 @@ use crate::world::session::Caller;
 use record::{Actor, Event, Parameters};
 
 /// So many events are kept in all; beyond it an account's newest event takes the place of its own oldest.
-const MOST_IN_ALL: usize = 200_000;
+const MOST_IN_ALL: usize = 100_000;
 /// Even then so many of each account are kept.
-const LEAST_OF_ACCOUNT: usize = 20;
+const LEAST_OF_ACCOUNT: usize = 10;
 /// Sessions whose source identity is remembered.
 const MOST_SESSIONS: usize = 100_000;
 

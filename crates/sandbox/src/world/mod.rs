@@ -275,18 +275,17 @@ impl World {
     }
 
     pub(crate) fn bucket_states(&self) -> Vec<BucketState> {
-        let mut all = Vec::new();
-        for (index, account) in self.organization.accounts.iter().enumerate() {
-            self.with_buckets(index, |buckets| {
-                all.extend(buckets.iter().map(|bucket| BucketState {
-                    account: account.id.clone(),
-                    region: self.spec.regions[usize::from(bucket.region)].clone(),
-                    name: bucket.name.to_string(),
-                    encryption: bucket.encryption.as_ref().map(Into::into),
-                }));
-            });
-        }
-        all
+        (0..self.organization.accounts.len()).flat_map(|index| self.bucket_states_of(index)).collect()
+    }
+
+    pub(crate) fn bucket_states_of(&self, account: usize) -> Vec<BucketState> {
+        let state = |bucket: &Bucket| BucketState {
+            account: self.organization.accounts[account].id.clone(),
+            region: self.spec.regions[usize::from(bucket.region)].clone(),
+            name: bucket.name.to_string(),
+            encryption: bucket.encryption.as_ref().map(Into::into),
+        };
+        self.with_buckets(account, |buckets| buckets.iter().map(state).collect())
     }
 
     pub(crate) fn fault_states(&self) -> Vec<FaultState> {
