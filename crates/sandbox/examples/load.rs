@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use orgseal_sandbox::{BucketCount, Options, Sandbox, Spec};
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -43,14 +44,60 @@ struct Plan {
     failed: AtomicU64,
 }
 
-fn signed(method: &str, uri: &str, key: &str, scope: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!(
-        "{method} {uri} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: load\r\nx-amz-date: 20261125T000000Z\r\nauthorization: \
-         AWS4-HMAC-SHA256 Credential={key}/20261125/{scope}/aws4_request, SignedHeaders=host, Signature=0\r\n\
-         content-length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+/// Who signs.
+#[derive(Clone)]
+struct Keys {
+    access_key: String,
+    secret: String,
+    /// Of a session.
+    token: Option<String>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// HMAC with SHA-256 (RFC 2104).
+fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let pad = |with: u8| block.map(|byte| byte ^ with);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
+    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
+impl Keys {
+    /// A request with Signature Version 4. `query` has one parameter at most, and nothing in it needs to be encoded.
+    fn request(&self, method: &str, (path, query): (&str, &str), scope: &str, further: &str, body: &str) -> Vec<u8> {
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let day = &now[..8];
+        let payload = hex(&Sha256::digest(body));
+        let mut headers = vec![
+            ("host", "127.0.0.1".to_string()),
+            ("x-amz-content-sha256", payload.clone()),
+            ("x-amz-date", now.clone()),
+        ];
+        headers.extend(self.token.iter().map(|token| ("x-amz-security-token", token.clone())));
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let canonical_query = if query.is_empty() || query.contains('=') { query.into() } else { format!("{query}=") };
+        let canonical = format!("{method}\n{path}\n{canonical_query}\n{lines}\n{names}\n{payload}");
+        let scope = format!("{day}/{scope}/aws4_request");
+        let to_sign = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+        let first = format!("AWS4{}", self.secret).into_bytes();
+        let key = scope.split('/').fold(first, |key, part| hmac(&key, part));
+        let signature = hex(&hmac(&key, &to_sign));
+        let mark = if query.is_empty() { "" } else { "?" };
+        let sent: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!(
+            "{method} {path}{mark}{query} HTTP/1.1\r\n{sent}{further}user-agent: load\r\nauthorization: AWS4-HMAC-SHA256 \
+             Credential={}/{scope}, SignedHeaders={names}, Signature={signature}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.access_key,
+            body.len()
+        )
+        .into_bytes()
+    }
 }
 
 /// One request and the whole of its answer, which begins at the buffer's start.
@@ -94,6 +141,12 @@ async fn connection(plan: Arc<Plan>, first: usize) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The security account's user.
+fn security(sandbox: &Sandbox) -> Keys {
+    let (access_key, secret) = sandbox.credentials();
+    Keys { access_key, secret, token: None }
+}
+
 /// Enters every account that can be entered and asks for the encryption of each of its buckets, as an audit does.
 async fn audit(
     out: &mut impl std::io::Write,
@@ -101,12 +154,12 @@ async fn audit(
     connections: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let accounts: Vec<String> = sandbox.accounts().into_iter().map(|account| account.id).collect();
-    let (key, _) = sandbox.credentials();
+    let keys = security(sandbox);
     let address = sandbox.endpoint().trim_start_matches("http://").to_string();
     let (before, began) = (processor_time()?, Instant::now());
     let facts = Arc::new((accounts, AtomicUsize::new(0), sandbox.external_id().to_string()));
     let walks: Vec<_> =
-        (0..connections).map(|_| tokio::spawn(walk(address.clone(), key.clone(), facts.clone()))).collect();
+        (0..connections).map(|_| tokio::spawn(walk(address.clone(), keys.clone(), facts.clone()))).collect();
     let mut done = 0;
     for walk in walks {
         done += walk.await??;
@@ -126,7 +179,7 @@ async fn audit(
 type Facts = Arc<(Vec<String>, AtomicUsize, String)>;
 
 /// Takes one account after the other until none is left.
-async fn walk(address: String, key: String, facts: Facts) -> std::io::Result<u64> {
+async fn walk(address: String, keys: Keys, facts: Facts) -> std::io::Result<u64> {
     let (accounts, next, external_id) = &*facts;
     let mut stream = TcpStream::connect(&address).await?;
     stream.set_nodelay(true)?;
@@ -138,13 +191,13 @@ async fn walk(address: String, key: String, facts: Facts) -> std::io::Result<u64
              &RoleSessionName=load&ExternalId={external_id}"
         );
         let kind = "content-type: application/x-www-form-urlencoded\r\n";
-        let assume = signed("POST", "/", &key, "us-east-1/sts", kind, &form);
+        let assume = keys.request("POST", ("/", ""), "us-east-1/sts", kind, &form);
         let filled = exchange(&mut stream, &assume, &mut buffer).await?;
         let text = String::from_utf8_lossy(&buffer[..filled]).into_owned();
         let part = |name: &str| Some(text.split_once(&format!("<{name}>"))?.1.split_once('<')?.0.to_string());
-        let (Some(access), Some(token)) = (part("AccessKeyId"), part("SessionToken")) else { continue };
-        let token = format!("x-amz-security-token: {token}\r\n");
-        let list = signed("GET", "/?max-buckets=10000", &access, "us-east-1/s3", &token, "");
+        let (Some(access_key), Some(secret)) = (part("AccessKeyId"), part("SecretAccessKey")) else { continue };
+        let session = Keys { access_key, secret, token: part("SessionToken") };
+        let list = session.request("GET", ("/", "max-buckets=10000"), "us-east-1/s3", "", "");
         let filled = exchange(&mut stream, &list, &mut buffer).await?;
         done += 2;
         let text = String::from_utf8_lossy(&buffer[..filled]).into_owned();
@@ -153,7 +206,7 @@ async fn walk(address: String, key: String, facts: Facts) -> std::io::Result<u64
             Some((name, rest.split_once("<BucketRegion>")?.1.split_once('<')?.0))
         });
         for (name, region) in named {
-            let get = signed("GET", &format!("/{name}?encryption"), &access, &format!("{region}/s3"), &token, "");
+            let get = session.request("GET", (&format!("/{name}"), "encryption"), &format!("{region}/s3"), "", "");
             exchange(&mut stream, &get, &mut buffer).await?;
             done += 1;
         }
@@ -223,7 +276,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut out = std::io::stdout().lock();
         let sandbox = Sandbox::start(spec, Options { speed: 0.0, ..Options::default() }).await?;
         writeln!(out, "{accounts} accounts, {:.0} MiB at the start", memory()?)?;
-        let (key, _) = sandbox.credentials();
+        let keys = security(&sandbox);
         let mine = sandbox.security_account().to_string();
         if touch {
             let began = Instant::now();
@@ -233,7 +286,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if audited {
             audit(&mut out, &sandbox, connections).await?;
         }
-        let list = signed("GET", "/?max-buckets=10", &key, "us-east-1/s3", "", "");
+        let list = keys.request("GET", ("/", "max-buckets=10"), "us-east-1/s3", "", "");
         let names: Vec<String> = sandbox
             .buckets_of(&mine)
             .into_iter()
@@ -249,12 +302,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "GetBucketEncryption",
                 names
                     .iter()
-                    .map(|name| signed("GET", &format!("/{name}?encryption"), &key, "us-east-1/s3", "", ""))
+                    .map(|name| keys.request("GET", (&format!("/{name}"), "encryption"), "us-east-1/s3", "", ""))
                     .collect(),
             ),
             ("ListBuckets, ten", vec![list]),
-            ("GetCallerIdentity", vec![signed("POST", "/", &key, "us-east-1/sts", form, identity)]),
-            ("DescribeAutomationExec.", vec![signed("POST", "/", &key, "us-east-1/ssm", json, "{}")]),
+            ("GetCallerIdentity", vec![keys.request("POST", ("/", ""), "us-east-1/sts", form, identity)]),
+            ("DescribeAutomationExec.", vec![keys.request("POST", ("/", ""), "us-east-1/ssm", json, "{}")]),
         ];
         for (name, requests) in rows {
             if !requests.is_empty() {

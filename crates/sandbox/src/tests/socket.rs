@@ -37,6 +37,14 @@ impl Received {
     }
 }
 
+/// The headers that say who calls what, where.
+fn authorization(keys: &Keys, scope: &str) -> Vec<(&'static str, String)> {
+    let credential = format!("{}/20261125/{scope}/aws4_request", keys.access_key);
+    let signed = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+    let token = keys.token.iter().map(|token| ("x-amz-security-token", token.clone()));
+    std::iter::once(("authorization", signed)).chain(token).collect()
+}
+
 impl Sandbox {
     /// Sends bytes as they are and reads until the other side closes.
     pub(super) async fn raw(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -57,13 +65,11 @@ impl Sandbox {
         body: &[u8],
     ) -> io::Result<Received> {
         let mut head = format!(
-            "{method} {uri} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}\r\nauthorization: \
-             AWS4-HMAC-SHA256 Credential={}/20261125/{scope}/aws4_request, SignedHeaders=host, Signature=0\r\n",
-            body.len(),
-            keys.access_key
+            "{method} {uri} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
         );
-        if let Some(token) = &keys.token {
-            head.push_str(&format!("x-amz-security-token: {token}\r\n"));
+        for (name, value) in authorization(keys, scope) {
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
