@@ -173,3 +173,24 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_in_both_is_no_difference() {
+        let key = |state: &str| ("arn:k".to_string(), state.to_string());
+        let dump = |state| Dump {
+            organization: "o-1".into(),
+            seed: 1,
+            buckets: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            executions: BTreeMap::new(),
+            keys: [key(state)].into(),
+        };
+        assert_eq!(Dump::diff(&dump("Disabled"), &dump("Disabled")), []);
+        let changed = Dump::diff(&dump("Disabled"), &dump("PendingDeletion"));
+        assert_eq!(changed[0].to_string(), "key arn:k: state from \"Disabled\" to \"PendingDeletion\"");
+    }
+}

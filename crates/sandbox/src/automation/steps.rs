@@ -12,6 +12,7 @@ use super::document::Step;
 use super::reference::{select, text_of};
 use super::twist::{Instead, Twisted};
 use crate::services;
+use crate::trail::OnBehalf;
 use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::session::Caller;
@@ -83,7 +84,14 @@ impl Stage {
             ("s3", _) => {
                 let result = services::s3::call(&self.world, &self.actor, &self.region, &api, &input);
                 let error = result.as_ref().err();
-                self.world.trail.automation(&self.world, &self.actor, &self.region, (&service, &api), input, error);
+                let call = OnBehalf {
+                    by: "ssm.amazonaws.com",
+                    actor: &self.actor,
+                    region: &self.region,
+                    service: &service,
+                    operation: &api,
+                };
+                self.world.trail.on_behalf(&self.world, call, input, error);
                 match result {
                     Err(_) if self.twisted.pretends() => Ok(json!({})),
                     result => result.map_err(worded),

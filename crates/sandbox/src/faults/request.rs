@@ -26,7 +26,7 @@ pub(crate) struct Blow {
 
 impl Blow {
     /// Folds the faults that struck one request into one: delays add up, of the others the first one counts.
-    pub(crate) fn of(faults: &[std::sync::Arc<Fault>], service: &str, who: &str, action: &str) -> Option<Blow> {
+    pub(crate) fn of(faults: &[std::sync::Arc<Fault>], service: &str, who: &str, operation: &str) -> Option<Blow> {
         if faults.is_empty() {
             return None;
         }
@@ -41,12 +41,12 @@ impl Blow {
                 continue;
             }
             decided = true;
-            blow.strike(fault, service, who, action);
+            blow.strike(fault, service, who, operation);
         }
         Some(blow)
     }
 
-    fn strike(&mut self, fault: &Fault, service: &str, who: &str, action: &str) {
+    fn strike(&mut self, fault: &Fault, service: &str, who: &str, operation: &str) {
         let mut error = |error: AwsError| {
             let message = fault.message.clone();
             self.error = Some(match message {
@@ -59,7 +59,7 @@ impl Blow {
             FaultKind::InternalError => error(internal(service)),
             FaultKind::Unavailable => error(unavailable(service)),
             FaultKind::ExpiredToken => error(expired(service)),
-            FaultKind::Denied => error(denied(service, who, action)),
+            FaultKind::Denied => error(denied(service, who, operation)),
             FaultKind::ResetBefore => {
                 self.no_effect = true;
                 self.disposition = Disposition::Reset;
@@ -134,7 +134,20 @@ pub(crate) fn expired(service: &str) -> AwsError {
     }
 }
 
-fn denied(service: &str, who: &str, action: &str) -> AwsError {
+/// The action that a policy would have to allow. S3 names several of them otherwise than the operation.
+fn action(service: &str, operation: &str) -> String {
+    let name = match (service, operation) {
+        ("s3", "ListBuckets") => "ListAllMyBuckets",
+        ("s3", "HeadBucket") => "ListBucket",
+        ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
+        ("s3", "PutBucketEncryption" | "DeleteBucketEncryption") => "PutEncryptionConfiguration",
+        (_, other) => other,
+    };
+    format!("{service}:{name}")
+}
+
+fn denied(service: &str, who: &str, operation: &str) -> AwsError {
+    let action = action(service, operation);
     let message = format!(
         "User: {who} is not authorized to perform: {action} because no identity-based policy allows the {action} action"
     );

@@ -162,8 +162,7 @@ fn struck(
         bucket,
     };
     let faults = world.faults.strike(Occasion::Request, &target);
-    let action = format!("{}:{operation}", service.name());
-    Blow::of(&faults, service.name(), caller.map_or("", |caller| &caller.arn), &action)
+    Blow::of(&faults, service.name(), caller.map_or("", |caller| &caller.arn), operation)
 }
 
 fn carried_out(

@@ -57,6 +57,10 @@ async fn errors_come_in_each_services_own_words() {
         let answer = sandbox.get_encryption(&keys, "alpha-one").await.unwrap();
         assert_eq!(answer.status, s3.0, "{kind}");
         assert!(answer.text().contains(&format!("<Code>{}</Code>", s3.1)) && answer.has_request_id(), "{kind}");
+        if kind == "denied" {
+            let words = ":assumed-role/orgseal-member/test is not authorized to perform: s3:GetEncryptionConfiguration";
+            assert!(answer.text().contains(words), "{}", answer.text());
+        }
         let answer = sandbox.over_json(&keys, "DescribeAutomationExecutions", json!({})).await.unwrap();
         assert_eq!((answer.status, answer.json()["__type"].as_str()), (ssm.0, Some(ssm.1)), "{kind}");
         let answer = sandbox.over_json(&sandbox.security(), "ListAccounts", json!({})).await.unwrap();
@@ -222,16 +226,19 @@ async fn an_automation_fails_times_out_or_is_cancelled_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_stuck_automation_stays_until_it_is_stopped() {
-    let sandbox = start(SMALL, 0.0).await;
+    let text = SMALL.replacen("seed", "executions.concurrent = 1\nseed", 1);
+    let sandbox = start(&text, 0.0).await;
     let keys = sandbox.session(ALPHA);
     for status in ["Pending", "Waiting", "InProgress"] {
         sandbox.order(json!([{ "kind": "automation_stuck", "status": status, "nth": 1 }])).await;
         let id = sandbox.start_over(&keys, ALPHA, "alpha-one").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(sandbox.execution_over(&keys, &id).await["AutomationExecutionStatus"], status);
-        // It does not hold up the next one.
-        let next = sandbox.seal_over(&keys, ALPHA, "alpha-one").await;
-        assert_eq!(next["AutomationExecutionStatus"], "Success");
+        if status == "Pending" {
+            // Alone of the three it does not take one of the places of those that run.
+            let next = sandbox.seal_over(&keys, ALPHA, "alpha-one").await;
+            assert_eq!(next["AutomationExecutionStatus"], "Success");
+        }
         let stop = json!({ "AutomationExecutionId": id });
         assert_eq!(sandbox.over_json(&keys, "StopAutomationExecution", stop).await.unwrap().status, 200);
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -169,6 +169,10 @@ async fn garbage_on_the_line_does_not_reach_the_next_caller() {
         // Half a request may rightly be waited for: then the client gives up.
         let _ = tokio::time::timeout(Duration::from_millis(200), sandbox.raw(&text)).await;
     }
+    for (method, what) in [("GET", "nothing"), ("PATCH", "faults"), ("PUT", "faults"), ("POST", "dump")] {
+        let answer = sandbox.control(method, what, json!(7)).await;
+        assert!(answer.has_request_id() && (400..500).contains(&answer.status), "{method} {what}");
+    }
     let too_large = vec![b'x'; 7 << 20];
     let nobody = Keys { access_key: "-".into(), token: None };
     if let Ok(answer) = sandbox.over(&nobody, "us-east-1/s3", ("PUT", "/b"), &[], &too_large).await {

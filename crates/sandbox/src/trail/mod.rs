@@ -37,6 +37,16 @@ pub(crate) struct Kept {
     pub(crate) gone: u64,
 }
 
+/// A call that an AWS service makes for a principal.
+pub(crate) struct OnBehalf<'a> {
+    /// `ssm.amazonaws.com`
+    pub(crate) by: &'static str,
+    pub(crate) actor: &'a Caller,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) operation: &'a str,
+}
+
 /// Source identities of sessions.
 #[derive(Debug, Default)]
 struct Sources {
@@ -144,16 +154,9 @@ impl Trail {
         }
     }
 
-    /// Notes what an automation called on behalf of the role it runs under.
-    pub(crate) fn automation(
-        &self,
-        world: &World,
-        actor: &Caller,
-        region: &str,
-        (service, operation): (&str, &str),
-        input: Value,
-        error: Option<&AwsError>,
-    ) {
+    /// Notes what an AWS service called on a principal's behalf: an automation as its role, or S3 that needs a data key.
+    pub(crate) fn on_behalf(&self, world: &World, call: OnBehalf<'_>, input: Value, error: Option<&AwsError>) {
+        let OnBehalf { by, actor, region, service, operation } = call;
         let event = Event {
             at_ms: now_ms(),
             event_id: Uuid::new_v4(),
@@ -163,7 +166,7 @@ impl Trail {
                 caller: Some(actor.clone()),
                 access_key: "".into(),
                 source_identity: None,
-                invoked_by: Some("ssm.amazonaws.com"),
+                invoked_by: Some(by),
             },
             recipient: Some(actor.account),
             service: service.to_string().into(),
@@ -171,7 +174,7 @@ impl Trail {
             region: record::region_of(world, service, region),
             parameters: Parameters::Value(Box::new(input)),
             error: error.map(|error| (error.code, error.message.as_str().into())),
-            agent: self.agent("ssm.amazonaws.com"),
+            agent: self.agent(by),
         };
         self.note(world, event, service == "s3" && record::is_data_event(operation));
     }
@@ -210,5 +213,23 @@ impl Trail {
             agents.clear();
         }
         agents.entry(text.to_string()).or_insert_with(|| text.into()).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_identity_stays_along_a_chain_of_roles() {
+        let trail = Trail::new(&ObserveSpec::default(), 0);
+        let of = |key: &str| read(&trail.sources).by_key.get(key).cloned();
+        trail.opened("first", Some("alice"), "user");
+        trail.opened("second", None, "first");
+        trail.opened("third", None, "user");
+        assert_eq!(
+            (of("first").as_deref(), of("second").as_deref(), of("third")),
+            (Some("alice"), Some("alice"), None)
+        );
     }
 }
