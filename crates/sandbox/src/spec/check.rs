@@ -326,8 +326,11 @@ mod tests {
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),
+            ("misbehaving", include_str!("../../../../config/sandbox/misbehaving.toml")),
         ] {
-            Spec::from_toml(text, name).unwrap();
+            let spec = Spec::from_toml(text, name).unwrap();
+            // As the directory of a sandbox keeps it.
+            assert_eq!(Spec::from_toml(&toml::to_string(&spec).unwrap(), name).unwrap(), spec);
         }
     }
 }

@@ -348,3 +348,31 @@ async fn faults_come_from_the_spec_and_by_the_rust_api_too() {
     let error = crate::Spec::from_toml("[[fault]]\nkind = \"thunder\"\n", "x.toml").unwrap_err().to_string();
     assert!(error.starts_with("x.toml:2: ") && error.contains("automation_lie"), "{error}");
 }
+
+#[tokio::test]
+async fn an_execution_misbehaves_to_its_end_even_across_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = crate::Options { directory: Some(directory.path().into()), speed: 0.0, port: 0 };
+    let sandbox = crate::Sandbox::start(super::spec(SMALL), options.clone()).await.unwrap();
+    let keys = sandbox.session(ALPHA);
+    let mut ids = Vec::new();
+    for status in ["Pending", "Waiting"] {
+        sandbox.order(json!([{ "kind": "automation_stuck", "status": status }, { "kind": "key_disabled" }])).await;
+        ids.push(sandbox.start_over(&keys, ALPHA, "alpha-one").await);
+    }
+    sandbox.stop();
+
+    let again = crate::Sandbox::start(super::spec(SMALL), options).await.unwrap();
+    let keys = again.session(ALPHA);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(again.execution_over(&keys, &ids[0]).await["AutomationExecutionStatus"], "Pending");
+    assert_eq!(again.execution_over(&keys, &ids[1]).await["AutomationExecutionStatus"], "Waiting");
+    let states: Vec<String> = again.dump().keys.into_values().collect();
+    assert_eq!(states, ["Disabled"]);
+    for id in ids {
+        let stop = json!({ "AutomationExecutionId": id });
+        assert_eq!(again.over_json(&keys, "StopAutomationExecution", stop).await.unwrap().status, 200);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(again.executions().iter().all(|execution| execution.status == "Cancelled"));
+}
