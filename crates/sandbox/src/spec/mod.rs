@@ -48,13 +48,21 @@ pub struct Spec {
     /// How long automation executions take and how many run at once.
     pub executions: ExecutionsSpec,
     /// How many requests the services take.
+    #[serde(skip_serializing_if = "is_default")]
     pub rates: RatesSpec,
     /// What is written and kept of the requests.
+    #[serde(skip_serializing_if = "is_default")]
     pub observe: ObserveSpec,
     /// What goes wrong.
+    #[serde(skip_serializing_if = "is_default")]
     pub fault: Vec<Fault>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
+}
+
+/// Left out where a directory keeps its spec: directories of sandboxes from before there was such a key stay usable.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Spec {
@@ -341,12 +349,25 @@ pub struct ExecutionsSpec {
     /// How many may be Pending; the next one is refused.
     pub queue: u32,
     /// How long after its start DescribeAutomationExecutions first shows an execution, in milliseconds at speed 1.
+    #[serde(skip_serializing_if = "is_usual")]
     pub visible_after_ms: u64,
+}
+
+const VISIBLE_AFTER_MS: u64 = 200;
+
+fn is_usual(ms: &u64) -> bool {
+    *ms == VISIBLE_AFTER_MS
 }
 
 impl Default for ExecutionsSpec {
     fn default() -> Self {
-        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000, visible_after_ms: 200 }
+        ExecutionsSpec {
+            min_seconds: 2.0,
+            max_seconds: 5.0,
+            concurrent: 100,
+            queue: 1000,
+            visible_after_ms: VISIBLE_AFTER_MS,
+        }
     }
 }
 
