@@ -12,6 +12,7 @@ use super::document::{OnFailure, Runbook, Step};
 use super::reference::{resolve, text_of};
 use super::steps::{Outcome, Stage};
 use crate::authorize::{Ask, Who, authorize};
+use super::twist::{self, Twist, Twisted};
 use crate::journal::{EndEntry, Entry};
 use crate::policy::store::bare;
 use crate::wire::now_ms;
@@ -34,7 +35,7 @@ pub(crate) fn admit(world: &Arc<World>, place: Place) {
         let executions = &mut state.executions;
         let mut admitted = Vec::new();
         while executions.running < world.spec.executions.concurrent {
-            let Some(index) = executions.waiting.pop_front() else { break };
+            let Some(index) = executions.next_waiting() else { break };
             let now = now_ms();
             let execution = &mut executions.all[index];
             execution.status = Status::InProgress;
@@ -178,7 +179,10 @@ async fn run(world: Arc<World>, place: Place, index: usize) {
     let mut run = run;
     let ended = match run.aborted.take() {
         Some(ended) => ended,
-        None => run.steps(next).await,
+        None => match run.twisted().await {
+            Some(ended) => ended,
+            None => run.steps(next).await,
+        },
     };
     // A cancelled execution ends at once; the others take the time they were given.
     if ended.status != Status::Cancelled {
@@ -189,6 +193,7 @@ async fn run(world: Arc<World>, place: Place, index: usize) {
         _ => ended,
     };
     end(&world, place, index, ended, &run.outputs, Some(&run.runbook));
+    twist::catch_up(run.stage);
 }
 
 fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<String>), String> {
@@ -230,7 +235,12 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
         false => execution.next_step.clone(),
     };
     let run = Run {
-        stage: Stage { world: world.clone(), actor, region: world.spec.regions[place.region].clone() },
+        stage: Stage {
+            world: world.clone(),
+            actor,
+            region: world.spec.regions[place.region].clone(),
+            twisted: Twisted::new(execution.twist),
+        },
         place,
         index,
         id: execution.id,
@@ -250,6 +260,28 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
 }
 
 impl Run {
+    /// How an execution ends that a fault keeps from its steps.
+    async fn twisted(&self) -> Option<End> {
+        match self.stage.twisted.twist.clone()? {
+            Twist::Ends { status, message } => Some(End { status, failure: message }),
+            Twist::Stuck { status } => {
+                self.with_execution(|execution| {
+                    if execution.status == Status::InProgress {
+                        execution.status = status;
+                    }
+                });
+                loop {
+                    match self.stop() {
+                        Some(Stop::Cancel) => return Some(End { status: Status::Cancelled, failure: None }),
+                        Some(Stop::Complete) => return Some(End { status: Status::Success, failure: None }),
+                        None => self.bell.notified().await,
+                    }
+                }
+            }
+            Twist::Lie | Twist::Late { .. } | Twist::WrongKey { .. } => None,
+        }
+    }
+
     async fn steps(&mut self, first: Option<String>) -> End {
         let runbook = self.runbook.clone();
         let mut next = first;

@@ -2,6 +2,7 @@
 //! One file (or folder) per service holds the service's own rules.
 
 pub(crate) mod iam;
+pub(crate) mod cloudtrail;
 pub(crate) mod kms;
 pub(crate) mod organizations;
 pub(crate) mod resource_policy;
@@ -10,9 +11,12 @@ pub(crate) mod ssm;
 pub(crate) mod sts;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::faults::request::Blow;
+use crate::faults::{self, Occasion, Target};
 use crate::request::{Request, Signed};
 use crate::signature::{self, Style};
 use crate::wire::error::AwsError;
@@ -30,6 +34,7 @@ enum Service {
     Ssm,
     Kms,
     Iam,
+    CloudTrail,
     /// Signed for a service that is not here.
     Other,
 }
@@ -45,6 +50,7 @@ impl Service {
                 "ssm" => Service::Ssm,
                 "kms" => Service::Kms,
                 "iam" => Service::Iam,
+                "cloudtrail" => Service::CloudTrail,
                 _ => Service::Other,
             };
         }
@@ -52,6 +58,7 @@ impl Service {
             Some("AWSOrganizationsV20161128") => Service::Organizations,
             Some("AmazonSSM") => Service::Ssm,
             Some("TrentService") => Service::Kms,
+            Some("com") => Service::CloudTrail,
             Some(_) => Service::Other,
             None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
             None => Service::S3,
@@ -66,6 +73,7 @@ impl Service {
             Service::Ssm => "ssm",
             Service::Kms => "kms",
             Service::Iam => "iam",
+            Service::CloudTrail => "cloudtrail",
             Service::Other => "other",
         }
     }
@@ -86,6 +94,7 @@ impl Service {
             Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
             Service::Kms => ("TrentService.", kms::OPERATIONS),
+            Service::CloudTrail => (cloudtrail::TARGET, cloudtrail::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
         let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
@@ -100,12 +109,81 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
     let service = Service::of(request);
     let operation = service.operation(request);
     let caller = authenticate(world, request, service);
-    world.observe.count(caller.as_ref().ok().map(|caller| caller.account), service.name(), operation);
-    let delay = world.latency.of(service.name());
+    let known = caller.as_ref().ok().cloned();
+    let account = known.as_ref().map(|caller| caller.account);
+    world.observe.count(account, service.name(), operation);
+    let region = request.scope().and_then(|scope| world.region_index(&scope.region));
+    let blow = struck(world, request, known.as_ref(), service, operation);
+    let delay = world.latency.of(service.name()) + blow.as_ref().map_or(Duration::ZERO, |blow| blow.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     let request_id = uuid::Uuid::new_v4();
+    let refused = match (account, &blow) {
+        (Some(account), _) if !world.rates.admit(account, region.unwrap_or(0), service.name(), operation) => {
+            Some(faults::request::throttled(service.name()))
+        }
+        (_, Some(blow)) => blow.error.clone(),
+        _ => None,
+    };
+    let caller = caller.and_then(|caller| refused.map_or(Ok(caller), Err));
+    let carry_out = blow.as_ref().is_none_or(|blow| !blow.no_effect);
+    let mut answer = match carry_out {
+        true => carried_out(world, request, caller, service, operation, request_id),
+        false => Answer::new(200, "", ""),
+    };
+    if let Some(blow) = &blow {
+        blow.apply(&mut answer);
+    }
+    let code = answer.error.as_ref().map_or("", |(code, _)| *code);
+    world.observe.answered(account, region, (service.name(), operation), code, answer.status);
+    if carry_out {
+        world.trail.request(world, request, known.as_ref(), (service.name(), operation), request_id, &answer);
+    }
+    answer
+}
+
+/// What the faults in force do to this request.
+fn struck(
+    world: &World,
+    request: &Request,
+    caller: Option<&Caller>,
+    service: Service,
+    operation: &'static str,
+) -> Option<Blow> {
+    if !world.faults.any() {
+        return None;
+    }
+    let parameters: std::collections::BTreeMap<String, Vec<String>>;
+    let bucket = match (service, operation) {
+        (Service::S3, _) => s3::bucket_and_key(request).0,
+        (Service::Ssm, "StartAutomationExecution") => {
+            let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            parameters = serde_json::from_value(input["Parameters"].clone()).unwrap_or_default();
+            faults::start::bucket_of(&parameters)
+        }
+        _ => "",
+    };
+    let target = Target {
+        account: caller.map(|caller| caller.account),
+        account_id: caller.map_or("-", |caller| &world.organization.accounts[caller.account].id),
+        region: request.scope().map_or("", |scope| scope.region.as_str()),
+        service: service.name(),
+        operation,
+        bucket,
+    };
+    let faults = world.faults.strike(Occasion::Request, &target);
+    Blow::of(&faults, service.name(), caller.map_or("", |caller| &caller.arn), operation)
+}
+
+fn carried_out(
+    world: &Arc<World>,
+    request: &Request,
+    caller: Result<Caller, AwsError>,
+    service: Service,
+    operation: &'static str,
+    request_id: uuid::Uuid,
+) -> Answer {
     match service {
         Service::S3 => {
             let ids = rest_xml::Ids {
@@ -136,9 +214,9 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
             answer.headers.push(("x-amzn-requestid", id));
             answer
         }
-        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => {
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
             let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
-            let message = if service == Service::Kms { "message" } else { "Message" };
+            let message = if matches!(service, Service::Kms | Service::CloudTrail) { "message" } else { "Message" };
             let mut answer = match result {
                 Ok(value) => json::answer(&value),
                 Err(error) => json::error(&error, message),
@@ -168,6 +246,7 @@ fn json_answer(
     match service {
         Service::Organizations => organizations::answer(world, caller, operation, &mut input),
         Service::Kms => kms::answer(world, caller, region_index(world, region)?, operation, &mut input),
+        Service::CloudTrail => cloudtrail::answer(world, caller, region_index(world, region)?, &mut input),
         _ => ssm::answer(world, caller, region_index(world, region)?, operation, &mut input),
     }
 }
@@ -241,13 +320,7 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Some(_) => {}
     }
     if session.expires_ms <= now_ms() {
-        return Err(match service {
-            Service::S3 => AwsError::client("ExpiredToken", "The provided token has expired."),
-            Service::Sts | Service::Iam => {
-                AwsError::new(403, "ExpiredToken", "The security token included in the request is expired")
-            }
-            _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
-        });
+        return Err(faults::request::expired(service.name()));
     }
     signature::verify(&world.signing_keys, request, &session.secret, style(service), now_ms())?;
     Ok(session.caller.clone())
@@ -259,6 +332,7 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
         "AWSOrganizationsV20161128" => "organizations",
         "AmazonSSM" => "ssm",
         "TrentService" => "kms",
+        "com" if request.header("x-amz-target")?.starts_with(cloudtrail::TARGET) => "cloudtrail",
         _ => return None,
     })
 }
@@ -267,7 +341,9 @@ fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
         Service::Sts | Service::Iam => Style::Query,
-        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => Style::Json,
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
+            Style::Json
+        },
     }
 }
 

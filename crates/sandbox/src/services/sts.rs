@@ -36,7 +36,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
             caller.arn, caller.user_id, world.organization.accounts[caller.account].id
         ));
     }
-    assume_role(world, caller, &form)
+    let caller_key = request.scope().map_or("", |scope| scope.access_key.as_str());
+    assume_role(world, caller, caller_key, &form)
 }
 
 fn failed(member: &str, value: &str, constraint: &str) -> AwsError {
@@ -79,7 +80,7 @@ fn required<'a>(form: &Form, name: &str, value: Option<&'a str>) -> Result<&'a s
     })
 }
 
-fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
+fn assume_role(world: &World, caller: &Caller, caller_key: &str, form: &Form) -> Result<String, AwsError> {
     let known = [
         "Action",
         "Version",
@@ -164,6 +165,7 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
         now,
         duration.unwrap_or(3600),
     );
+    world.trail.opened(&session.access_key, source_identity, caller_key);
     let mut result = format!(
         "<AssumedRoleUser><AssumedRoleId>{role_id}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\n\
          <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken>\

@@ -79,6 +79,7 @@ impl Spec {
             .or_else(|| self.mix_fault())
             .or_else(|| self.time_fault())
             .or_else(|| self.document_fault())
+            .or_else(|| self.misbehaviour_fault())
             .or_else(|| self.described_fault())
             .or_else(|| self.policies_fault())
     }
@@ -204,6 +205,19 @@ impl Spec {
         None
     }
 
+    fn misbehaviour_fault(&self) -> Option<Fault> {
+        if let Some((name, _)) =
+            self.rates.operation.iter().find(|(_, rate)| !(rate.per_second >= 0.0 && rate.burst >= 1.0))
+        {
+            return Some((
+                "operation",
+                format!("the rate of {name} lets nothing through: write per_second >= 0 and burst >= 1"),
+            ));
+        }
+        let wrong = self.fault.iter().find_map(crate::faults::Fault::wrong)?;
+        Some(("fault", wrong))
+    }
+
     fn described_fault(&self) -> Option<Fault> {
         let mut names = BTreeSet::new();
         for account in &self.account {
@@ -320,8 +334,11 @@ mod tests {
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
             ("guards", include_str!("../../../../config/sandbox/guards.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),
+            ("misbehaving", include_str!("../../../../config/sandbox/misbehaving.toml")),
         ] {
-            Spec::from_toml(text, name).unwrap();
+            let spec = Spec::from_toml(text, name).unwrap();
+            // As the directory of a sandbox keeps it.
+            assert_eq!(Spec::from_toml(&toml::to_string(&spec).unwrap(), name).unwrap(), spec);
         }
     }
 }

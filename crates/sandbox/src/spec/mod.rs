@@ -7,7 +7,12 @@ mod policies;
 
 use std::collections::BTreeMap;
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+use crate::faults::Fault;
+use crate::rates::RatesSpec;
 
 pub use check::SpecError;
 pub use features::FeaturesSpec;
@@ -60,8 +65,22 @@ pub struct Spec {
     /// Resource control policies.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rcp: Vec<ControlPolicySpec>,
+    /// How many requests the services take.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rates: RatesSpec,
+    /// What is written and kept of the requests.
+    #[serde(skip_serializing_if = "is_default")]
+    pub observe: ObserveSpec,
+    /// What goes wrong.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fault: Vec<Fault>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
+}
+
+/// Left out where a directory keeps its spec: directories of sandboxes from before there was such a key stay usable.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Spec {
@@ -86,6 +105,9 @@ impl Default for Spec {
             policies: PoliciesSpec::default(),
             scp: Vec::new(),
             rcp: Vec::new(),
+            rates: RatesSpec::default(),
+            observe: ObserveSpec::default(),
+            fault: Vec::new(),
             account: Vec::new(),
         }
     }
@@ -351,11 +373,43 @@ pub struct ExecutionsSpec {
     pub concurrent: u32,
     /// How many may be Pending; the next one is refused.
     pub queue: u32,
+    /// How long after its start DescribeAutomationExecutions first shows an execution, in milliseconds at speed 1.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub visible_after_ms: u64,
+}
+
+const VISIBLE_AFTER_MS: u64 = 200;
+
+fn is_usual(ms: &u64) -> bool {
+    *ms == VISIBLE_AFTER_MS
 }
 
 impl Default for ExecutionsSpec {
     fn default() -> Self {
-        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000 }
+        ExecutionsSpec {
+            min_seconds: 2.0,
+            max_seconds: 5.0,
+            concurrent: 100,
+            queue: 1000,
+            visible_after_ms: VISIBLE_AFTER_MS,
+        }
+    }
+}
+
+/// What is written and kept of the requests, as CloudTrail records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObserveSpec {
+    /// A file to which a record of every request is appended, one JSON object a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<PathBuf>,
+    /// How many management events of each account LookupEvents knows, the newest; in a very large organization fewer.
+    pub events_per_account: u32,
+}
+
+impl Default for ObserveSpec {
+    fn default() -> Self {
+        ObserveSpec { access_log: None, events_per_account: 500 }
     }
 }
 

@@ -3,13 +3,17 @@
 mod automation;
 mod condition_keys;
 mod evaluate;
+mod faults;
+mod fuzz;
 mod generator;
 mod journal;
 mod made;
 mod objects;
+mod observe;
 mod permissions;
 mod protocol;
 mod signing;
+mod socket;
 
 use bytes::Bytes;
 use serde_json::{Value, json};

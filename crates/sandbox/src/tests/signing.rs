@@ -53,14 +53,16 @@ impl Signing<'_> {
             })
             .collect();
         fields.sort();
-        let hash = hex(&Sha256::digest(body));
+        // A body that is streamed names no hash but how it is streamed.
+        let named = further.iter().find(|(name, _)| *name == "x-amz-content-sha256");
+        let hash = named.map_or_else(|| hex(&Sha256::digest(body)), |(_, value)| (*value).to_string());
         let mut headers = vec![
             ("host".to_string(), self.host.to_string()),
             ("x-amz-content-sha256".into(), hash.clone()),
             ("x-amz-date".into(), stamp.clone()),
         ];
         headers.extend(self.keys.token.iter().map(|token| ("x-amz-security-token".into(), token.clone())));
-        let amazon = further.iter().filter(|(name, _)| name.starts_with("x-amz-"));
+        let amazon = further.iter().filter(|(name, _)| name.starts_with("x-amz-") && *name != "x-amz-content-sha256");
         headers.extend(amazon.map(|(name, value)| ((*name).into(), (*value).into())));
         headers.sort();
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();

@@ -137,5 +137,6 @@ pub(crate) fn error(error: &AwsError, message_member: &str) -> Answer {
     }
     let mut answer = Answer::new(error.status, CONTENT_TYPE, body.to_string());
     answer.headers.clone_from(&error.headers);
+    answer.error = Some((error.code, error.message.clone()));
     answer
 }

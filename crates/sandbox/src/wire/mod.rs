@@ -18,11 +18,33 @@ pub(crate) struct Answer {
     /// Headers that a user named: an object's own metadata.
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// Code and message of the error in it, when it is one.
+    pub(crate) error: Option<(&'static str, String)>,
+    pub(crate) disposition: Disposition,
+}
+
+/// What becomes of an answer on its way to the socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    #[default]
+    Send,
+    /// The connection is reset instead.
+    Reset,
+    /// Half of the body is sent, then the connection is closed.
+    Truncate,
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-        Answer { status, content_type, headers: Vec::new(), metadata: Vec::new(), body: body.into() }
+        Answer {
+            status,
+            content_type,
+            headers: Vec::new(),
+            metadata: Vec::new(),
+            body: body.into(),
+            error: None,
+            disposition: Disposition::Send,
+        }
     }
 }
 

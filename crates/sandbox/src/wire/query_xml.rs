@@ -54,5 +54,6 @@ pub(crate) fn error(error: &AwsError, namespace: &str, request_id: &str) -> Answ
     );
     let mut answer = Answer::new(error.status, "text/xml", body);
     answer.headers.clone_from(&error.headers);
+    answer.error = Some((error.code, error.message.clone()));
     answer
 }

@@ -7,7 +7,9 @@ use std::sync::RwLock;
 use crate::journal::{BucketEntry, Entry};
 use crate::wire::error::AwsError;
 use crate::world::World;
-use crate::world::bucket::Bucket;
+use crate::wire::now_ms;
+use crate::world::bucket::{Bucket, Encryption};
+use crate::world::configuration::Configurations;
 use crate::world::lock::{read, write};
 
 /// Owners of made buckets, by name.
@@ -82,6 +84,18 @@ impl World {
             self.objects.drop_bucket(bucket);
         }
         deleted
+    }
+
+    /// The bucket is deleted, and its name taken by this account for a new one, empty and with SSE-S3, in the same Region.
+    pub(crate) fn retake_bucket(&self, bucket: &str, by: usize) -> bool {
+        let Some(owner) = self.bucket_owner(bucket) else { return false };
+        let old = self.with_buckets(owner, |buckets| {
+            buckets.binary_search_by(|b| (*b.name).cmp(bucket)).ok().map(|at| buckets[at].clone())
+        });
+        let Some(old) = old else { return false };
+        let created = (now_ms() / 1000) as u32;
+        let new = Bucket { created, encryption: Some(Encryption::sse_s3()), configurations: Configurations::default(), ..old };
+        self.delete_bucket(bucket) && matches!(self.create_bucket(by, new), Ok(Ok(())))
     }
 
     /// The journal says that a bucket went.

@@ -1,7 +1,7 @@
 //! The states of KMS keys that are not simply Enabled, sparse: a key that is not listed here is Enabled.
 //! Which changes of state are legal is decided in `services::kms`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::RwLock;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,11 @@ impl KeyStates {
 
     pub(crate) fn get(&self, arn: &str) -> KeyState {
         read(&self.other_than_enabled).get(arn).copied().unwrap_or(KeyState::Enabled)
+    }
+
+    /// Every key that is not Enabled.
+    pub(crate) fn all(&self) -> BTreeMap<String, KeyState> {
+        read(&self.other_than_enabled).clone().into_iter().collect()
     }
 }
 

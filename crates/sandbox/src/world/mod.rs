@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::automation::document::Format;
+use crate::dump::{DumpedDocument, Dumps};
+use crate::faults::{FaultState, Faults};
 use crate::generate;
 use crate::journal::{DocumentEntry, Entry, Journal};
 use crate::latency::Latency;
@@ -29,7 +31,9 @@ use crate::observe::{self, BucketState, ExecutionState, Observe};
 use crate::policy::store::Permissions;
 use crate::random::Random;
 use crate::signature::SigningKeys;
+use crate::rates::Rates;
 use crate::spec::{Deploy, DocumentVariant, Spec};
+use crate::trail::Trail;
 
 use bucket::{Bucket, Encryption};
 use document::{Document, DocumentVersion};
@@ -94,6 +98,10 @@ pub(crate) struct World {
     pub(crate) latency: Latency,
     pub(crate) observe: Observe,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) rates: Rates,
+    pub(crate) faults: Faults,
+    pub(crate) trail: Trail,
+    pub(crate) dumps: Dumps,
     /// By Region.
     pub(crate) central_arns: Vec<Arc<str>>,
     pub(crate) key_states: key_state::KeyStates,
@@ -124,6 +132,10 @@ impl World {
             latency: Latency::new(&spec, speed),
             observe: Observe::default(),
             runtime,
+            rates: Rates::new(&spec.rates, speed),
+            faults: Faults::new(spec.seed, spec.fault.clone()),
+            trail: Trail::new(&spec.observe, organization.accounts.len()),
+            dumps: Dumps::default(),
             central_arns: Vec::new(),
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
@@ -273,18 +285,40 @@ impl World {
     }
 
     pub(crate) fn bucket_states(&self) -> Vec<BucketState> {
-        let mut all = Vec::new();
+        (0..self.organization.accounts.len()).flat_map(|index| self.bucket_states_of(index)).collect()
+    }
+
+    pub(crate) fn bucket_states_of(&self, account: usize) -> Vec<BucketState> {
+        let state = |bucket: &Bucket| BucketState {
+            account: self.organization.accounts[account].id.clone(),
+            region: self.spec.regions[usize::from(bucket.region)].clone(),
+            name: bucket.name.to_string(),
+            encryption: bucket.encryption.as_ref().map(Into::into),
+        };
+        self.with_buckets(account, |buckets| buckets.iter().map(state).collect())
+    }
+
+    pub(crate) fn fault_states(&self) -> Vec<FaultState> {
+        self.faults.states(|account| self.organization.accounts[account].id.clone())
+    }
+
+    /// The documents that are not as they were made, by `account/region/name`.
+    pub(crate) fn changed_documents(&self) -> BTreeMap<String, DumpedDocument> {
+        let mut changed = BTreeMap::new();
         for (index, account) in self.organization.accounts.iter().enumerate() {
-            self.with_buckets(index, |buckets| {
-                all.extend(buckets.iter().map(|bucket| BucketState {
-                    account: account.id.clone(),
-                    region: self.spec.regions[usize::from(bucket.region)].clone(),
-                    name: bucket.name.to_string(),
-                    encryption: bucket.encryption.as_ref().map(Into::into),
-                }));
+            let made = self.generated_documents(index);
+            self.with_account(index, |state| {
+                for (region, held) in &state.regions {
+                    for (name, document) in &held.documents {
+                        let dumped = DumpedDocument::from(document);
+                        if made.get(name).map(DumpedDocument::from).as_ref() != Some(&dumped) {
+                            changed.insert(format!("{}/{}/{name}", account.id, self.spec.regions[*region]), dumped);
+                        }
+                    }
+                }
             });
         }
-        all
+        changed
     }
 
     /// Visits every account and Region that was ever touched.

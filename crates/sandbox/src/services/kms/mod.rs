@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::authorize::{Ask, authorize};
 use crate::wire::epoch;
+use crate::trail::OnBehalf;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
@@ -115,9 +116,26 @@ pub(crate) fn may_use(
     encryption_context: &str,
 ) -> Result<(), KmsDenied> {
     let region = via_s3.or_else(|| region_of(world, reference)).unwrap_or_default();
-    let (owner, key) = resolve(world, caller, region, reference, action)?;
-    allowed(world, caller, owner, &key, action, via_s3, encryption_context)?;
-    usable(world, &key)
+    let asked = || {
+        let (owner, key) = resolve(world, caller, region, reference, action)?;
+        allowed(world, caller, owner, &key, action, via_s3, encryption_context)?;
+        usable(world, &key)
+    };
+    let answer = asked();
+    if via_s3.is_some() {
+        // CloudTrail shows what S3 asks KMS for a caller in the caller's own account: there a denial is found.
+        let error = answer.clone().err().map(AwsError::from);
+        let call = OnBehalf {
+            by: "AWS Internal",
+            actor: caller,
+            region: &world.spec.regions[region],
+            service: "kms",
+            operation: action.strip_prefix("kms:").unwrap_or(action),
+        };
+        let input = json!({ "keyId": reference, "encryptionContext": { "aws:s3:arn": encryption_context } });
+        world.trail.on_behalf(world, call, input, error.as_ref());
+    }
+    answer
 }
 
 fn region_of(world: &World, reference: &str) -> Option<usize> {

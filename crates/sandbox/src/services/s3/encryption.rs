@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Place;
+use crate::faults::stale;
 use crate::journal::Entry;
 use crate::wire::element::Element;
 use crate::wire::error::AwsError;
@@ -21,9 +22,11 @@ pub(super) fn malformed() -> AwsError {
     )
 }
 
-fn get(world: &World, place: &Place<'_>) -> Result<Encryption, AwsError> {
+/// `stale`: shows what a fault keeps of the past.
+fn get(world: &World, place: &Place<'_>, stale: bool) -> Result<Encryption, AwsError> {
     place.with(world, false, |bucket| {
-        bucket.encryption.clone().ok_or_else(|| {
+        let former = if stale { world.faults.stale.of(&bucket.name) } else { None };
+        former.unwrap_or_else(|| bucket.encryption.clone()).ok_or_else(|| {
             AwsError::new(
                 404,
                 "ServerSideEncryptionConfigurationNotFoundError",
@@ -35,7 +38,7 @@ fn get(world: &World, place: &Place<'_>) -> Result<Encryption, AwsError> {
 }
 
 pub(super) fn get_answer(world: &World, place: &Place<'_>) -> Result<Answer, AwsError> {
-    let encryption = get(world, place)?;
+    let encryption = get(world, place, true)?;
     let mut body = format!(
         "<ServerSideEncryptionConfiguration xmlns=\"{NAMESPACE}\"><Rule><ApplyServerSideEncryptionByDefault>\
          <SSEAlgorithm>{}</SSEAlgorithm>",
@@ -58,7 +61,7 @@ pub(super) fn get_answer(world: &World, place: &Place<'_>) -> Result<Answer, Aws
 }
 
 pub(super) fn get_value(world: &World, place: &Place<'_>) -> Result<Value, AwsError> {
-    let encryption = get(world, place)?;
+    let encryption = get(world, place, false)?;
     let mut default = json!({ "SSEAlgorithm": encryption.algorithm.name() });
     if let Some(key) = &encryption.key {
         default["KMSMasterKeyID"] = json!(&**key);
@@ -90,7 +93,8 @@ fn put(world: &World, place: &Place<'_>, encryption: Encryption) -> Result<(), A
         world
             .journal
             .append(&Entry::Encryption { bucket: bucket.name.to_string(), encryption: Some((&encryption).into()) })?;
-        bucket.encryption = Some(encryption);
+        let former = bucket.encryption.replace(encryption);
+        stale::before_put(world, place.caller.account, place.region, &bucket.name, former);
         Ok(())
     })
 }

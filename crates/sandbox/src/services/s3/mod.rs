@@ -84,7 +84,7 @@ fn object_operation(request: &Request) -> &'static str {
     }
 }
 
-fn bucket_and_key(request: &Request) -> (&str, &str) {
+pub(crate) fn bucket_and_key(request: &Request) -> (&str, &str) {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     match &request.host_bucket {
         Some(bucket) => (bucket, path),

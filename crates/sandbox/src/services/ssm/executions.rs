@@ -9,6 +9,7 @@ use super::listing::{current_step, metadata};
 use super::{find_document, shaped};
 use crate::automation::engine::{self, Place};
 use crate::automation::reference::{resolve, text_of};
+use crate::faults;
 use crate::journal::Entry;
 use crate::random::Random;
 use crate::spec::ClientTokens;
@@ -72,6 +73,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if let Some(answer) = repeated(world, place, client_token.as_deref(), &fingerprint)? {
         return Ok(answer);
     }
+    let struck = faults::start::strike(world, place, &name, &given);
     let found = find_document(world, place, &name).ok_or_else(|| {
         AwsError::client(
             "AutomationDefinitionNotFoundException",
@@ -104,6 +106,9 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
             all.entry(parameter.name.clone()).or_insert(default);
         }
     }
+    let started_ms = now_ms();
+    let delay = || world.latency.scale(world.spec.executions.visible_after_ms as f64).as_millis() as u64;
+    let unseen_ms = struck.invisible_ms.unwrap_or_else(delay);
     let execution = Execution {
         id: id.clone(),
         document: found.name,
@@ -116,7 +121,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
         mode,
         tags,
         status: Status::Pending,
-        started_ms: now_ms(),
+        started_ms,
         running_ms: None,
         ended_ms: None,
         takes_ms: 0,
@@ -125,6 +130,8 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
         outputs: BTreeMap::new(),
         failure: None,
         stop: None,
+        twist: struck.twist,
+        visible_ms: started_ms + unseen_ms as i64,
         step_started_ms: None,
         runbook: Some(runbook),
         bell: Arc::default(),

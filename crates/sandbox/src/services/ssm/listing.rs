@@ -149,7 +149,7 @@ pub(super) fn describe(world: &World, place: Place, input: &mut Input) -> Result
             .iter()
             .enumerate()
             .rev()
-            .filter(|(_, execution)| execution.is_kept(now))
+            .filter(|(_, execution)| execution.is_kept(now) && execution.visible_ms <= now)
             .filter(|(_, execution)| filters.iter().all(|filter| filter.admits(execution)));
         let page: Vec<(usize, &Execution)> = matching.by_ref().take(most).collect();
         let more = matching.next().is_some();
