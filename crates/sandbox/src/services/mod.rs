@@ -1,8 +1,8 @@
 //! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
 //! One file (or folder) per service holds the service's own rules.
 
-pub(crate) mod iam;
 pub(crate) mod cloudtrail;
+pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod organizations;
 pub(crate) mod resource_policy;
@@ -341,9 +341,7 @@ fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
         Service::Sts | Service::Iam => Style::Query,
-        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
-            Style::Json
-        },
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => Style::Json,
     }
 }
 

@@ -89,6 +89,20 @@ async fn a_principal_of_the_buckets_own_account_needs_rights_on_the_central_key(
     let refused = sandbox.object(&writer, "GET", "/alpha-one/k", &[]).await;
     assert!(outcome(&refused) == (403, "AccessDenied") && body(&refused).contains("kms:Decrypt"));
     assert_eq!(body(&sandbox.object(&reader, "GET", "/alpha-one/k", &[]).await), "content");
+    // The denial is found where an operator would look for it: in CloudTrail, in the caller's own account.
+    let asked =
+        json!({ "LookupAttributes": [{ "AttributeKey": "EventSource", "AttributeValue": "kms.amazonaws.com" }] });
+    let found = sandbox.over_json(&sandbox.session(ALPHA), "LookupEvents", asked).await.unwrap().json();
+    let records: Vec<Value> = found["Events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| serde_json::from_str(event["CloudTrailEvent"].as_str().unwrap()).unwrap())
+        .collect();
+    let denied =
+        records.iter().find(|record| record["eventName"] == "GenerateDataKey" && record["errorCode"] != Value::Null);
+    let denied = denied.unwrap_or_else(|| panic!("{found:#}"));
+    assert!(denied["userIdentity"]["arn"].as_str().unwrap().contains("assumed-role/without"), "{denied}");
     // Under SSE-S3 none of this is asked.
     let plain = [("x-amz-server-side-encryption", "AES256")];
     assert_eq!(sandbox.object(&without, "PUT", "/alpha-one/plain", &plain).await.status, 200);

@@ -29,7 +29,8 @@ async fn lookup_events_shows_who_did_what_in_cloudtrails_words() {
          &RoleSessionName=campaign-7&ExternalId={}&SourceIdentity=alice",
         sandbox.external_id()
     );
-    let all = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:*", "Resource": "*" }] });
+    let all =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "sts:*", "Resource": "*" }] });
     // The shipped policy names AssumeRole alone, and a source identity asks for more.
     sandbox.set_caller_policy(&all.to_string()).unwrap();
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
@@ -78,7 +79,10 @@ async fn lookup_events_shows_who_did_what_in_cloudtrails_words() {
     assert!(put["Username"].as_str().unwrap().starts_with("Automation-"), "{put}");
 
     let writes = json!({ "LookupAttributes": [{ "AttributeKey": "ReadOnly", "AttributeValue": "false" }] });
-    assert_eq!(names(&lookup(&sandbox, &administrator, writes).await), ["PutBucketEncryption", "StartAutomationExecution"]);
+    assert_eq!(
+        names(&lookup(&sandbox, &administrator, writes).await),
+        ["PutBucketEncryption", "StartAutomationExecution"]
+    );
     let kms = json!({ "LookupAttributes": [{ "AttributeKey": "EventSource", "AttributeValue": "kms.amazonaws.com" }] });
     assert_eq!(record(&lookup(&sandbox, &administrator, kms).await["Events"][0])["errorCode"], "NotFoundException");
 

@@ -6,8 +6,8 @@ use std::sync::RwLock;
 
 use crate::journal::{BucketEntry, Entry};
 use crate::wire::error::AwsError;
-use crate::world::World;
 use crate::wire::now_ms;
+use crate::world::World;
 use crate::world::bucket::{Bucket, Encryption};
 use crate::world::configuration::Configurations;
 use crate::world::lock::{read, write};
@@ -94,7 +94,12 @@ impl World {
         });
         let Some(old) = old else { return false };
         let created = (now_ms() / 1000) as u32;
-        let new = Bucket { created, encryption: Some(Encryption::sse_s3()), configurations: Configurations::default(), ..old };
+        let new = Bucket {
+            created,
+            encryption: Some(Encryption::sse_s3()),
+            configurations: Configurations::default(),
+            ..old
+        };
         self.delete_bucket(bucket) && matches!(self.create_bucket(by, new), Ok(Ok(())))
     }
 

@@ -30,8 +30,8 @@ use crate::latency::Latency;
 use crate::observe::{self, BucketState, ExecutionState, Observe};
 use crate::policy::store::Permissions;
 use crate::random::Random;
-use crate::signature::SigningKeys;
 use crate::rates::Rates;
+use crate::signature::SigningKeys;
 use crate::spec::{Deploy, DocumentVariant, Spec};
 use crate::trail::Trail;
 

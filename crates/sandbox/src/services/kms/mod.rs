@@ -8,8 +8,8 @@ mod states;
 use serde_json::{Value, json};
 
 use crate::authorize::{Ask, authorize};
-use crate::wire::epoch;
 use crate::trail::OnBehalf;
+use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
