@@ -46,7 +46,7 @@ class Kms(Case):
     def test_what_is_not_there(self):
         self.refused("NotFoundException", 400, self.kms.describe_key, KeyId="00000000-0000-0000-0000-000000000000")
         self.refused("InvalidArnException", 400, self.kms.describe_key, KeyId="arn:aws:kms:nowhere")
-        self.refused("UnknownOperationException", 400, self.kms.list_keys)
+        self.refused("UnknownOperationException", 400, self.kms.list_grants, KeyId="x")
         unknown = {"AccessKeyId": "AKIAAAAAAAAAAAAAAAAA", "SecretAccessKey": "x", "SessionToken": None}
         self.refused("UnrecognizedClientException", 400, client("kms", credentials=unknown).describe_key, KeyId="x")
 

@@ -126,7 +126,7 @@ class Executions(Ssm):
         self.assertEqual(execution["AutomationExecutionStatus"], "Success", execution.get("FailureMessage"))
         self.assertEqual(execution["Outputs"]["ReadBack.KMSMasterKeyID"], [self.key])
         self.assertEqual(execution["Parameters"]["SSEAlgorithm"], ["aws:kms"])
-        self.assertTrue(execution["ExecutedBy"].endswith("assumed-role/orgseal-member/conformance"))
+        self.assertTrue(execution["ExecutedBy"].endswith("assumed-role/OrganizationAccountAccessRole/conformance"))
         steps = {step["StepName"]: step["StepStatus"] for step in execution["StepExecutions"]}
         self.assertEqual(steps["PutBucketEncryptionWithBlockedType"], "Success")
         self.assertEqual(steps["PutBucketEncryption"], "Pending")
@@ -204,7 +204,7 @@ class Executions(Ssm):
         nobody = str(uuid.uuid4())
         for call in [self.ssm.get_automation_execution, self.ssm.stop_automation_execution]:
             self.refused("AutomationExecutionNotFoundException", 400, call, AutomationExecutionId=nobody)
-        self.refused("UnknownOperationException", 400, self.ssm.list_documents)
+        self.refused("UnknownOperationException", 400, self.ssm.list_associations)
 
     def test_pages_and_filters(self):
         region = "ap-southeast-2"

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::features;
 use crate::random::{LOWER, Random};
 use crate::spec::{BucketCount, EncryptionName, Spec};
 use crate::world::World;
@@ -236,7 +237,13 @@ pub(crate) fn buckets(world: &World, account: usize) -> Vec<Bucket> {
                 if let (Some(encryption), Some(key)) = (&mut encryption, &bucket.key) {
                     encryption.key = Some(key.as_str().into());
                 }
-                Bucket { name: bucket.name.as_str().into(), region: region as u8, created: 1_600_000_000, encryption }
+                Bucket {
+                    name: bucket.name.as_str().into(),
+                    region: region as u8,
+                    created: 1_600_000_000,
+                    encryption,
+                    configurations: features::described(bucket),
+                }
             })
             .collect()
     } else {
@@ -259,8 +266,11 @@ pub(crate) fn buckets(world: &World, account: usize) -> Vec<Bucket> {
                     })
                     .map_or(EncryptionName::SseS3, |(name, _)| *name);
                 let blocked = random.fraction() < spec.encryption.sse_c_blocked;
+                let name = features::bucket_name(world, account, nth as usize)
+                    .unwrap_or_else(|| bucket_name(&facts.name, &facts.id, nth as usize));
                 Bucket {
-                    name: bucket_name(&facts.name, &facts.id, nth as usize).into(),
+                    configurations: features::drawn(world, account, nth as usize, region, &name),
+                    name: name.into(),
                     region: region as u8,
                     created: 1_500_000_000 + random.below(260_000_000) as u32,
                     encryption: keys.encryption(state, region, blocked),

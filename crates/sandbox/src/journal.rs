@@ -8,14 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::StartError;
 use crate::automation::document::Format;
 use crate::observe::BucketEncryption;
 use crate::spec::Spec;
 use crate::wire::error::AwsError;
+use crate::world::configuration::{Configuration, Configurations};
+use crate::world::created_role::CreatedRole;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
+use crate::world::key_state::KeyState;
+use crate::world::key_store::CreatedKey;
 use crate::world::lock::lock;
+use crate::world::object::Object;
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +36,33 @@ pub(crate) enum Entry {
     Step { account: String, region: String, id: String, step: Box<StepRecord>, next: Option<String> },
     Stopping { account: String, region: String, id: String, stop: Stop },
     Ended(Box<EndEntry>),
+    BucketCreated(Box<BucketEntry>),
+    Configured { bucket: String, configuration: Configuration, value: Option<Value> },
+    AccountBlock { account: String, value: Option<Value> },
+    ObjectPut { bucket: String, key: String, object: Box<Object> },
+    ObjectDeleted { bucket: String, key: String },
+    KeyState { arn: String, state: KeyState },
+    KeyCreated { account: String, region: String, key: Box<CreatedKey> },
+    KeyAlias { account: String, region: String, alias: String, key_id: Option<String> },
+    KeyPolicy { arn: String, policy: String },
+    Role { account: String, role: Box<CreatedRole> },
+    RoleDeleted { account: String, name: String },
+    DocumentDefault { account: String, region: String, name: String, version: usize },
+    DocumentDeleted { account: String, region: String, name: String, version: Option<usize> },
+    DocumentTags { account: String, region: String, name: String, tags: Vec<(String, String)> },
+    ExecutionTags { account: String, region: String, id: String, tags: Vec<(String, String)> },
+}
+
+/// A bucket that somebody made.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BucketEntry {
+    pub(crate) bucket: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// Seconds since 1970.
+    pub(crate) created: u32,
+    pub(crate) encryption: BucketEncryption,
+    pub(crate) configurations: Configurations,
 }
 
 /// A document version that was added.

@@ -3,20 +3,30 @@
 //! Here: the public face (start, observe, meddle, stop). The world's state lives in `world`, the protocols in `wire`, the
 //! services in `services`, the Automation engine in `automation`. Nothing here knows orgseal's own types.
 
+mod authorize;
 mod automation;
 mod campaign_file;
 mod control;
+mod dump;
+mod faults;
+mod features;
 mod generate;
 mod journal;
 mod latency;
+mod line;
 mod observe;
+mod permissions;
+mod policy;
 mod random;
+mod rates;
 mod request;
 mod server;
 mod services;
+mod signature;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod wire;
 mod world;
 
@@ -27,11 +37,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use observe::{AccountState, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
+pub use dump::{Difference, Dump, DumpedBucket, DumpedDocument};
+pub use faults::{Fault, FaultFilter, FaultKind, FaultState};
+pub use observe::{AccountState, AnswerCount, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
+pub use permissions::PolicyRefused;
+pub use rates::{Rate, RatesSpec};
 pub use spec::{
-    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, Deploy, DocumentSpec,
-    DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, LatencySpec, MemberRoleSpec, Spec, SpecError,
+    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ControlPolicySpec, Deploy,
+    DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, FeaturesSpec, LatencySpec,
+    MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
 };
+
+pub use world::key_state::KeyState;
 
 use journal::Journal;
 use world::World;
@@ -155,6 +172,12 @@ impl Sandbox {
             .build()
             .map_err(StartError::Threads)?;
         let world = Arc::new(World::new(spec, options.speed, journal, runtime.handle().clone()));
+        if let Some(path) = &world.spec.observe.access_log
+            && let Err(source) = world.trail.log_to(path)
+        {
+            runtime.shutdown_background();
+            return Err(StartError::Directory { path: path.clone(), source });
+        }
         if let Err(error) = world.replay() {
             runtime.shutdown_background();
             return Err(error);
@@ -264,6 +287,11 @@ impl Sandbox {
         self.world.bucket_states()
     }
 
+    /// One account's buckets as stored; none when there is no such account.
+    pub fn buckets_of(&self, account: &str) -> Vec<BucketState> {
+        self.world.organization.find(account).map(|index| self.world.bucket_states_of(index)).unwrap_or_default()
+    }
+
     /// Every automation execution, oldest first within an account and Region.
     pub fn executions(&self) -> Vec<ExecutionState> {
         self.world.execution_states()
@@ -288,6 +316,15 @@ impl Sandbox {
         self.world.delete_bucket(bucket).then_some(()).ok_or_else(|| NotThere { what: format!("bucket {bucket}") })
     }
 
+    /// Someone changed the state of a KMS key, such as `KeyState::Disabled`.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn set_key_state(&self, arn: &str, state: KeyState) -> Result<(), NotThere> {
+        let done = self.world.has_key(arn) && self.world.set_key_state(arn, state).is_ok();
+        done.then_some(()).ok_or_else(|| NotThere { what: format!("key {arn}") })
+    }
+
     /// Someone changed an Automation document: adds a version with this content and makes it the default one.
     ///
     /// # Errors
@@ -296,6 +333,33 @@ impl Sandbox {
         self.world
             .put_document_content(account, region, name, content)
             .map_err(|reason| NotThere { what: format!("document {name} to change in {account} {region}: {reason}") })
+    }
+
+    /// Answers so far, by account, Region, service, operation and error code.
+    pub fn answers(&self) -> Vec<AnswerCount> {
+        self.world.observe.answers(&self.world)
+    }
+
+    /// Replaces the faults in force; every count begins anew.
+    ///
+    /// # Errors
+    /// When one of them cannot be, with what to write instead; then nothing is replaced.
+    pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), SpecError> {
+        if let Some(message) = faults.iter().find_map(Fault::wrong) {
+            return Err(SpecError { origin: "the faults".into(), line: None, message });
+        }
+        self.world.faults.set(faults);
+        Ok(())
+    }
+
+    /// The faults in force, and how often each has struck.
+    pub fn faults(&self) -> Vec<FaultState> {
+        self.world.fault_states()
+    }
+
+    /// Everything that can change, as it is now. This makes every account's buckets.
+    pub fn dump(&self) -> Dump {
+        self.world.dump()
     }
 
     /// Runs until the process ends: what a standalone sandbox waits on.

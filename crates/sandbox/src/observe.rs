@@ -1,6 +1,7 @@
 //! What can be seen of a sandbox from outside: request counters and the plain shapes of its state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -120,34 +121,119 @@ impl Counters {
     }
 }
 
+/// How often a service answered so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerCount {
+    /// The caller's account id, or `-` when the caller is not known.
+    pub account: String,
+    /// The Region the request was signed for, or `-` when it is not one of the spec's.
+    pub region: String,
+    /// As in [`RequestCount`].
+    pub service: String,
+    /// As in [`RequestCount`].
+    pub operation: String,
+    /// The error's code; empty for a success.
+    pub code: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// How often.
+    pub count: u64,
+}
+
 type CountKey = (Option<u32>, &'static str, &'static str);
+
+/// Account, Region, service, operation, code and status.
+type AnswerKey = (Option<u32>, Option<u16>, &'static str, &'static str, &'static str, u16);
+
+const SHARDS: usize = 32;
+
+/// Counters behind many locks, one of them for each account: requests of two accounts rarely meet.
+#[derive(Debug)]
+struct Shards<K>([Mutex<HashMap<K, u64>>; SHARDS]);
+
+impl<K> Default for Shards<K> {
+    fn default() -> Shards<K> {
+        Shards(std::array::from_fn(|_| Mutex::default()))
+    }
+}
+
+impl<K: Eq + Hash + Copy> Shards<K> {
+    fn add(&self, account: Option<usize>, key: K) {
+        *lock(&self.0[account.unwrap_or(0) % SHARDS]).entry(key).or_default() += 1;
+    }
+
+    fn clear(&self) {
+        self.0.iter().for_each(|shard| lock(shard).clear());
+    }
+
+    fn all(&self) -> Vec<(K, u64)> {
+        self.0
+            .iter()
+            .flat_map(|shard| lock(shard).iter().map(|(key, count)| (*key, *count)).collect::<Vec<_>>())
+            .collect()
+    }
+}
 
 /// The running counters.
 #[derive(Debug, Default)]
 pub(crate) struct Observe {
-    counts: Mutex<BTreeMap<CountKey, u64>>,
+    counts: Shards<CountKey>,
+    answers: Shards<AnswerKey>,
 }
 
 impl Observe {
     pub(crate) fn count(&self, account: Option<usize>, service: &'static str, operation: &'static str) {
-        *lock(&self.counts).entry((account.map(|a| a as u32), service, operation)).or_default() += 1;
+        self.counts.add(account, (account.map(|a| a as u32), service, operation));
+    }
+
+    pub(crate) fn answered(
+        &self,
+        account: Option<usize>,
+        region: Option<usize>,
+        (service, operation): (&'static str, &'static str),
+        code: &'static str,
+        status: u16,
+    ) {
+        let key = (account.map(|a| a as u32), region.map(|r| r as u16), service, operation, code, status);
+        self.answers.add(account, key);
     }
 
     pub(crate) fn reset(&self) {
-        lock(&self.counts).clear();
+        self.counts.clear();
+        self.answers.clear();
     }
 
     pub(crate) fn counters(&self, world: &World) -> Counters {
-        let mut requests: Vec<RequestCount> = lock(&self.counts)
-            .iter()
+        let mut requests: Vec<RequestCount> = self
+            .counts
+            .all()
+            .into_iter()
             .map(|((account, service, operation), count)| RequestCount {
                 account: account.map_or("-".into(), |index| world.organization.accounts[index as usize].id.clone()),
-                service: (*service).into(),
-                operation: (*operation).into(),
-                count: *count,
+                service: service.into(),
+                operation: operation.into(),
+                count,
             })
             .collect();
         requests.sort_by(|a, b| (&a.account, &a.service, &a.operation).cmp(&(&b.account, &b.service, &b.operation)));
         Counters { requests }
+    }
+
+    pub(crate) fn answers(&self, world: &World) -> Vec<AnswerCount> {
+        let named = |((account, region, service, operation, code, status), count): (AnswerKey, u64)| AnswerCount {
+            account: account.map_or("-".into(), |index| world.organization.accounts[index as usize].id.clone()),
+            region: region.map_or("-".into(), |index| world.spec.regions[usize::from(index)].clone()),
+            service: service.into(),
+            operation: operation.into(),
+            code: code.into(),
+            status,
+            count,
+        };
+        let mut answers: Vec<AnswerCount> = self.answers.all().into_iter().map(named).collect();
+        answers.sort_by(|a, b| {
+            let key = |one: &AnswerCount| (one.account.clone(), one.service.clone(), one.operation.clone());
+            (key(a), &a.region, &a.code, a.status).cmp(&(key(b), &b.region, &b.code, b.status))
+        });
+        answers
     }
 }

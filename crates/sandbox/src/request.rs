@@ -1,5 +1,5 @@
 //! A request taken apart: path, query, headers, body, and the SigV4 scope that says who calls what, where.
-//! Verification of the signature belongs right behind this and nowhere else.
+//! The signature is verified in `signature`.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -38,6 +38,8 @@ pub(crate) enum Signed {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
+    /// As it was sent: signatures are made over this.
+    pub(crate) uri: http::Uri,
     /// Decoded, with its leading slash.
     pub(crate) path: String,
     /// Decoded, in order.
@@ -82,6 +84,7 @@ impl Request {
             session_token,
             host_bucket,
             headers: parts.headers,
+            uri: parts.uri,
         }
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Step {
     pub(crate) inputs: Value,
     pub(crate) outputs: Vec<StepOutput>,
     pub(crate) on_failure: OnFailure,
+    /// The step to do when the execution is cancelled during this one.
+    pub(crate) on_cancel: Option<String>,
     pub(crate) next: Option<String>,
     pub(crate) is_end: bool,
     pub(crate) is_critical: bool,
@@ -160,6 +162,9 @@ impl Runbook {
             if let Some(next) = &step.next {
                 exists(next, &step.name)?;
             }
+            if let Some(next) = &step.on_cancel {
+                exists(next, &step.name)?;
+            }
             if let OnFailure::Step(next) = &step.on_failure {
                 exists(next, &step.name)?;
             }
@@ -260,6 +265,13 @@ impl Step {
                 None => return Err(fault("onFailure must be Abort, Continue or step:NAME")),
             },
         };
+        let on_cancel = match text("onCancel").as_deref() {
+            None | Some("Abort") => None,
+            Some(other) => match other.strip_prefix("step:") {
+                Some(step) => Some(step.trim().to_string()),
+                None => return Err(fault("onCancel must be Abort or step:NAME")),
+            },
+        };
         let outputs = match from.get("outputs") {
             None => Vec::new(),
             Some(list) => list
@@ -281,6 +293,7 @@ impl Step {
             inputs: from.get("inputs").cloned().unwrap_or_else(|| json!({})),
             outputs,
             on_failure,
+            on_cancel,
             next: text("nextStep"),
             is_end: flag("isEnd", false)?,
             is_critical: flag("isCritical", true)?,

@@ -11,7 +11,10 @@ use tokio::sync::Notify;
 use super::document::{OnFailure, Runbook, Step};
 use super::reference::{resolve, text_of};
 use super::steps::{Outcome, Stage};
+use super::twist::{self, Twist, Twisted};
+use crate::authorize::{Ask, Who, authorize};
 use crate::journal::{EndEntry, Entry};
+use crate::policy::store::bare;
 use crate::wire::now_ms;
 use crate::world::World;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
@@ -32,7 +35,7 @@ pub(crate) fn admit(world: &Arc<World>, place: Place) {
         let executions = &mut state.executions;
         let mut admitted = Vec::new();
         while executions.running < world.spec.executions.concurrent {
-            let Some(index) = executions.waiting.pop_front() else { break };
+            let Some(index) = executions.next_waiting() else { break };
             let now = now_ms();
             let execution = &mut executions.all[index];
             execution.status = Status::InProgress;
@@ -84,14 +87,24 @@ pub(crate) fn act_as(world: &World, place: Place, role_arn: &str, execution: &st
         .and_then(|rest| rest.strip_prefix(account_id.as_str()))
         .and_then(|rest| rest.strip_prefix(":role/"))
         .ok_or(CANNOT_ASSUME)?;
-    let role = world.role(place.account, name).filter(|role| role.admits_service("ssm.amazonaws.com"));
-    let role = role.ok_or(CANNOT_ASSUME)?;
+    let role = world.role(place.account, name).ok_or(CANNOT_ASSUME)?;
+    let trust = role.policies.trust(account_id);
+    let region = &world.spec.regions[place.region];
+    let ask = Ask::new("sts:AssumeRole", role_arn)
+        .of(place.account)
+        .in_region(region)
+        .trust(&trust)
+        .key("aws:SourceAccount", account_id.as_str())
+        .key("aws:SourceOrgID", world.organization.id.as_str())
+        .key("aws:SourceArn", format!("arn:aws:ssm:{region}:{account_id}:automation-execution/{execution}"));
+    authorize(world, Who::Service("ssm.amazonaws.com"), &ask).map_err(|_| CANNOT_ASSUME)?;
     let session = format!("Automation-{execution}");
     Ok(Caller {
         account: place.account,
-        arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", role.name).into(),
+        arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", bare(&role.name)).into(),
         user_id: format!("{}:{session}", role.id).into(),
         kind: CallerKind::RoleSession,
+        session: None,
     })
 }
 
@@ -152,6 +165,8 @@ struct Run {
     done: usize,
     /// The failure of a critical step, after which the others were still carried out.
     failure: Option<String>,
+    /// Cancelled during a step with `onCancel`: the steps it names are carried out all the same.
+    cleaning: bool,
     /// The step that was noted last had failed and ends the execution: only the end is missing.
     aborted: Option<End>,
 }
@@ -164,17 +179,21 @@ async fn run(world: Arc<World>, place: Place, index: usize) {
     let mut run = run;
     let ended = match run.aborted.take() {
         Some(ended) => ended,
-        None => run.steps(next).await,
+        None => match run.twisted().await {
+            Some(ended) => ended,
+            None => run.steps(next).await,
+        },
     };
     // A cancelled execution ends at once; the others take the time they were given.
     if ended.status != Status::Cancelled {
         run.pace(1.0).await;
     }
-    let ended = match run.stop() {
+    let ended = match run.asked_to_stop() {
         Some(Stop::Cancel) => End { status: Status::Cancelled, failure: None },
         _ => ended,
     };
     end(&world, place, index, ended, &run.outputs, Some(&run.runbook));
+    twist::catch_up(run.stage);
 }
 
 fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<String>), String> {
@@ -191,6 +210,7 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
             arn: execution.executed_by.as_str().into(),
             user_id: execution.executed_by.as_str().into(),
             kind: CallerKind::RoleSession,
+            session: None,
         }
     } else {
         act_as(world, place, &role, &execution.id)?
@@ -215,7 +235,12 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
         false => execution.next_step.clone(),
     };
     let run = Run {
-        stage: Stage { world: world.clone(), actor, region: world.spec.regions[place.region].clone() },
+        stage: Stage {
+            world: world.clone(),
+            actor,
+            region: world.spec.regions[place.region].clone(),
+            twisted: Twisted::new(execution.twist),
+        },
         place,
         index,
         id: execution.id,
@@ -228,12 +253,35 @@ fn begin(world: &Arc<World>, place: Place, index: usize) -> Result<(Run, Option<
         own_ms: 0,
         done: execution.steps.len(),
         failure,
+        cleaning: execution.steps.iter().any(|step| step.status == Status::Cancelled),
         aborted,
     };
     Ok((run, next))
 }
 
 impl Run {
+    /// How an execution ends that a fault keeps from its steps.
+    async fn twisted(&self) -> Option<End> {
+        match self.stage.twisted.twist.clone()? {
+            Twist::Ends { status, message } => Some(End { status, failure: message }),
+            Twist::Stuck { status } => {
+                self.with_execution(|execution| {
+                    if execution.status == Status::InProgress {
+                        execution.status = status;
+                    }
+                });
+                loop {
+                    match self.stop() {
+                        Some(Stop::Cancel) => return Some(End { status: Status::Cancelled, failure: None }),
+                        Some(Stop::Complete) => return Some(End { status: Status::Success, failure: None }),
+                        None => self.bell.notified().await,
+                    }
+                }
+            }
+            Twist::Lie | Twist::Late { .. } | Twist::WrongKey { .. } => None,
+        }
+    }
+
     async fn steps(&mut self, first: Option<String>) -> End {
         let runbook = self.runbook.clone();
         let mut next = first;
@@ -284,9 +332,13 @@ impl Run {
                         }
                     }
                 };
-                tokio::select! {
-                    outcome = self.stage.perform(step, inputs) => outcome,
-                    () = stopped => return Err(End { status: Status::Cancelled, failure: None }),
+                let cancelled = tokio::select! {
+                    outcome = self.stage.perform_within_limit(step, inputs) => Ok(outcome),
+                    () = stopped => Err(End { status: Status::Cancelled, failure: None }),
+                };
+                match cancelled {
+                    Ok(outcome) => outcome,
+                    Err(ended) => return self.cancelled(step, started, inputs).ok_or(ended),
                 }
             }
         };
@@ -328,6 +380,24 @@ impl Run {
         Ok(next)
     }
 
+    /// Notes a step that was cut off by a cancellation, and gives the step that is to clean up after it, if any.
+    fn cancelled(&mut self, step: &Step, started_ms: i64, inputs: &Value) -> Option<Option<String>> {
+        let next = step.on_cancel.clone()?;
+        let record = StepRecord {
+            name: step.name.clone(),
+            status: Status::Cancelled,
+            started_ms,
+            ended_ms: now_ms(),
+            inputs: inputs.as_object().into_iter().flatten().map(|(n, value)| (n.clone(), value.to_string())).collect(),
+            outputs: BTreeMap::new(),
+            response_code: None,
+            failure: None,
+        };
+        self.note(record, Some(next.clone()));
+        self.cleaning = true;
+        Some(Some(next))
+    }
+
     fn note(&self, record: StepRecord, next: Option<String>) {
         let world = &self.stage.world;
         // Should the journal fail here, the step is done again after a restart.
@@ -350,7 +420,12 @@ impl Run {
         self.stage.world.with_region(account, region, |state| work(&mut state.executions.all[self.index]))
     }
 
+    /// What a running step has to obey.
     fn stop(&self) -> Option<Stop> {
+        if self.cleaning { None } else { self.asked_to_stop() }
+    }
+
+    fn asked_to_stop(&self) -> Option<Stop> {
         self.with_execution(|execution| execution.stop)
     }
 

@@ -7,3 +7,4 @@ pub(crate) mod engine;
 pub(crate) mod parameter;
 pub(crate) mod reference;
 pub(crate) mod steps;
+pub(crate) mod twist;

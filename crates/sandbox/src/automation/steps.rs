@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use super::branch;
 use super::document::Step;
 use super::reference::{select, text_of};
+use super::twist::{Instead, Twisted};
 use crate::services;
+use crate::trail::OnBehalf;
 use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::session::Caller;
@@ -32,6 +34,7 @@ pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
     pub(crate) actor: Caller,
     pub(crate) region: String,
+    pub(crate) twisted: Twisted,
 }
 
 const GUIDE: &str = "Please refer to Automation Service Troubleshooting Guide for more diagnosis details.";
@@ -42,7 +45,7 @@ fn failure(what: impl std::fmt::Display) -> String {
 
 impl Stage {
     /// Carries out one step, its inputs resolved.
-    pub(crate) async fn perform(&self, step: &Step, inputs: &Value) -> Outcome {
+    async fn perform(&self, step: &Step, inputs: &Value) -> Outcome {
         match step.action.as_str() {
             "aws:executeAwsApi" => self.execute(step, inputs).await,
             "aws:assertAwsResourceProperty" => self.assert(step, inputs).await,
@@ -55,8 +58,23 @@ impl Stage {
         }
     }
 
+    /// Carries a step out within its `timeoutSeconds`. A wait knows its own limit, by which it words its failure.
+    pub(crate) async fn perform_within_limit(&self, step: &Step, inputs: &Value) -> Outcome {
+        let limit = step.timeout_seconds.filter(|_| step.action != "aws:waitForAwsResourceProperty");
+        let limit = limit.map(|seconds| self.world.latency.scale(seconds as f64 * 1000.0));
+        let Some(limit) = limit.filter(|limit| !limit.is_zero()) else {
+            return self.perform(step, inputs).await;
+        };
+        // At great speeds the limit would be shorter than the sandbox's own work.
+        let limit = limit.max(Duration::from_millis(250));
+        match tokio::time::timeout(limit, self.perform(step, inputs)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::TimedOut("Step timed out. The step did not end within its timeoutSeconds.".into()),
+        }
+    }
+
     /// Calls the API that the inputs name; what remains of them is the API's own input.
-    fn call(&self, inputs: &Value) -> Result<Value, String> {
+    pub(super) fn call(&self, inputs: &Value) -> Result<Value, String> {
         let mut input = inputs.as_object().cloned().unwrap_or_default();
         let mut take = |name: &str| match input.remove(name) {
             Some(Value::String(text)) => Ok(text),
@@ -73,9 +91,26 @@ impl Stage {
                 error.message.trim_end_matches('.')
             )
         };
+        let input = match self.twisted.instead(&api, inputs, Value::Object(input)) {
+            Instead::Call(input) => input,
+            Instead::Answer(answer) => return Ok(answer),
+        };
         match (service.as_str(), api.as_str()) {
             ("s3", _) => {
-                services::s3::call(&self.world, &self.actor, &self.region, &api, &Value::Object(input)).map_err(worded)
+                let result = services::s3::call(&self.world, &self.actor, &self.region, &api, &input);
+                let error = result.as_ref().err();
+                let call = OnBehalf {
+                    by: "ssm.amazonaws.com",
+                    actor: &self.actor,
+                    region: &self.region,
+                    service: &service,
+                    operation: &api,
+                };
+                self.world.trail.on_behalf(&self.world, call, input, error);
+                match result {
+                    Err(_) if self.twisted.pretends() => Ok(json!({})),
+                    result => result.map_err(worded),
+                }
             }
             ("sts", "GetCallerIdentity") => Ok(json!({
                 "Account": self.world.organization.accounts[self.actor.account].id,
@@ -125,7 +160,8 @@ impl Stage {
         let desired = desired.ok_or("The input DesiredValues is missing or not a list.")?;
         let answer = self.call(inputs)?;
         let found = select(&answer, selector)?.cloned().unwrap_or(Value::Null);
-        let matches = desired.iter().any(|wanted| !found.is_null() && text_of(wanted) == text_of(&found));
+        let matches = self.twisted.pretends()
+            || desired.iter().any(|wanted| !found.is_null() && text_of(wanted) == text_of(&found));
         Ok((found, matches))
     }
 

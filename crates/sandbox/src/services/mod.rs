@@ -1,17 +1,24 @@
 //! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
 //! One file (or folder) per service holds the service's own rules.
 
+pub(crate) mod cloudtrail;
+pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod organizations;
+pub(crate) mod resource_policy;
 pub(crate) mod s3;
 pub(crate) mod ssm;
 pub(crate) mod sts;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::faults::request::Blow;
+use crate::faults::{self, Occasion, Target};
 use crate::request::{Request, Signed};
+use crate::signature::{self, Style};
 use crate::wire::error::AwsError;
 use crate::wire::json::{self, Input};
 use crate::wire::{Answer, now_ms, query_xml, rest_xml};
@@ -26,6 +33,8 @@ enum Service {
     S3,
     Ssm,
     Kms,
+    Iam,
+    CloudTrail,
     /// Signed for a service that is not here.
     Other,
 }
@@ -40,6 +49,8 @@ impl Service {
                 "s3" => Service::S3,
                 "ssm" => Service::Ssm,
                 "kms" => Service::Kms,
+                "iam" => Service::Iam,
+                "cloudtrail" => Service::CloudTrail,
                 _ => Service::Other,
             };
         }
@@ -47,6 +58,7 @@ impl Service {
             Some("AWSOrganizationsV20161128") => Service::Organizations,
             Some("AmazonSSM") => Service::Ssm,
             Some("TrentService") => Service::Kms,
+            Some("com") => Service::CloudTrail,
             Some(_) => Service::Other,
             None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
             None => Service::S3,
@@ -60,6 +72,8 @@ impl Service {
             Service::S3 => "s3",
             Service::Ssm => "ssm",
             Service::Kms => "kms",
+            Service::Iam => "iam",
+            Service::CloudTrail => "cloudtrail",
             Service::Other => "other",
         }
     }
@@ -72,9 +86,15 @@ impl Service {
                 let action = form.get("Action").unwrap_or_default();
                 return sts::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
             }
+            Service::Iam => {
+                let form = query_xml::Form::read(request);
+                let action = form.get("Action").unwrap_or_default();
+                return iam::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
+            }
             Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
             Service::Kms => ("TrentService.", kms::OPERATIONS),
+            Service::CloudTrail => (cloudtrail::TARGET, cloudtrail::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
         let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
@@ -89,38 +109,114 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
     let service = Service::of(request);
     let operation = service.operation(request);
     let caller = authenticate(world, request, service);
-    world.observe.count(caller.as_ref().ok().map(|caller| caller.account), service.name(), operation);
-    let delay = world.latency.of(service.name());
+    let known = caller.as_ref().ok().cloned();
+    let account = known.as_ref().map(|caller| caller.account);
+    world.observe.count(account, service.name(), operation);
+    let region = request.scope().and_then(|scope| world.region_index(&scope.region));
+    let blow = struck(world, request, known.as_ref(), service, operation);
+    let delay = world.latency.of(service.name()) + blow.as_ref().map_or(Duration::ZERO, |blow| blow.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     let request_id = uuid::Uuid::new_v4();
+    let refused = match (account, &blow) {
+        (Some(account), _) if !world.rates.admit(account, region.unwrap_or(0), service.name(), operation) => {
+            Some(faults::request::throttled(service.name()))
+        }
+        (_, Some(blow)) => blow.error.clone(),
+        _ => None,
+    };
+    let caller = caller.and_then(|caller| refused.map_or(Ok(caller), Err));
+    let carry_out = blow.as_ref().is_none_or(|blow| !blow.no_effect);
+    let mut answer = match carry_out {
+        true => carried_out(world, request, caller, service, operation, request_id),
+        false => Answer::new(200, "", ""),
+    };
+    if let Some(blow) = &blow {
+        blow.apply(&mut answer);
+    }
+    let code = answer.error.as_ref().map_or("", |(code, _)| *code);
+    world.observe.answered(account, region, (service.name(), operation), code, answer.status);
+    if carry_out {
+        world.trail.request(world, request, known.as_ref(), (service.name(), operation), request_id, &answer);
+    }
+    answer
+}
+
+/// What the faults in force do to this request.
+fn struck(
+    world: &World,
+    request: &Request,
+    caller: Option<&Caller>,
+    service: Service,
+    operation: &'static str,
+) -> Option<Blow> {
+    if !world.faults.any() {
+        return None;
+    }
+    let parameters: std::collections::BTreeMap<String, Vec<String>>;
+    let bucket = match (service, operation) {
+        (Service::S3, _) => s3::bucket_and_key(request).0,
+        (Service::Ssm, "StartAutomationExecution") => {
+            let input: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            parameters = serde_json::from_value(input["Parameters"].clone()).unwrap_or_default();
+            faults::start::bucket_of(&parameters)
+        }
+        _ => "",
+    };
+    let target = Target {
+        account: caller.map(|caller| caller.account),
+        account_id: caller.map_or("-", |caller| &world.organization.accounts[caller.account].id),
+        region: request.scope().map_or("", |scope| scope.region.as_str()),
+        service: service.name(),
+        operation,
+        bucket,
+    };
+    let faults = world.faults.strike(Occasion::Request, &target);
+    Blow::of(&faults, service.name(), caller.map_or("", |caller| &caller.arn), operation)
+}
+
+fn carried_out(
+    world: &Arc<World>,
+    request: &Request,
+    caller: Result<Caller, AwsError>,
+    service: Service,
+    operation: &'static str,
+    request_id: uuid::Uuid,
+) -> Answer {
     match service {
         Service::S3 => {
             let ids = rest_xml::Ids {
                 request: request_id.simple().to_string()[..16].to_uppercase(),
                 host: format!("{}{}=", uuid::Uuid::new_v4().simple(), request_id.simple()),
             };
-            let result = caller.and_then(|caller| s3::answer(world, &caller, operation, request));
+            let result = match caller {
+                Err(_) if request.signed == Signed::No => s3::answer_anonymous(world, operation, request),
+                caller => caller.and_then(|caller| s3::answer(world, &caller, operation, request)),
+            };
             let head = request.method == http::Method::HEAD;
             let mut answer = result.unwrap_or_else(|error| rest_xml::error(&error, &ids, &request.path, head));
             answer.headers.push(("x-amz-request-id", ids.request));
             answer.headers.push(("x-amz-id-2", ids.host));
             answer
         }
-        Service::Sts => {
+        Service::Sts | Service::Iam => {
             let id = request_id.to_string();
-            let result = caller.and_then(|caller| sts::answer(world, &caller, operation, request));
+            let result = caller.and_then(|caller| match service {
+                Service::Iam => iam::answer(world, &caller, operation, request),
+                _ => sts::answer(world, &caller, operation, request),
+            });
+            let namespace = if service == Service::Iam { iam::NAMESPACE } else { query_xml::STS_NAMESPACE };
             let mut answer = match result {
-                Ok(body) => query_xml::answer(operation, &body, &id),
-                Err(error) => query_xml::error(&error, &id),
+                Ok(body) => query_xml::answer(operation, namespace, &body, &id),
+                Err(error) => query_xml::error(&error, namespace, &id),
             };
             answer.headers.push(("x-amzn-requestid", id));
             answer
         }
-        Service::Organizations | Service::Ssm | Service::Kms | Service::Other => {
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
             let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
-            let message = if service == Service::Kms { "message" } else { "Message" };
+            let message = if matches!(service, Service::Kms | Service::CloudTrail) { "message" } else { "Message" };
             let mut answer = match result {
                 Ok(value) => json::answer(&value),
                 Err(error) => json::error(&error, message),
@@ -150,6 +246,7 @@ fn json_answer(
     match service {
         Service::Organizations => organizations::answer(world, caller, operation, &mut input),
         Service::Kms => kms::answer(world, caller, region_index(world, region)?, operation, &mut input),
+        Service::CloudTrail => cloudtrail::answer(world, caller, region_index(world, region)?, &mut input),
         _ => ssm::answer(world, caller, region_index(world, region)?, operation, &mut input),
     }
 }
@@ -169,15 +266,21 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Signed::Malformed => {
             return Err(match service {
                 Service::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
-                Service::Sts => AwsError::client("IncompleteSignature", "The Authorization header is incomplete."),
+                Service::Sts | Service::Iam => {
+                    AwsError::client("IncompleteSignature", "The Authorization header is incomplete.")
+                }
                 _ => AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete."),
             });
         }
     };
+    if let Some(right) = scope_of_target(request).filter(|right| *right != scope.service) {
+        let message = format!("Credential should be scoped to correct service: '{right}'.");
+        return Err(AwsError::client("InvalidSignatureException", message));
+    }
     // Organizations is a global service: it is served from, and signed for, one Region of the partition.
-    if service == Service::Organizations && scope.region != "us-east-1" {
+    if matches!(service, Service::Organizations | Service::Iam) && scope.region != "us-east-1" {
         return Err(AwsError::client(
-            "InvalidSignatureException",
+            if service == Service::Iam { "SignatureDoesNotMatch" } else { "InvalidSignatureException" },
             format!("Credential should be scoped to a valid region, not '{}'.", scope.region),
         ));
     }
@@ -203,27 +306,59 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
     }
     for user in [&world.security_user, &world.management_user] {
         if user.access_key == scope.access_key {
-            return if request.session_token.is_none() { Ok(user.caller.clone()) } else { Err(invalid(service)) };
+            if request.session_token.is_some() {
+                return Err(invalid_token(service));
+            }
+            signature::verify(&world.signing_keys, request, &user.secret, style(service), now_ms())?;
+            return Ok(user.caller.clone());
         }
     }
     let session = world.sessions.find(&scope.access_key).ok_or_else(|| invalid(service))?;
-    if request.session_token.as_deref() != Some(&session.token) {
-        return Err(invalid(service));
+    match request.session_token.as_deref() {
+        None => return Err(invalid(service)),
+        Some(token) if token != session.token => return Err(invalid_token(service)),
+        Some(_) => {}
     }
     if session.expires_ms <= now_ms() {
-        return Err(match service {
-            Service::S3 => AwsError::client("ExpiredToken", "The provided token has expired."),
-            Service::Sts => AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"),
-            _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
-        });
+        return Err(faults::request::expired(service.name()));
     }
+    signature::verify(&world.signing_keys, request, &session.secret, style(service), now_ms())?;
     Ok(session.caller.clone())
+}
+
+/// The service that a JSON request's own target belongs to.
+fn scope_of_target(request: &Request) -> Option<&'static str> {
+    Some(match request.header("x-amz-target")?.split('.').next()? {
+        "AWSOrganizationsV20161128" => "organizations",
+        "AmazonSSM" => "ssm",
+        "TrentService" => "kms",
+        "com" if request.header("x-amz-target")?.starts_with(cloudtrail::TARGET) => "cloudtrail",
+        _ => return None,
+    })
+}
+
+fn style(service: Service) -> Style {
+    match service {
+        Service::S3 => Style::S3,
+        Service::Sts | Service::Iam => Style::Query,
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => Style::Json,
+    }
+}
+
+/// A session token that does not belong to the access key.
+fn invalid_token(service: Service) -> AwsError {
+    match service {
+        Service::S3 => AwsError::client("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        _ => invalid(service),
+    }
 }
 
 fn unsigned(service: Service) -> AwsError {
     match service {
         Service::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
-        Service::Sts => AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Service::Sts | Service::Iam => {
+            AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
         _ => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
     }
 }
@@ -235,7 +370,7 @@ fn invalid(service: Service) -> AwsError {
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
         ),
-        Service::Sts => {
+        Service::Sts | Service::Iam => {
             AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         }
         _ => AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid."),

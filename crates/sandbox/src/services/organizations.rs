@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::authorize::{Ask, authorize};
 use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
@@ -21,6 +22,9 @@ pub(crate) const OPERATIONS: &[&str] = &[
 
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mut Input) -> Result<Value, AwsError> {
     let organization = &world.organization;
+    let action = format!("organizations:{operation}");
+    let ask = Ask::new(&action, resource(world, input)).in_region("us-east-1");
+    authorize(world, caller, &ask)?;
     // Every member may ask which organization it is in; the rest is for the management account and delegated administrators.
     if operation != "DescribeOrganization"
         && ![Organization::MANAGEMENT, Organization::SECURITY].contains(&caller.account)
@@ -95,6 +99,20 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
             page(input, "Tags", tags, |(key, value)| json!({ "Key": key, "Value": value }))
         }
     }
+}
+
+/// The ARN that IAM checks: of the parent, child or resource that the request names.
+fn resource(world: &World, input: &Input) -> String {
+    let organization = &world.organization;
+    let Some(id) = ["ParentId", "ChildId", "ResourceId"].iter().find_map(|member| input.peek_text(member)) else {
+        return "*".into();
+    };
+    let kind = match id {
+        _ if id.starts_with("r-") => "root",
+        _ if id.starts_with("ou-") => "ou",
+        _ => "account",
+    };
+    arn(world, &format!("{kind}/{}/{id}", organization.id))
 }
 
 /// One page of a list. The token is the place of the next item, marked with the list's name so that it serves no other.

@@ -1,15 +1,20 @@
 //! STS: AssumeRole and GetCallerIdentity, with the trust, duration and shape rules of the service model.
-//! Whether the caller's own policies allow `sts:AssumeRole` is not modelled here.
+//! Whether it may be assumed is asked in `authorize`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use crate::authorize::{Ask, decide, refused};
+use crate::policy::evaluate::Source;
+use crate::policy::store::bare;
+use crate::policy::{Kind, Policy};
 use crate::request::Request;
 use crate::services::UNKNOWN;
 use crate::wire::error::AwsError;
 use crate::wire::query_xml::Form;
 use crate::wire::{escape, iso8601, now_ms};
 use crate::world::World;
-use crate::world::session::{Caller, CallerKind};
+use crate::world::session::{Caller, CallerKind, SessionContext};
 
 pub(crate) const OPERATIONS: &[&str] = &["AssumeRole", "GetCallerIdentity"];
 
@@ -31,7 +36,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
             caller.arn, caller.user_id, world.organization.accounts[caller.account].id
         ));
     }
-    assume_role(world, caller, &form)
+    let caller_key = request.scope().map_or("", |scope| scope.access_key.as_str());
+    assume_role(world, caller, caller_key, &form)
 }
 
 fn failed(member: &str, value: &str, constraint: &str) -> AwsError {
@@ -74,7 +80,7 @@ fn required<'a>(form: &Form, name: &str, value: Option<&'a str>) -> Result<&'a s
     })
 }
 
-fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
+fn assume_role(world: &World, caller: &Caller, caller_key: &str, form: &Form) -> Result<String, AwsError> {
     let known = [
         "Action",
         "Version",
@@ -98,16 +104,10 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
     let external_id = text(form, "ExternalId", 2, 1224, "+=,.@:/-")?;
     let source_identity = text(form, "SourceIdentity", 2, 256, "+=,.@-")?;
     let duration = duration(form)?;
-    let packed = session_policy(form)?;
-    check_tags(form)?;
-
-    let denied = || {
-        AwsError::new(
-            403,
-            "AccessDenied",
-            format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}", caller.arn),
-        )
-    };
+    let (policy, packed) = session_policy(world, form)?;
+    let tags = tags(form)?;
+    // Who is outside the role's account is not told why.
+    let denied = || refused(caller.into(), &Ask::new("sts:AssumeRole", role_arn), None);
     let Some((account_id, role_name)) =
         role_arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"))
     else {
@@ -119,8 +119,21 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
         return Err(denied());
     }
     let role = world.role(account, role_name).ok_or_else(denied)?;
-    if !role.admits(&world.organization.accounts[caller.account].id, external_id) {
-        return Err(denied());
+    let trust = role.policies.trust(account_id);
+    for action in actions(source_identity, &tags) {
+        let mut ask = Ask::new(action, role_arn).of(account).trust(&trust).key("sts:RoleSessionName", session_name);
+        for (name, value) in [("sts:ExternalId", external_id), ("sts:SourceIdentity", source_identity)] {
+            if let Some(value) = value {
+                ask = ask.key(name, value);
+            }
+        }
+        for (name, value) in &tags {
+            ask = ask.key(&format!("aws:RequestTag/{name}"), value).key("aws:TagKeys", name);
+        }
+        decide(world, caller.into(), &ask).map_err(|refusal| {
+            let tells = account == caller.account || refusal.source != Source::Resource;
+            refused(caller.into(), &ask, tells.then_some(refusal))
+        })?;
     }
     if caller.kind == CallerKind::RoleSession && duration.is_some_and(|seconds| seconds > 3600) {
         return Err(AwsError::client(
@@ -128,20 +141,31 @@ fn assume_role(world: &World, caller: &Caller, form: &Form) -> Result<String, Aw
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
         ));
     }
-    if duration.is_some_and(|seconds| seconds > role.max_session_seconds) {
+    if duration.is_some_and(|seconds| seconds > role.policies.max_session_seconds) {
         return Err(AwsError::client(
             "ValidationError",
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
     let now = now_ms();
-    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", role.name);
+    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", bare(&role.name));
     let role_id = format!("{}:{session_name}", role.id);
     let session = world.sessions.open(
-        Caller { account, arn: arn.as_str().into(), user_id: role_id.as_str().into(), kind: CallerKind::RoleSession },
+        Caller {
+            account,
+            arn: arn.as_str().into(),
+            user_id: role_id.as_str().into(),
+            kind: CallerKind::RoleSession,
+            session: Some(Arc::new(SessionContext {
+                policy,
+                tags,
+                source_identity: source_identity.map(String::from),
+            })),
+        },
         now,
         duration.unwrap_or(3600),
     );
+    world.trail.opened(&session.access_key, source_identity, caller_key);
     let mut result = format!(
         "<AssumedRoleUser><AssumedRoleId>{role_id}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\n\
          <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken>\
@@ -172,23 +196,33 @@ fn duration(form: &Form) -> Result<Option<u32>, AwsError> {
     }
 }
 
-/// Checks the session policy's form; gives its share of the packed limit in percent.
-fn session_policy(form: &Form) -> Result<Option<usize>, AwsError> {
-    let Some(policy) = form.get("Policy") else { return Ok(None) };
+/// The actions that a request asks for: session tags and a source identity are rights of their own.
+fn actions(source_identity: Option<&str>, tags: &[(String, String)]) -> impl Iterator<Item = &'static str> {
+    let further = [("sts:SetSourceIdentity", source_identity.is_some()), ("sts:TagSession", !tags.is_empty())];
+    std::iter::once("sts:AssumeRole").chain(further.into_iter().filter(|(_, asked)| *asked).map(|(action, _)| action))
+}
+
+/// The session policy, and its share of the packed limit in percent.
+fn session_policy(world: &World, form: &Form) -> Result<(Option<Arc<Policy>>, Option<usize>), AwsError> {
+    let Some(policy) = form.get("Policy") else { return Ok((None, None)) };
     if policy.chars().count() > 2048 {
         return Err(failed("policy", policy, "Member must have length less than or equal to 2048"));
     }
-    let parsed: serde_json::Value = serde_json::from_str(policy)
-        .map_err(|_| AwsError::client("MalformedPolicyDocument", "This policy contains invalid Json"))?;
-    if parsed.get("Statement").is_none() {
-        return Err(AwsError::client("MalformedPolicyDocument", "Syntax errors in policy."));
-    }
-    Ok(Some((policy.len() * 100 / 4096).max(1)))
+    let loaded = world.permissions.load(Kind::Session, policy).map_err(|reason| {
+        let message = if reason.contains("not JSON") {
+            "This policy contains invalid Json".to_string()
+        } else {
+            format!("Syntax errors in policy: {reason}.")
+        };
+        AwsError::client("MalformedPolicyDocument", message)
+    })?;
+    Ok((Some(loaded), Some((policy.len() * 100 / 4096).max(1))))
 }
 
-fn check_tags(form: &Form) -> Result<(), AwsError> {
+fn tags(form: &Form) -> Result<Vec<(String, String)>, AwsError> {
+    let mut tags = Vec::new();
     if !form.has_list("Tags.member.") {
-        return Ok(());
+        return Ok(tags);
     }
     if form.get("Tags.member.51.Key").is_some() {
         return Err(failed("tags", "", "Member must have length less than or equal to 50"));
@@ -199,13 +233,14 @@ fn check_tags(form: &Form) -> Result<(), AwsError> {
         if key.is_empty() || key.len() > 128 {
             return Err(failed(&format!("tags.{nth}.member.key"), key, "Member must have length between 1 and 128"));
         }
-        if form.get(&format!("Tags.member.{nth}.Value")).is_none_or(|value| value.len() > 256) {
+        let Some(value) = form.get(&format!("Tags.member.{nth}.Value")).filter(|value| value.len() <= 256) else {
             return Err(failed(
                 &format!("tags.{nth}.member.value"),
                 "",
                 "Member must have length less than or equal to 256",
             ));
-        }
+        };
+        tags.push((key.to_string(), value.to_string()));
         if !seen.insert(key.to_lowercase()) {
             return Err(AwsError::client(
                 "InvalidParameterValue",
@@ -213,5 +248,5 @@ fn check_tags(form: &Form) -> Result<(), AwsError> {
             ));
         }
     }
-    Ok(())
+    Ok(tags)
 }

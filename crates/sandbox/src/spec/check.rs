@@ -7,7 +7,7 @@ use super::{BucketCount, Spec};
 use crate::automation::document::{Format, Runbook};
 
 /// The key to blame, and what to write instead.
-type Fault = (&'static str, String);
+pub(super) type Fault = (&'static str, String);
 
 /// A spec that cannot be used: where and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Spec {
             message: error.message().trim().to_string(),
         })?;
         spec.leave_out_what_does_not_fit(text);
+        spec.read_policy_files(origin).map_err(|message| SpecError { origin: origin.into(), line: None, message })?;
         match spec.fault() {
             None => Ok(spec),
             Some((key, message)) => Err(SpecError { origin: origin.into(), line: line_of_key(text, key), message }),
@@ -78,7 +79,9 @@ impl Spec {
             .or_else(|| self.mix_fault())
             .or_else(|| self.time_fault())
             .or_else(|| self.document_fault())
+            .or_else(|| self.misbehaviour_fault())
             .or_else(|| self.described_fault())
+            .or_else(|| self.policies_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {
@@ -152,6 +155,11 @@ impl Spec {
                 "all weights in [encryption] are zero: give at least one state a weight, such as sse_s3 = 1".into(),
             ));
         }
+        if let Some(part) = self.features.fault() {
+            let message =
+                format!("a feature is a part of the buckets: write a number from 0.0 to 1.0 in place of {part}");
+            return Some(("features", message));
+        }
         if !(0.0..=1.0).contains(&self.encryption.sse_c_blocked) {
             return Some((
                 "sse_c_blocked",
@@ -195,6 +203,19 @@ impl Spec {
             return Some(("content", format!("the document's content cannot run: {reason}")));
         }
         None
+    }
+
+    fn misbehaviour_fault(&self) -> Option<Fault> {
+        if let Some((name, _)) =
+            self.rates.operation.iter().find(|(_, rate)| !(rate.per_second >= 0.0 && rate.burst >= 1.0))
+        {
+            return Some((
+                "operation",
+                format!("the rate of {name} lets nothing through: write per_second >= 0 and burst >= 1"),
+            ));
+        }
+        let wrong = self.fault.iter().find_map(crate::faults::Fault::wrong)?;
+        Some(("fault", wrong))
     }
 
     fn described_fault(&self) -> Option<Fault> {
@@ -311,9 +332,13 @@ mod tests {
         for (name, text) in [
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
+            ("guards", include_str!("../../../../config/sandbox/guards.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),
+            ("misbehaving", include_str!("../../../../config/sandbox/misbehaving.toml")),
         ] {
-            Spec::from_toml(text, name).unwrap();
+            let spec = Spec::from_toml(text, name).unwrap();
+            // As the directory of a sandbox keeps it.
+            assert_eq!(Spec::from_toml(&toml::to_string(&spec).unwrap(), name).unwrap(), spec);
         }
     }
 }

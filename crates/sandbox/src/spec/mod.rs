@@ -2,10 +2,21 @@
 //! How a sandbox is run (directory, speed, port) is not here but in `Options`.
 
 mod check;
+mod features;
+mod policies;
+
+use std::collections::BTreeMap;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Fault;
+use crate::rates::RatesSpec;
+
 pub use check::SpecError;
+pub use features::FeaturesSpec;
+pub use policies::{ControlPolicySpec, PoliciesSpec, RoleSpec};
 
 /// What a simulated organization is made of. The default is the demonstration: fifty accounts with about twenty buckets
 /// each, one of them suspended and two without the member role.
@@ -38,12 +49,38 @@ pub struct Spec {
     pub central_key: CentralKeySpec,
     /// The mix of default encryption.
     pub encryption: EncryptionSpec,
+    /// What else generated buckets have configured.
+    #[serde(skip_serializing_if = "FeaturesSpec::is_default")]
+    pub features: FeaturesSpec,
     /// How long each service takes to answer.
     pub latency: LatencySpec,
     /// How long automation executions take and how many run at once.
     pub executions: ExecutionsSpec,
+    /// Policies in place of the generated ones.
+    #[serde(skip_serializing_if = "PoliciesSpec::is_default")]
+    pub policies: PoliciesSpec,
+    /// Service control policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scp: Vec<ControlPolicySpec>,
+    /// Resource control policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rcp: Vec<ControlPolicySpec>,
+    /// How many requests the services take.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rates: RatesSpec,
+    /// What is written and kept of the requests.
+    #[serde(skip_serializing_if = "is_default")]
+    pub observe: ObserveSpec,
+    /// What goes wrong.
+    #[serde(skip_serializing_if = "is_default")]
+    pub fault: Vec<Fault>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
+}
+
+/// Left out where a directory keeps its spec: directories of sandboxes from before there was such a key stay usable.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Spec {
@@ -62,8 +99,15 @@ impl Default for Spec {
             document: DocumentSpec::default(),
             central_key: CentralKeySpec::default(),
             encryption: EncryptionSpec::default(),
+            features: FeaturesSpec::default(),
             latency: LatencySpec::default(),
             executions: ExecutionsSpec::default(),
+            policies: PoliciesSpec::default(),
+            scp: Vec::new(),
+            rcp: Vec::new(),
+            rates: RatesSpec::default(),
+            observe: ObserveSpec::default(),
+            fault: Vec::new(),
             account: Vec::new(),
         }
     }
@@ -188,11 +232,14 @@ pub struct CentralKeySpec {
     pub admits_organization: bool,
     /// One multi-Region key (`mrk-…`, the same id everywhere) instead of one key per Region.
     pub multi_region: bool,
+    /// A key policy in place of the generated one: JSON text or a path. `admits_organization` has no meaning then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 impl Default for CentralKeySpec {
     fn default() -> Self {
-        CentralKeySpec { admits_organization: true, multi_region: false }
+        CentralKeySpec { admits_organization: true, multi_region: false, policy: None }
     }
 }
 
@@ -326,11 +373,43 @@ pub struct ExecutionsSpec {
     pub concurrent: u32,
     /// How many may be Pending; the next one is refused.
     pub queue: u32,
+    /// How long after its start DescribeAutomationExecutions first shows an execution, in milliseconds at speed 1.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub visible_after_ms: u64,
+}
+
+const VISIBLE_AFTER_MS: u64 = 200;
+
+fn is_usual(ms: &u64) -> bool {
+    *ms == VISIBLE_AFTER_MS
 }
 
 impl Default for ExecutionsSpec {
     fn default() -> Self {
-        ExecutionsSpec { min_seconds: 2.0, max_seconds: 5.0, concurrent: 100, queue: 1000 }
+        ExecutionsSpec {
+            min_seconds: 2.0,
+            max_seconds: 5.0,
+            concurrent: 100,
+            queue: 1000,
+            visible_after_ms: VISIBLE_AFTER_MS,
+        }
+    }
+}
+
+/// What is written and kept of the requests, as CloudTrail records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObserveSpec {
+    /// A file to which a record of every request is appended, one JSON object a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_log: Option<PathBuf>,
+    /// How many management events of each account LookupEvents knows, the newest; in a very large organization fewer.
+    pub events_per_account: u32,
+}
+
+impl Default for ObserveSpec {
+    fn default() -> Self {
+        ObserveSpec { access_log: None, events_per_account: 500 }
     }
 }
 
@@ -355,6 +434,9 @@ pub struct AccountSpec {
     /// Its buckets; generated ones when absent.
     #[serde(default)]
     pub buckets: Option<Vec<BucketSpec>>,
+    /// Further roles, such as those of applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleSpec>,
 }
 
 fn active() -> String {
@@ -382,4 +464,29 @@ pub struct BucketSpec {
     /// Whether it blocks SSE-C.
     #[serde(default)]
     pub sse_c_blocked: bool,
+    /// Its bucket policy, JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Whether it is a website.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub website: bool,
+    /// The bucket that its access logs go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging_target: Option<String>,
+    /// The bucket that it replicates to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication_target: Option<String>,
+    /// Whether its ACL lets the log delivery group write.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub log_delivery_acl: bool,
+    /// Whether it blocks all public access.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub public_access_block: bool,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -1,9 +1,19 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
 mod automation;
+mod condition_keys;
+mod evaluate;
+mod faults;
+mod fuzz;
 mod generator;
 mod journal;
+mod made;
+mod objects;
+mod observe;
+mod permissions;
 mod protocol;
+mod signing;
+mod socket;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -62,16 +72,31 @@ impl Sandbox {
         Keys { access_key: self.credentials().0, token: None }
     }
 
-    /// A session of the member role.
+    /// A session of the account's administrator, for tests that are not about permissions.
     fn session(&self, account: &str) -> Keys {
+        self.session_of(account, "OrganizationAccountAccessRole")
+    }
+
+    /// A session of a role, without asking its trust.
+    fn session_of(&self, account: &str, role: &str) -> Keys {
         let caller = Caller {
             account: self.world.organization.find(account).unwrap(),
-            arn: format!("arn:aws:sts::{account}:assumed-role/orgseal-member/test").into(),
+            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/test").into(),
             user_id: "AROATEST:test".into(),
             kind: CallerKind::RoleSession,
+            session: None,
         };
         let session = self.world.sessions.open(caller, crate::wire::now_ms(), 900);
         Keys { access_key: session.access_key.clone(), token: Some(session.token.clone()) }
+    }
+
+    fn secret(&self, keys: &Keys) -> String {
+        for user in [&self.world.security_user, &self.world.management_user] {
+            if user.access_key == keys.access_key {
+                return user.secret.clone();
+            }
+        }
+        self.world.sessions.find(&keys.access_key).map(|session| session.secret.clone()).unwrap_or_default()
     }
 
     async fn send(
@@ -83,15 +108,13 @@ impl Sandbox {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let credential = format!("{}/20261125/{scope}/aws4_request", keys.access_key);
-        let mut builder = http::Request::builder().method(method).uri(uri).header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
-        );
-        if let Some(token) = &keys.token {
-            builder = builder.header("x-amz-security-token", token);
+        let mut builder = http::Request::builder().method(method).uri(uri);
+        let host = headers.iter().find(|(name, _)| *name == "host").map_or("127.0.0.1", |(_, value)| value);
+        let signing = signing::Signing { keys, secret: &self.secret(keys), scope, host };
+        for (name, value) in signing.headers(method, uri, headers, body.as_bytes()) {
+            builder = builder.header(name, value);
         }
-        for (name, value) in headers {
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host" && !name.starts_with("x-amz-")) {
             builder = builder.header(*name, *value);
         }
         let parts = builder.body(()).unwrap().into_parts().0;
@@ -101,7 +124,7 @@ impl Sandbox {
     /// Calls a JSON service: the output, or the error's code.
     async fn json(&self, keys: &Keys, region: &str, operation: &str, input: Value) -> Result<Value, String> {
         let (service, target) = match operation {
-            "DescribeKey" => ("kms", "TrentService"),
+            "DescribeKey" | "CreateKey" | "CreateAlias" | "DisableKey" => ("kms", "TrentService"),
             "ListAccounts" => ("organizations", "AWSOrganizationsV20161128"),
             _ => ("ssm", "AmazonSSM"),
         };

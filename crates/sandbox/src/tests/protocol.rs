@@ -74,7 +74,7 @@ async fn a_chained_session_lasts_an_hour_at_most() {
     );
     let direct = sandbox.send(&sandbox.security(), "us-east-1/sts", "POST", "/", &[], &form).await;
     assert_eq!(direct.status, 200, "{}", body(&direct));
-    let chained = sandbox.session(&security);
+    let chained = sandbox.session_of(&security, "orgseal");
     let answer = sandbox.send(&chained, "us-east-1/sts", "POST", "/", &[], &form).await;
     assert!(answer.status == 400 && body(&answer).contains("<Code>ValidationError</Code>"), "{}", body(&answer));
     let hour = form.replace("7200", "3600");

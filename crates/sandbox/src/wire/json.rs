@@ -34,6 +34,18 @@ impl Input {
         self.members.remove(member).filter(|value| !value.is_null())
     }
 
+    /// Looks at a member without taking it, as authorization does before the input is read.
+    pub(crate) fn peek_text(&self, member: &str) -> Option<&str> {
+        self.members.get(member).and_then(Value::as_str)
+    }
+
+    /// Whether there is such a member, not null and not an empty list.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        self.members
+            .get(member)
+            .is_some_and(|value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()))
+    }
+
     pub(crate) fn text(&mut self, member: &str) -> Result<Option<String>, AwsError> {
         match self.take(member) {
             None => Ok(None),
@@ -125,5 +137,6 @@ pub(crate) fn error(error: &AwsError, message_member: &str) -> Answer {
     }
     let mut answer = Answer::new(error.status, CONTENT_TYPE, body.to_string());
     answer.headers.clone_from(&error.headers);
+    answer.error = Some((error.code, error.message.clone()));
     answer
 }

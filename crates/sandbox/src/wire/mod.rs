@@ -1,6 +1,7 @@
 //! How things are written on AWS's wires: one file per protocol, and the error that each of them renders in its own way.
 //! What is said is decided in `services`.
 
+pub(crate) mod element;
 pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod query_xml;
@@ -14,12 +15,36 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// Headers that a user named: an object's own metadata.
+    pub(crate) metadata: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// Code and message of the error in it, when it is one.
+    pub(crate) error: Option<(&'static str, String)>,
+    pub(crate) disposition: Disposition,
+}
+
+/// What becomes of an answer on its way to the socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    #[default]
+    Send,
+    /// The connection is reset instead.
+    Reset,
+    /// Half of the body is sent, then the connection is closed.
+    Truncate,
 }
 
 impl Answer {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-        Answer { status, content_type, headers: Vec::new(), body: body.into() }
+        Answer {
+            status,
+            content_type,
+            headers: Vec::new(),
+            metadata: Vec::new(),
+            body: body.into(),
+            error: None,
+            disposition: Disposition::Send,
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! The query protocol of STS: a form goes in, XML comes out.
+//! The query protocol of STS and IAM: a form goes in, XML comes out.
 
 use crate::request::Request;
 use crate::wire::error::AwsError;
 use crate::wire::{Answer, escape};
 
-const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+pub(crate) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// The form's fields.
 #[derive(Debug, Default)]
@@ -33,26 +33,27 @@ impl Form {
     }
 }
 
-pub(crate) fn answer(action: &str, result: &str, request_id: &str) -> Answer {
+pub(crate) fn answer(action: &str, namespace: &str, result: &str, request_id: &str) -> Answer {
     Answer::new(
         200,
         "text/xml",
         format!(
-            "<{action}Response xmlns=\"{NAMESPACE}\">\n<{action}Result>\n{result}</{action}Result>\n\
+            "<{action}Response xmlns=\"{namespace}\">\n<{action}Result>\n{result}</{action}Result>\n\
              <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\n</{action}Response>\n"
         ),
     )
 }
 
-pub(crate) fn error(error: &AwsError, request_id: &str) -> Answer {
+pub(crate) fn error(error: &AwsError, namespace: &str, request_id: &str) -> Answer {
     let fault = if error.status < 500 { "Sender" } else { "Receiver" };
     let body = format!(
-        "<ErrorResponse xmlns=\"{NAMESPACE}\">\n<Error>\n<Type>{fault}</Type>\n<Code>{}</Code>\n\
+        "<ErrorResponse xmlns=\"{namespace}\">\n<Error>\n<Type>{fault}</Type>\n<Code>{}</Code>\n\
          <Message>{}</Message>\n</Error>\n<RequestId>{request_id}</RequestId>\n</ErrorResponse>\n",
         error.code,
         escape(&error.message)
     );
     let mut answer = Answer::new(error.status, "text/xml", body);
     answer.headers.clone_from(&error.headers);
+    answer.error = Some((error.code, error.message.clone()));
     answer
 }

@@ -37,5 +37,6 @@ pub(crate) fn error(error: &AwsError, ids: &Ids, resource: &str, head: bool) -> 
     ));
     let mut answer = Answer::new(error.status, "application/xml", if head { String::new() } else { body });
     answer.headers.clone_from(&error.headers);
+    answer.error = Some((error.code, error.message.clone()));
     answer
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::BucketEncryption;
+use crate::world::configuration::Configurations;
 
 /// The algorithms that a general purpose bucket takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,4 +104,6 @@ pub(crate) struct Bucket {
     /// Seconds since 1970.
     pub(crate) created: u32,
     pub(crate) encryption: Option<Encryption>,
+    /// Everything else that can be configured: absent in nearly every bucket.
+    pub(crate) configurations: Configurations,
 }

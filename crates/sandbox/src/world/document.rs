@@ -43,21 +43,31 @@ pub(crate) struct Document {
     /// Account ids, or "all".
     pub(crate) shared_with: BTreeSet<String>,
     pub(crate) tags: Vec<(String, String)>,
+    /// Numbers of versions that were deleted: no later version takes their place.
+    pub(crate) deleted: BTreeSet<usize>,
 }
 
 impl Document {
     pub(crate) fn new(first: Arc<DocumentVersion>) -> Document {
-        Document { versions: vec![first], default_version: 1, shared_with: BTreeSet::new(), tags: Vec::new() }
+        Document {
+            versions: vec![first],
+            default_version: 1,
+            shared_with: BTreeSet::new(),
+            tags: Vec::new(),
+            deleted: BTreeSet::new(),
+        }
     }
 
+    /// The number of the newest version that is still there.
     pub(crate) fn latest(&self) -> usize {
-        self.versions.len()
+        (1..=self.versions.len()).rev().find(|number| !self.deleted.contains(number)).unwrap_or_default()
     }
 
     /// The number that a request's `DocumentVersion` and `VersionName` mean.
     pub(crate) fn resolve(&self, version: Option<&str>, version_name: Option<&str>) -> Option<usize> {
         if let Some(name) = version_name {
-            let found = self.versions.iter().position(|v| v.version_name.as_deref() == Some(name))? + 1;
+            let named = |number: &usize| self.versions[number - 1].version_name.as_deref() == Some(name);
+            let found = (1..=self.versions.len()).filter(|n| !self.deleted.contains(n)).find(named)?;
             return match version {
                 Some(text) => (self.resolve(Some(text), None)? == found).then_some(found),
                 None => Some(found),
@@ -66,7 +76,7 @@ impl Document {
         match version {
             None | Some("$DEFAULT") => Some(self.default_version),
             Some("$LATEST") => Some(self.latest()),
-            Some(text) => text.parse().ok().filter(|n| (1..=self.latest()).contains(n)),
+            Some(text) => text.parse().ok().filter(|n| (1..=self.latest()).contains(n) && !self.deleted.contains(n)),
         }
     }
 

@@ -8,12 +8,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::automation::document::Runbook;
+use crate::automation::twist::Twist;
 
 /// The statuses of the service model that this engine reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     Pending,
     InProgress,
+    /// Reached by a fault alone.
+    Waiting,
     Success,
     TimedOut,
     Cancelling,
@@ -26,6 +29,7 @@ impl Status {
         match self {
             Status::Pending => "Pending",
             Status::InProgress => "InProgress",
+            Status::Waiting => "Waiting",
             Status::Success => "Success",
             Status::TimedOut => "TimedOut",
             Status::Cancelling => "Cancelling",
@@ -35,7 +39,7 @@ impl Status {
     }
 
     pub(crate) fn ended(self) -> bool {
-        !matches!(self, Status::Pending | Status::InProgress | Status::Cancelling)
+        !matches!(self, Status::Pending | Status::InProgress | Status::Waiting | Status::Cancelling)
     }
 }
 
@@ -88,6 +92,12 @@ pub(crate) struct Execution {
     pub(crate) outputs: BTreeMap<String, Vec<String>>,
     pub(crate) failure: Option<String>,
     pub(crate) stop: Option<Stop>,
+    /// How it misbehaves, when a fault struck its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) twist: Option<Twist>,
+    /// When DescribeAutomationExecutions first shows it.
+    #[serde(default)]
+    pub(crate) visible_ms: i64,
     /// When the step at work began.
     #[serde(skip)]
     pub(crate) step_started_ms: Option<i64>,
@@ -96,6 +106,16 @@ pub(crate) struct Execution {
     /// Rung by StopAutomationExecution.
     #[serde(skip)]
     pub(crate) bell: Arc<Notify>,
+}
+
+/// How long Systems Manager keeps an execution that ended.
+const KEPT_MS: i64 = 30 * 86_400_000;
+
+impl Execution {
+    /// Whether it is still shown at this time.
+    pub(crate) fn is_kept(&self, now_ms: i64) -> bool {
+        self.ended_ms.is_none_or(|ended| ended + KEPT_MS > now_ms)
+    }
 }
 
 /// The executions of one account and Region.
@@ -113,6 +133,13 @@ pub(crate) struct Executions {
 impl Executions {
     pub(crate) fn in_flight(&self) -> u32 {
         self.running + self.waiting.len() as u32
+    }
+
+    /// Takes the next one that may run out of the queue; those stuck there by a fault stay.
+    pub(crate) fn next_waiting(&mut self) -> Option<usize> {
+        let stuck = Some(Twist::Stuck { status: Status::Pending });
+        let at = self.waiting.iter().position(|index| self.all[*index].twist != stuck)?;
+        self.waiting.remove(at)
     }
 
     pub(crate) fn add(&mut self, execution: Execution) -> usize {

@@ -1,8 +1,11 @@
-//! KMS keys. None is stored: which keys there are follows from the seed.
+//! KMS keys that follow from the seed; none of them is stored. Those that somebody made are in `key_store`.
 //! Who may see them is decided in `services::kms`.
+
+use std::sync::Arc;
 
 use crate::random::Random;
 use crate::world::World;
+use crate::world::key_store::CreatedKey;
 use crate::world::organization::Organization;
 
 /// What kind of key it is.
@@ -14,6 +17,8 @@ pub(crate) enum KeyKind {
     Customer,
     /// The AWS managed key `aws/s3`.
     AwsManaged,
+    /// Made by CreateKey.
+    Created,
 }
 
 /// A key of one account and Region.
@@ -22,6 +27,8 @@ pub(crate) struct Key {
     pub(crate) kind: KeyKind,
     pub(crate) id: String,
     pub(crate) arn: String,
+    /// What CreateKey was told; nothing for a generated key.
+    pub(crate) created: Option<Arc<CreatedKey>>,
 }
 
 pub(crate) const CENTRAL_ALIAS: &str = "alias/orgseal-central";
@@ -36,12 +43,11 @@ impl World {
                 format!("mrk-{}", Random::new(seed, "central-key", 0).uuid().replace('-', ""))
             }
             KeyKind::Central => Random::new(seed, "central-key", 1 + region as u64).uuid(),
-            KeyKind::Customer => Random::new(seed, "customer-key", place(account, region)).uuid(),
+            KeyKind::Customer | KeyKind::Created => Random::new(seed, "customer-key", place(account, region)).uuid(),
             KeyKind::AwsManaged => Random::new(seed, "aws-managed-key", place(account, region)).uuid(),
         };
-        let arn =
-            format!("arn:aws:kms:{}:{}:key/{id}", self.spec.regions[region], self.organization.accounts[account].id);
-        Key { kind, id, arn }
+        let arn = self.key_arn(account, region, &id);
+        Key { kind, id, arn, created: None }
     }
 
     pub(crate) fn central_key(&self, region: usize) -> Key {
@@ -50,16 +56,27 @@ impl World {
 
     /// The key of this account and Region that has this id or alias.
     pub(crate) fn find_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
-        let mut kinds = vec![(KeyKind::Customer, CUSTOMER_ALIAS), (KeyKind::AwsManaged, AWS_MANAGED_ALIAS)];
-        if account == Organization::SECURITY {
-            kinds.insert(0, (KeyKind::Central, CENTRAL_ALIAS));
-        }
-        kinds
+        self.find_generated_key(account, region, id_or_alias)
+            .or_else(|| self.find_made_key(account, region, id_or_alias))
+    }
+
+    /// The generated key of this account and Region that has this id or alias.
+    pub(crate) fn find_generated_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
+        generated_kinds(account)
             .into_iter()
             .map(|(kind, alias)| (self.key(kind, account, region), alias))
             .find(|(key, alias)| key.id == id_or_alias || *alias == id_or_alias)
             .map(|(key, _)| key)
     }
+}
+
+/// The kinds of generated keys in an account, with the alias of each.
+pub(crate) fn generated_kinds(account: usize) -> Vec<(KeyKind, &'static str)> {
+    let mut kinds = vec![(KeyKind::Customer, CUSTOMER_ALIAS), (KeyKind::AwsManaged, AWS_MANAGED_ALIAS)];
+    if account == Organization::SECURITY {
+        kinds.insert(0, (KeyKind::Central, CENTRAL_ALIAS));
+    }
+    kinds
 }
 
 fn place(account: usize, region: usize) -> u64 {

@@ -2,12 +2,19 @@
 //! No protocol here, and no service's rules: those are in `services`.
 
 pub(crate) mod bucket;
+pub(crate) mod bucket_names;
+pub(crate) mod configuration;
+pub(crate) mod created_role;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
+pub(crate) mod key_state;
+pub(crate) mod key_store;
 pub(crate) mod lock;
+pub(crate) mod object;
 pub(crate) mod organization;
 mod replay;
+mod replay_made;
 pub(crate) mod role;
 pub(crate) mod session;
 
@@ -15,12 +22,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::automation::document::Format;
+use crate::dump::{DumpedDocument, Dumps};
+use crate::faults::{FaultState, Faults};
 use crate::generate;
 use crate::journal::{DocumentEntry, Entry, Journal};
 use crate::latency::Latency;
 use crate::observe::{self, BucketState, ExecutionState, Observe};
+use crate::policy::store::Permissions;
 use crate::random::Random;
+use crate::rates::Rates;
+use crate::signature::SigningKeys;
 use crate::spec::{Deploy, DocumentVariant, Spec};
+use crate::trail::Trail;
 
 use bucket::{Bucket, Encryption};
 use document::{Document, DocumentVersion};
@@ -41,6 +54,8 @@ pub(crate) struct AccountState {
     /// Executions not ended, all Regions together, and the highest that was.
     pub(crate) in_flight: u32,
     pub(crate) peak: u32,
+    /// The account's own public access block.
+    pub(crate) public_access_block: Option<serde_json::Value>,
 }
 
 /// What changes in one account and Region.
@@ -77,12 +92,23 @@ pub(crate) struct World {
     pub(crate) security_user: LongLived,
     pub(crate) management_user: LongLived,
     pub(crate) sessions: Sessions,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) permissions: Permissions,
     pub(crate) journal: Journal,
     pub(crate) latency: Latency,
     pub(crate) observe: Observe,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) rates: Rates,
+    pub(crate) faults: Faults,
+    pub(crate) trail: Trail,
+    pub(crate) dumps: Dumps,
     /// By Region.
     pub(crate) central_arns: Vec<Arc<str>>,
+    pub(crate) key_states: key_state::KeyStates,
+    pub(crate) key_store: key_store::KeyStore,
+    pub(crate) created_roles: created_role::CreatedRoles,
+    pub(crate) created_buckets: bucket_names::CreatedBuckets,
+    pub(crate) objects: object::Objects,
     named_buckets: BTreeMap<String, u32>,
     deployed: Option<Arc<DocumentVersion>>,
     accounts: Vec<Mutex<AccountState>>,
@@ -92,18 +118,30 @@ impl World {
     pub(crate) fn new(spec: Spec, speed: f64, journal: Journal, runtime: tokio::runtime::Handle) -> World {
         let organization = generate::organization(&spec);
         let user = |account: usize, name| LongLived::new(spec.seed, account, &organization.accounts[account].id, name);
+        let external_id = spec.member_role.external_id.clone().unwrap_or_else(|| {
+            format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
+        });
         let mut world = World {
             security_user: user(Organization::SECURITY, "orgseal"),
             management_user: user(Organization::MANAGEMENT, "admin"),
-            external_id: spec.member_role.external_id.clone().unwrap_or_else(|| {
-                format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
-            }),
+            permissions: Permissions::new(&spec, &organization, &external_id),
+            external_id,
             sessions: Sessions::default(),
+            signing_keys: SigningKeys::default(),
             journal,
             latency: Latency::new(&spec, speed),
             observe: Observe::default(),
             runtime,
+            rates: Rates::new(&spec.rates, speed),
+            faults: Faults::new(spec.seed, spec.fault.clone()),
+            trail: Trail::new(&spec.observe, organization.accounts.len()),
+            dumps: Dumps::default(),
             central_arns: Vec::new(),
+            key_states: key_state::KeyStates::default(),
+            key_store: key_store::KeyStore::default(),
+            created_roles: created_role::CreatedRoles::default(),
+            created_buckets: bucket_names::CreatedBuckets::default(),
+            objects: object::Objects::default(),
             named_buckets: generate::named_buckets(&spec, &organization),
             deployed: deployed(&spec).map(Arc::new),
             accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
@@ -175,6 +213,13 @@ impl World {
 
     /// The account that owns the bucket, found without making anybody's buckets. It may turn out to have none of this name.
     pub(crate) fn bucket_owner(&self, bucket: &str) -> Option<usize> {
+        if let Some(account) = self.created_buckets.owner(bucket) {
+            return Some(account);
+        }
+        self.generated_owner(bucket)
+    }
+
+    fn generated_owner(&self, bucket: &str) -> Option<usize> {
         if let Some(account) = self.named_buckets.get(bucket) {
             return Some(*account as usize);
         }
@@ -191,18 +236,6 @@ impl World {
                 return false;
             }
             buckets[at].encryption = encryption;
-            true
-        })
-    }
-
-    pub(crate) fn delete_bucket(&self, bucket: &str) -> bool {
-        let Some(owner) = self.bucket_owner(bucket) else { return false };
-        self.with_buckets(owner, |buckets| {
-            let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
-            if self.journal.append(&Entry::BucketDeleted { bucket: bucket.into() }).is_err() {
-                return false;
-            }
-            buckets.remove(at);
             true
         })
     }
@@ -235,7 +268,7 @@ impl World {
                 })))
                 .map_err(|error| error.message)?;
             document.versions.push(Arc::new(version));
-            document.default_version = document.latest();
+            document.default_version = document.versions.len();
             Ok(())
         })
     }
@@ -252,18 +285,40 @@ impl World {
     }
 
     pub(crate) fn bucket_states(&self) -> Vec<BucketState> {
-        let mut all = Vec::new();
+        (0..self.organization.accounts.len()).flat_map(|index| self.bucket_states_of(index)).collect()
+    }
+
+    pub(crate) fn bucket_states_of(&self, account: usize) -> Vec<BucketState> {
+        let state = |bucket: &Bucket| BucketState {
+            account: self.organization.accounts[account].id.clone(),
+            region: self.spec.regions[usize::from(bucket.region)].clone(),
+            name: bucket.name.to_string(),
+            encryption: bucket.encryption.as_ref().map(Into::into),
+        };
+        self.with_buckets(account, |buckets| buckets.iter().map(state).collect())
+    }
+
+    pub(crate) fn fault_states(&self) -> Vec<FaultState> {
+        self.faults.states(|account| self.organization.accounts[account].id.clone())
+    }
+
+    /// The documents that are not as they were made, by `account/region/name`.
+    pub(crate) fn changed_documents(&self) -> BTreeMap<String, DumpedDocument> {
+        let mut changed = BTreeMap::new();
         for (index, account) in self.organization.accounts.iter().enumerate() {
-            self.with_buckets(index, |buckets| {
-                all.extend(buckets.iter().map(|bucket| BucketState {
-                    account: account.id.clone(),
-                    region: self.spec.regions[usize::from(bucket.region)].clone(),
-                    name: bucket.name.to_string(),
-                    encryption: bucket.encryption.as_ref().map(Into::into),
-                }));
+            let made = self.generated_documents(index);
+            self.with_account(index, |state| {
+                for (region, held) in &state.regions {
+                    for (name, document) in &held.documents {
+                        let dumped = DumpedDocument::from(document);
+                        if made.get(name).map(DumpedDocument::from).as_ref() != Some(&dumped) {
+                            changed.insert(format!("{}/{}/{name}", account.id, self.spec.regions[*region]), dumped);
+                        }
+                    }
+                }
             });
         }
-        all
+        changed
     }
 
     /// Visits every account and Region that was ever touched.

@@ -35,7 +35,7 @@ impl World {
         Ok(())
     }
 
-    fn place(&self, account: &str, region: &str) -> Result<(usize, usize), String> {
+    pub(super) fn place(&self, account: &str, region: &str) -> Result<(usize, usize), String> {
         let account_at = self.organization.find(account).ok_or_else(|| format!("there is no account {account}"))?;
         let region_at = self.region_index(region).ok_or_else(|| format!("there is no Region {region}"))?;
         Ok((account_at, region_at))
@@ -54,6 +54,7 @@ impl World {
             Entry::BucketDeleted { bucket } => {
                 let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("nobody owns bucket {bucket}"))?;
                 self.with_buckets(owner, |buckets| buckets.retain(|b| *b.name != *bucket));
+                self.forget_bucket(&bucket);
             }
             Entry::DocumentVersion(entry) => self.apply_document(*entry)?,
             Entry::Shared { account, region, name, add, remove } => {
@@ -103,6 +104,7 @@ impl World {
                     execution.next_step = None;
                 })?;
             }
+            made => self.apply_made(made)?,
         }
         Ok(())
     }
@@ -124,7 +126,7 @@ impl World {
             Some(document) => {
                 document.versions.push(version);
                 if entry.make_default {
-                    document.default_version = document.latest();
+                    document.default_version = document.versions.len();
                 }
             }
             None => {

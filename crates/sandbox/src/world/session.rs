@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use crate::policy::Policy;
 use crate::random::{KEY_ID, Random, SECRET};
 use crate::world::lock::{read, write};
 
@@ -21,6 +22,17 @@ pub(crate) struct Caller {
     pub(crate) arn: Arc<str>,
     pub(crate) user_id: Arc<str>,
     pub(crate) kind: CallerKind,
+    /// What AssumeRole was given, for sessions that were.
+    pub(crate) session: Option<Arc<SessionContext>>,
+}
+
+/// What a session carries beside its role.
+#[derive(Debug, Default)]
+pub(crate) struct SessionContext {
+    /// The session policy.
+    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) source_identity: Option<String>,
 }
 
 /// A user with an access key that does not expire.
@@ -42,6 +54,7 @@ impl LongLived {
                 arn: format!("arn:aws:iam::{account_id}:user/{user}").into(),
                 user_id: format!("AIDA{}", random.text(KEY_ID, 17)).into(),
                 kind: CallerKind::User,
+                session: None,
             },
         }
     }

@@ -130,18 +130,18 @@ pub(super) fn location(world: &World, place: &Place<'_>) -> Result<Answer, AwsEr
     Ok(rest_xml::answer(&body))
 }
 
-fn canonical_id(world: &World, account: usize) -> String {
+pub(super) fn canonical_id(world: &World, account: usize) -> String {
     Random::new(world.spec.seed, "canonical-id", account as u64).text(b"0123456789abcdef", 64)
 }
 
-fn to_token(name: &str) -> String {
+pub(super) fn to_token(name: &str) -> String {
     name.bytes().fold(String::new(), |mut token, byte| {
         let _ = write!(token, "{:02x}", byte ^ 0x5a);
         token
     })
 }
 
-fn from_token(token: &str) -> Option<String> {
+pub(super) fn from_token(token: &str) -> Option<String> {
     if token.is_empty() || !token.len().is_multiple_of(2) || !token.is_ascii() {
         return None;
     }

@@ -3,28 +3,30 @@
 
 use std::fmt::Write as _;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use serde_json::{Value, json};
 
 use super::Place;
+use crate::faults::stale;
 use crate::journal::Entry;
+use crate::wire::element::Element;
 use crate::wire::error::AwsError;
 use crate::wire::rest_xml::NAMESPACE;
 use crate::wire::{Answer, escape, rest_xml};
 use crate::world::World;
 use crate::world::bucket::{Algorithm, Blocked, Encryption};
 
-fn malformed() -> AwsError {
+pub(super) fn malformed() -> AwsError {
     AwsError::client(
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema",
     )
 }
 
-fn get(world: &World, place: &Place<'_>) -> Result<Encryption, AwsError> {
+/// `stale`: shows what a fault keeps of the past.
+fn get(world: &World, place: &Place<'_>, stale: bool) -> Result<Encryption, AwsError> {
     place.with(world, false, |bucket| {
-        bucket.encryption.clone().ok_or_else(|| {
+        let former = if stale { world.faults.stale.of(&bucket.name) } else { None };
+        former.unwrap_or_else(|| bucket.encryption.clone()).ok_or_else(|| {
             AwsError::new(
                 404,
                 "ServerSideEncryptionConfigurationNotFoundError",
@@ -36,7 +38,7 @@ fn get(world: &World, place: &Place<'_>) -> Result<Encryption, AwsError> {
 }
 
 pub(super) fn get_answer(world: &World, place: &Place<'_>) -> Result<Answer, AwsError> {
-    let encryption = get(world, place)?;
+    let encryption = get(world, place, true)?;
     let mut body = format!(
         "<ServerSideEncryptionConfiguration xmlns=\"{NAMESPACE}\"><Rule><ApplyServerSideEncryptionByDefault>\
          <SSEAlgorithm>{}</SSEAlgorithm>",
@@ -59,7 +61,7 @@ pub(super) fn get_answer(world: &World, place: &Place<'_>) -> Result<Answer, Aws
 }
 
 pub(super) fn get_value(world: &World, place: &Place<'_>) -> Result<Value, AwsError> {
-    let encryption = get(world, place)?;
+    let encryption = get(world, place, false)?;
     let mut default = json!({ "SSEAlgorithm": encryption.algorithm.name() });
     if let Some(key) = &encryption.key {
         default["KMSMasterKeyID"] = json!(&**key);
@@ -91,7 +93,8 @@ fn put(world: &World, place: &Place<'_>, encryption: Encryption) -> Result<(), A
         world
             .journal
             .append(&Entry::Encryption { bucket: bucket.name.to_string(), encryption: Some((&encryption).into()) })?;
-        bucket.encryption = Some(encryption);
+        let former = bucket.encryption.replace(encryption);
+        stale::before_put(world, place.caller.account, place.region, &bucket.name, former);
         Ok(())
     })
 }
@@ -207,74 +210,11 @@ impl Rule {
     }
 }
 
-fn member_bool(text: &str) -> Option<bool> {
+pub(super) fn member_bool(text: &str) -> Option<bool> {
     match text.trim() {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
-    }
-}
-
-/// An XML element with its text and its children; attributes are of no interest here.
-#[derive(Debug, Default)]
-struct Element {
-    name: String,
-    text: String,
-    children: Vec<Element>,
-}
-
-impl Element {
-    fn parse(body: &[u8]) -> Option<Element> {
-        let text = std::str::from_utf8(body).ok()?;
-        let mut reader = Reader::from_str(text);
-        let mut open: Vec<Element> = Vec::new();
-        let mut root = None;
-        let mut close = |done: Element, open: &mut Vec<Element>| match open.last_mut() {
-            Some(parent) => {
-                parent.children.push(done);
-                Some(())
-            }
-            None if root.is_none() => {
-                root = Some(done);
-                Some(())
-            }
-            None => None,
-        };
-        loop {
-            match reader.read_event().ok()? {
-                Event::Start(tag) => {
-                    // Nothing S3 takes is deeper than this; it keeps a hostile body from growing the stack of elements.
-                    if open.len() > 8 {
-                        return None;
-                    }
-                    let name = tag.local_name().as_ref().to_string();
-                    open.push(Element { name, ..Element::default() });
-                }
-                Event::Empty(tag) => {
-                    let name = tag.local_name().as_ref().to_string();
-                    close(Element { name, ..Element::default() }, &mut open)?;
-                }
-                Event::End(_) => {
-                    let done = open.pop()?;
-                    close(done, &mut open)?;
-                }
-                Event::Text(text) => {
-                    if let Some(element) = open.last_mut() {
-                        element.text.push_str(&text);
-                    } else if !text.trim().is_empty() {
-                        return None;
-                    }
-                }
-                Event::GeneralRef(reference) => {
-                    let text = format!("&{};", &*reference);
-                    open.last_mut()?.text.push_str(&quick_xml::escape::unescape(&text).ok()?);
-                }
-                Event::Eof => break,
-                Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
-                Event::CData(_) | Event::DocType(_) => return None,
-            }
-        }
-        if open.is_empty() { root } else { None }
     }
 }
 

@@ -1,28 +1,45 @@
 //! S3: which operation a request is, and S3's own order of checks: does the bucket exist, is it here, is it yours.
-//! The operations themselves are in `buckets` and `encryption`; `call` is the door for automations.
+//! The operations themselves are in the files beside this one; `call` is the door for automations.
 
+mod account_block;
+mod body;
 mod buckets;
+mod configurations;
+mod creation;
 mod encryption;
+mod object_listing;
+mod objects;
+mod permissions;
+mod policy;
+mod sealing;
+mod shape;
+mod shapes;
 
 use http::Method;
 use serde_json::Value;
 
 use crate::request::Request;
 use crate::services::UNKNOWN;
-use crate::wire::Answer;
 use crate::wire::error::AwsError;
+use crate::wire::{Answer, rest_xml};
 use crate::world::World;
 use crate::world::bucket::Bucket;
 use crate::world::session::Caller;
 
 /// The operation's name in the service model.
 pub(crate) fn operation(request: &Request) -> &'static str {
+    if let Some(operation) = account_block::operation(request) {
+        return operation;
+    }
     let (bucket, key) = bucket_and_key(request);
     if bucket.is_empty() {
         return if request.method == Method::GET { "ListBuckets" } else { UNKNOWN };
     }
     if !key.is_empty() {
-        return UNKNOWN;
+        return object_operation(request);
+    }
+    if request.method == Method::GET && request.parameter("list-type") == Some("2") {
+        return "ListObjectsV2";
     }
     // `x-id` is the SDKs' own name for the operation; S3 does not look at it. The rest signs a URL.
     let mut subresources = request
@@ -36,11 +53,38 @@ pub(crate) fn operation(request: &Request) -> &'static str {
         (&Method::GET, Some("encryption"), None) => "GetBucketEncryption",
         (&Method::PUT, Some("encryption"), None) => "PutBucketEncryption",
         (&Method::DELETE, Some("encryption"), None) => "DeleteBucketEncryption",
+        (&Method::PUT, None, None) => "CreateBucket",
+        (&Method::DELETE, None, None) => "DeleteBucket",
+        (&Method::GET, Some("policy"), None) => "GetBucketPolicy",
+        (&Method::PUT, Some("policy"), None) => "PutBucketPolicy",
+        (&Method::DELETE, Some("policy"), None) => "DeleteBucketPolicy",
+        (&Method::GET, Some("policyStatus"), None) => "GetBucketPolicyStatus",
+        (method, Some(subresource), None) => {
+            let kind = configurations::KINDS.iter().find(|kind| kind.subresource == subresource);
+            match (kind, method.as_str()) {
+                (Some(kind), "GET") => kind.get,
+                (Some(kind), "PUT") => kind.put,
+                (Some(kind), "DELETE") => kind.delete.unwrap_or(UNKNOWN),
+                _ => UNKNOWN,
+            }
+        }
         _ => UNKNOWN,
     }
 }
 
-fn bucket_and_key(request: &Request) -> (&str, &str) {
+fn object_operation(request: &Request) -> &'static str {
+    // What an object's URL may carry besides a signature; subresources such as `?acl` or `?uploads` are not modelled.
+    let plain = request.query.iter().all(|(name, _)| name == "x-id" || name.to_ascii_lowercase().starts_with("x-amz-"));
+    match (request.method.as_str(), plain) {
+        ("GET", true) => "GetObject",
+        ("HEAD", true) => "HeadObject",
+        ("PUT", true) => "PutObject",
+        ("DELETE", true) => "DeleteObject",
+        _ => UNKNOWN,
+    }
+}
+
+pub(crate) fn bucket_and_key(request: &Request) -> (&str, &str) {
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     match &request.host_bucket {
         Some(bucket) => (bucket, path),
@@ -51,19 +95,71 @@ fn bucket_and_key(request: &Request) -> (&str, &str) {
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<Answer, AwsError> {
     let (bucket, _) = bucket_and_key(request);
     let region = request.scope().map_or("", |scope| scope.region.as_str());
-    let place = Place { caller, region, bucket, expected_owner: request.header("x-amz-expected-bucket-owner") };
+    let expected_owner = request.header("x-amz-expected-bucket-owner");
+    if is_for_objects(operation) {
+        return object_answer(world, Some(caller), operation, request);
+    }
+    if operation.contains("AccountPublicAccessBlock") {
+        return account_block::answer(world, caller, operation, request);
+    }
+    let place = Place { caller, region, bucket, expected_owner, operation };
     match operation {
-        "ListBuckets" => buckets::list(world, caller, region, request),
+        "ListBuckets" => {
+            permissions::list_buckets(world, caller, region)?;
+            buckets::list(world, caller, region, request)
+        }
         "HeadBucket" => buckets::head(world, &place),
         "GetBucketLocation" => buckets::location(world, &place),
         "GetBucketEncryption" => encryption::get_answer(world, &place),
         "PutBucketEncryption" => encryption::put_answer(world, &place, &request.body),
         "DeleteBucketEncryption" => encryption::delete_answer(world, &place),
-        _ => Err(AwsError::new(
-            501,
-            "NotImplemented",
-            "A header or query you provided implies functionality that is not implemented",
-        )),
+        "CreateBucket" => creation::create_answer(world, &place, request),
+        "DeleteBucket" => creation::delete(world, &place).map(|()| rest_xml::empty(204)),
+        "GetBucketPolicy" => policy::get(world, &place),
+        "GetBucketPolicyStatus" => policy::status_answer(world, &place),
+        "PutBucketPolicy" => {
+            policy::put(world, &place, &String::from_utf8_lossy(&request.body)).map(|()| rest_xml::empty(204))
+        }
+        "DeleteBucketPolicy" => policy::delete(world, &place).map(|()| rest_xml::empty(204)),
+        other => match configurations::Kind::of(other) {
+            Some(kind) => kind.answer(world, &place, other, request),
+            None => Err(AwsError::new(
+                501,
+                "NotImplemented",
+                "A header or query you provided implies functionality that is not implemented",
+            )),
+        },
+    }
+}
+
+fn is_for_objects(operation: &str) -> bool {
+    matches!(operation, "GetObject" | "HeadObject" | "PutObject" | "DeleteObject" | "ListObjectsV2")
+}
+
+/// An unsigned request: objects may be open to everyone, everything else is not.
+pub(crate) fn answer_anonymous(world: &World, operation: &str, request: &Request) -> Result<Answer, AwsError> {
+    match is_for_objects(operation) {
+        true => object_answer(world, None, operation, request),
+        false => Err(AwsError::new(403, "AccessDenied", "Access Denied")),
+    }
+}
+
+fn object_answer(
+    world: &World,
+    caller: Option<&Caller>,
+    operation: &str,
+    request: &Request,
+) -> Result<Answer, AwsError> {
+    let (bucket, key) = bucket_and_key(request);
+    let region = request.scope().map_or("", |scope| scope.region.as_str());
+    let expected_owner = request.header("x-amz-expected-bucket-owner");
+    check_expected_owner(expected_owner)?;
+    let subject = objects::Subject { caller, region, bucket, key, expected_owner };
+    match operation {
+        "PutObject" => objects::put(world, &subject, request),
+        "DeleteObject" => objects::delete(world, &subject, request),
+        "ListObjectsV2" => object_listing::list(world, &subject, request),
+        _ => objects::get(world, &subject, request),
     }
 }
 
@@ -71,19 +167,55 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
 pub(crate) fn call(world: &World, caller: &Caller, region: &str, api: &str, input: &Value) -> Result<Value, AwsError> {
     let text = |name: &str| input.get(name).and_then(Value::as_str);
     let bucket = text("Bucket").unwrap_or_default();
-    let place = Place { caller, region, bucket, expected_owner: text("ExpectedBucketOwner") };
+    let place = Place { caller, region, bucket, expected_owner: text("ExpectedBucketOwner"), operation: api };
     if api != "ListBuckets" && bucket.is_empty() {
         return Err(AwsError::client("ParamValidationError", "Missing required parameter in input: \"Bucket\""));
     }
     match api {
-        "ListBuckets" => Ok(buckets::list_value(world, caller)),
+        "ListBuckets" => {
+            permissions::list_buckets(world, caller, region)?;
+            Ok(buckets::list_value(world, caller))
+        }
         "HeadBucket" => buckets::head(world, &place).map(|_| serde_json::json!({ "BucketRegion": region })),
         "GetBucketLocation" => buckets::location_value(world, &place),
         "GetBucketEncryption" => encryption::get_value(world, &place),
         "PutBucketEncryption" => encryption::put_value(world, &place, input),
         "DeleteBucketEncryption" => encryption::delete(world, &place).map(|()| serde_json::json!({})),
-        _ => Err(AwsError::client("InvalidAction", format!("s3 has no API named {api} in this sandbox"))),
+        "CreateBucket" => creation::create_value(world, &place, input),
+        "DeleteBucket" => creation::delete(world, &place).map(|()| serde_json::json!({})),
+        "GetBucketPolicy" => policy::get_value(world, &place),
+        "GetBucketPolicyStatus" => policy::status(world, &place),
+        "PutBucketPolicy" => {
+            policy::put(world, &place, text("Policy").unwrap_or_default()).map(|()| serde_json::json!({}))
+        }
+        "DeleteBucketPolicy" => policy::delete(world, &place).map(|()| serde_json::json!({})),
+        other => match configurations::Kind::of(other) {
+            Some(kind) => kind.call(world, &place, other, input),
+            None => Err(AwsError::client("InvalidAction", format!("s3 has no API named {api} in this sandbox"))),
+        },
     }
+}
+
+fn check_expected_owner(owner: Option<&str>) -> Result<(), AwsError> {
+    match owner {
+        Some(owner) if owner.len() != 12 || !owner.bytes().all(|b| b.is_ascii_digit()) => Err(AwsError::client(
+            "InvalidBucketOwnerAWSAccountID",
+            "The value of the expected bucket owner parameter must be an AWS Account ID",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn elsewhere(bucket: &str, home: &str) -> AwsError {
+    AwsError::new(
+        301,
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future \
+         requests to this endpoint.",
+    )
+    .with("Endpoint", format!("{bucket}.s3.{home}.amazonaws.com"))
+    .with("Bucket", bucket)
+    .with_header("x-amz-bucket-region", home)
 }
 
 /// Who asks for which bucket, from where.
@@ -92,9 +224,15 @@ struct Place<'a> {
     region: &'a str,
     bucket: &'a str,
     expected_owner: Option<&'a str>,
+    operation: &'a str,
 }
 
 impl Place<'_> {
+    /// The account that owns the bucket; the caller's own for a bucket that is not there.
+    fn owner(&self, world: &World) -> usize {
+        world.bucket_owner(self.bucket).unwrap_or(self.caller.account)
+    }
+
     /// Works on the bucket when the caller may. `region_free` is for GetBucketLocation at us-east-1, which knows every
     /// bucket's place.
     fn with<T>(
@@ -106,34 +244,24 @@ impl Place<'_> {
         let name = self.bucket;
         let missing =
             || AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name);
-        if let Some(owner) = self.expected_owner
-            && (owner.len() != 12 || !owner.bytes().all(|b| b.is_ascii_digit()))
-        {
-            return Err(AwsError::client(
-                "InvalidBucketOwnerAWSAccountID",
-                "The value of the expected bucket owner parameter must be an AWS Account ID",
-            ));
-        }
+        check_expected_owner(self.expected_owner)?;
         let owner = world.bucket_owner(name).ok_or_else(missing)?;
+        let find =
+            |buckets: &[Bucket]| buckets.binary_search_by(|bucket| (*bucket.name).cmp(name)).map_err(|_| missing());
+        let home =
+            world.with_buckets(owner, |buckets| Ok::<usize, AwsError>(usize::from(buckets[find(buckets)?].region)))?;
+        let home = world.spec.regions[home].as_str();
+        if home != self.region && !region_free {
+            return Err(elsewhere(name, home));
+        }
+        let here = |error: AwsError| error.with_header("x-amz-bucket-region", home);
+        if self.expected_owner.is_some_and(|expected| expected != world.organization.accounts[owner].id) {
+            return Err(here(AwsError::new(403, "AccessDenied", "Access Denied")));
+        }
+        // Not under the account's lock: the policies are looked up on the way.
+        permissions::bucket(world, self.caller, self.operation, owner, name, home).map_err(here)?;
         world.with_buckets(owner, |buckets| {
-            let at = buckets.binary_search_by(|bucket| (*bucket.name).cmp(name)).map_err(|_| missing())?;
-            let home = &world.spec.regions[usize::from(buckets[at].region)];
-            if home != self.region && !region_free {
-                return Err(AwsError::new(
-                    301,
-                    "PermanentRedirect",
-                    "The bucket you are attempting to access must be addressed using the specified endpoint. Please send \
-                     all future requests to this endpoint.",
-                )
-                .with("Endpoint", format!("{name}.s3.{home}.amazonaws.com"))
-                .with("Bucket", name)
-                .with_header("x-amz-bucket-region", home.as_str()));
-            }
-            let owner_id = &world.organization.accounts[owner].id;
-            if owner != self.caller.account || self.expected_owner.is_some_and(|expected| expected != owner_id) {
-                return Err(AwsError::new(403, "AccessDenied", "Access Denied")
-                    .with_header("x-amz-bucket-region", home.as_str()));
-            }
+            let at = find(buckets)?;
             work(&mut buckets[at])
         })
     }

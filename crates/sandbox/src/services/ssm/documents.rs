@@ -33,7 +33,7 @@ fn format(input: &mut Input) -> Result<Option<Format>, AwsError> {
     }
 }
 
-fn checked_name(input: &mut Input, further: &str) -> Result<String, AwsError> {
+pub(super) fn checked_name(input: &mut Input, further: &str) -> Result<String, AwsError> {
     let name = input.required_text("Name")?;
     if !shaped(&name, 3, 128, further) {
         let pattern = "Member must satisfy regular expression pattern: ^[a-zA-Z0-9_\\-.]{3,128}$";
@@ -42,7 +42,7 @@ fn checked_name(input: &mut Input, further: &str) -> Result<String, AwsError> {
     Ok(name)
 }
 
-fn version_name(input: &mut Input) -> Result<Option<String>, AwsError> {
+pub(super) fn version_name(input: &mut Input) -> Result<Option<String>, AwsError> {
     let name = input.text("VersionName")?;
     match name {
         Some(name) if !shaped(&name, 1, 128, "_-.") => Err(AwsError::validation(
@@ -140,11 +140,11 @@ pub(super) fn create(world: &World, place: Place, input: &mut Input) -> Result<V
     })
 }
 
-fn no_document(name: &str) -> AwsError {
+pub(super) fn no_document(name: &str) -> AwsError {
     AwsError::client("InvalidDocument", format!("Document with name {name} does not exist."))
 }
 
-fn no_version() -> AwsError {
+pub(super) fn no_version() -> AwsError {
     AwsError::client("InvalidDocumentVersion", "The document version is not valid or does not exist.")
 }
 
@@ -185,9 +185,10 @@ pub(super) fn update(world: &World, place: Place, input: &mut Input) -> Result<V
         }
         journal(world, place, &name, &draft, false, Vec::new())?;
         document.versions.push(Arc::new(draft.version));
+        let added = document.versions.len();
         let owner = world.organization.accounts[place.account].id.clone();
         let found = Found { owner, name: name.clone(), document: document.clone() };
-        Ok(json!({ "DocumentDescription": description(&found, latest + 1) }))
+        Ok(json!({ "DocumentDescription": description(&found, added) }))
     })
 }
 

@@ -9,6 +9,7 @@ use super::listing::{current_step, metadata};
 use super::{find_document, shaped};
 use crate::automation::engine::{self, Place};
 use crate::automation::reference::{resolve, text_of};
+use crate::faults;
 use crate::journal::Entry;
 use crate::random::Random;
 use crate::spec::ClientTokens;
@@ -72,6 +73,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if let Some(answer) = repeated(world, place, client_token.as_deref(), &fingerprint)? {
         return Ok(answer);
     }
+    let struck = faults::start::strike(world, place, &name, &given);
     let found = find_document(world, place, &name).ok_or_else(|| {
         AwsError::client(
             "AutomationDefinitionNotFoundException",
@@ -94,6 +96,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if let Some(role) = &runbook.assume_role {
         let arn = text_of(&resolve(&json!(role), &|name| values.get(name).cloned()).map_err(ill)?);
         if !arn.is_empty() {
+            super::permissions::pass_role(world, caller, &world.spec.regions[place.region], &arn)?;
             engine::act_as(world, place, &arn, &id).map_err(ill)?;
         }
     }
@@ -103,6 +106,9 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
             all.entry(parameter.name.clone()).or_insert(default);
         }
     }
+    let started_ms = now_ms();
+    let delay = || world.latency.scale(world.spec.executions.visible_after_ms as f64).as_millis() as u64;
+    let unseen_ms = struck.invisible_ms.unwrap_or_else(delay);
     let execution = Execution {
         id: id.clone(),
         document: found.name,
@@ -115,7 +121,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
         mode,
         tags,
         status: Status::Pending,
-        started_ms: now_ms(),
+        started_ms,
         running_ms: None,
         ended_ms: None,
         takes_ms: 0,
@@ -124,6 +130,8 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
         outputs: BTreeMap::new(),
         failure: None,
         stop: None,
+        twist: struck.twist,
+        visible_ms: started_ms + unseen_ms as i64,
         step_started_ms: None,
         runbook: Some(runbook),
         bell: Arc::default(),
@@ -189,7 +197,7 @@ fn repeated(world: &World, place: Place, token: Option<&str>, fingerprint: &str)
     })
 }
 
-fn find<T>(
+pub(super) fn find<T>(
     world: &World,
     place: Place,
     id: &str,
@@ -199,8 +207,8 @@ fn find<T>(
         return Err(AwsError::validation("automationExecutionId", id, "Member must have length of 36"));
     }
     world.with_region(place.account, place.region, |state| match state.executions.by_id.get(id) {
-        Some(index) => work(*index, &mut state.executions),
-        None => Err(AwsError::client(
+        Some(index) if state.executions.all[*index].is_kept(now_ms()) => work(*index, &mut state.executions),
+        _ => Err(AwsError::client(
             "AutomationExecutionNotFoundException",
             format!("Automation execution {id} was not found."),
         )),
@@ -228,7 +236,7 @@ pub(super) fn get(world: &World, place: Place, input: &mut Input) -> Result<Valu
 }
 
 /// The steps that were carried out, the one at work, and the ones that have not begun.
-fn steps(execution: &Execution) -> Vec<Value> {
+pub(super) fn steps(execution: &Execution) -> Vec<Value> {
     let Some(runbook) = &execution.runbook else { return Vec::new() };
     let mut shapes: Vec<Value> = execution
         .steps

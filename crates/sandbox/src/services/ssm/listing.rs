@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::automation::engine::Place;
-use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
+use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::execution::{Execution, Status};
 
@@ -142,12 +142,14 @@ pub(super) fn describe(world: &World, place: Place, input: &mut Input) -> Result
             .and_then(|place| usize::from_str_radix(place, 16).ok())
             .ok_or_else(|| AwsError::client("InvalidNextToken", "The specified token isn't valid."))?,
     };
+    let now = now_ms();
     world.with_region(place.account, place.region, |state| {
         let all = &state.executions.all;
         let mut matching = all[..below.min(all.len())]
             .iter()
             .enumerate()
             .rev()
+            .filter(|(_, execution)| execution.is_kept(now) && execution.visible_ms <= now)
             .filter(|(_, execution)| filters.iter().all(|filter| filter.admits(execution)));
         let page: Vec<(usize, &Execution)> = matching.by_ref().take(most).collect();
         let more = matching.next().is_some();

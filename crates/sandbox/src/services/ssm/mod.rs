@@ -1,9 +1,14 @@
 //! Systems Manager: documents and automation executions. Here: which operation goes where, and how a document is found.
 //! What a runbook does is in `automation`.
 
+mod document_life;
+mod document_listing;
 mod documents;
 mod executions;
 mod listing;
+mod permissions;
+mod step_listing;
+mod tags;
 
 use std::sync::Arc;
 
@@ -22,6 +27,15 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "GetDocument",
     "DescribeDocument",
     "ModifyDocumentPermission",
+    "UpdateDocumentDefaultVersion",
+    "DeleteDocument",
+    "ListDocuments",
+    "ListDocumentVersions",
+    "DescribeDocumentPermission",
+    "AddTagsToResource",
+    "RemoveTagsFromResource",
+    "ListTagsForResource",
+    "DescribeAutomationStepExecutions",
     "StartAutomationExecution",
     "DescribeAutomationExecutions",
     "GetAutomationExecution",
@@ -36,12 +50,22 @@ pub(crate) fn answer(
     input: &mut Input,
 ) -> Result<Value, AwsError> {
     let place = Place { account: caller.account, region };
+    permissions::check(world, caller, place, operation, input)?;
     match operation {
         "CreateDocument" => documents::create(world, place, input),
         "UpdateDocument" => documents::update(world, place, input),
         "GetDocument" => documents::get(world, place, input),
         "DescribeDocument" => documents::describe(world, place, input),
         "ModifyDocumentPermission" => documents::modify_permission(world, place, input),
+        "UpdateDocumentDefaultVersion" => document_life::update_default(world, place, input),
+        "DeleteDocument" => document_life::delete(world, place, input),
+        "ListDocumentVersions" => document_life::list_versions(world, place, input),
+        "ListDocuments" => document_listing::list(world, place, input),
+        "DescribeDocumentPermission" => document_listing::permission(world, place, input),
+        "AddTagsToResource" => tags::add(world, place, input),
+        "RemoveTagsFromResource" => tags::remove(world, place, input),
+        "ListTagsForResource" => tags::list(world, place, input),
+        "DescribeAutomationStepExecutions" => step_listing::describe(world, place, input),
         "StartAutomationExecution" => executions::start(world, caller, place, input),
         "DescribeAutomationExecutions" => listing::describe(world, place, input),
         "GetAutomationExecution" => executions::get(world, place, input),

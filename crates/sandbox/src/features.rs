@@ -1,0 +1,160 @@
+//! What generated buckets have configured besides encryption: drawn by `[features]`, or stated by a described bucket.
+//! The draws have a stream of their own, so that they change nothing else about an organization.
+
+use serde_json::{Value, json};
+
+use crate::random::Random;
+use crate::spec::{BucketSpec, FeaturesSpec};
+use crate::world::World;
+use crate::world::configuration::{Configuration, Configurations};
+
+/// The account that delivers load balancer logs in most older Regions is a constant of each; us-east-1's stands for all.
+const ELB_ACCOUNT: &str = "127311923021";
+const OAI: &str = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2QWRUHAPOMQZL";
+/// An account outside every sandbox organization.
+const OUTSIDER: &str = "999999999999";
+
+fn allow(principal: Value, action: &str, bucket: &str) -> Value {
+    json!({ "Effect": "Allow", "Principal": principal, "Action": action, "Resource": format!("arn:aws:s3:::{bucket}/*") })
+}
+
+/// Draws the features of one generated bucket. `nth` is its number in the account.
+pub(crate) fn drawn(world: &World, account: usize, nth: usize, region: usize, bucket: &str) -> Configurations {
+    let features = &world.spec.features;
+    let mut configurations = Configurations::default();
+    if *features == FeaturesSpec::default() {
+        return configurations;
+    }
+    let mut random = stream(world, account, nth);
+    // Each feature has its draw whether it is on or not, so that turning one up leaves the others where they are.
+    let mut hits = |chance: f64| random.fraction() < chance;
+    let _name = hits(features.controltower_name);
+    let mut statements = Vec::new();
+    if hits(features.log_target) {
+        statements.push(allow(json!({ "Service": "logging.s3.amazonaws.com" }), "s3:PutObject", bucket));
+    }
+    if hits(features.elb_log_target) {
+        let root = format!("arn:aws:iam::{ELB_ACCOUNT}:root");
+        statements.push(allow(json!({ "AWS": root }), "s3:PutObject", bucket));
+    }
+    let public = hits(features.public_policy);
+    if public {
+        statements.push(allow(json!("*"), "s3:GetObject", bucket));
+    }
+    if hits(features.website) {
+        let website = json!({ "IndexDocument": { "Suffix": "index.html" } });
+        configurations.set(Configuration::Website, Some(website));
+    }
+    if hits(features.cloudfront_oai) {
+        statements.push(allow(json!({ "AWS": OAI }), "s3:GetObject", bucket));
+    }
+    if hits(features.foreign_principal) {
+        let root = format!("arn:aws:iam::{OUTSIDER}:root");
+        statements.push(allow(json!({ "AWS": root }), "s3:*", bucket));
+    }
+    if hits(features.service_principal) {
+        statements.push(allow(json!({ "Service": "cloudtrail.amazonaws.com" }), "s3:PutObject", bucket));
+    }
+    if hits(features.replication) {
+        let owner = &world.organization.accounts[account].id;
+        configurations.set(Configuration::Versioning, Some(json!({ "Status": "Enabled" })));
+        configurations.set(
+            Configuration::Replication,
+            Some(json!({
+                "Role": format!("arn:aws:iam::{owner}:role/replication"),
+                "Rules": [{
+                    "ID": "all", "Priority": 1, "Filter": { "Prefix": "" }, "Status": "Enabled",
+                    "Destination": { "Bucket": format!("arn:aws:s3:::{bucket}-replica") },
+                    "DeleteMarkerReplication": { "Status": "Disabled" },
+                }],
+            })),
+        );
+    }
+    if hits(features.deny_unencrypted_policy) {
+        statements.push(json!({
+            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{bucket}/*"),
+            "Condition": { "StringNotEquals": { "s3:x-amz-server-side-encryption": "AES256" } },
+        }));
+    }
+    if hits(features.cloudformation_tags) {
+        let here = &world.spec.regions[region];
+        let owner = &world.organization.accounts[account].id;
+        let stack = format!(
+            "arn:aws:cloudformation:{here}:{owner}:stack/storage/{}",
+            Random::new(nth as u64, "stack", 0).uuid()
+        );
+        configurations.set(
+            Configuration::Tagging,
+            Some(json!({ "TagSet": [
+                { "Key": "aws:cloudformation:stack-name", "Value": "storage" },
+                { "Key": "aws:cloudformation:stack-id", "Value": stack },
+                { "Key": "aws:cloudformation:logical-id", "Value": format!("Bucket{nth}") },
+            ] })),
+        );
+    }
+    if hits(features.logging) {
+        let logging = json!({ "LoggingEnabled": { "TargetBucket": bucket, "TargetPrefix": "log/" } });
+        configurations.set(Configuration::Logging, Some(logging));
+    }
+    if hits(features.public_access_block) && !public {
+        configurations.set(Configuration::PublicAccessBlock, Some(whole_block()));
+    }
+    if !statements.is_empty() {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        configurations.set(Configuration::Policy, Some(json!(policy)));
+    }
+    configurations
+}
+
+fn stream(world: &World, account: usize, nth: usize) -> Random {
+    Random::new(world.spec.seed, "features", ((account as u64) << 24) | nth as u64)
+}
+
+fn whole_block() -> Value {
+    json!({
+        "BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true,
+    })
+}
+
+/// The name of a bucket that Control Tower made; nothing for most. The account id ends it, as in every generated name.
+pub(crate) fn bucket_name(world: &World, account: usize, nth: usize) -> Option<String> {
+    let chance = world.spec.features.controltower_name;
+    let hit = chance > 0.0 && stream(world, account, nth).fraction() < chance;
+    hit.then(|| format!("aws-controltower-logs-{nth}-{}", world.organization.accounts[account].id))
+}
+
+/// What a described bucket states.
+pub(crate) fn described(bucket: &BucketSpec) -> Configurations {
+    let mut configurations = Configurations::default();
+    let mut set = |which, value: Option<Value>| {
+        if value.is_some() {
+            configurations.set(which, value);
+        }
+    };
+    set(Configuration::Policy, bucket.policy.as_ref().map(|policy| json!(policy)));
+    let tags: Vec<Value> = bucket.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    set(Configuration::Tagging, (!tags.is_empty()).then(|| json!({ "TagSet": tags })));
+    set(Configuration::Website, bucket.website.then(|| json!({ "IndexDocument": { "Suffix": "index.html" } })));
+    let logging = |target: &String| json!({ "LoggingEnabled": { "TargetBucket": target, "TargetPrefix": "log/" } });
+    set(Configuration::Logging, bucket.logging_target.as_ref().map(logging));
+    set(Configuration::PublicAccessBlock, bucket.public_access_block.then(whole_block));
+    if let Some(destination) = &bucket.replication_target {
+        set(Configuration::Versioning, Some(json!({ "Status": "Enabled" })));
+        set(
+            Configuration::Replication,
+            Some(json!({
+                "Role": "arn:aws:iam::999999999999:role/replication",
+                "Rules": [{ "ID": "all", "Status": "Enabled", "Prefix": "",
+                            "Destination": { "Bucket": format!("arn:aws:s3:::{destination}") } }],
+            })),
+        );
+    }
+    if bucket.log_delivery_acl {
+        let group = |permission: &str| {
+            json!({ "Grantee": { "Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery" },
+                    "Permission": permission })
+        };
+        set(Configuration::Acl, Some(json!({ "Grants": [group("WRITE"), group("READ_ACP")] })));
+    }
+    configurations
+}

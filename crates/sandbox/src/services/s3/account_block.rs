@@ -1,0 +1,71 @@
+//! S3 Control: the account's own public access block. Its API has a path and a header of its own, under S3's scope.
+
+use serde_json::Value;
+
+use super::encryption::malformed;
+use super::shapes::PUBLIC_ACCESS_BLOCK;
+use crate::journal::Entry;
+use crate::request::Request;
+use crate::services::UNKNOWN;
+use crate::wire::element::Element;
+use crate::wire::error::AwsError;
+use crate::wire::{Answer, rest_xml};
+use crate::world::World;
+use crate::world::session::Caller;
+
+const PATH: &str = "/v20180820/configuration/publicAccessBlock";
+
+/// The operation as CloudTrail and IAM name it, for a request that is for S3 Control.
+pub(super) fn operation(request: &Request) -> Option<&'static str> {
+    if !request.path.starts_with("/v20180820/") {
+        return None;
+    }
+    Some(match (request.path.as_str(), request.method.as_str()) {
+        (PATH, "GET") => "GetAccountPublicAccessBlock",
+        (PATH, "PUT") => "PutAccountPublicAccessBlock",
+        (PATH, "DELETE") => "DeleteAccountPublicAccessBlock",
+        _ => UNKNOWN,
+    })
+}
+
+pub(super) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<Answer, AwsError> {
+    let own = &world.organization.accounts[caller.account].id;
+    let account = request.header("x-amz-account-id").map(String::from).or_else(|| request.host_bucket.clone());
+    if account.as_ref() != Some(own) {
+        return Err(AwsError::new(403, "AccessDenied", "Access Denied"));
+    }
+    super::permissions::account(world, caller, operation)?;
+    let store = |value: Option<Value>| -> Result<(), AwsError> {
+        world.journal.append(&Entry::AccountBlock { account: own.clone(), value: value.clone() })?;
+        world.with_account(caller.account, |state| state.public_access_block = value);
+        Ok(())
+    };
+    match operation {
+        "GetAccountPublicAccessBlock" => {
+            let block = world.with_account(caller.account, |state| state.public_access_block.clone());
+            let block = block.ok_or_else(|| {
+                AwsError::new(
+                    404,
+                    "NoSuchPublicAccessBlockConfiguration",
+                    "The public access block configuration was not found",
+                )
+                .with("AccountId", own.as_str())
+            })?;
+            let mut xml = String::from(
+                "<PublicAccessBlockConfiguration xmlns=\"http://awss3control.amazonaws.com/doc/2018-08-20/\">",
+            );
+            PUBLIC_ACCESS_BLOCK.write(&block, &mut xml);
+            xml.push_str("</PublicAccessBlockConfiguration>");
+            Ok(rest_xml::answer(&xml))
+        }
+        "PutAccountPublicAccessBlock" => {
+            let root = Element::parse(&request.body).filter(|root| root.name == "PublicAccessBlockConfiguration");
+            store(Some(PUBLIC_ACCESS_BLOCK.read(&root.ok_or_else(malformed)?)?))?;
+            Ok(rest_xml::empty(201))
+        }
+        _ => {
+            store(None)?;
+            Ok(rest_xml::empty(204))
+        }
+    }
+}
