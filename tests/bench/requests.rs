@@ -11,7 +11,7 @@ pub(crate) fn run() {
     let world = World::of(
         &format!(
             "accounts = 3\nbuckets_per_account = 0\nsuspended = 0\nwithout_member_role = 0\n\
-             [executions]\nmin_seconds = 5\nmax_seconds = 5\n\
+             [executions]\nmin_seconds = 5\nmax_seconds = 5\n[rates]\nenabled = false\n\
              [[account]]\nname = \"payments\"\nid = \"555555555551\"\nbuckets = [{}]\n",
             buckets.join(", ")
         ),

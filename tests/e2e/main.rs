@@ -2,6 +2,7 @@
 
 mod budgets;
 mod campaign_file;
+mod faults;
 mod interrupt;
 mod judging;
 mod limits;
