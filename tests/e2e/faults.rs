@@ -9,7 +9,8 @@ fn one_bucket_with(more: &str) -> World {
 
 /// `[[fault]]` stands after the tables of `two_members`, where TOML wants it.
 fn with_fault(head: &str, fault: &str) -> World {
-    let spec = two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#);
+    let spec =
+        two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#);
     World::of(&format!("{head}\n{spec}\n[[fault]]\n{fault}\n"))
 }
 
@@ -24,8 +25,7 @@ fn is(verdict: &str, reason: &str) -> (String, String) {
 }
 
 /// The start was accepted, and its answer lost.
-const LOST_ANSWER: &str =
-    "kind = \"reset_after\"\nwhere = { operation = \"StartAutomationExecution\", account = \"555555555551\" }\nfirst = 1";
+const LOST_ANSWER: &str = "kind = \"reset_after\"\nwhere = { operation = \"StartAutomationExecution\", account = \"555555555551\" }\nfirst = 1";
 
 #[test]
 fn a_start_whose_answer_is_lost_is_repeated_and_runs_once() {
