@@ -18,14 +18,8 @@ use crate::policy::store::bare;
 use crate::wire::now_ms;
 use crate::world::World;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
+use crate::world::place::Place;
 use crate::world::session::{Caller, CallerKind};
-
-/// An account and a Region.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) account: usize,
-    pub(crate) region: usize,
-}
 
 /// Lets as many waiting executions run as the quota leaves room for.
 pub(crate) fn admit(world: &Arc<World>, place: Place) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::{Fault, FaultKind, Occasion, Target};
 use crate::automation::document::Format;
-use crate::automation::engine::Place;
 use crate::automation::twist::Twist;
 use crate::wire::now_ms;
 use crate::world::World;
 use crate::world::execution::Status;
 use crate::world::key::KeyKind;
 use crate::world::key_state::KeyState;
+use crate::world::place::Place;
 
 /// `ScheduleKeyDeletion` waits 30 days unless it is told otherwise.
 const DELETION_WAIT_MS: i64 = 30 * 86_400_000;

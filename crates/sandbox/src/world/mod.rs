@@ -13,6 +13,7 @@ pub(crate) mod key_store;
 pub(crate) mod lock;
 pub(crate) mod object;
 pub(crate) mod organization;
+pub(crate) mod place;
 mod replay;
 mod replay_made;
 pub(crate) mod role;

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::documents::{checked_name, no_document, no_version, version_name};
 use super::find_document;
-use crate::automation::engine::Place;
 use crate::journal::Entry;
 use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
+use crate::world::place::Place;
 
 fn names(world: &World, place: Place) -> (String, String) {
     (world.organization.accounts[place.account].id.clone(), world.spec.regions[place.region].clone())

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::document_life::{from_token, page};
 use super::documents::{checked_name, no_document};
-use crate::automation::engine::Place;
 use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
 use crate::world::document::Document;
+use crate::world::place::Place;
 
 /// A filter's key and values.
 type Filter = (String, Vec<String>);

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{Found, find_document, shaped};
 use crate::automation::document::Format;
-use crate::automation::engine::Place;
 use crate::journal::{DocumentEntry, Entry};
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::document::{Document, DocumentVersion};
+use crate::world::place::Place;
 
 const LARGEST_CONTENT: usize = 64 * 1024;
 const MOST_DOCUMENTS: usize = 500;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::listing::{current_step, metadata};
 use super::{find_document, shaped};
-use crate::automation::engine::{self, Place};
+use crate::automation::engine;
 use crate::automation::reference::{resolve, text_of};
 use crate::faults;
 use crate::journal::Entry;
@@ -18,6 +18,7 @@ use crate::wire::json::Input;
 use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::execution::{Execution, Status, Stop};
+use crate::world::place::Place;
 use crate::world::session::Caller;
 
 fn ill(message: impl Into<String>) -> AwsError {

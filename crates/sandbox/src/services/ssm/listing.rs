@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::automation::engine::Place;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::execution::{Execution, Status};
+use crate::world::place::Place;
 
 /// One filter of DescribeAutomationExecutions.
 enum Filter {

@@ -14,11 +14,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::automation::engine::Place;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
 use crate::world::document::Document;
+use crate::world::place::Place;
 use crate::world::session::Caller;
 
 pub(crate) const OPERATIONS: &[&str] = &[

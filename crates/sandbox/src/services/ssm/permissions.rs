@@ -1,10 +1,10 @@
 //! Which IAM actions on which resources each operation of Systems Manager needs (service authorization reference).
 
 use crate::authorize::{Ask, authorize};
-use crate::automation::engine::Place;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
+use crate::world::place::Place;
 use crate::world::session::Caller;
 
 /// Refuses the operation before its input is looked at any closer. An input without the name of its resource is left to

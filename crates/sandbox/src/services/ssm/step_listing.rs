@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::document_life::{from_token, page};
 use super::executions::{find, steps};
-use crate::automation::engine::Place;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
+use crate::world::place::Place;
 
 fn admits(step: &Value, key: &str, values: &[String]) -> Result<bool, AwsError> {
     let is = |member: &str| values.iter().any(|value| step[member] == value.as_str());

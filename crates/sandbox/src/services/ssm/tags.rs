@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::automation::engine::Place;
 use crate::journal::Entry;
 use crate::wire::error::AwsError;
 use crate::wire::json::{Input, missing};
 use crate::world::World;
+use crate::world::place::Place;
 
 type Tags = Vec<(String, String)>;
 
