@@ -174,9 +174,12 @@ impl Campaign {
     /// What S3 shows of a bucket now, judged.
     pub(super) async fn look(&self, s3: &S3, bucket: &Bucket) -> BucketEvent {
         match s3.default_encryption(&bucket.name).await {
-            Ok(found) => {
-                BucketEvent::Judged { judgement: self.judge(&found, bucket), encryption: Some(found), error: None }
-            }
+            Ok(found) => BucketEvent::Judged {
+                judgement: self.judge(&found, bucket),
+                encryption: Some(found),
+                error: None,
+                restore: None,
+            },
             Err(error) => unread(unread_reason(&error), error),
         }
     }
@@ -228,6 +231,7 @@ fn unread(reason: Reason, error: AwsError) -> BucketEvent {
         judgement: Judgement { verdict: Verdict::Unread, reason, observed: None },
         encryption: None,
         error: Some(error),
+        restore: None,
     }
 }
 

@@ -20,8 +20,8 @@ use crate::aws::{Member, S3, Ssm, StartRequest, Started};
 use crate::event::Event;
 use crate::judge::{Wanted, unread_reason};
 use crate::ledger::{BucketEvent, BucketState, Intent, Unsettled};
-use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, Reason, Verdict, role_arn};
-use crate::plan::{AccountLimits, Runbook, Seal, client_token};
+use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, Operation, Reason, Verdict, role_arn};
+use crate::plan::{AccountLimits, Change, Runbook, client_token};
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
 const TAKEN_UP_BEYOND: usize = 8;
@@ -231,7 +231,7 @@ impl Campaign {
             changed => return Ok(Some((bucket.clone(), self.ledger.record(bucket, changed).await?))),
         };
         let rule = place.wanted.rule(&found);
-        let seal = Seal { bucket, automation_role: &place.automation_role, rule: &rule };
+        let seal = Change { bucket, automation_role: &place.automation_role, rule: &rule };
         let parameters = match place.document.runbook.parameters_for(&seal) {
             Ok(parameters) => parameters,
             Err(cannot) => {
@@ -247,8 +247,9 @@ impl Campaign {
         let Some(slots) = slots.filter(|_| !self.stop.is_cancelled()) else { return Ok(None) };
         let attempt = 1;
         let intent = Intent {
+            operation: Operation::Seal,
             attempt,
-            client_token: client_token(&self.id, bucket, attempt),
+            client_token: client_token(&self.id, Operation::Seal, bucket, attempt),
             document: place.document.reference.clone(),
             document_version: place.document.version.clone(),
             document_hash: place.document.runbook.hash().to_owned(),
@@ -466,7 +467,7 @@ fn not_started(
     error: &AwsError,
 ) -> BucketEvent {
     let judgement = Judgement { verdict, reason, observed: None };
-    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()) }
+    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()), restore: None }
 }
 
 /// S3 does not show the change, whatever the execution says of itself.

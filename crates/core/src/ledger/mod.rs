@@ -13,7 +13,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
+pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, Restore, transition};
 pub use reader::{AccountWork, Reader, ReasonCount, Run, Summary, Unsettled};
 pub use writer::{Ledger, NewRun};
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AwsError, Bucket, DefaultEncryption, Execution, ExecutionStatus, Finding, Judgement, Reason, Verdict,
+    AwsError, Bucket, DefaultEncryption, Execution, ExecutionStatus, Finding, Judgement, Operation, Reason,
+    SealedInterval, Verdict,
 };
 
 /// How far a bucket has come.
@@ -20,7 +21,7 @@ pub enum Phase {
     Started,
     /// The execution has ended; S3 was not asked yet.
     Ended,
-    /// The outcome is known.
+    /// The outcome is known. A new attempt begins with a new judgement.
     Settled,
 }
 
@@ -41,7 +42,10 @@ impl Phase {
 /// What is about to be started, whole: a repeat sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Counts from 1.
+    /// What it is for.
+    #[serde(default)]
+    pub operation: Operation,
+    /// Counts from 1, and never comes twice.
     pub attempt: u32,
     /// `ClientToken`.
     pub client_token: String,
@@ -53,6 +57,17 @@ pub struct Intent {
     pub document_hash: String,
     /// Values by parameter.
     pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+/// What a rollback puts back on a bucket, and what it must find there to do so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The configuration before the campaign.
+    pub former: DefaultEncryption,
+    /// The configuration that the campaign left, as S3 showed it last.
+    pub left: DefaultEncryption,
+    /// When the campaign's first start on it was about to leave.
+    pub touched_at: jiff::Timestamp,
 }
 
 /// Something that happened to a bucket.
@@ -69,6 +84,9 @@ pub enum BucketEvent {
         /// Why it could not be read, or is held.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<AwsError>,
+        /// In a rollback: what is to be put back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restore: Option<Box<Restore>>,
     },
     /// A start is about to leave. `found` is the configuration read right before, kept whole for the way back.
     Intended {
@@ -87,8 +105,15 @@ pub enum BucketEvent {
         /// What came instead.
         error: AwsError,
     },
+    /// Of an intent without an answer nothing is to be found: it never left, or never arrived.
+    NeverStarted,
     /// The execution's id is known.
     Started {
+        /// `AutomationExecutionId`.
+        execution: String,
+    },
+    /// The execution of an intent without an answer was found, by campaign and parameters.
+    Adopted {
         /// `AutomationExecutionId`.
         execution: String,
     },
@@ -127,7 +152,9 @@ impl BucketEvent {
             BucketEvent::Intended { .. } => "intended",
             BucketEvent::StartRefused { .. } => "start_refused",
             BucketEvent::StartUnknown { .. } => "start_unknown",
+            BucketEvent::NeverStarted => "never_started",
             BucketEvent::Started { .. } => "started",
+            BucketEvent::Adopted { .. } => "adopted",
             BucketEvent::Ended { .. } => "ended",
             BucketEvent::Overdue { .. } => "overdue",
             BucketEvent::ReadBack { .. } => "read_back",
@@ -144,12 +171,20 @@ pub struct BucketState {
     pub judgement: Judgement,
     /// The configuration last read.
     pub encryption: Option<DefaultEncryption>,
-    /// The configuration before the change.
+    /// The configuration before the first change.
     pub found: Option<DefaultEncryption>,
-    /// What was about to be started.
+    /// The configuration after the last change, as S3 showed it.
+    pub left: Option<DefaultEncryption>,
+    /// What was last about to be started.
     pub intent: Option<Intent>,
-    /// The execution.
+    /// The last execution.
     pub execution: Option<Execution>,
+    /// Executions started on it in the run.
+    pub starts: u32,
+    /// When the first start was about to leave.
+    pub touched_at: Option<jiff::Timestamp>,
+    /// In a rollback: what is to be put back.
+    pub restore: Option<Box<Restore>>,
     /// What went wrong.
     pub error: Option<AwsError>,
 }
@@ -164,7 +199,26 @@ impl BucketState {
             encryption: self.encryption.clone(),
             execution: self.execution.clone(),
             error: self.error.clone(),
+            sealed: self.restore.as_ref().map(|restore| SealedInterval { from: restore.touched_at, until: None }),
         }
+    }
+
+    /// What is said of it while an execution of which nothing bad is known is under way.
+    fn under_way(&self) -> Judgement {
+        match self.judgement.verdict {
+            // An earlier word of doubt is taken back: the execution is known again.
+            Verdict::Failed => {
+                let operation = self.intent.as_ref().map_or(Operation::Seal, |intent| intent.operation);
+                Judgement { verdict: waiting(operation), reason: Reason::InFlight, observed: None }
+            }
+            _ => self.judgement,
+        }
+    }
+
+    /// The number of the last attempt; 0 before the first.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.intent.as_ref().map_or(0, |intent| intent.attempt)
     }
 }
 
@@ -182,14 +236,32 @@ fn failed(reason: Reason) -> Judgement {
     Judgement { verdict: Verdict::Failed, reason, observed: None }
 }
 
-/// The state after an event, or the reason why it cannot happen.
-pub fn transition(state: Option<&BucketState>, event: &BucketEvent) -> Result<BucketState, IllegalMove> {
+/// What a bucket is called that waits for a change.
+fn waiting(operation: Operation) -> Verdict {
+    match operation {
+        Operation::Seal => Verdict::NotSealed,
+        Operation::Restore => Verdict::NotRestored,
+    }
+}
+
+/// The state after an event at a moment, or the reason why it cannot happen.
+pub fn transition(
+    state: Option<&BucketState>,
+    event: &BucketEvent,
+    at: jiff::Timestamp,
+) -> Result<BucketState, IllegalMove> {
     let illegal = || IllegalMove { from: state.map_or("new", |state| state.phase.as_str()), event: event.name() };
-    let at = |phase: Phase| state.filter(|state| state.phase == phase).cloned().ok_or_else(illegal);
+    let in_phase = |phase: Phase| state.filter(|state| state.phase == phase).cloned().ok_or_else(illegal);
     match event {
-        BucketEvent::Judged { judgement, encryption, error } => {
-            // Judged anew right before the start is legal; afterwards only S3's answer counts.
-            if state.is_some_and(|state| state.phase != Phase::Judged) {
+        BucketEvent::Judged { judgement, encryption, error, restore } => {
+            // Judged anew right before the start is legal, and so is a new attempt once the old one is settled without
+            // success. In between, only S3's answer to what was started counts.
+            let again = |state: &BucketState| match state.phase {
+                Phase::Judged => true,
+                Phase::Settled => matches!(state.judgement.verdict, Verdict::Failed | Verdict::Unread),
+                Phase::Intended | Phase::Started | Phase::Ended => false,
+            };
+            if !state.is_none_or(again) {
                 return Err(illegal());
             }
             Ok(BucketState {
@@ -197,22 +269,35 @@ pub fn transition(state: Option<&BucketState>, event: &BucketEvent) -> Result<Bu
                 judgement: *judgement,
                 // A hold says nothing new of the configuration: the last one read stands.
                 encryption: encryption.clone().or_else(|| state.and_then(|state| state.encryption.clone())),
-                found: None,
-                intent: None,
-                execution: None,
+                found: state.and_then(|state| state.found.clone()),
+                left: state.and_then(|state| state.left.clone()),
+                intent: state.and_then(|state| state.intent.clone()),
+                execution: state.and_then(|state| state.execution.clone()),
+                starts: state.map_or(0, |state| state.starts),
+                touched_at: state.and_then(|state| state.touched_at),
+                restore: restore.clone().or_else(|| state.and_then(|state| state.restore.clone())),
                 error: error.clone(),
             })
         }
         BucketEvent::Intended { intent, found } => {
-            let before = at(Phase::Judged)?;
-            if before.judgement.verdict != Verdict::NotSealed {
+            let before = in_phase(Phase::Judged)?;
+            let restores = intent.operation == Operation::Restore;
+            if before.judgement.verdict != waiting(intent.operation)
+                || before.restore.is_some() != restores
+                || intent.attempt != before.attempts() + 1
+            {
                 return Err(illegal());
             }
+            // What an earlier attempt left is our own doing: the configuration before it is the one to go back to.
+            let ours = before.left.as_ref().is_some_and(|left| left.means(found));
+            let first = before.found.clone().filter(|first| ours || first.means(found));
             Ok(BucketState {
                 phase: Phase::Intended,
                 encryption: Some(found.clone()),
-                found: Some(found.clone()),
+                found: Some(first.unwrap_or_else(|| found.clone())),
                 intent: Some(intent.clone()),
+                execution: None,
+                touched_at: before.touched_at.or(Some(at)),
                 ..before
             })
         }
@@ -220,41 +305,55 @@ pub fn transition(state: Option<&BucketState>, event: &BucketEvent) -> Result<Bu
             phase: Phase::Settled,
             judgement: failed(Reason::StartRefused),
             error: Some(error.clone()),
-            ..at(Phase::Intended)?
+            ..in_phase(Phase::Intended)?
         }),
         BucketEvent::StartUnknown { error } => Ok(BucketState {
             judgement: failed(Reason::OutcomeUnknown),
             error: Some(error.clone()),
-            ..at(Phase::Intended)?
+            ..in_phase(Phase::Intended)?
         }),
-        BucketEvent::Started { execution } => Ok(BucketState {
-            phase: Phase::Started,
-            execution: Some(Execution { id: execution.clone(), status: None }),
-            ..at(Phase::Intended)?
-        }),
+        BucketEvent::NeverStarted => {
+            let before = in_phase(Phase::Intended)?;
+            let operation = before.intent.as_ref().map_or(Operation::Seal, |intent| intent.operation);
+            let judgement = Judgement { verdict: waiting(operation), reason: Reason::NeverStarted, observed: None };
+            Ok(BucketState { phase: Phase::Judged, judgement, error: None, ..before })
+        }
+        BucketEvent::Started { execution } | BucketEvent::Adopted { execution } => {
+            let before = in_phase(Phase::Intended)?;
+            Ok(BucketState {
+                phase: Phase::Started,
+                judgement: before.under_way(),
+                execution: Some(Execution { id: execution.clone(), status: None }),
+                starts: before.starts + 1,
+                error: None,
+                ..before
+            })
+        }
         BucketEvent::Ended { status, .. } => {
-            let before = at(Phase::Started)?;
+            let before = in_phase(Phase::Started)?;
             if !status.has_ended() {
                 return Err(illegal());
             }
             let execution =
                 before.execution.clone().map(|execution| Execution { status: Some(status.clone()), ..execution });
-            Ok(BucketState { phase: Phase::Ended, execution, ..before })
+            Ok(BucketState { phase: Phase::Ended, judgement: before.under_way(), execution, error: None, ..before })
         }
         BucketEvent::Overdue { status } => {
-            let before = at(Phase::Started)?;
+            let before = in_phase(Phase::Started)?;
             let execution = before.execution.clone().map(|execution| Execution { status: status.clone(), ..execution });
             Ok(BucketState { judgement: failed(Reason::ExecutionTimedOut), execution, ..before })
         }
         BucketEvent::ReadBack { judgement, encryption, error } => {
-            let before = at(Phase::Ended)?;
-            if !matches!(judgement.verdict, Verdict::Sealed | Verdict::Failed | Verdict::Unread) {
+            let before = in_phase(Phase::Ended)?;
+            let success = if before.restore.is_some() { Verdict::Restored } else { Verdict::Sealed };
+            if ![success, Verdict::Failed, Verdict::Unread].contains(&judgement.verdict) {
                 return Err(illegal());
             }
             Ok(BucketState {
                 phase: Phase::Settled,
                 judgement: *judgement,
                 encryption: encryption.clone().or(before.encryption.clone()),
+                left: encryption.clone(),
                 error: error.clone(),
                 ..before
             })
@@ -281,10 +380,11 @@ mod tests {
         EncryptionRule { algorithm: Some(Algorithm::SseS3), key: None, bucket_key: None, blocked: None }.into()
     }
 
-    fn intent() -> Intent {
+    fn intent(operation: Operation, attempt: u32) -> Intent {
         Intent {
-            attempt: 1,
-            client_token: "t".into(),
+            operation,
+            attempt,
+            client_token: attempt.to_string(),
             document: "d".into(),
             document_version: "1".into(),
             document_hash: "h".into(),
@@ -292,22 +392,41 @@ mod tests {
         }
     }
 
+    fn at() -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
+        let restore = restore
+            .then(|| Box::new(Restore { former: encryption(), left: DefaultEncryption::default(), touched_at: at() }));
+        BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore }
+    }
+
+    fn intended(attempt: u32) -> BucketEvent {
+        BucketEvent::Intended { intent: intent(Operation::Seal, attempt), found: encryption() }
+    }
+
     fn any_event() -> impl Strategy<Value = BucketEvent> {
         let verdict = prop::sample::select(Verdict::ALL.to_vec());
+        let operation = prop::sample::select(vec![Operation::Seal, Operation::Restore]);
         prop_oneof![
-            verdict.clone().prop_map(|verdict| BucketEvent::Judged {
-                judgement: judgement(verdict),
-                encryption: Some(encryption()),
-                error: None
+            // What leads on is more frequent, so that long lives come about.
+            4 => prop::sample::select(vec![Verdict::NotSealed, Verdict::NotRestored])
+                .prop_map(|verdict| judged(verdict, verdict == Verdict::NotRestored)),
+            1 => (verdict.clone(), any::<bool>()).prop_map(|(verdict, restore)| judged(verdict, restore)),
+            6 => (operation, 1..5_u32).prop_map(|(operation, attempt)| BucketEvent::Intended {
+                intent: intent(operation, attempt),
+                found: encryption()
             }),
-            Just(BucketEvent::Intended { intent: intent(), found: encryption() }),
-            Just(BucketEvent::StartRefused { error: error() }),
-            Just(BucketEvent::StartUnknown { error: error() }),
-            Just(BucketEvent::Started { execution: "e".into() }),
-            prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])
+            1 => Just(BucketEvent::StartRefused { error: error() }),
+            1 => Just(BucketEvent::StartUnknown { error: error() }),
+            1 => Just(BucketEvent::NeverStarted),
+            2 => Just(BucketEvent::Started { execution: "e".into() }),
+            1 => Just(BucketEvent::Adopted { execution: "e".into() }),
+            3 => prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])
                 .prop_map(|status| BucketEvent::Ended { status: status.into(), message: None }),
-            Just(BucketEvent::Overdue { status: None }),
-            verdict.prop_map(|verdict| BucketEvent::ReadBack {
+            1 => Just(BucketEvent::Overdue { status: None }),
+            3 => verdict.prop_map(|verdict| BucketEvent::ReadBack {
                 judgement: judgement(verdict),
                 encryption: Some(encryption()),
                 error: None
@@ -316,59 +435,127 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
         /// Whatever order events come in: what is reached was reached by legal moves, and the laws hold on the way.
         #[test]
-        fn no_order_of_events_breaks_the_laws(events in prop::collection::vec(any_event(), 0..40)) {
+        fn no_order_of_events_breaks_the_laws(events in prop::collection::vec(any_event(), 0..60)) {
             let mut state: Option<BucketState> = None;
-            let (mut intents, mut starts) = (0, 0);
+            let (mut tokens, mut starts, mut open) = (Vec::new(), 0, false);
             for event in &events {
-                let Ok(next) = transition(state.as_ref(), event) else { continue };
+                let before = state.clone();
+                let Ok(next) = transition(state.as_ref(), event, at()) else { continue };
                 match event {
-                    BucketEvent::Intended { .. } => intents += 1,
-                    BucketEvent::Started { .. } => starts += 1,
-                    BucketEvent::ReadBack { judgement, .. } => {
-                        // Law 4: after a start, nothing but S3's answer makes it sealed.
-                        prop_assert!(judgement.verdict != Verdict::NotSealed);
+                    BucketEvent::Intended { intent, .. } => {
+                        // Law 3: one act at a time, and each has a token of its own.
+                        prop_assert!(!open);
+                        prop_assert!(!tokens.contains(&intent.client_token));
+                        // Law 5: only what was judged to be replaced is touched.
+                        let waits = before.as_ref().unwrap().judgement.verdict;
+                        prop_assert!(matches!(waits, Verdict::NotSealed | Verdict::NotRestored));
+                        tokens.push(intent.client_token.clone());
+                        open = true;
+                    }
+                    BucketEvent::Started { .. } | BucketEvent::Adopted { .. } => {
+                        prop_assert!(open);
+                        starts += 1;
+                    }
+                    BucketEvent::StartRefused { .. } | BucketEvent::NeverStarted | BucketEvent::ReadBack { .. } => {
+                        open = false;
                     }
                     _ => {}
                 }
+                // Law 7: what has no known outcome counts as in flight.
+                prop_assert_eq!(open, matches!(next.phase, Phase::Intended | Phase::Started | Phase::Ended));
                 // Law 3: no start without an intent before it.
-                prop_assert!(starts <= intents);
-                // Law 9: whatever was changed has its former configuration kept.
-                if intents > 0 {
-                    prop_assert!(next.found.is_some());
-                }
-                if state.as_ref().is_some_and(|before| before.phase == Phase::Started) && next.judgement.verdict == Verdict::Sealed {
-                    prop_assert!(false, "sealed straight from started");
+                prop_assert!(starts <= tokens.len());
+                prop_assert_eq!(next.starts as usize, starts);
+                prop_assert_eq!(next.attempts() as usize, tokens.len());
+                // Law 9: whatever may have been changed has its former configuration kept, and when.
+                prop_assert_eq!(next.found.is_some(), !tokens.is_empty());
+                prop_assert_eq!(next.touched_at.is_some(), !tokens.is_empty());
+                // Law 4: success is what S3 says, and never said from in between.
+                let succeeded = |state: &BucketState| matches!(state.judgement.verdict, Verdict::Sealed | Verdict::Restored);
+                if succeeded(&next) {
+                    let said_by_s3 = matches!(event, BucketEvent::Judged { .. } | BucketEvent::ReadBack { .. });
+                    prop_assert!(said_by_s3);
+                    prop_assert!(matches!(next.phase, Phase::Judged | Phase::Settled));
                 }
                 state = Some(next);
             }
-            prop_assert!(intents <= 1 && starts <= 1);
         }
+    }
+
+    /// The state after these events, each of which must be legal.
+    fn after(events: &[BucketEvent]) -> BucketState {
+        let mut state = None;
+        for event in events {
+            state = Some(transition(state.as_ref(), event, at()).unwrap());
+        }
+        state.unwrap()
     }
 
     #[test]
     fn a_held_bucket_is_never_intended() {
         for verdict in Verdict::ALL {
-            let judged = BucketEvent::Judged { judgement: judgement(verdict), encryption: None, error: None };
-            let state = transition(None, &judged).unwrap();
-            let moved = transition(Some(&state), &BucketEvent::Intended { intent: intent(), found: encryption() });
+            let state = after(&[judged(verdict, false)]);
+            let moved = transition(Some(&state), &intended(1), at());
             assert_eq!(moved.is_ok(), verdict == Verdict::NotSealed, "{verdict:?}");
         }
     }
 
     #[test]
     fn an_unknown_status_is_no_end() {
-        let mut state = None;
-        for event in [
-            BucketEvent::Judged { judgement: judgement(Verdict::NotSealed), encryption: None, error: None },
-            BucketEvent::Intended { intent: intent(), found: encryption() },
-            BucketEvent::Started { execution: "e".into() },
-        ] {
-            state = Some(transition(state.as_ref(), &event).unwrap());
-        }
+        let state =
+            after(&[judged(Verdict::NotSealed, false), intended(1), BucketEvent::Started { execution: "e".into() }]);
         let ended = |status: &str| BucketEvent::Ended { status: status.into(), message: None };
-        assert!(transition(state.as_ref(), &ended("Brandnew")).is_err());
-        assert!(transition(state.as_ref(), &ended("Success")).is_ok());
+        assert!(transition(Some(&state), &ended("Brandnew"), at()).is_err());
+        assert!(transition(Some(&state), &ended("Success"), at()).is_ok());
+    }
+
+    /// Read back as `shown`, without success.
+    fn failed_with(shown: DefaultEncryption) -> Vec<BucketEvent> {
+        vec![
+            BucketEvent::Started { execution: "e".into() },
+            BucketEvent::Ended { status: "Success".into(), message: None },
+            BucketEvent::ReadBack { judgement: judgement(Verdict::Failed), encryption: Some(shown), error: None },
+        ]
+    }
+
+    #[test]
+    fn a_new_attempt_keeps_the_configuration_from_before_the_first_one() {
+        let wrong: DefaultEncryption =
+            EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some("w".into()), ..EncryptionRule::SSE_S3 }
+                .into();
+        let mut events = vec![judged(Verdict::NotSealed, false), intended(1)];
+        events.extend(failed_with(wrong.clone()));
+        events.push(judged(Verdict::NotSealed, false));
+        // The second attempt finds what the first one left: that is not what a rollback goes back to.
+        let again = |found: &DefaultEncryption| BucketEvent::Intended {
+            intent: intent(Operation::Seal, 2),
+            found: found.clone(),
+        };
+        let state = after(&events);
+        assert_eq!(transition(Some(&state), &again(&wrong), at()).unwrap().found, Some(encryption()));
+        // What somebody else put there in between is.
+        let theirs: DefaultEncryption =
+            EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some("x".into()), ..EncryptionRule::SSE_S3 }
+                .into();
+        assert_eq!(transition(Some(&state), &again(&theirs), at()).unwrap().found, Some(theirs));
+        // And an attempt's number never comes twice.
+        assert!(transition(Some(&state), &intended(1), at()).is_err());
+    }
+
+    #[test]
+    fn an_intent_without_an_answer_is_adopted_or_given_up() {
+        let unknown =
+            vec![judged(Verdict::NotSealed, false), intended(1), BucketEvent::StartUnknown { error: error() }];
+        let state = after(&unknown);
+        assert_eq!((state.phase, state.judgement.verdict), (Phase::Intended, Verdict::Failed));
+        let adopted = transition(Some(&state), &BucketEvent::Adopted { execution: "e".into() }, at()).unwrap();
+        assert_eq!((adopted.phase, adopted.judgement.verdict, adopted.starts), (Phase::Started, Verdict::NotSealed, 1));
+        let never = transition(Some(&state), &BucketEvent::NeverStarted, at()).unwrap();
+        assert_eq!((never.phase, never.judgement.reason, never.starts), (Phase::Judged, Reason::NeverStarted, 0));
+        assert_eq!(transition(Some(&never), &intended(2), at()).unwrap().attempts(), 2);
     }
 }

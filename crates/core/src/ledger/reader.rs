@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::writer::{STATE_COLUMNS, state_of};
+use super::writer::{STATE_COLUMNS, STATE_WIDTH, state_of};
 use super::{Binding, LedgerError, schema};
 use crate::model::{AccountRecord, Bucket, Finding, Reason, Verdict};
 
@@ -56,10 +56,20 @@ pub struct Summary {
     pub unread: u64,
     /// A change was tried, and S3 does not show it.
     pub failed: u64,
+    /// In a rollback: S3 shows the configuration from before the campaign.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restored: u64,
+    /// In a rollback: S3 still shows what the campaign left.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_restored: u64,
     /// Accounts skipped as the campaign file says.
     pub skipped: u64,
     /// Executions started in this run.
     pub started: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How many buckets have a verdict for a reason.
@@ -157,7 +167,7 @@ impl Reader {
             },
         )?;
         self.each_row(
-            "SELECT verdict, count(*), count(execution) FROM bucket WHERE run = ?1 GROUP BY verdict",
+            "SELECT verdict, count(*), sum(starts) FROM bucket WHERE run = ?1 GROUP BY verdict",
             params![run.number],
             |row| {
                 let (verdict, count, started): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -169,6 +179,8 @@ impl Reader {
                     "held" => summary.held = count,
                     "exempt" => summary.exempt = count,
                     "failed" => summary.failed = count,
+                    "restored" => summary.restored = count,
+                    "not_restored" => summary.not_restored = count,
                     _ => summary.unread += count,
                 }
                 Ok(())
@@ -356,6 +368,20 @@ fn account_of(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
 }
 
 fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
-    let bucket = Bucket { account: row.get(10)?, region: row.get(11)?, name: row.get(12)? };
-    Ok(state_of(row)?.finding(bucket))
+    let bucket = bucket_of(row)?;
+    let at: i64 = row.get(STATE_WIDTH - 1)?;
+    let state = state_of(row)?;
+    let restored = state.judgement.verdict == Verdict::Restored;
+    let mut finding = state.finding(bucket);
+    if let Some(sealed) = &mut finding.sealed
+        && restored
+    {
+        sealed.until = jiff::Timestamp::from_millisecond(at).ok();
+    }
+    Ok(finding)
+}
+
+/// The bucket in a row that goes on with account, region and name after [`STATE_COLUMNS`].
+fn bucket_of(row: &Row<'_>) -> rusqlite::Result<Bucket> {
+    Ok(Bucket { account: row.get(STATE_WIDTH)?, region: row.get(STATE_WIDTH + 1)?, name: row.get(STATE_WIDTH + 2)? })
 }

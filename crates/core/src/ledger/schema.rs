@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's events.
 /// `finding` is the view for people who open the file with a tool of their own.
@@ -51,10 +51,14 @@ CREATE TABLE bucket (
     observed   TEXT,
     encryption TEXT,
     found      TEXT,
+    left_as    TEXT,
     intent     TEXT,
     execution  TEXT,
     status     TEXT,
     error      TEXT,
+    starts     INTEGER NOT NULL DEFAULT 0,
+    touched_at INTEGER,
+    restore    TEXT,
     at         INTEGER NOT NULL,
     PRIMARY KEY (run, account, name)
 ) STRICT, WITHOUT ROWID;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::model::{
     AccountOutcome, AccountRecord, Algorithm, AwsError, Bucket, DefaultEncryption, EncryptionRule, Finding, Judgement,
-    Reason, Verdict,
+    Operation, Reason, Verdict,
 };
 
 fn binding() -> Binding {
@@ -41,11 +41,12 @@ fn found() -> DefaultEncryption {
 
 fn judged(verdict: Verdict) -> BucketEvent {
     let judgement = Judgement { verdict, reason: Reason::SseS3, observed: None };
-    BucketEvent::Judged { judgement, encryption: Some(found()), error: None }
+    BucketEvent::Judged { judgement, encryption: Some(found()), error: None, restore: None }
 }
 
 fn intended() -> BucketEvent {
     let intent = Intent {
+        operation: Operation::Seal,
         attempt: 1,
         client_token: "token".into(),
         document: "d".into(),
@@ -178,7 +179,10 @@ async fn a_hold_keeps_the_configuration_that_was_read() {
     let ledger = Ledger::open(folder.path(), &binding()).unwrap().begin(new_run("r")).await.unwrap();
     ledger.record(&bucket("logs"), judged(Verdict::NotSealed)).await.unwrap();
     let judgement = Judgement { verdict: Verdict::Held, reason: Reason::KeyNotUsable, observed: None };
-    ledger.record(&bucket("logs"), BucketEvent::Judged { judgement, encryption: None, error: None }).await.unwrap();
+    ledger
+        .record(&bucket("logs"), BucketEvent::Judged { judgement, encryption: None, error: None, restore: None })
+        .await
+        .unwrap();
     assert_eq!(findings(folder.path(), "r")[0].encryption, Some(found()));
 }
 

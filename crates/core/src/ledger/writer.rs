@@ -274,10 +274,11 @@ fn apply(transaction: &Transaction<'_>, command: Command, waiting: &mut Vec<Wait
         }
         Command::Bucket { run, bucket, event, ack } => {
             let before = read_state(transaction, run, &bucket)?;
-            match transition(before.as_ref(), &event) {
+            let at = now();
+            match transition(before.as_ref(), &event, at) {
                 Ok(after) => {
-                    write_state(transaction, run, &bucket, &after)?;
-                    write_entry(transaction, run, &bucket, &event)?;
+                    write_state(transaction, run, &bucket, &after, at)?;
+                    write_entry(transaction, run, &bucket, &event, at)?;
                     waiting.extend(ack.map(|ack| once_durable(ack, after)));
                 }
                 // An illegal move is the caller's fault and is told to the caller; the record itself stays sound.
@@ -303,14 +304,20 @@ fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-fn write_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket, state: &BucketState) -> rusqlite::Result<()> {
+fn write_state(
+    transaction: &Transaction<'_>,
+    run: i64,
+    bucket: &Bucket,
+    state: &BucketState,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
     let execution = state.execution.as_ref();
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO bucket
-             (run, account, name, region, phase, verdict, reason, observed, encryption, found, intent, execution, status,
-              error, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             (run, account, name, region, phase, verdict, reason, observed, encryption, found, left_as, intent, execution,
+              status, error, starts, touched_at, restore, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
             run,
@@ -323,19 +330,29 @@ fn write_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket, state: 
             state.judgement.observed.map(|reason| reason.as_str()),
             state.encryption.as_ref().map(json).transpose()?,
             state.found.as_ref().map(json).transpose()?,
+            state.left.as_ref().map(json).transpose()?,
             state.intent.as_ref().map(json).transpose()?,
             execution.map(|execution| execution.id.as_str()),
             execution.and_then(|execution| execution.status.as_ref()).map(|status| status.as_str()),
             state.error.as_ref().map(json).transpose()?,
-            now().as_millisecond(),
+            state.starts,
+            state.touched_at.map(jiff::Timestamp::as_millisecond),
+            state.restore.as_ref().map(json).transpose()?,
+            at.as_millisecond(),
         ])?;
     Ok(())
 }
 
-fn write_entry(transaction: &Transaction<'_>, run: i64, bucket: &Bucket, event: &BucketEvent) -> rusqlite::Result<()> {
+fn write_entry(
+    transaction: &Transaction<'_>,
+    run: i64,
+    bucket: &Bucket,
+    event: &BucketEvent,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO entry (run, at, account, region, bucket, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![run, now().as_millisecond(), bucket.account, bucket.region, bucket.name, json(event)?])?;
+        .execute(params![run, at.as_millisecond(), bucket.account, bucket.region, bucket.name, json(event)?])?;
     Ok(())
 }
 
@@ -347,13 +364,14 @@ fn read_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket) -> rusql
 }
 
 /// The columns that [`state_of`] reads, in its order.
-pub(super) const STATE_COLUMNS: &str =
-    "phase, verdict, reason, observed, encryption, found, intent, execution, status, error";
+pub(super) const STATE_COLUMNS: &str = "phase, verdict, reason, observed, encryption, found, left_as, intent, execution, status, error, starts, touched_at, \
+     restore, at";
+/// How many there are: what a query selects besides begins there.
+pub(super) const STATE_WIDTH: usize = 15;
 
 /// A bucket's state from a row that begins with [`STATE_COLUMNS`].
 pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
-    let id: Option<String> = row.get(7)?;
-    let status: Option<String> = row.get(8)?;
+    let (id, status): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
     Ok(BucketState {
         phase: word(row, 0)?,
         judgement: Judgement {
@@ -363,9 +381,13 @@ pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
         },
         encryption: parsed(row, 4)?,
         found: parsed(row, 5)?,
-        intent: parsed(row, 6)?,
+        left: parsed(row, 6)?,
+        intent: parsed(row, 7)?,
         execution: id.map(|id| Execution { id, status: status.as_deref().map(Into::into) }),
-        error: parsed(row, 9)?,
+        error: parsed(row, 10)?,
+        starts: row.get(11)?,
+        touched_at: row.get::<_, Option<i64>>(12)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
+        restore: parsed(row, 13)?,
     })
 }
 

@@ -70,10 +70,30 @@ pub struct EncryptionRule {
 }
 
 impl EncryptionRule {
+    /// What S3 applies where nothing is set.
+    pub const SSE_S3: EncryptionRule =
+        EncryptionRule { algorithm: Some(Algorithm::SseS3), key: None, bucket_key: None, blocked: None };
+
     /// Whether the Bucket Key is on; S3 leaves the element out for off.
     #[must_use]
     pub fn has_bucket_key(&self) -> bool {
         self.bucket_key == Some(true)
+    }
+
+    /// Whether two rules mean the same to S3: an element left out stands for "off" or "none".
+    #[must_use]
+    pub fn means(&self, other: &EncryptionRule) -> bool {
+        let algorithm = |rule: &EncryptionRule| rule.algorithm.clone().unwrap_or(Algorithm::SseS3);
+        let key = |rule: &EncryptionRule| rule.key.clone().filter(|key| !key.is_empty());
+        let blocked = |rule: &EncryptionRule| {
+            let mut types = rule.blocked.clone().unwrap_or_default();
+            types.sort();
+            types
+        };
+        algorithm(self) == algorithm(other)
+            && key(self) == key(other)
+            && self.has_bucket_key() == other.has_bucket_key()
+            && blocked(self) == blocked(other)
     }
 }
 
@@ -94,6 +114,17 @@ impl DefaultEncryption {
             [rule] => Some(rule),
             _ => None,
         }
+    }
+
+    /// Whether two configurations mean the same to S3. No rule and SSE-S3 are one: S3 applies SSE-S3 where nothing is set.
+    #[must_use]
+    pub fn means(&self, other: &DefaultEncryption) -> bool {
+        let rules = |configuration: &DefaultEncryption| match configuration.rules.is_empty() {
+            true => vec![EncryptionRule::SSE_S3],
+            false => configuration.rules.clone(),
+        };
+        let (ours, theirs) = (rules(self), rules(other));
+        ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| a.means(b))
     }
 }
 

@@ -20,12 +20,32 @@ pub enum Verdict {
     Unread,
     /// A change was tried, and S3 does not show it.
     Failed,
+    /// In a rollback: S3 shows the configuration from before the campaign.
+    Restored,
+    /// In a rollback: S3 still shows what the campaign left.
+    NotRestored,
 }
 
 impl Verdict {
-    /// Every verdict, in the order in which summaries show them.
-    pub const ALL: [Verdict; 6] =
-        [Verdict::Sealed, Verdict::NotSealed, Verdict::Held, Verdict::Exempt, Verdict::Unread, Verdict::Failed];
+    /// Every verdict.
+    pub const ALL: [Verdict; 8] = [
+        Verdict::Sealed,
+        Verdict::NotSealed,
+        Verdict::Held,
+        Verdict::Exempt,
+        Verdict::Unread,
+        Verdict::Failed,
+        Verdict::Restored,
+        Verdict::NotRestored,
+    ];
+
+    /// The verdicts of audits and rollouts, in the order in which summaries show them.
+    pub const OF_SEALING: &[Verdict] =
+        &[Verdict::Sealed, Verdict::NotSealed, Verdict::Held, Verdict::Exempt, Verdict::Unread, Verdict::Failed];
+
+    /// The verdicts of rollbacks, in the order in which summaries show them.
+    pub const OF_RESTORING: &[Verdict] =
+        &[Verdict::Restored, Verdict::NotRestored, Verdict::Held, Verdict::Unread, Verdict::Failed];
 
     /// The name in JSON, CSV and the ledger.
     #[must_use]
@@ -37,6 +57,8 @@ impl Verdict {
             Verdict::Exempt => "exempt",
             Verdict::Unread => "unread",
             Verdict::Failed => "failed",
+            Verdict::Restored => "restored",
+            Verdict::NotRestored => "not_restored",
         }
     }
 }
@@ -129,10 +151,24 @@ reasons! {
     OutcomeUnknown = "outcome_unknown", "the execution's outcome could not be learned";
     /// A start of an earlier run has no known outcome yet.
     UnderWay = "under_way", "an execution of an earlier run may still act on it, so none was started";
+    /// An execution of this run is under way, after a time in which nothing was known of it.
+    InFlight = "in_flight", "an execution on it is under way";
     /// `DescribeAutomationExecutions` gives no answer in the account and Region, so nothing was started there.
     CannotFollow = "cannot_follow", "executions cannot be followed in this account and Region, so none was started";
     /// Executions that do not end, or those of others, left no room within the limits.
     NoCapacity = "no_capacity", "no execution slot became free in time";
+    /// A start was intended, and nothing of it is to be found: it never left, or never arrived.
+    NeverStarted = "never_started", "a start was intended and never arrived; nothing was changed";
+    /// In a rollback: S3 shows what was there before the campaign.
+    AsBefore = "as_before", "as it was before the campaign";
+    /// In a rollback: still as the campaign left it.
+    AsTheCampaignLeftIt = "as_the_campaign_left_it", "still as the campaign left it";
+    /// In a rollback: neither as before nor as the campaign left it.
+    ChangedSince = "changed_since", "somebody changed it since the campaign; it is left as it is";
+    /// In a rollback: the key from before the campaign cannot be used any more.
+    FormerKeyNotUsable = "former_key_not_usable", "the key from before the campaign cannot be used any more";
+    /// In a rollback: AWS Config's automatic remediation would seal it again at once.
+    ConfigWouldUndo = "config_would_undo", "automatic remediation of AWS Config would undo the rollback";
     /// The execution says Success, and S3 does not show the change.
     NotEffective = "not_effective", "the execution reports success, but S3 does not show the change";
 }
@@ -161,4 +197,16 @@ pub struct Finding {
     pub execution: Option<Execution>,
     /// Why it is unread, failed or held.
     pub error: Option<AwsError>,
+    /// In a rollback: between when and when the bucket was under the central key.
+    pub sealed: Option<SealedInterval>,
+}
+
+/// The time in which a bucket's default was the central key by a campaign's doing. Objects written then that name no
+/// encryption of their own stay under that key after a rollback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedInterval {
+    /// From the moment at which the campaign's first start on it was about to leave.
+    pub from: jiff::Timestamp,
+    /// Until S3 showed the former configuration again; `None` while it does not.
+    pub until: Option<jiff::Timestamp>,
 }

@@ -7,6 +7,7 @@ mod error;
 mod execution;
 mod finding;
 mod key;
+mod operation;
 mod role;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
@@ -14,7 +15,9 @@ pub use bucket::Bucket;
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
 pub use execution::{Execution, ExecutionStatus};
-pub use finding::{Finding, Judgement, Reason, Verdict};
+pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
+pub use operation::Operation;
+
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
 pub use role::role_arn;
 

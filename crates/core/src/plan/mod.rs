@@ -6,6 +6,6 @@ mod selection;
 mod token;
 
 pub use limits::AccountLimits;
-pub use runbook::{CannotCarry, Runbook, RunbookError, Seal};
+pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
 pub use selection::{Needs, Selection};
 pub use token::client_token;

@@ -104,9 +104,9 @@ pub enum CannotCarry {
     },
 }
 
-/// One seal: what the document is to do.
+/// One change: what the document is to do.
 #[derive(Clone, Debug)]
-pub struct Seal<'a> {
+pub struct Change<'a> {
     /// The bucket, with the account that must own it.
     pub bucket: &'a Bucket,
     /// The role under which the document runs.
@@ -114,6 +114,9 @@ pub struct Seal<'a> {
     /// The rule that S3 must show afterwards.
     pub rule: &'a EncryptionRule,
 }
+
+/// The value with which the shipped documents leave an element out of the rule.
+const OMIT: &str = "Omit";
 
 const NEEDED: [&str; 3] = ["BucketName", "KMSMasterKeyID", "AutomationAssumeRole"];
 
@@ -156,17 +159,17 @@ impl Runbook {
     }
 
     /// The parameters to start the document with, if its exact result is the wanted rule.
-    pub fn parameters_for(&self, seal: &Seal<'_>) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
-        let rule = seal.rule;
+    pub fn parameters_for(&self, change: &Change<'_>) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
+        let rule = change.rule;
         let blocked = match rule.blocked.as_deref() {
-            None | Some([]) => "Omit".to_owned(),
+            None | Some([]) => OMIT.to_owned(),
             Some(types) => types.join(","),
         };
         let wishes = [
-            ("BucketName", seal.bucket.name.clone()),
-            ("KMSMasterKeyID", rule.key.clone().unwrap_or_default()),
-            ("AutomationAssumeRole", seal.automation_role.to_owned()),
-            ("ExpectedBucketOwner", seal.bucket.account.clone()),
+            ("BucketName", change.bucket.name.clone()),
+            ("KMSMasterKeyID", rule.key.clone().unwrap_or_else(|| OMIT.to_owned())),
+            ("AutomationAssumeRole", change.automation_role.to_owned()),
+            ("ExpectedBucketOwner", change.bucket.account.clone()),
             ("SSEAlgorithm", rule.algorithm.as_ref().map_or_else(String::new, |a| a.as_str().to_owned())),
             ("BucketKeyEnabled", rule.has_bucket_key().to_string()),
             ("BlockedEncryptionType", blocked),
@@ -181,8 +184,8 @@ impl Runbook {
             }
             chosen.insert(name.to_owned(), vec![value]);
         }
-        let would = self.effect(&chosen, seal.bucket)?;
-        if same_rule(&would, rule) {
+        let would = self.effect(&chosen, change.bucket)?;
+        if would.means(rule) {
             Ok(chosen)
         } else {
             Err(CannotCarry::Different { would: in_words(&would), wanted: in_words(rule) })
@@ -375,11 +378,6 @@ fn text(value: &Value) -> String {
 }
 
 /// Equal in effect: S3 leaves a Bucket Key that is off, and an empty list of blocked types, out of its answer.
-fn same_rule(a: &EncryptionRule, b: &EncryptionRule) -> bool {
-    let blocked = |rule: &EncryptionRule| rule.blocked.clone().unwrap_or_default();
-    a.algorithm == b.algorithm && a.key == b.key && a.has_bucket_key() == b.has_bucket_key() && blocked(a) == blocked(b)
-}
-
 fn in_words(rule: &EncryptionRule) -> String {
     format!(
         "{} with key {}, Bucket Key {}, blocked types {}",
@@ -413,7 +411,7 @@ mod tests {
 
     fn carry(content: &str, rule: &EncryptionRule) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
         let role = "arn:aws:iam::444455556666:role/orgseal-automation";
-        Runbook::parse(content).unwrap().parameters_for(&Seal { bucket: &bucket(), automation_role: role, rule })
+        Runbook::parse(content).unwrap().parameters_for(&Change { bucket: &bucket(), automation_role: role, rule })
     }
 
     #[test]
