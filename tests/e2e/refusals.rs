@@ -43,7 +43,7 @@ fn a_ledger_of_another_organization_is_refused() {
 
 #[test]
 fn two_at_once_in_one_state_folder_are_refused() {
-    let world = World::at_speed("accounts = 10\nbuckets_per_account = 10", 1.0);
+    let world = World::at_speed("accounts = 30\nbuckets_per_account = 20", 0.3);
     let mut first = world
         .command(&["audit"])
         .stderr(std::process::Stdio::null())

@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
     Rollout(Rollout),
+    /// Show where a campaign stands, also while it runs
+    Status(Status),
+    /// Go on with a campaign that was stopped, killed or paused
+    Resume(Resume),
+    /// Undo a campaign: asks first, then puts back what each bucket had before
+    Rollback(Rollback),
     /// Report on a run in the ledger: terminal, JSON, CSV, HTML
     Report(Report),
     /// Serve a simulated organization on loopback for any AWS tool
@@ -113,6 +119,39 @@ pub(crate) struct Audit {}
 
 #[derive(Args)]
 pub(crate) struct Rollout {
+    /// Do everything up to the first start, and stop there
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
+    #[arg(long)]
+    pub(crate) without_guards: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    /// The campaign [default: the newest one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Resume {
+    /// The campaign, a rollout's or a rollback's id [default: the newest one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<String>,
+    /// Try again what failed, and what was held back for a cause that may be gone
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
+    #[arg(long)]
+    pub(crate) without_guards: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Rollback {
+    /// The campaign to undo [default: the newest rollout]
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<String>,
     /// Do everything up to the first start, and stop there
     #[arg(long)]
     pub(crate) dry_run: bool,

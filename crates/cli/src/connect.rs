@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use orgseal_core::aws::{Aws, Connection};
-use orgseal_core::campaign::{CampaignError, Narrowed};
+use orgseal_core::campaign::{CampaignError, Narrowed, Setting};
 use orgseal_core::config::{self, Loaded, Override};
+use orgseal_core::event::Events;
 use orgseal_core::ledger;
 use orgseal_sandbox::{Options, Sandbox, Spec};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -23,6 +25,20 @@ pub(crate) struct Workplace {
     pub(crate) narrowed: Narrowed,
     /// Serves for as long as it lives.
     _sandbox: Option<Sandbox>,
+}
+
+impl Workplace {
+    /// All that a run needs to begin.
+    pub(crate) fn setting(&self, events: Events, stop: CancellationToken) -> Setting {
+        Setting {
+            aws: self.aws.clone(),
+            loaded: self.loaded.clone(),
+            narrowed: self.narrowed.clone(),
+            state: self.state.clone(),
+            events,
+            stop,
+        }
+    }
 }
 
 /// Connects as the command line says.

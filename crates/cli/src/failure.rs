@@ -128,6 +128,16 @@ impl From<CampaignError> for Failure {
             CampaignError::NothingSelected(_) => {
                 "check --account, --region and --bucket, and [accounts] in the campaign file".to_owned()
             }
+            CampaignError::NoCampaign(_) => "begin one with `orgseal rollout`".to_owned(),
+            CampaignError::NotThat { .. } => {
+                "name a rollout or a rollback with --campaign; `orgseal status` shows the newest one".to_owned()
+            }
+            CampaignError::OtherTarget { .. } => {
+                "go on with the values that it began with, or begin a new rollout: limits, tolerances and times may change, what \
+                 a bucket ends up as may not"
+                    .to_owned()
+            }
+            CampaignError::RollbackOpen(id) => format!("finish it first: orgseal resume --campaign {id}"),
             CampaignError::GuardsMissing(_) => {
                 "try it with --sandbox or --dry-run; if you know every bucket, add --without-guards".to_owned()
             }

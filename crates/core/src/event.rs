@@ -13,7 +13,7 @@ pub enum Event {
     RunStarted {
         /// Its id.
         run: String,
-        /// `audit` or `rollout`.
+        /// `audit`, `rollout` or `rollback`.
         kind: &'static str,
         /// `o-…`
         organization: String,
@@ -91,6 +91,13 @@ pub enum Event {
         /// `AutomationExecutionId`.
         id: String,
         /// How it stands.
+        status: ExecutionStatus,
+    },
+    /// An execution has ended. What it came to is S3's to say.
+    ExecutionEnded {
+        /// On which bucket.
+        bucket: Bucket,
+        /// With which status.
         status: ExecutionStatus,
     },
     /// A bucket to change is done with: sealed, failed, held, or found changed.

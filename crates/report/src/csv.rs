@@ -10,7 +10,7 @@ use orgseal_core::model::{AccountOutcome, AccountRecord, Finding};
 
 use crate::ReportError;
 
-const HEADER: [&str; 15] = [
+const HEADER: [&str; 17] = [
     "account",
     "account_name",
     "region",
@@ -26,6 +26,8 @@ const HEADER: [&str; 15] = [
     "status",
     "error_code",
     "error",
+    "sealed_from",
+    "sealed_until",
 ];
 
 /// The reason on the line of an account that could not be read; no bucket has it.
@@ -80,6 +82,8 @@ fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), Re
             none,
             code,
             message,
+            none,
+            none,
         ],
     )
 }
@@ -107,8 +111,14 @@ fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> 
             execution.and_then(|execution| execution.status.as_ref()).map_or("", |status| status.as_str()),
             error.map_or("", |error| &error.code),
             error.map_or("", |error| &error.message),
+            &moment(finding.sealed.map(|sealed| sealed.from)),
+            &moment(finding.sealed.and_then(|sealed| sealed.until)),
         ],
     )
+}
+
+fn moment(time: Option<jiff::Timestamp>) -> String {
+    time.map(|time| time.to_string()).unwrap_or_default()
 }
 
 fn line(lines: &mut Lines<'_>, values: [&str; HEADER.len()]) -> Result<(), ReportError> {

@@ -12,7 +12,7 @@ pub fn exit_code(summary: &Summary, run_state: &str) -> u8 {
         summary.accounts_unread > 0 || summary.unread > 0 || summary.failed > 0 || !COMPLETE.contains(&run_state);
     match incomplete {
         true => 3,
-        false if summary.not_sealed > 0 || summary.held > 0 => 2,
+        false if summary.not_sealed > 0 || summary.not_restored > 0 || summary.held > 0 => 2,
         false => 0,
     }
 }

@@ -1,16 +1,18 @@
-//! The document `orgseal.audit/1`: other people's scripts rest on its keys. Written element by element, one finding to
+//! The documents `orgseal.audit/1` and `orgseal.rollback/1`: other people's scripts rest on its keys. Written element by element, one finding to
 //! a line.
 
 use std::io::Write;
 
 use orgseal_core::ledger::{Reader, Run, Summary};
-use orgseal_core::model::{AccountRecord, AwsError, DefaultEncryption, Finding};
+use orgseal_core::model::{AccountRecord, AwsError, DefaultEncryption, Finding, SealedInterval};
 use serde::Serialize;
 
-use crate::ReportError;
+use crate::{ReportError, kind};
 
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.audit/1";
+/// The same shape with a rollback's verdicts.
+const ROLLBACK_SCHEMA: &str = "orgseal.rollback/1";
 
 #[derive(Serialize)]
 struct RunRecord<'a> {
@@ -21,6 +23,9 @@ struct RunRecord<'a> {
     version: &'a str,
     config_hash: &'a str,
     selection: &'a str,
+    /// In a rollback: the campaign that is undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +39,9 @@ struct FindingRecord<'a> {
     encryption: Option<EncryptionRecord<'a>>,
     execution: Option<ExecutionRecord<'a>>,
     error: Option<&'a AwsError>,
+    /// In a rollback: between when and when the bucket was under the central key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<SealedInterval>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +90,7 @@ impl<'a> FindingRecord<'a> {
                 status: execution.status.as_ref().map(|status| status.as_str()),
             }),
             error: finding.error.as_ref(),
+            sealed: finding.sealed,
         }
     }
 }
@@ -89,7 +98,7 @@ impl<'a> FindingRecord<'a> {
 /// Writes a run as JSON.
 pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), ReportError> {
     let organization = reader.binding()?.organization;
-    let campaign = (run.kind == "rollout").then_some(run.id.as_str());
+    let campaign = matches!(run.kind.as_str(), "rollout" | "rollback").then_some(run.id.as_str());
     let summary: Summary = reader.summary(run)?;
     let about = RunRecord {
         id: &run.id,
@@ -99,9 +108,11 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
         version: &run.version,
         config_hash: &run.config_hash,
         selection: &run.selection,
+        undoes: run.parent.as_deref(),
     };
+    let schema = if kind::is_rollback(run) { ROLLBACK_SCHEMA } else { SCHEMA };
     out.write_all(b"{\n")?;
-    member(out, "schema", &SCHEMA)?;
+    member(out, "schema", &schema)?;
     member(out, "organization", &organization)?;
     member(out, "campaign", &campaign)?;
     member(out, "started_at", &run.started_at)?;
@@ -109,6 +120,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     member(out, "summary", &summary)?;
     member(out, "scope", &"default_encryption")?;
     member(out, "run", &about)?;
+    member(out, "ledger", &reader.head()?)?;
     out.write_all(b"  \"accounts\": [")?;
     let mut separator = "\n";
     reader.each_account::<ReportError>(run, |account: AccountRecord| element(out, &mut separator, &account))?;

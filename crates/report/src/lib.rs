@@ -6,11 +6,13 @@
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod status;
 pub mod terminal;
 
 mod account_tally;
 mod exit;
 mod format;
+mod kind;
 mod meaning;
 mod next_steps;
 mod unread_accounts;

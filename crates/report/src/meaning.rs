@@ -7,6 +7,9 @@ use orgseal_core::model::Verdict;
 pub const SCOPE: &str =
     "Sealed speaks of new objects that name no encryption; existing objects and explicit headers are another matter.";
 
+/// What "restored" speaks of.
+pub(crate) const RESTORED_SCOPE: &str = "Restored speaks of new objects; what was written while a bucket was sealed stays under the central key, which must stay enabled.";
+
 /// The verdict's name for people.
 pub(crate) fn title(verdict: Verdict) -> &'static str {
     match verdict {
@@ -16,6 +19,8 @@ pub(crate) fn title(verdict: Verdict) -> &'static str {
         Verdict::Exempt => "exempt",
         Verdict::Unread => "unread",
         Verdict::Failed => "failed",
+        Verdict::Restored => "restored",
+        Verdict::NotRestored => "not restored",
     }
 }
 
@@ -28,6 +33,8 @@ pub(crate) fn meaning(verdict: Verdict) -> &'static str {
         Verdict::Exempt => "left as it is by a person's decision",
         Verdict::Unread => "could not be read; counts as not compliant",
         Verdict::Failed => "a change was tried; S3 does not show it",
+        Verdict::Restored => "S3 shows the configuration from before the campaign",
+        Verdict::NotRestored => "S3 still shows what the campaign left",
     }
 }
 
@@ -40,5 +47,7 @@ pub(crate) fn count(summary: &Summary, verdict: Verdict) -> u64 {
         Verdict::Exempt => summary.exempt,
         Verdict::Unread => summary.unread,
         Verdict::Failed => summary.failed,
+        Verdict::Restored => summary.restored,
+        Verdict::NotRestored => summary.not_restored,
     }
 }

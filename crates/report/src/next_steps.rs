@@ -35,25 +35,55 @@ pub(crate) fn next_steps(
     only_unread_account: Option<&str>,
     failed: Option<&FailedExecution>,
 ) -> Vec<Step> {
-    let run_again = format!("orgseal {}{place}", run.kind);
-    let rollout = run.kind == "rollout";
-    let mut steps = Vec::new();
-    // A command that helps in two ways stands there once.
-    let mut step = |command: Option<String>, does: String| {
-        let same = steps.iter_mut().find(|step: &&mut Step| step.command.is_some() && step.command == command);
-        match same {
+    let mut steps = Steps::default();
+    match run.kind.as_str() {
+        "audit" => after_audit(&mut steps, place, run, summary, only_unread_account),
+        _ => after_change(&mut steps, place, run, summary, failed),
+    }
+    if summary.held > 0 {
+        let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
+        steps.add(
+            None,
+            format!(
+                "{them} held {wait} for a decision: the reasons above say whose, and what the campaign file may allow"
+            ),
+        );
+    }
+    if steps.0.is_empty() && run.state == "finished" {
+        steps.add(None, "Nothing has to be done: all that was found is as wanted.".to_owned());
+    }
+    if run.state != "running" {
+        steps.add(
+            Some(format!("orgseal report --format html --output report.html{place}")),
+            "writes this report as a page to hand on".to_owned(),
+        );
+    }
+    // Whether to undo is nobody's duty, so it comes last.
+    if run.kind == "rollout" && summary.started > 0 && run.state != "running" {
+        steps.add(
+            Some(format!("orgseal rollback --campaign {}{place}", run.id)),
+            "puts back what each bucket had before; it asks before it starts".to_owned(),
+        );
+    }
+    steps.0
+}
+
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+impl Steps {
+    /// A command that helps in two ways stands there once.
+    fn add(&mut self, command: Option<String>, does: String) {
+        match self.0.iter_mut().find(|step| step.command.is_some() && step.command == command) {
             Some(step) => step.does = format!("{}; {does}", step.does),
-            None => steps.push(Step { command, does }),
+            None => self.0.push(Step { command, does }),
         }
-    };
+    }
+}
+
+fn after_audit(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, only_unread_account: Option<&str>) {
     if run.state == "interrupted" {
-        let does = match rollout {
-            true => {
-                "goes on with what is left; buckets whose executions are still under way are left alone until those have ended"
-            }
-            false => "reads the organization anew",
-        };
-        step(Some(run_again.clone()), does.to_owned());
+        steps.add(Some(format!("orgseal audit{place}")), "reads the organization anew".to_owned());
     }
     if summary.accounts_unread > 0 {
         let command = match only_unread_account {
@@ -61,11 +91,48 @@ pub(crate) fn next_steps(
             None => format!("orgseal audit{place}"),
         };
         let them = counted(summary.accounts_unread, "account");
-        step(Some(command), format!("tries {them} again, once you have followed the hints above"));
+        steps.add(Some(command), format!("tries {them} again, once you have followed the hints above"));
+    }
+    if summary.unread > 0 {
+        let them = counted(summary.unread, "bucket");
+        steps.add(Some(format!("orgseal audit{place}")), format!("reads {them} again, once the causes above are gone"));
+    }
+    if summary.not_sealed > 0 && run.state != "interrupted" {
+        let them = counted(summary.not_sealed, "bucket");
+        let dry = format!("orgseal rollout --dry-run{place}");
+        steps.add(Some(dry), "shows what would be started, and starts nothing".to_owned());
+        steps.add(Some(format!("orgseal rollout{place}")), format!("seals {them}; it asks before it starts"));
+    }
+}
+
+fn after_change(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, failed: Option<&FailedExecution>) {
+    let resume = format!("orgseal resume --campaign {}{place}", run.id);
+    let retry = format!("orgseal resume --retry-failed --campaign {}{place}", run.id);
+    let waiting = summary.not_sealed + summary.not_restored;
+    match run.state.as_str() {
+        "finished" | "dry_run" | "declined" => {}
+        "paused: credentials expired" => {
+            steps.add(Some(resume.clone()), "goes on where it stopped, once you have signed in again".to_owned());
+        }
+        "stopped: failure tolerance passed" => {
+            steps.add(
+                Some(retry.clone()),
+                "tries what failed again, once the cause is gone; to go on past it, raise [failure_tolerance]"
+                    .to_owned(),
+            );
+        }
+        _ => steps.add(
+            Some(resume.clone()),
+            "goes on where it stopped; what is in flight is followed, and nothing is started twice".to_owned(),
+        ),
+    }
+    if summary.accounts_unread > 0 {
+        let them = counted(summary.accounts_unread, "account");
+        steps.add(Some(resume.clone()), format!("tries {them} again, once you have followed the hints above"));
     }
     if summary.failed > 0 {
         if let Some(failed) = failed {
-            step(
+            steps.add(
                 Some(format!(
                     "aws ssm get-automation-execution --region {} --automation-execution-id {}",
                     failed.bucket.region, failed.id
@@ -74,39 +141,18 @@ pub(crate) fn next_steps(
             );
         }
         let them = counted(summary.failed, "failed bucket");
-        step(Some(format!("orgseal rollout{place}")), format!("tries {them} again, once the cause is gone"));
+        steps.add(Some(retry), format!("tries {them} again, once the cause is gone"));
     }
     if summary.unread > 0 {
         let them = counted(summary.unread, "bucket");
-        step(Some(format!("orgseal audit{place}")), format!("reads {them} again, once the causes above are gone"));
+        steps.add(Some(resume), format!("reads {them} again, once the causes above are gone"));
     }
-    if summary.not_sealed > 0 && run.state != "interrupted" {
-        let them = counted(summary.not_sealed, "bucket");
-        if !rollout {
-            step(
-                Some(format!("orgseal rollout --dry-run{place}")),
-                "shows what would be started, and starts nothing".to_owned(),
-            );
-        }
-        step(Some(format!("orgseal rollout{place}")), format!("seals {them}; it asks before it starts"));
+    if waiting > 0 && matches!(run.state.as_str(), "finished" | "dry_run" | "declined") {
+        let them = counted(waiting, "bucket");
+        let (command, does) = match &run.parent {
+            Some(campaign) => (format!("orgseal rollback --campaign {campaign}{place}"), "restores"),
+            None => (format!("orgseal rollout{place}"), "seals"),
+        };
+        steps.add(Some(command), format!("{does} {them}; it asks before it starts"));
     }
-    if summary.held > 0 {
-        let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
-        step(
-            None,
-            format!(
-                "{them} held {wait} for a decision: the reasons above say whose, and what the campaign file may allow"
-            ),
-        );
-    }
-    if steps.is_empty() && run.state == "finished" {
-        steps.push(Step { command: None, does: "Nothing has to be done: all that was found is as wanted.".to_owned() });
-    }
-    if run.state != "running" {
-        steps.push(Step {
-            command: Some(format!("orgseal report --format html --output report.html{place}")),
-            does: "writes this report as a page to hand on".to_owned(),
-        });
-    }
-    steps
 }

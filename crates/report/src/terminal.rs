@@ -10,10 +10,11 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 use orgseal_core::ledger::{Reader, Run, Summary};
-use orgseal_core::model::{AwsError, Bucket, Finding, Verdict};
+use orgseal_core::model::{AwsError, Bucket, Finding, SealedInterval, Verdict};
 
 use crate::ReportError;
-use crate::meaning::{SCOPE, count, meaning, title};
+use crate::kind;
+use crate::meaning::{count, meaning, title};
 use crate::next_steps::{FailedExecution, next_steps};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
@@ -27,11 +28,12 @@ const SHOWN: usize = 10;
 const READABLE: usize = 120;
 
 /// The verdicts whose buckets are listed, the most pressing first.
-const LISTED: [(Verdict, &str); 4] = [
+const LISTED: [(Verdict, &str); 5] = [
     (Verdict::Failed, "Failed"),
     (Verdict::Unread, "Buckets that could not be read"),
     (Verdict::Held, "Held"),
     (Verdict::NotSealed, "Not sealed"),
+    (Verdict::NotRestored, "Not restored"),
 ];
 
 /// How the terminal looks.
@@ -54,7 +56,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
 
     page.head(run, &binding.organization, &binding.endpoint)?;
-    page.counts(&summary)?;
+    page.counts(run, &summary)?;
     page.verdicts(reader, run, &summary)?;
     page.unread_accounts(&groups)?;
     for (verdict, heading) in LISTED {
@@ -68,6 +70,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
         _ => None,
     };
+    page.sealed_time(noted.sealed)?;
     let steps = next_steps(&style.again, run, &summary, only_unread, noted.failed.as_ref());
     page.heading("What now", None, Ink::default())?;
     for step in steps {
@@ -79,6 +82,14 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
             None => page.text(2, PLAIN, &step.does)?,
         }
     }
+    let head = reader.head()?;
+    page.blank()?;
+    let entry = number(head.entries);
+    let says = format!(
+        "Head of the ledger, entry {entry}; kept elsewhere, it proves the record (orgseal ledger verify --head …):"
+    );
+    page.text(0, DIM, &says)?;
+    page.line(2, DIM, &head.hash)?;
     Ok(())
 }
 
@@ -88,6 +99,8 @@ struct Noted {
     lists: [Vec<Finding>; LISTED.len()],
     failed: Option<FailedExecution>,
     under_way: u64,
+    /// From the first seal to the last restore.
+    sealed: Option<(jiff::Timestamp, jiff::Timestamp)>,
 }
 
 impl Noted {
@@ -100,7 +113,7 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, 
     let mut noted = Noted::default();
     let wanted = |verdict: Verdict| usize::try_from(count(summary, verdict)).unwrap_or(SHOWN).min(SHOWN);
     // Only a run that did not come to its end can have left executions under way without a verdict for them.
-    let to_the_end = summary.started > 0 && run.state != "finished";
+    let to_the_end = (summary.started > 0 && run.state != "finished") || kind::is_rollback(run);
     let mut left: usize = LISTED.iter().map(|(verdict, _)| wanted(*verdict)).sum();
     if left == 0 && !to_the_end {
         return Ok(noted);
@@ -108,6 +121,10 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, 
     walk(reader, run, |finding| {
         if finding.execution.as_ref().is_some_and(under_way) {
             noted.under_way += 1;
+        }
+        if let Some(SealedInterval { from, until: Some(until) }) = finding.sealed {
+            let (first, last) = noted.sealed.unwrap_or((from, until));
+            noted.sealed = Some((first.min(from), last.max(until)));
         }
         let verdict = finding.judgement.verdict;
         if let Some(place) = LISTED.iter().position(|(listed, _)| *listed == verdict)
@@ -166,8 +183,8 @@ const RED: Ink = AnsiColor::Red.on_default();
 
 fn ink(verdict: Verdict) -> Ink {
     match verdict {
-        Verdict::Sealed => AnsiColor::Green.on_default(),
-        Verdict::NotSealed => YELLOW,
+        Verdict::Sealed | Verdict::Restored => AnsiColor::Green.on_default(),
+        Verdict::NotSealed | Verdict::NotRestored => YELLOW,
         Verdict::Held => AnsiColor::Blue.on_default(),
         Verdict::Exempt => PLAIN,
         Verdict::Unread | Verdict::Failed => RED,
@@ -176,8 +193,8 @@ fn ink(verdict: Verdict) -> Ink {
 
 fn cell_color(verdict: Verdict) -> Option<Color> {
     match verdict {
-        Verdict::Sealed => Some(Color::DarkGreen),
-        Verdict::NotSealed => Some(Color::DarkYellow),
+        Verdict::Sealed | Verdict::Restored => Some(Color::DarkGreen),
+        Verdict::NotSealed | Verdict::NotRestored => Some(Color::DarkYellow),
         Verdict::Held => Some(Color::DarkBlue),
         Verdict::Exempt => None,
         Verdict::Unread | Verdict::Failed => Some(Color::DarkRed),
@@ -192,12 +209,15 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn head(&mut self, run: &Run, organization: &str, endpoint: &str) -> io::Result<()> {
-        let what = if run.kind == "rollout" { "Rollout in" } else { "Audit of" };
+        let what = kind::title(run);
         let place = if endpoint == "aws" { String::new() } else { format!(" ({endpoint})") };
         self.blank()?;
         self.text(0, BOLD, &format!("{what} {organization}{place}"))?;
         let took = run.finished_at.map(|end| format!(" · took {}", duration(run.started_at, end))).unwrap_or_default();
         self.text(0, DIM, &format!("{} · {}{took}", run.id, moment(run.started_at)))?;
+        if let Some(campaign) = &run.parent {
+            self.text(0, PLAIN, &format!("undoes {campaign}"))?;
+        }
         if !run.selection.is_empty() {
             self.text(0, PLAIN, &format!("narrowed to {}", run.selection))?;
         }
@@ -208,13 +228,14 @@ impl Page<'_> {
         self.blank()
     }
 
-    fn counts(&mut self, summary: &Summary) -> io::Result<()> {
-        let share = percent(summary.sealed, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
-        let sealed = format!("{} of {} sealed{share}", number(summary.sealed), counted(summary.buckets, "bucket"),);
-        let all = summary.buckets > 0 && summary.sealed == summary.buckets;
+    fn counts(&mut self, run: &Run, summary: &Summary) -> io::Result<()> {
+        let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
+        let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
+        let reached_words = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
+        let all = summary.buckets > 0 && reached == summary.buckets;
         let ink = if all && summary.accounts_unread == 0 { ink(Verdict::Sealed) } else { PLAIN };
-        self.text(0, ink.effects(Effects::BOLD), &sealed)?;
-        self.text(0, DIM, SCOPE)?;
+        self.text(0, ink.effects(Effects::BOLD), &reached_words)?;
+        self.text(0, DIM, kind::scope(run))?;
         if let Some(unknown) = unknown_share(summary) {
             self.text(0, RED, &unknown)?;
         }
@@ -236,7 +257,7 @@ impl Page<'_> {
         let head = |text: &str| Cell::new(text).add_attribute(Attribute::Dim);
         let right = |cell: Cell| cell.set_alignment(CellAlignment::Right);
         table.set_header(vec![head("verdict"), right(head("buckets")), head("what it means")]);
-        for verdict in Verdict::ALL {
+        for &verdict in kind::verdicts(run) {
             let buckets = count(summary, verdict);
             let mut name = Cell::new(title(verdict));
             let mut amount = right(Cell::new(number(buckets)));
@@ -336,6 +357,21 @@ impl Page<'_> {
             }
         }
         self.more(2, usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(shown.len()))
+    }
+
+    /// Between when and when buckets that are restored were under the central key.
+    fn sealed_time(&mut self, sealed: Option<(jiff::Timestamp, jiff::Timestamp)>) -> io::Result<()> {
+        let Some((from, until)) = sealed else { return Ok(()) };
+        self.blank()?;
+        let (from, until) = (moment(from), moment(until));
+        self.text(
+            0,
+            PLAIN,
+            &format!(
+                "The restored buckets were sealed between {from} and {until}; the CSV, JSON and HTML reports name the time of each. \
+                 Objects written to them in that time stay under the central key: do not disable or delete it."
+            ),
+        )
     }
 
     fn heading(&mut self, text: &str, amount: Option<u64>, ink: Ink) -> io::Result<()> {

@@ -55,6 +55,13 @@ pub(crate) fn ending(run: &Run) -> Option<&'static str> {
         "dry_run" => Some("a dry run: nothing was started"),
         "declined" => Some("the plan was declined: nothing was started"),
         "interrupted" => Some("interrupted: not everything was read or finished"),
+        "paused: credentials expired" => {
+            Some("paused: your own credentials are not valid any more; what was started is in the ledger")
+        }
+        "stopped: failure tolerance passed" => {
+            Some("stopped: more failed than [failure_tolerance] allows; nothing new was started after that")
+        }
+        "failed" => Some("it failed as a whole: not everything was read or finished"),
         "running" => Some("not finished: it is still running, or was ended by force"),
         _ => Some("not finished"),
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::spec::Deploy;
+use crate::spec::{Deploy, DocumentSpec};
 use crate::world::World;
 
 pub(crate) fn campaign_file(world: &World) -> String {
@@ -20,6 +20,9 @@ pub(crate) fn campaign_file(world: &World) -> String {
         let _ = writeln!(file, "{region} = \"{arn}\"");
     }
     let _ = write!(file, "\n[document]\nname = \"{}\"\n", spec.document.name);
+    if spec.document.restore_name != DocumentSpec::default().restore_name {
+        let _ = writeln!(file, "restore = \"{}\"", spec.document.restore_name);
+    }
     if spec.document.deploy == Deploy::Shared {
         let _ = writeln!(file, "owner = \"{}\"", world.security_account().id);
     }

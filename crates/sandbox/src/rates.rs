@@ -92,7 +92,7 @@ const GROUPS: &[Group] = &[
 /// What is not named above: reads of buckets, documents and the like. Object calls of S3 (thousands a second by prefix)
 /// are far beyond what one machine asks.
 const OTHERWISE: Rate = rate(100.0, 400.0);
-const SERVICES: &[&str] = &["s3", "sts", "ssm", "kms", "organizations", "cloudtrail", "iam"];
+const SERVICES: &[&str] = &["s3", "sts", "ssm", "kms", "organizations", "cloudtrail", "iam", "config"];
 const OBJECTS: &[&str] = &["PutObject", "GetObject", "HeadObject", "DeleteObject"];
 
 /// Which rate an operation has: groups first, then the spec's own, then one for the rest of each service.

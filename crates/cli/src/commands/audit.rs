@@ -13,8 +13,7 @@ pub(crate) async fn run(common: &Common, _: &Audit, json: bool) -> Result<u8, Fa
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let campaign =
-        Campaign::begin(place.aws, place.loaded, Kind::Audit, place.narrowed, &place.state, events, stop).await?;
+    let campaign = Campaign::begin(place.setting(events, stop), Kind::Audit).await?;
     let ending = campaign.audit().await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)

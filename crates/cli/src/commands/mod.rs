@@ -2,9 +2,13 @@
 
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod confirm;
 pub(crate) mod report;
+pub(crate) mod resume;
+pub(crate) mod rollback;
 pub(crate) mod rollout;
 pub(crate) mod sandbox;
+pub(crate) mod status;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -94,6 +94,11 @@ impl Listener for Log {
                 account = %bucket.account, region = %bucket.region, bucket = %bucket.name, execution = %id,
                 status = status.as_str(), "execution seen"
             ),
+            Event::ExecutionEnded { bucket, status } => info!(
+                target: "orgseal",
+                account = %bucket.account, region = %bucket.region, bucket = %bucket.name, status = status.as_str(),
+                "execution ended"
+            ),
             Event::BucketSettled { finding } => info!(
                 target: "orgseal",
                 account = %finding.bucket.account, region = %finding.bucket.region, bucket = %finding.bucket.name,

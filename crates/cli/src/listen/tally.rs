@@ -96,12 +96,15 @@ impl Tally {
                 });
             }
             Event::ExecutionStarted { .. } => self.sealing().in_flight += 1,
+            Event::ExecutionEnded { .. } => {
+                let sealing = self.sealing();
+                sealing.in_flight = sealing.in_flight.saturating_sub(1);
+            }
             Event::BucketSettled { finding } => {
                 let sealing = self.sealing();
                 sealing.settled += 1;
-                sealing.in_flight = sealing.in_flight.saturating_sub(u64::from(finding.execution.is_some()));
                 match finding.judgement.verdict {
-                    Verdict::Sealed => sealing.sealed += 1,
+                    Verdict::Sealed | Verdict::Restored => sealing.sealed += 1,
                     Verdict::Failed | Verdict::Unread => sealing.failed += 1,
                     _ => {}
                 }

@@ -11,7 +11,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{Caller, Member, Organizations, Purpose, Session, sts};
+use super::{Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
 use crate::model::{AwsError, KeyArn, KeyFacts};
 
@@ -54,6 +54,7 @@ pub enum ConnectError {
 pub struct Aws {
     config: SdkConfig,
     sts: aws_sdk_sts::Client,
+    halt: Halt,
     caller: Caller,
     region: String,
     endpoints: Vec<String>,
@@ -92,13 +93,19 @@ impl Aws {
         let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
         let sts = aws_sdk_sts::Client::new(&config);
         let caller = sts::caller_identity(&sts).await.map_err(ConnectError::NoCaller)?;
-        Ok(Aws { config, sts, caller, region, endpoints, binding })
+        Ok(Aws { config, sts, halt: Halt::default(), caller, region, endpoints, binding })
     }
 
     /// Who we are.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// Raised when the caller's own credentials are not valid any more.
+    #[must_use]
+    pub fn halt(&self) -> &Halt {
+        &self.halt
     }
 
     /// The Region that calls without a place of their own go to (ListBuckets, STS).
@@ -133,7 +140,9 @@ impl Aws {
 
     /// `DescribeKey` as the security account's caller, in the key's own Region.
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
-        super::kms::describe_key(&self.config, key).await
+        super::kms::describe_key(&self.config, &key.region, &key.to_string())
+            .await
+            .map_err(|error| self.halt.heed(error))
     }
 
     /// Enters a member account: `AssumeRole` once, refreshed before it expires.
@@ -144,7 +153,7 @@ impl Aws {
         purpose: Purpose,
         session_name: &str,
     ) -> Result<Session, AwsError> {
-        Session::enter(&self.sts, &self.caller, account, role, purpose, session_name).await
+        Session::enter(&self.sts, &self.halt, &self.caller, account, role, purpose, session_name).await
     }
 
     /// The clients of a member account, for as long as it is worked on.

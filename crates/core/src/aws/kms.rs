@@ -4,12 +4,13 @@ use aws_config::SdkConfig;
 
 use super::derived::derive;
 use super::error::aws_error;
-use crate::model::{AwsError, KeyArn, KeyFacts};
+use crate::model::{AwsError, KeyFacts};
 
-pub(super) async fn describe_key(config: &SdkConfig, key: &KeyArn) -> Result<KeyFacts, AwsError> {
-    let answer = aws_sdk_kms::Client::new(&derive(config, &key.region, None))
+/// `DescribeKey` in a Region. The key may be named in any form that KMS takes.
+pub(super) async fn describe_key(config: &SdkConfig, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
+    let answer = aws_sdk_kms::Client::new(&derive(config, region, None))
         .describe_key()
-        .key_id(key.to_string())
+        .key_id(key)
         .send()
         .await
         .map_err(|error| aws_error("DescribeKey", &error))?;

@@ -13,9 +13,9 @@ use tokio::sync::Mutex;
 use super::derived::derive;
 use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};
-use super::{Caller, Purpose, S3, Ssm};
+use super::{Caller, Halt, Purpose, S3, Ssm};
 use crate::config::{MemberRole, OwnAccount, SessionPolicy};
-use crate::model::{AwsError, role_arn};
+use crate::model::{AwsError, KeyFacts, role_arn};
 
 /// A session is renewed this long before it ends, so that no call leaves with credentials about to expire.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -31,6 +31,7 @@ pub struct Session {
 impl Session {
     pub(super) async fn enter(
         sts: &aws_sdk_sts::Client,
+        halt: &Halt,
         caller: &Caller,
         account: &str,
         role: &MemberRole,
@@ -47,9 +48,16 @@ impl Session {
         if account == caller.account && role.own_account == OwnAccount::Caller {
             return Ok(Session { account: account.to_owned(), credentials: None });
         }
-        let first = assume_role(sts, &request).await?;
-        let credentials = MemberCredentials { sts: sts.clone(), request, current: Mutex::new(first) };
+        let first = assume_role(sts, &request).await.map_err(|error| halt.heed(error))?;
+        let credentials =
+            MemberCredentials { sts: sts.clone(), halt: halt.clone(), request, current: Mutex::new(first) };
         Ok(Session { account: account.to_owned(), credentials: Some(SharedCredentialsProvider::new(credentials)) })
+    }
+
+    /// Whether it is the caller's own session, and bears no name of ours.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.credentials.is_none()
     }
 
     /// Twelve digits.
@@ -96,6 +104,16 @@ impl Member {
         self.s3(self.config.region().map_or("", |region| region.as_ref()))
     }
 
+    /// `DescribeKey` in a Region, as this account's session. The key may be named in any form that KMS takes.
+    pub async fn describe_key(&self, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
+        super::kms::describe_key(&self.config, region, key).await
+    }
+
+    /// The configuration for a Region of this account.
+    pub(super) fn config_in(&self, region: &str) -> SdkConfig {
+        derive(&self.config, region, None)
+    }
+
     /// Systems Manager in a Region of this account.
     #[must_use]
     pub fn ssm(&self, region: &str) -> Ssm {
@@ -106,6 +124,7 @@ impl Member {
 /// The credentials of one session. Whoever finds them old renews them; the others wait for that one call.
 struct MemberCredentials {
     sts: aws_sdk_sts::Client,
+    halt: Halt,
     request: RoleRequest,
     current: Mutex<Credentials>,
 }
@@ -127,7 +146,7 @@ impl ProvideCredentials for MemberCredentials {
             if old {
                 *current = assume_role(&self.sts, &self.request)
                     .await
-                    .map_err(|error| CredentialsError::provider_error(error.to_string()))?;
+                    .map_err(|error| CredentialsError::provider_error(self.halt.heed(error).to_string()))?;
             }
             Ok(current.clone())
         })

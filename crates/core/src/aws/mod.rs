@@ -3,9 +3,11 @@
 //! One HTTP client serves every account, Region and service. Retries of transient errors are the SDK's standard mode, and
 //! nothing above adds to them for reads; what a start does on top is said in `campaign::seal`.
 
+mod config_rules;
 mod connection;
 mod derived;
 mod error;
+mod halt;
 mod kms;
 mod member;
 mod organizations;
@@ -14,10 +16,12 @@ mod session_policy;
 mod ssm;
 mod sts;
 
+pub use config_rules::Remediation;
 pub use connection::{Aws, ConnectError, Connection};
+pub use halt::Halt;
 pub use member::{Member, Session};
 pub use organizations::{Organization, Organizations};
 pub use s3::S3;
 pub use session_policy::Purpose;
-pub use ssm::{Document, ExecutionSeen, Ssm, StartRequest, Started, StepFailure};
+pub use ssm::{Document, ExecutionRead, ExecutionSeen, Ssm, StartRequest, Started};
 pub use sts::Caller;

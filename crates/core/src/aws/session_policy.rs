@@ -9,6 +9,8 @@ pub enum Purpose {
     Audit,
     /// Start and follow executions as well.
     Rollout,
+    /// Look at former keys, and at what AWS Config would undo, as well.
+    Rollback,
 }
 
 /// The session policy for a purpose, minified: STS takes 2,048 characters.
@@ -22,7 +24,7 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
         "Action": ["s3:ListAllMyBuckets", "s3:GetEncryptionConfiguration", "s3:ListBucket"],
         "Resource": "*"
     })];
-    if purpose == Purpose::Rollout {
+    if purpose != Purpose::Audit {
         statements.push(json!({
             "Effect": "Allow",
             "Action": [
@@ -36,6 +38,16 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Action": "iam:PassRole",
             "Resource": "*",
             "Condition": { "StringEquals": { "iam:PassedToService": "ssm.amazonaws.com" } }
+        }));
+    }
+    if purpose == Purpose::Rollback {
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": [
+                "kms:DescribeKey", "config:DescribeConfigRules", "config:DescribeRemediationConfigurations",
+                "config:DescribeRemediationExceptions"
+            ],
+            "Resource": "*"
         }));
     }
     let policy: Value = json!({ "Version": "2012-10-17", "Statement": statements });
@@ -55,8 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn both_fit_what_sts_takes() {
-        for purpose in [Purpose::Audit, Purpose::Rollout] {
+    fn all_fit_what_sts_takes() {
+        for purpose in [Purpose::Audit, Purpose::Rollout, Purpose::Rollback] {
             assert!(session_policy(purpose).len() <= 2048);
         }
     }

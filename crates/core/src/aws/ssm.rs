@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
 use super::error::aws_error;
@@ -91,13 +92,15 @@ pub struct ExecutionSeen {
 /// A page of executions, and the token for the next one.
 type Page = (Vec<ExecutionSeen>, Option<String>);
 
-/// The step at which an execution failed.
+/// An execution as `GetAutomationExecution` shows it.
 #[derive(Clone, Debug)]
-pub struct StepFailure {
+pub struct ExecutionRead {
     /// How the execution stands.
     pub status: ExecutionStatus,
     /// Step name and message, or the execution's own message.
     pub message: Option<String>,
+    /// What it was started with, values by parameter.
+    pub parameters: BTreeMap<String, Vec<String>>,
 }
 
 impl Ssm {
@@ -169,7 +172,17 @@ impl Ssm {
     pub async fn executions(&self, since: SystemTime, token: Option<String>) -> Result<Page, AwsError> {
         let filter =
             AutomationExecutionFilter::builder().key(AutomationExecutionFilterKey::StartTimeAfter).values(iso(since));
-        self.page(filter, token).await
+        self.page([filter], token).await
+    }
+
+    /// `DescribeAutomationExecutions`, one page of those that bear a campaign's tag and were started since a moment. The filter
+    /// knows tags' keys alone: which campaign's each is, the name of the session says.
+    pub async fn executions_of_campaigns(&self, since: SystemTime, token: Option<String>) -> Result<Page, AwsError> {
+        let tagged =
+            AutomationExecutionFilter::builder().key(AutomationExecutionFilterKey::TagKey).values(CAMPAIGN_TAG);
+        let recent =
+            AutomationExecutionFilter::builder().key(AutomationExecutionFilterKey::StartTimeAfter).values(iso(since));
+        self.page([tagged, recent], token).await
     }
 
     /// `DescribeAutomationExecutions`, one page of those that have not ended, whenever they were started.
@@ -177,19 +190,19 @@ impl Ssm {
         let filter = AutomationExecutionFilter::builder()
             .key(AutomationExecutionFilterKey::ExecutionStatus)
             .set_values(Some(UNFINISHED.map(str::to_owned).to_vec()));
-        self.page(filter, token).await
+        self.page([filter], token).await
     }
 
     async fn page(
         &self,
-        filter: aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder,
+        filters: impl IntoIterator<Item = AutomationExecutionFilterBuilder>,
         token: Option<String>,
     ) -> Result<Page, AwsError> {
-        let filter = filter.build().ok();
+        let filters = filters.into_iter().filter_map(|filter| filter.build().ok()).collect();
         let answer = self
             .client
             .describe_automation_executions()
-            .set_filters(filter.map(|filter| vec![filter]))
+            .set_filters(Some(filters))
             .max_results(EXECUTIONS_A_PAGE)
             .set_next_token(token)
             .send()
@@ -200,7 +213,7 @@ impl Ssm {
     }
 
     /// `GetAutomationExecution`: how one execution stands, and at which step it failed.
-    pub async fn explain(&self, id: &str) -> Result<StepFailure, AwsError> {
+    pub async fn explain(&self, id: &str) -> Result<ExecutionRead, AwsError> {
         let answer = self
             .client
             .get_automation_execution()
@@ -223,7 +236,8 @@ impl Ssm {
             )),
             None => execution.and_then(|e| e.failure_message()).map(str::to_owned),
         };
-        Ok(StepFailure { status: status.into(), message })
+        let parameters = execution.and_then(|execution| execution.parameters()).cloned().unwrap_or_default();
+        Ok(ExecutionRead { status: status.into(), message, parameters: parameters.into_iter().collect() })
     }
 }
 

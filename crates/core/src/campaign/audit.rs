@@ -13,10 +13,16 @@ impl Campaign {
     }
 
     async fn run_audit(self: &Arc<Self>) -> Result<Ending, CampaignError> {
+        let halted = self.stop_when_halted();
         if let Some(accounts) = self.discover().await? {
             self.read_accounts(accounts, Purpose::Audit).await?;
         }
-        let ending = if self.stop.is_cancelled() { Ending::Interrupted } else { Ending::Finished };
+        halted.abort();
+        let ending = match self.ending(None) {
+            // An audit starts nothing, and that is all of it.
+            Ending::DryRun => Ending::Finished,
+            ending => ending,
+        };
         self.finish(ending).await
     }
 }

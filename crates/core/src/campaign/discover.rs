@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::read::{interrupted, record};
 use super::{Campaign, CampaignError};
 use crate::event::Event;
-use crate::model::{Account, AccountOutcome};
+use crate::model::{Account, AccountOutcome, Operation};
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
 const TAG_READS: usize = 4;
@@ -40,12 +40,25 @@ impl Campaign {
                 .await?;
         }
         accounts.retain(|account| self.selection.takes_account(account));
+        let known = {
+            let (reader, run) = self.reader()?;
+            reader.accounts(&run)?
+        };
+        // A run that goes on is about the accounts that it began with. A rollback learns of them from its campaign.
+        if !known.is_empty() {
+            accounts.retain(|account| known.contains_key(&account.id));
+        }
+        if self.operation == Operation::Restore || self.options.settle_only {
+            return Ok(accounts);
+        }
         if accounts.is_empty() {
             return Err(CampaignError::NothingSelected("account"));
         }
         // Whenever the run ends, by force even, no account is missing from the record.
-        for account in &accounts {
-            self.ledger.account(record(account, AccountOutcome::Unread, Some(interrupted()))).await?;
+        if known.is_empty() {
+            for account in &accounts {
+                self.ledger.account(record(account, AccountOutcome::Unread, Some(interrupted()))).await?;
+            }
         }
         self.ledger.flush().await?;
         self.events.emit(&Event::AccountsFound { accounts: accounts.len() });

@@ -37,8 +37,8 @@ pub(super) struct Follower {
 pub(super) struct Watch {
     pub(super) ssm: Ssm,
     pub(super) region: String,
-    /// The document's name, without an ARN around it.
-    pub(super) document: String,
+    /// The names of the documents to seal and to restore with, without ARNs around them.
+    pub(super) documents: [String; 2],
     /// Our role session's name: executions that carry it are ours.
     pub(super) session_name: String,
     pub(super) account_slots: Slots,
@@ -225,7 +225,8 @@ impl Task {
     fn is_others(&self, execution: &ExecutionSeen) -> bool {
         let name = execution.document.rsplit('/').next().unwrap_or_default();
         let session = execution.executed_by.rsplit('/').next().unwrap_or_default();
-        let of_concern = name == self.watch.document || session.starts_with(SESSION_PREFIX);
+        let of_concern =
+            self.watch.documents.iter().any(|document| document == name) || session.starts_with(SESSION_PREFIX);
         of_concern && session != self.watch.session_name && !execution.status.has_ended()
     }
 

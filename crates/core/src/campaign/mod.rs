@@ -2,51 +2,92 @@
 //!
 //! No engine and no graph: plain async code. Limits stand where the streams are made.
 
+mod account;
 mod audit;
+mod bucket;
+mod change;
 mod discover;
+mod fail_point;
 mod follow;
+mod former_key;
+mod key_watch;
 mod pace;
 mod read;
-mod rollout;
-mod seal;
+mod read_back;
+mod restore;
 mod slots;
+mod start;
+mod tolerance;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, ConnectError, Organization};
-use crate::config::{CampaignFile, Loaded};
+use crate::config::{CampaignFile, Loaded, differences};
 use crate::event::{Event, Events};
 use crate::judge::{self, Wanted};
-use crate::ledger::{Binding, Ledger, LedgerError, NewRun, Reader, Run};
-use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, now};
+use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Run};
+use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Restore, now};
 use crate::plan::Selection;
 
-pub use rollout::{Preview, RegionPreview, RolloutOptions};
+use key_watch::KeyWatch;
+
+pub use change::{Preview, RegionPreview};
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
 const SESSION_PREFIX: &str = "orgseal-";
+/// The stage of a run in which buckets are changed.
+const CHANGING: &str = "changing";
 
-/// Audit or rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Read-only.
     Audit,
     /// Reads, then changes.
-    Rollout(RolloutOptions),
+    Rollout(ChangeOptions),
+    /// Puts back what a campaign changed.
+    Rollback {
+        /// The campaign; `None` means the newest one.
+        of: Option<String>,
+        /// How it is to go.
+        options: ChangeOptions,
+    },
 }
 
 impl Kind {
     /// The name in the ledger.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Kind::Audit => "audit",
             Kind::Rollout(_) => "rollout",
+            Kind::Rollback { .. } => "rollback",
         }
     }
+
+    fn options(&self) -> ChangeOptions {
+        match self {
+            Kind::Audit => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
+            Kind::Rollout(options) | Kind::Rollback { options, .. } => *options,
+        }
+    }
+}
+
+/// How a rollout, its resumption or a rollback is to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeOptions {
+    /// Stop before the first start.
+    pub dry_run: bool,
+    /// Go ahead at an endpoint that is not on this machine although the guards do not exist yet.
+    pub without_guards: bool,
+    /// Try again what failed, and what was held back for a cause that somebody may have put right.
+    pub retry_failed: bool,
+    /// Learn the outcome of what is in flight, and start nothing.
+    pub settle_only: bool,
 }
 
 /// How a run ended.
@@ -60,6 +101,10 @@ pub enum Ending {
     Declined,
     /// It stopped before the first start, as it was told to.
     DryRun,
+    /// More failed than the campaign tolerates.
+    Stopped,
+    /// The caller's own credentials are not valid any more.
+    CredentialsExpired,
     /// The run as a whole could not go on.
     Failed,
 }
@@ -71,6 +116,8 @@ impl Ending {
             Ending::Interrupted => "interrupted",
             Ending::Declined => "declined",
             Ending::DryRun => "dry_run",
+            Ending::Stopped => "stopped: failure tolerance passed",
+            Ending::CredentialsExpired => "paused: credentials expired",
             Ending::Failed => "failed",
         }
     }
@@ -96,6 +143,28 @@ pub enum CampaignError {
     /// The command line names an account that is not there.
     #[error("account {0} is not in this organization")]
     NoSuchAccount(String),
+    /// There is no campaign to go on with, or to undo.
+    #[error("the ledger in {0} holds no campaign yet")]
+    NoCampaign(String),
+    /// The run cannot go on, or be undone, for what it is.
+    #[error("{id} is {what}")]
+    NotThat {
+        /// The run.
+        id: String,
+        /// What it is, and why that does not do.
+        what: &'static str,
+    },
+    /// The campaign file differs where it decides outcomes.
+    #[error("{} of the campaign file {verb} from what {id} began with", settings.join(" and "), verb = if settings.len() == 1 { "differs" } else { "differ" })]
+    OtherTarget {
+        /// The run.
+        id: String,
+        /// The tables of the campaign file that differ.
+        settings: Vec<String>,
+    },
+    /// An earlier rollback of the same campaign is not done with.
+    #[error("the rollback {0} of this campaign is not finished")]
+    RollbackOpen(String),
     /// The selection names nothing that exists.
     #[error("the selection matches no {0}")]
     NothingSelected(&'static str),
@@ -112,22 +181,50 @@ pub enum CampaignError {
     Task(String),
 }
 
+/// What a run is begun with.
+pub struct Setting {
+    /// The connection, as the security account's caller.
+    pub aws: Aws,
+    /// The campaign file in force.
+    pub loaded: Loaded,
+    /// What the command line narrows the run to.
+    pub narrowed: Narrowed,
+    /// The state folder.
+    pub state: PathBuf,
+    /// Where events go.
+    pub events: Events,
+    /// Cancelled when the run is to stop.
+    pub stop: CancellationToken,
+}
+
 /// A run and all that it works with.
 pub struct Campaign {
     aws: Aws,
     organization: Organization,
     file: CampaignFile,
     keys: KeyMap,
+    key_watch: KeyWatch,
+    /// What the run was begun for.
     selection: Selection,
+    /// What this process is narrowed to beyond that.
+    narrowed: Narrowed,
     ledger: Ledger,
     events: Events,
     stop: CancellationToken,
+    /// Cancelled when nothing new may be started: what is in flight is followed to its end.
+    no_starts: CancellationToken,
     id: String,
-    options: RolloutOptions,
+    /// The campaign that is undone.
+    parent: Option<String>,
+    operation: Operation,
+    options: ChangeOptions,
+    /// It goes on where an earlier process ended.
+    resumed: bool,
 }
 
 /// What the command line narrows a run to. Empty lists mean "all".
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Narrowed {
     /// Account ids.
     pub accounts: Vec<String>,
@@ -138,6 +235,18 @@ pub struct Narrowed {
 }
 
 impl Narrowed {
+    /// Whether a bucket is in it.
+    fn takes(&self, bucket: &Bucket) -> bool {
+        let takes = |chosen: &[String], value: &String| chosen.is_empty() || chosen.contains(value);
+        takes(&self.accounts, &bucket.account)
+            && takes(&self.regions, &bucket.region)
+            && takes(&self.buckets, &bucket.name)
+    }
+
+    fn takes_account(&self, account: &str) -> bool {
+        self.accounts.is_empty() || self.accounts.iter().any(|chosen| chosen == account)
+    }
+
     /// In words, for the record; empty for everything.
     fn in_words(&self) -> String {
         let part =
@@ -150,63 +259,120 @@ impl Narrowed {
     }
 }
 
+/// What decides a run's outcomes, kept with it: whoever goes on with it must want the same.
+#[derive(Serialize, Deserialize)]
+struct Target {
+    settings: serde_json::Value,
+    narrowed: Narrowed,
+}
+
 impl Campaign {
     /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
-    pub async fn begin(
-        aws: Aws,
-        loaded: Loaded,
-        kind: Kind,
-        narrowed: Narrowed,
-        state: &Path,
-        events: Events,
-        stop: CancellationToken,
-    ) -> Result<Arc<Campaign>, CampaignError> {
-        let options = match kind {
-            Kind::Audit => RolloutOptions { dry_run: true, without_guards: false },
-            Kind::Rollout(options) => options,
+    pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
+        let (organization, ledger) = open(&setting, kind.options()).await?;
+        let parent = match &kind {
+            Kind::Rollback { of, .. } => Some(to_undo(ledger.folder(), of.as_deref())?),
+            Kind::Audit | Kind::Rollout(_) => None,
         };
-        // What starts nothing breaks nothing.
-        if !aws.is_loopback() && !options.without_guards && !options.dry_run {
-            return Err(CampaignError::GuardsMissing(aws.endpoint()));
-        }
-        let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
-        if let Some(wanted) = &loaded.campaign.organization.id
-            && *wanted != organization.id
-        {
-            return Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() });
-        }
-        let binding = Binding {
-            organization: organization.id.clone(),
-            partition: aws.caller().partition.clone(),
-            endpoint: aws.binding().to_owned(),
-        };
-        let id = new_id(kind);
-        let ledger = Ledger::open(state, &binding)?
+        let id = new_id(&kind);
+        let target = Target { settings: setting.loaded.campaign.target(), narrowed: setting.narrowed.clone() };
+        let ledger = ledger
             .begin(NewRun {
                 id: id.clone(),
                 kind: kind.as_str(),
-                caller: aws.caller().arn.clone(),
-                version: env!("CARGO_PKG_VERSION"),
-                host: std::env::var("HOSTNAME").unwrap_or_else(|_| host()),
-                config_hash: loaded.hash,
-                selection: narrowed.in_words(),
+                parent: parent.clone(),
+                target: serde_json::to_string(&target).map_err(|error| CampaignError::Task(error.to_string()))?,
+                session: session(&setting, kind.as_str()),
             })
             .await?;
-        events.emit(&Event::RunStarted { run: id.clone(), kind: kind.as_str(), organization: organization.id.clone() });
+        let operation = if parent.is_some() { Operation::Restore } else { Operation::Seal };
+        let began = Began {
+            id,
+            kind: kind.as_str(),
+            parent,
+            operation,
+            options: kind.options(),
+            of: setting.narrowed.clone(),
+            resumed: false,
+        };
+        Ok(Campaign::assemble(setting, organization, ledger, began))
+    }
+
+    /// Goes on with a rollout or a rollback, the newest one where none is named.
+    pub async fn resume(
+        setting: Setting,
+        campaign: Option<&str>,
+        command: &'static str,
+        options: ChangeOptions,
+    ) -> Result<Arc<Campaign>, CampaignError> {
+        let (organization, ledger) = open(&setting, options).await?;
+        let run = {
+            let reader = Reader::open(ledger.folder())?;
+            match campaign {
+                Some(id) => reader.run(id)?,
+                None => reader
+                    .newest_of(&["rollout", "rollback"])?
+                    .ok_or_else(|| CampaignError::NoCampaign(ledger.folder().display().to_string()))?,
+            }
+        };
+        let (kind, operation) = match run.kind.as_str() {
+            "rollout" => ("rollout", Operation::Seal),
+            "rollback" => ("rollback", Operation::Restore),
+            _ => {
+                let what = "an audit, which ends with its process: run `orgseal audit` again";
+                return Err(CampaignError::NotThat { id: run.id, what });
+            }
+        };
+        if operation == Operation::Seal && !options.settle_only {
+            let reader = Reader::open(ledger.folder())?;
+            if let Some(open) = open_rollback(&reader, &run)? {
+                return Err(CampaignError::RollbackOpen(open));
+            }
+        }
+        let target: Target = serde_json::from_str(&run.target).unwrap_or(Target {
+            // A ledger of the first schema knows of none.
+            settings: serde_json::Value::Null,
+            narrowed: Narrowed::default(),
+        });
+        let settings = differences(&target.settings, &setting.loaded.campaign.target());
+        if !target.settings.is_null() && !settings.is_empty() && !options.settle_only {
+            return Err(CampaignError::OtherTarget { id: run.id, settings });
+        }
+        let ledger = ledger.resume(&run.id, session(&setting, command)).await?;
+        let began =
+            Began { id: run.id, kind, parent: run.parent, operation, options, of: target.narrowed, resumed: true };
+        Ok(Campaign::assemble(setting, organization, ledger, began))
+    }
+
+    fn assemble(setting: Setting, organization: Organization, ledger: Ledger, began: Began) -> Arc<Campaign> {
+        let Setting { aws, loaded, narrowed, events, stop, .. } = setting;
+        events.emit(&Event::RunStarted {
+            run: began.id.clone(),
+            kind: began.kind,
+            organization: organization.id.clone(),
+        });
         let keys = loaded.campaign.keys();
-        let selection = Selection::new(&loaded.campaign, narrowed.accounts, narrowed.regions, narrowed.buckets);
-        Ok(Arc::new(Campaign {
+        let Narrowed { accounts, regions, buckets } = began.of;
+        let selection = Selection::new(&loaded.campaign, accounts, regions, buckets);
+        let key_watch = KeyWatch::new(aws.clone(), keys.clone(), loaded.campaign.executions.key_checked_every());
+        Arc::new(Campaign {
             aws,
             organization,
             file: loaded.campaign,
             keys,
+            key_watch,
             selection,
+            narrowed,
             ledger,
             events,
+            no_starts: stop.child_token(),
             stop,
-            id,
-            options,
-        }))
+            id: began.id,
+            parent: began.parent,
+            operation: began.operation,
+            options: began.options,
+            resumed: began.resumed,
+        })
     }
 
     /// The run's id.
@@ -241,6 +407,14 @@ impl Campaign {
         judge::judge(found, bucket, wanted.as_ref(), &self.keys, &self.file.encryption.replace)
     }
 
+    /// What a configuration means to this run: to a rollback, whether it is as before.
+    fn judge_for(&self, found: &DefaultEncryption, bucket: &Bucket, restore: Option<&Restore>) -> Judgement {
+        match restore {
+            Some(restore) => judge::judge_restore(found, restore),
+            None => self.judge(found, bucket),
+        }
+    }
+
     /// Ends a run that failed as a whole, so that it is not taken for one that goes on.
     async fn closed<T>(&self, outcome: Result<T, CampaignError>) -> Result<T, CampaignError> {
         if outcome.is_err() {
@@ -258,9 +432,83 @@ impl Campaign {
     }
 }
 
+struct Began {
+    id: String,
+    kind: &'static str,
+    parent: Option<String>,
+    operation: Operation,
+    options: ChangeOptions,
+    of: Narrowed,
+    resumed: bool,
+}
+
+/// Checks that this may be worked on, and opens its ledger.
+async fn open(setting: &Setting, options: ChangeOptions) -> Result<(Organization, Ledger), CampaignError> {
+    let Setting { aws, loaded, state, .. } = setting;
+    // What starts nothing breaks nothing.
+    if !aws.is_loopback() && !options.without_guards && !options.dry_run && !options.settle_only {
+        return Err(CampaignError::GuardsMissing(aws.endpoint()));
+    }
+    let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
+    if let Some(wanted) = &loaded.campaign.organization.id
+        && *wanted != organization.id
+    {
+        return Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() });
+    }
+    let binding = Binding {
+        organization: organization.id.clone(),
+        partition: aws.caller().partition.clone(),
+        endpoint: aws.binding().to_owned(),
+    };
+    Ok((organization, Ledger::open(state, &binding)?))
+}
+
+fn session(setting: &Setting, command: &'static str) -> NewSession {
+    NewSession {
+        command: command.to_owned(),
+        caller: setting.aws.caller().arn.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: std::env::var("HOSTNAME").unwrap_or_else(|_| host()),
+        pid: std::process::id(),
+        config_hash: setting.loaded.hash.clone(),
+        selection: setting.narrowed.in_words(),
+    }
+}
+
+/// The campaign that a rollback is to undo.
+fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
+    let reader = Reader::open(folder)?;
+    let run = match of {
+        Some(id) => reader.run(id)?,
+        None => {
+            reader.newest_of(&["rollout"])?.ok_or_else(|| CampaignError::NoCampaign(folder.display().to_string()))?
+        }
+    };
+    let what = match run.kind.as_str() {
+        "rollout" => match open_rollback(&reader, &run)? {
+            Some(open) => return Err(CampaignError::RollbackOpen(open)),
+            None => return Ok(run.id),
+        },
+        "rollback" => "a rollback, which is not undone: begin a rollout instead",
+        _ => "an audit, which changed nothing",
+    };
+    Err(CampaignError::NotThat { id: run.id, what })
+}
+
+/// A rollback of the campaign that began to change buckets and is not done with.
+fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
+    for rollback in reader.rollbacks_of(campaign)? {
+        let done = matches!(rollback.state.as_str(), "finished" | "declined" | "dry_run" | "failed");
+        if (!done && rollback.stage == CHANGING) || reader.in_flight(&rollback)? > 0 {
+            return Ok(Some(rollback.id));
+        }
+    }
+    Ok(None)
+}
+
 /// `audit-20261125T030000Z-1a2b`: sorts by time, tells the kind, and does not collide. At most 56 characters, so that it
 /// fits a role session's name.
-fn new_id(kind: Kind) -> String {
+fn new_id(kind: &Kind) -> String {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     format!("{}-{}-{}", kind.as_str(), now().strftime("%Y%m%dT%H%M%SZ"), &tail[..6])
 }

@@ -2,6 +2,7 @@
 //!
 //! What goes wrong in an account or a bucket is a finding of its own and stops nobody else.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use crate::aws::{Member, Purpose, S3, Session};
 use crate::event::Event;
 use crate::judge::unread_reason;
 use crate::ledger::BucketEvent;
-use crate::model::{Account, AccountOutcome, AccountRecord, AwsError, Bucket, Judgement, Reason, Verdict};
+use crate::model::{Account, AccountOutcome, AccountRecord, AwsError, Bucket, Judgement, Reason, Restore, Verdict};
 use crate::plan::AccountLimits;
 
 /// An account that was entered, and may be worked on further.
@@ -87,10 +88,18 @@ impl Campaign {
                 return Ok(Read::default());
             }
         };
-        let member = self.aws.member(&session);
         let limits = AccountLimits::of(&account, &self.file.limits);
-        let (mut buckets, to_seal) = (0, AtomicUsize::new(0));
-        let reading = self.read_buckets(&member, &account, limits, &mut buckets, &to_seal);
+        let member = self.aws.member(&session);
+        // What an earlier process learned of a bucket stands; it may be far beyond a judgement.
+        let known = match self.resumed {
+            true => {
+                let (reader, run) = self.reader()?;
+                reader.known_buckets(&run, &account.id)?
+            }
+            false => HashSet::new(),
+        };
+        let (mut buckets, to_seal) = (known.len(), AtomicUsize::new(0));
+        let reading = self.read_buckets(&member, &account, limits, &known, &mut buckets, &to_seal);
         let trouble = match self.stop.run_until_cancelled(reading).await {
             Some(outcome) => outcome?,
             None => Some(interrupted()),
@@ -114,6 +123,7 @@ impl Campaign {
         member: &Member,
         account: &Account,
         limits: AccountLimits,
+        known: &HashSet<String>,
         buckets: &mut usize,
         to_seal: &AtomicUsize,
     ) -> Result<Option<AwsError>, CampaignError> {
@@ -125,6 +135,7 @@ impl Campaign {
             };
             chosen.retain(|(name, region)| {
                 self.selection.takes_bucket(name)
+                    && !known.contains(name)
                     && region.as_deref().is_none_or(|region| self.selection.takes_region(region))
             });
             self.events.emit(&Event::BucketsListed { account: account.id.clone(), buckets: chosen.len() });
@@ -161,7 +172,7 @@ impl Campaign {
             }
         }
         let s3 = member.s3(&bucket.region);
-        let event = self.look(&s3, &bucket).await;
+        let event = self.look(&s3, &bucket, None).await;
         if let BucketEvent::Judged { judgement, .. } = &event
             && judgement.verdict == Verdict::NotSealed
         {
@@ -172,10 +183,10 @@ impl Campaign {
     }
 
     /// What S3 shows of a bucket now, judged.
-    pub(super) async fn look(&self, s3: &S3, bucket: &Bucket) -> BucketEvent {
+    pub(super) async fn look(&self, s3: &S3, bucket: &Bucket, restore: Option<&Restore>) -> BucketEvent {
         match s3.default_encryption(&bucket.name).await {
             Ok(found) => BucketEvent::Judged {
-                judgement: self.judge(&found, bucket),
+                judgement: self.judge_for(&found, bucket, restore),
                 encryption: Some(found),
                 error: None,
                 restore: None,
@@ -219,14 +230,14 @@ impl Campaign {
         Ok(Read::default())
     }
 
-    async fn unread(&self, account: Account, error: AwsError) -> Result<(), CampaignError> {
+    pub(super) async fn unread(&self, account: Account, error: AwsError) -> Result<(), CampaignError> {
         self.ledger.account(record(&account, AccountOutcome::Unread, Some(error.clone()))).await?;
         self.events.emit(&Event::AccountUnread { account, error });
         Ok(())
     }
 }
 
-fn unread(reason: Reason, error: AwsError) -> BucketEvent {
+pub(super) fn unread(reason: Reason, error: AwsError) -> BucketEvent {
     BucketEvent::Judged {
         judgement: Judgement { verdict: Verdict::Unread, reason, observed: None },
         encryption: None,

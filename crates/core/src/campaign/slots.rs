@@ -43,6 +43,12 @@ impl Slots {
         }
     }
 
+    /// Takes room whether there is any or not: for what may be in flight already.
+    pub(super) fn take_anyway(&self) -> Slot {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).own += 1;
+        Slot(Arc::clone(&self.0))
+    }
+
     /// Says how many executions of others are in flight in a Region.
     pub(super) fn others(&self, region: &str, count: usize) {
         let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,6 +98,19 @@ mod tests {
         }))
         .await;
         assert_eq!(peak.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_already_takes_room_beyond_the_limit() {
+        let slots = Slots::new(1);
+        let (first, second) = (slots.take_anyway(), slots.take_anyway());
+        let mut third = Box::pin(slots.take());
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, &mut third).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(soon, &mut third).await.is_err(), "one is in flight still, and one is the limit");
+        drop(second);
+        assert!(tokio::time::timeout(soon, third).await.is_ok());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, is_account_id};
+use crate::model::Operation;
 
 /// The Automation document: in each account, or shared by one.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -16,27 +17,59 @@ pub struct DocumentChoice {
     /// The version to start, a number. Without it, the default version is read once per account and Region and named in each start.
     #[schemars(regex(pattern = r"^[1-9][0-9]*$"))]
     pub version: Option<String>,
+    /// The document that a rollback starts, of the same owner.
+    #[serde(default = "restore")]
+    pub restore: String,
+    /// The version of it to start, a number. Without it, the default version is read once per account and Region.
+    #[schemars(regex(pattern = r"^[1-9][0-9]*$"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_version: Option<String>,
+}
+
+fn restore() -> String {
+    "RestoreS3BucketEncryption".to_owned()
 }
 
 impl DocumentChoice {
+    /// The name of the document for an operation.
+    #[must_use]
+    pub fn name(&self, operation: Operation) -> &str {
+        match operation {
+            Operation::Seal => &self.name,
+            Operation::Restore => &self.restore,
+        }
+    }
+
+    /// The version named for an operation's document.
+    #[must_use]
+    pub fn version(&self, operation: Operation) -> Option<&str> {
+        match operation {
+            Operation::Seal => self.version.as_deref(),
+            Operation::Restore => self.restore_version.as_deref(),
+        }
+    }
+
     /// What `StartAutomationExecution` takes: the name, or the ARN of the shared document in a Region.
     #[must_use]
-    pub fn reference(&self, partition: &str, region: &str) -> String {
+    pub fn reference(&self, operation: Operation, partition: &str, region: &str) -> String {
+        let name = self.name(operation);
         match &self.owner {
-            Some(owner) => format!("arn:{partition}:ssm:{region}:{owner}:document/{}", self.name),
-            None => self.name.clone(),
+            Some(owner) => format!("arn:{partition}:ssm:{region}:{owner}:document/{name}"),
+            None => name.to_owned(),
         }
     }
 
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
-        // The model: 3 to 128 of [a-zA-Z0-9_\-.].
-        let plain = self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-        if !plain || !(3..=128).contains(&self.name.len()) {
-            found.push(Problem::new(
-                "document.name",
-                format!("`{}` is not a document's name", self.name),
-                "write the name alone: 3 to 128 letters, digits and _-. (a shared one: `owner` names its account)",
-            ));
+        for (path, name) in [("document.name", &self.name), ("document.restore", &self.restore)] {
+            // The model: 3 to 128 of [a-zA-Z0-9_\-.].
+            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+            if !plain || !(3..=128).contains(&name.len()) {
+                found.push(Problem::new(
+                    path,
+                    format!("`{name}` is not a document's name"),
+                    "write the name alone: 3 to 128 letters, digits and _-. (a shared one: `owner` names its account)",
+                ));
+            }
         }
         if let Some(owner) = &self.owner
             && !is_account_id(owner)
@@ -47,14 +80,18 @@ impl DocumentChoice {
                 "write twelve digits in quotes",
             ));
         }
-        if let Some(version) = &self.version
-            && version.parse::<u32>().map_or(true, |number| number == 0)
+        for (path, version) in
+            [("document.version", &self.version), ("document.restore_version", &self.restore_version)]
         {
-            found.push(Problem::new(
-                "document.version",
-                format!("`{version}` is not a version that stays the same"),
-                "write a number such as \"1\" ($LATEST and $DEFAULT can change under a campaign), or leave it out",
-            ));
+            if let Some(version) = version
+                && version.parse::<u32>().map_or(true, |number| number == 0)
+            {
+                found.push(Problem::new(
+                    path,
+                    format!("`{version}` is not a version that stays the same"),
+                    "write a number such as \"1\" ($LATEST and $DEFAULT can change under a campaign), or leave it out",
+                ));
+            }
         }
     }
 }

@@ -17,11 +17,17 @@ pub struct Executions {
     /// How long S3 is asked again before a change that does not show is called failed: a put may take time to show.
     #[schemars(range(max = 600))]
     pub read_back_for: u64,
+    /// Attempts on one bucket, when an execution fails for a cause that may pass (throttling, an internal error).
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: u32,
+    /// A Region's central key is looked at again before a start when the last look is older than this.
+    #[schemars(range(min = 1, max = 3600))]
+    pub key_checked_every: u64,
 }
 
 impl Default for Executions {
     fn default() -> Self {
-        Executions { time_limit: 1800, read_back_for: 60 }
+        Executions { time_limit: 1800, read_back_for: 60, attempts: 3, key_checked_every: 60 }
     }
 }
 
@@ -38,20 +44,25 @@ impl Executions {
         Duration::from_secs(self.read_back_for)
     }
 
+    /// How old a look at a Region's key may be.
+    #[must_use]
+    pub fn key_checked_every(&self) -> Duration {
+        Duration::from_secs(self.key_checked_every)
+    }
+
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
-        if !(10..=86_400).contains(&self.time_limit) {
-            found.push(Problem::new(
-                "executions.time_limit",
-                format!("executions.time_limit is {}", self.time_limit),
-                "write seconds from 10 to 86400",
-            ));
-        }
-        if self.read_back_for > 600 {
-            found.push(Problem::new(
-                "executions.read_back_for",
-                format!("executions.read_back_for is {}", self.read_back_for),
-                "write seconds from 0 to 600",
-            ));
-        }
+        let mut range = |name: &str, value: u64, least: u64, most: u64, unit: &str| {
+            if !(least..=most).contains(&value) {
+                found.push(Problem::new(
+                    format!("executions.{name}"),
+                    format!("executions.{name} is {value}"),
+                    format!("write {unit} from {least} to {most}"),
+                ));
+            }
+        };
+        range("time_limit", self.time_limit, 10, 86_400, "seconds");
+        range("read_back_for", self.read_back_for, 0, 600, "seconds");
+        range("attempts", u64::from(self.attempts), 1, 10, "a number");
+        range("key_checked_every", self.key_checked_every, 1, 3600, "seconds");
     }
 }

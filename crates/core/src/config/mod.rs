@@ -9,11 +9,14 @@ mod central_key;
 mod document;
 mod encryption;
 mod executions;
+mod failure_tolerance;
 mod limits;
 mod load;
 mod member_role;
 mod organization;
 mod problem;
+mod rollback;
+mod target;
 mod unknown;
 
 use schemars::JsonSchema;
@@ -25,11 +28,14 @@ pub use central_key::CentralKey;
 pub use document::DocumentChoice;
 pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
+pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
 pub use problem::Problem;
+pub use rollback::{ConfigRemediation, RollbackChoice, UnusableKeys};
+pub use target::differences;
 
 use crate::judge::Wanted;
 use crate::model::KeyMap;
@@ -65,6 +71,12 @@ pub struct CampaignFile {
     /// How executions are followed.
     #[serde(default)]
     pub executions: Executions,
+    /// How much may fail before a campaign stops by itself.
+    #[serde(default)]
+    pub failure_tolerance: FailureTolerance,
+    /// How a campaign is undone.
+    #[serde(default)]
+    pub rollback: RollbackChoice,
 }
 
 impl CampaignFile {
@@ -96,6 +108,7 @@ impl CampaignFile {
         self.automation_role.check(&mut found);
         self.limits.check(&mut found);
         self.executions.check(&mut found);
+        self.failure_tolerance.check(&mut found);
         found
     }
 

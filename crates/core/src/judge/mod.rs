@@ -1,9 +1,13 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
+mod failure;
 mod key;
+mod restore;
 mod unread;
 mod verdict;
 
+pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
+pub use restore::{former_rule, judge_restore};
 pub use unread::unread_reason;
 pub use verdict::{Replaceable, Wanted, judge, observe};

@@ -3,6 +3,7 @@
 //! [`moves`] holds the legal moves of a bucket's life; the file keeps every event (`entry`) and the fold of them
 //! (`bucket`), written in the same transaction. Reports and resumption read from here, never from memory.
 
+mod chain;
 mod lock;
 pub mod moves;
 mod reader;
@@ -13,9 +14,9 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, Restore, transition};
-pub use reader::{AccountWork, Reader, ReasonCount, Run, Summary, Unsettled};
-pub use writer::{Ledger, NewRun};
+pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
+pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
+pub use writer::{Ledger, NewRun, NewSession};
 
 /// The ledger's file name in the state folder.
 pub const FILE: &str = "ledger.sqlite";
@@ -56,6 +57,19 @@ pub enum LedgerError {
     Missing {
         /// Which folder.
         path: PathBuf,
+    },
+    /// The clock says that what was written last is still to come.
+    #[error(
+        "the clock says {now}, but the last entry of the ledger in {} is of {last}: a clock that went back would date what comes next before what was",
+        path.display()
+    )]
+    ClockBack {
+        /// Which folder.
+        path: PathBuf,
+        /// The clock's time.
+        now: jiff::Timestamp,
+        /// The last entry's.
+        last: jiff::Timestamp,
     },
     /// It belongs to something else.
     #[error("the ledger in {} belongs to {theirs}, but this is {ours}; name another folder with --state", path.display())]
@@ -109,6 +123,15 @@ pub fn make_folder(folder: &Path) -> Result<(), LedgerError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder).map_err(|error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() })
+}
+
+/// Whether a process is at work in a state folder.
+pub fn is_busy(folder: &Path) -> Result<bool, LedgerError> {
+    match lock::Lock::try_take(folder) {
+        Ok(_lock) => Ok(false),
+        Err(LedgerError::Busy { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.

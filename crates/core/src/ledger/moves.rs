@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AwsError, Bucket, DefaultEncryption, Execution, ExecutionStatus, Finding, Judgement, Operation, Reason,
-    SealedInterval, Verdict,
+    AwsError, Bucket, DefaultEncryption, EncryptionRule, Execution, ExecutionStatus, Finding, Judgement, Operation,
+    Reason, Restore, SealedInterval, Verdict,
 };
 
 /// How far a bucket has come.
@@ -57,17 +57,12 @@ pub struct Intent {
     pub document_hash: String,
     /// Values by parameter.
     pub parameters: BTreeMap<String, Vec<String>>,
-}
-
-/// What a rollback puts back on a bucket, and what it must find there to do so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restore {
-    /// The configuration before the campaign.
-    pub former: DefaultEncryption,
-    /// The configuration that the campaign left, as S3 showed it last.
-    pub left: DefaultEncryption,
-    /// When the campaign's first start on it was about to leave.
-    pub touched_at: jiff::Timestamp,
+    /// The rule that the bucket is to have afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<EncryptionRule>,
+    /// Executions of earlier attempts on the same bucket: none of them is this one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
 }
 
 /// Something that happened to a bucket.
@@ -366,7 +361,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Algorithm, EncryptionRule};
+    use crate::model::Algorithm;
 
     fn judgement(verdict: Verdict) -> Judgement {
         Judgement { verdict, reason: Reason::SseS3, observed: None }
@@ -389,6 +384,8 @@ mod tests {
             document_version: "1".into(),
             document_hash: "h".into(),
             parameters: BTreeMap::new(),
+            rule: None,
+            earlier: Vec::new(),
         }
     }
 
@@ -397,8 +394,7 @@ mod tests {
     }
 
     fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
-        let restore = restore
-            .then(|| Box::new(Restore { former: encryption(), left: DefaultEncryption::default(), touched_at: at() }));
+        let restore = restore.then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at() }));
         BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore }
     }
 

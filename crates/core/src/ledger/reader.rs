@@ -1,6 +1,6 @@
 //! Reading the record: runs, summaries, accounts, findings, and what is left to seal. Rows are streamed, never gathered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::writer::{STATE_COLUMNS, STATE_WIDTH, state_of};
-use super::{Binding, LedgerError, schema};
-use crate::model::{AccountRecord, Bucket, Finding, Reason, Verdict};
+use super::{Binding, BucketState, LedgerError, schema};
+use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
 /// A run as the record has it.
 #[derive(Clone, Debug)]
@@ -33,6 +33,47 @@ pub struct Run {
     pub config_hash: String,
     /// What the command line narrowed it to; empty for everything.
     pub selection: String,
+    /// A rollback's campaign.
+    pub parent: Option<String>,
+    /// What decides its outcomes, as JSON.
+    pub target: String,
+    /// `reading` or `changing`.
+    pub stage: String,
+}
+
+/// A process that worked on a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `audit`, `rollout`, `resume` or `rollback`.
+    pub command: String,
+    /// The caller's ARN.
+    pub caller: String,
+    /// The program's version.
+    pub version: String,
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// SHA-256 of the campaign file in force.
+    pub config_hash: String,
+    /// What the command line narrowed it to.
+    pub selection: String,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// When it ended; `None` while it works, or when it was ended by force.
+    pub ended_at: Option<jiff::Timestamp>,
+    /// The run's state at its end.
+    pub ending: Option<String>,
+}
+
+/// The end of the chain of entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Head {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The hash of the last one.
+    #[serde(rename = "head")]
+    pub hash: String,
 }
 
 /// The counts of a run. `buckets` is the sum of the verdicts.
@@ -83,12 +124,58 @@ pub struct ReasonCount {
     pub buckets: u64,
 }
 
-/// What there is to seal in one account.
+/// Which buckets of a run are not done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those with a start of which the outcome is not known.
+    InFlight,
+    /// These, and those judged to be changed.
+    Waiting,
+    /// These, and those that could not be read, or on which nothing could be tried.
+    Open,
+    /// These, those that failed, and those held back for a cause that somebody may have put right since.
+    OpenAndFailed,
+}
+
+impl Scope {
+    fn condition(self) -> &'static str {
+        match self {
+            Scope::InFlight => "phase IN ('intended', 'started', 'ended')",
+            Scope::Waiting => {
+                "(phase IN ('intended', 'started', 'ended')
+                  OR phase = 'judged' AND verdict IN ('not_sealed', 'not_restored'))"
+            }
+            Scope::Open => {
+                "region <> '' AND (phase IN ('intended', 'started', 'ended')
+                  OR phase = 'judged' AND verdict IN ('not_sealed', 'not_restored', 'failed', 'unread'))"
+            }
+            Scope::OpenAndFailed => {
+                "region <> '' AND (phase IN ('intended', 'started', 'ended')
+                  OR verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
+                  OR verdict = 'held' AND reason IN ('key_not_usable', 'document_not_usable', 'document_cannot_carry',
+                                                     'former_key_not_usable', 'config_would_undo'))"
+            }
+        }
+    }
+}
+
+/// A bucket that is not done with, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBucket {
+    /// Which.
+    pub bucket: Bucket,
+    /// Where it stands.
+    pub state: BucketState,
+    /// When the last was written down of it.
+    pub at: jiff::Timestamp,
+}
+
+/// What there is to do in one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountWork {
     /// The account.
     pub account: String,
-    /// Its buckets judged `not_sealed`.
+    /// Its buckets that are not done with.
     pub buckets: u64,
 }
 
@@ -143,6 +230,53 @@ impl Reader {
         // A run that failed as a whole found out nothing, and must not hide one that did.
         let newest = format!("{RUN} WHERE state <> 'failed' ORDER BY number DESC LIMIT 1");
         self.sql(self.connection.query_row(&newest, [], run_of).optional())
+    }
+
+    /// Who worked on a run, the first one first.
+    pub fn sessions(&self, run: &Run) -> Result<Vec<Session>, LedgerError> {
+        let mut sessions = Vec::new();
+        let result = self.each_row(
+            "SELECT command, caller, version, host, pid, config_hash, selection, started_at, ended_at, ending FROM session
+             WHERE run = ?1 ORDER BY number",
+            params![run.number],
+            |row| {
+                sessions.push(Session {
+                    command: row.get(0)?,
+                    caller: row.get(1)?,
+                    version: row.get(2)?,
+                    host: row.get(3)?,
+                    pid: row.get(4)?,
+                    config_hash: row.get(5)?,
+                    selection: row.get(6)?,
+                    started_at: moment(row.get(7)?),
+                    ended_at: row.get::<_, Option<i64>>(8)?.map(moment),
+                    ending: row.get(9)?,
+                });
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(sessions)
+    }
+
+    /// The end of the chain of entries.
+    pub fn head(&self) -> Result<Head, LedgerError> {
+        let last = self
+            .connection
+            .query_row("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1", [], |row| {
+                Ok(Head { entries: row.get(0)?, hash: row.get(1)? })
+            })
+            .optional();
+        match self.sql(last)? {
+            Some(head) => Ok(head),
+            None => Ok(Head { entries: 0, hash: super::chain::genesis(&self.binding()?) }),
+        }
+    }
+
+    /// How many starts a second an account and Region was found to take in a run.
+    pub fn pace(&self, run: &Run, account: &str, region: &str) -> Result<Option<f64>, LedgerError> {
+        let sql = "SELECT per_second FROM pace WHERE run = ?1 AND account = ?2 AND region = ?3";
+        self.sql(self.connection.query_row(sql, params![run.number, account, region], |row| row.get(0)).optional())
     }
 
     /// The counts of a run.
@@ -235,12 +369,14 @@ impl Reader {
         self.each(&sql, run, finding_of, &mut handle)
     }
 
-    /// The accounts with buckets to seal, by id.
-    pub fn work(&self, run: &Run) -> Result<Vec<AccountWork>, LedgerError> {
+    /// The accounts with buckets that are not done with, by id.
+    pub fn work(&self, run: &Run, scope: Scope) -> Result<Vec<AccountWork>, LedgerError> {
         let mut work = Vec::new();
         self.each(
-            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'not_sealed' AND phase = 'judged'
-             GROUP BY account ORDER BY account",
+            &format!(
+                "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {} GROUP BY account ORDER BY account",
+                scope.condition()
+            ),
             run,
             |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }),
             &mut |account| {
@@ -251,15 +387,18 @@ impl Reader {
         Ok(work)
     }
 
-    /// The buckets to seal in one account, by Region and name.
-    pub fn to_seal(&self, run: &Run, account: &str) -> Result<Vec<Bucket>, LedgerError> {
+    /// The buckets of one account that are not done with, by Region and name.
+    pub fn open_buckets(&self, run: &Run, account: &str, scope: Scope) -> Result<Vec<OpenBucket>, LedgerError> {
         let mut buckets = Vec::new();
         let result = self.each_row(
-            "SELECT account, region, name FROM bucket
-             WHERE run = ?1 AND account = ?2 AND verdict = 'not_sealed' AND phase = 'judged' ORDER BY region, name",
+            &format!(
+                "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
+                 WHERE run = ?1 AND account = ?2 AND {} ORDER BY region, name",
+                scope.condition()
+            ),
             params![run.number, account],
             |row| {
-                buckets.push(Bucket { account: row.get(0)?, region: row.get(1)?, name: row.get(2)? });
+                buckets.push(open_bucket_of(row)?);
                 Ok(())
             },
         );
@@ -267,12 +406,111 @@ impl Reader {
         Ok(buckets)
     }
 
-    /// Starts of earlier runs in an account of which there is no outcome, by bucket: the newest of each.
+    /// Each bucket that a campaign may have changed, by account and name: what a rollback is about.
+    pub fn each_touched<E: From<LedgerError>>(
+        &self,
+        run: &Run,
+        mut handle: impl FnMut(OpenBucket) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = format!(
+            "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
+             WHERE run = ?1 AND touched_at IS NOT NULL ORDER BY account, name"
+        );
+        self.each(&sql, run, open_bucket_of, &mut handle)
+    }
+
+    /// The accounts in which at least one bucket failed, with the number of those.
+    pub fn failures(&self, run: &Run) -> Result<BTreeMap<String, u64>, LedgerError> {
+        let mut failed = BTreeMap::new();
+        let result = self.each_row(
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'failed' GROUP BY account",
+            params![run.number],
+            |row| {
+                failed.insert(row.get(0)?, row.get(1)?);
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(failed)
+    }
+
+    /// The accounts of a run with what became of them, by id.
+    pub fn accounts(&self, run: &Run) -> Result<BTreeMap<String, AccountOutcome>, LedgerError> {
+        let mut accounts = BTreeMap::new();
+        self.each_account::<LedgerError>(run, |account| {
+            accounts.insert(account.id, account.outcome);
+            Ok(())
+        })?;
+        Ok(accounts)
+    }
+
+    /// The names of an account's buckets that a run knows already.
+    pub fn known_buckets(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
+        let mut known = HashSet::new();
+        let result = self.each_row(
+            "SELECT name FROM bucket WHERE run = ?1 AND account = ?2",
+            params![run.number, account],
+            |row| {
+                known.insert(row.get(0)?);
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(known)
+    }
+
+    /// The ids of the last executions on an account's buckets in a run.
+    pub fn executions(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
+        let mut known = HashSet::new();
+        let result = self.each_row(
+            "SELECT execution FROM bucket WHERE run = ?1 AND account = ?2 AND execution IS NOT NULL",
+            params![run.number, account],
+            |row| {
+                known.insert(row.get(0)?);
+                Ok(())
+            },
+        );
+        self.sql(result)?;
+        Ok(known)
+    }
+
+    /// How many buckets of a run are in flight: intended, started, or ended and not read back yet.
+    pub fn in_flight(&self, run: &Run) -> Result<u64, LedgerError> {
+        let sql = "SELECT count(*) FROM bucket WHERE run = ?1 AND phase IN ('intended', 'started', 'ended')";
+        self.sql(self.connection.query_row(sql, params![run.number], |row| row.get(0)))
+    }
+
+    /// The newest run of these kinds, whatever became of it.
+    pub fn newest_of(&self, kinds: &[&str]) -> Result<Option<Run>, LedgerError> {
+        let newest = format!("{RUN} ORDER BY number DESC");
+        let mut statement = self.sql(self.connection.prepare_cached(&newest))?;
+        let mut rows = self.sql(statement.query([]))?;
+        while let Some(row) = self.sql(rows.next())? {
+            let run = self.sql(run_of(row))?;
+            if kinds.contains(&run.kind.as_str()) {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rollbacks of a campaign, the oldest first.
+    pub fn rollbacks_of(&self, campaign: &Run) -> Result<Vec<Run>, LedgerError> {
+        let mut found = Vec::new();
+        let result = self.each_row(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], |row| {
+            found.push(run_of(row)?);
+            Ok(())
+        });
+        self.sql(result)?;
+        Ok(found)
+    }
+
+    /// Starts of other runs in an account of which there is no outcome, by bucket: the newest of each.
     pub fn unsettled(&self, run: &Run, account: &str) -> Result<BTreeMap<String, Unsettled>, LedgerError> {
         let mut found = BTreeMap::new();
         let result = self.each_row(
             "SELECT bucket.name, run.id, bucket.region, bucket.execution, bucket.at FROM bucket JOIN run ON run.number = bucket.run
-             WHERE bucket.phase IN ('intended', 'started') AND bucket.account = ?2 AND bucket.run < ?1
+             WHERE bucket.phase IN ('intended', 'started') AND bucket.account = ?2 AND bucket.run <> ?1
              ORDER BY bucket.run",
             params![run.number, account],
             |row| {
@@ -286,12 +524,15 @@ impl Reader {
         Ok(found)
     }
 
-    /// The Regions in which a run has buckets to seal, with their numbers.
-    pub fn regions_to_seal(&self, run: &Run) -> Result<Vec<(String, u64)>, LedgerError> {
+    /// The Regions in which a run has buckets to start on, with their numbers.
+    pub fn regions_to_change(&self, run: &Run, scope: Scope) -> Result<Vec<(String, u64)>, LedgerError> {
         let mut regions = Vec::new();
         let result = self.each_row(
-            "SELECT region, count(*) FROM bucket WHERE run = ?1 AND verdict = 'not_sealed' AND phase = 'judged'
-             GROUP BY region ORDER BY region",
+            &format!(
+                "SELECT region, count(*) FROM bucket
+                 WHERE run = ?1 AND phase IN ('judged', 'settled') AND {} GROUP BY region ORDER BY region",
+                scope.condition()
+            ),
             params![run.number],
             |row| {
                 regions.push((row.get(0)?, row.get(1)?));
@@ -333,10 +574,14 @@ impl Reader {
 }
 
 const RUN: &str =
-    "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection FROM run";
+    "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage
+     FROM run";
+
+fn moment(millis: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
 
 fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
-    let moment = |millis: i64| jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     Ok(Run {
         number: row.get(0)?,
         id: row.get(1)?,
@@ -348,10 +593,13 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
         version: row.get(7)?,
         config_hash: row.get(8)?,
         selection: row.get(9)?,
+        parent: row.get(10)?,
+        target: row.get(11)?,
+        stage: row.get(12)?,
     })
 }
 
-fn account_of(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
+pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
     let unreadable =
         |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
     let (outcome, error): (String, Option<String>) = (row.get(3)?, row.get(4)?);
@@ -379,6 +627,12 @@ fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
         sealed.until = jiff::Timestamp::from_millisecond(at).ok();
     }
     Ok(finding)
+}
+
+fn open_bucket_of(row: &Row<'_>) -> rusqlite::Result<OpenBucket> {
+    let at: i64 = row.get(STATE_WIDTH - 1)?;
+    let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Ok(OpenBucket { bucket: bucket_of(row)?, state: state_of(row)?, at })
 }
 
 /// The bucket in a row that goes on with account, region and name after [`STATE_COLUMNS`].

@@ -3,16 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::chain::{self, Link};
 use super::{Binding, FILE, LedgerError};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
 const VERSION: i64 = 2;
 
-/// `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's events.
-/// `finding` is the view for people who open the file with a tool of their own.
-const TABLES: &str = "
+/// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
+/// events. `finding` is the view for people who open the file with a tool of their own.
+const FIRST: &str = "
 CREATE TABLE binding (
     organization TEXT NOT NULL,
     partition    TEXT NOT NULL,
@@ -51,14 +52,10 @@ CREATE TABLE bucket (
     observed   TEXT,
     encryption TEXT,
     found      TEXT,
-    left_as    TEXT,
     intent     TEXT,
     execution  TEXT,
     status     TEXT,
     error      TEXT,
-    starts     INTEGER NOT NULL DEFAULT 0,
-    touched_at INTEGER,
-    restore    TEXT,
     at         INTEGER NOT NULL,
     PRIMARY KEY (run, account, name)
 ) STRICT, WITHOUT ROWID;
@@ -81,6 +78,43 @@ CREATE VIEW finding AS
     FROM bucket JOIN run ON run.number = bucket.run;
 ";
 
+/// The second: attempts and restoring, sessions, the chain of hashes. `entry` holds accounts and runs too, so that nothing
+/// that counts stands outside of the chain; `pace` is a convenience and no evidence.
+const SECOND: &str = "
+ALTER TABLE bucket ADD COLUMN left_as TEXT;
+ALTER TABLE bucket ADD COLUMN starts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bucket ADD COLUMN touched_at INTEGER;
+ALTER TABLE bucket ADD COLUMN restore TEXT;
+UPDATE bucket SET starts = 1 WHERE execution IS NOT NULL;
+UPDATE bucket SET touched_at = at, left_as = CASE phase WHEN 'settled' THEN encryption END WHERE intent IS NOT NULL;
+ALTER TABLE run ADD COLUMN parent TEXT;
+ALTER TABLE run ADD COLUMN target TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN stage TEXT NOT NULL DEFAULT 'reading';
+ALTER TABLE entry ADD COLUMN hash TEXT NOT NULL DEFAULT '';
+CREATE TABLE session (
+    run         INTEGER NOT NULL REFERENCES run (number),
+    number      INTEGER NOT NULL,
+    command     TEXT NOT NULL,
+    caller      TEXT NOT NULL,
+    version     TEXT NOT NULL,
+    host        TEXT NOT NULL,
+    pid         INTEGER NOT NULL,
+    config_hash TEXT NOT NULL,
+    selection   TEXT NOT NULL,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    ending      TEXT,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pace (
+    run        INTEGER NOT NULL REFERENCES run (number),
+    account    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    per_second REAL NOT NULL,
+    PRIMARY KEY (run, account, region)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -91,17 +125,8 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Conne
     connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
     connection.set_prepared_statement_cache_capacity(32);
     let found = version(folder, &connection)?;
-    if found == 0 {
-        let transaction = connection.transaction().map_err(wrong)?;
-        transaction.execute_batch(TABLES).map_err(wrong)?;
-        transaction
-            .execute(
-                "INSERT INTO binding (organization, partition, endpoint) VALUES (?1, ?2, ?3)",
-                params![binding.organization, binding.partition, binding.endpoint],
-            )
-            .map_err(wrong)?;
-        transaction.pragma_update(None, "user_version", VERSION).map_err(wrong)?;
-        transaction.commit().map_err(wrong)?;
+    if found < VERSION {
+        bring_forward(&mut connection, found, binding).map_err(wrong)?;
     }
     let theirs = read_binding(&connection).map_err(wrong)?;
     if theirs.as_ref() != Some(binding) {
@@ -118,6 +143,58 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Conne
         });
     }
     Ok(connection)
+}
+
+/// Makes the tables, or brings those of an older schema forward: whole, or not at all.
+fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    if found < 1 {
+        transaction.execute_batch(FIRST)?;
+        transaction.execute(
+            "INSERT INTO binding (organization, partition, endpoint) VALUES (?1, ?2, ?3)",
+            params![binding.organization, binding.partition, binding.endpoint],
+        )?;
+    }
+    if found < 2 {
+        transaction.execute_batch(SECOND)?;
+        if let Some(binding) = read_binding(&transaction)? {
+            chain_the_first(&transaction, &binding)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Chains the entries of the first schema in their order, and writes its runs and accounts down as entries after them.
+fn chain_the_first(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite::Result<()> {
+    let mut head = chain::genesis(binding);
+    let mut last = 0;
+    {
+        let mut entries = transaction.prepare(
+            "SELECT entry.seq, run.id, entry.at, account, region, bucket, event FROM entry JOIN run ON run.number = entry.run
+             ORDER BY entry.seq",
+        )?;
+        let mut hashed = transaction.prepare("UPDATE entry SET seq = ?2, hash = ?3 WHERE seq = ?1")?;
+        let mut rows = entries.query([])?;
+        while let Some(row) = rows.next()? {
+            let seq: i64 = row.get(0)?;
+            last += 1;
+            let (run, account): (String, String) = (row.get(1)?, row.get(3)?);
+            let (region, bucket, event): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
+            let link = Link {
+                seq: last,
+                run: &run,
+                at: row.get(2)?,
+                account: &account,
+                region: &region,
+                bucket: &bucket,
+                event: &event,
+            };
+            head = chain::next(&head, &link);
+            hashed.execute(params![seq, last, head])?;
+        }
+    }
+    super::writer::write_down_the_first(transaction, last, head)
 }
 
 /// Makes the file for its owner's eyes, also in a folder that others may look into.

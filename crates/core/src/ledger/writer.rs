@@ -9,15 +9,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::chain::{self, Link};
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::{Binding, LedgerError, schema};
-use crate::model::{AccountRecord, Bucket, Execution, Judgement, now};
+use crate::model::{AccountOutcome, AccountRecord, AwsError, Bucket, Execution, Judgement, now};
 
 /// Most events in one transaction.
 const BATCH: usize = 4096;
+/// How far the clock may be behind the last entry: machines differ.
+const CLOCK_BACK: Duration = Duration::from_secs(300);
 /// How long events that nobody waits for are gathered before a commit.
 const GATHER: Duration = Duration::from_millis(50);
 
@@ -26,18 +30,61 @@ const GATHER: Duration = Duration::from_millis(50);
 pub struct NewRun {
     /// Its id.
     pub id: String,
-    /// `audit` or `rollout`.
+    /// `audit`, `rollout` or `rollback`.
     pub kind: &'static str,
+    /// A rollback's campaign.
+    pub parent: Option<String>,
+    /// What decides its outcomes, as JSON; whoever goes on with it must want the same.
+    pub target: String,
+    /// Who runs it.
+    pub session: NewSession,
+}
+
+/// A process that works on a run: who runs what, where.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewSession {
+    /// `audit`, `rollout`, `resume` or `rollback`.
+    pub command: String,
     /// The caller's ARN.
     pub caller: String,
     /// This program's version.
-    pub version: &'static str,
+    pub version: String,
     /// The machine.
     pub host: String,
+    /// The process.
+    pub pid: u32,
     /// SHA-256 of the campaign file in force.
     pub config_hash: String,
     /// What the command line narrowed it to.
     pub selection: String,
+}
+
+/// What happened to a run as a whole, or to an account in it: entries besides those of buckets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum RunEvent {
+    RunBegun {
+        kind: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
+        target: String,
+        session: NewSession,
+    },
+    RunResumed {
+        session: NewSession,
+    },
+    StageBegun {
+        stage: String,
+    },
+    RunEnded {
+        state: String,
+    },
+    AccountRecorded {
+        name: String,
+        state: String,
+        outcome: AccountOutcome,
+        error: Option<AwsError>,
+    },
 }
 
 /// The record, open for writing. Clones write to the same file, in the order of their calls.
@@ -52,6 +99,9 @@ type Ack<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 enum Command {
     Begin { run: Box<NewRun>, ack: Ack<i64> },
+    Resume { id: String, session: Box<NewSession>, ack: Ack<Option<i64>> },
+    Stage { run: i64, stage: &'static str },
+    Pace { run: i64, account: String, region: String, per_second: f64 },
     Account { run: i64, record: Box<AccountRecord> },
     Bucket { run: i64, bucket: Bucket, event: Box<BucketEvent>, ack: Option<Ack<BucketState>> },
     Flush { ack: Ack<()> },
@@ -67,7 +117,9 @@ impl Ledger {
         let connection = schema::open_for_writing(folder, binding)?;
         let (commands, inbox) = mpsc::channel(BATCH);
         let shared: Arc<Path> = Arc::from(folder);
-        let writer = Writer { connection, folder: shared.clone(), stopped: None, _lock: lock };
+        let head = Head::read(&connection, binding).map_err(|error| LedgerError::database(folder, &error))?;
+        clock_is_right(folder, head.at)?;
+        let writer = Writer { connection, folder: shared.clone(), head, stopped: None, _lock: lock };
         thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.serve(inbox)).map_err(wrong)?;
         Ok(Ledger { commands, folder: shared, run: None })
     }
@@ -82,6 +134,25 @@ impl Ledger {
     pub async fn begin(&self, run: NewRun) -> Result<Ledger, LedgerError> {
         let number = self.ask(|ack| Command::Begin { run: Box::new(run), ack }).await?;
         Ok(Ledger { run: Some(number), ..self.clone() })
+    }
+
+    /// Goes on with a run that an earlier process began; what the returned ledger records belongs to it.
+    pub async fn resume(&self, id: &str, session: NewSession) -> Result<Ledger, LedgerError> {
+        let number = self.ask(|ack| Command::Resume { id: id.to_owned(), session: Box::new(session), ack }).await?;
+        let number = number.ok_or_else(|| LedgerError::NoSuchRun(id.to_owned()))?;
+        Ok(Ledger { run: Some(number), ..self.clone() })
+    }
+
+    /// Writes down that a run has come to a stage.
+    pub async fn stage(&self, stage: &'static str) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.send(Command::Stage { run, stage }).await
+    }
+
+    /// Remembers how many starts a second an account and Region takes. No evidence, so no entry.
+    pub async fn remember_pace(&self, account: &str, region: &str, per_second: f64) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.send(Command::Pace { run, account: account.to_owned(), region: region.to_owned(), per_second }).await
     }
 
     /// Writes down an account with its outcome; a later word on the same account replaces an earlier one.
@@ -136,6 +207,7 @@ fn gone() -> LedgerError {
 struct Writer {
     connection: Connection,
     folder: Arc<Path>,
+    head: Head,
     stopped: Option<String>,
     _lock: Lock,
 }
@@ -162,28 +234,99 @@ impl Writer {
     fn commit(&mut self, batch: Vec<Command>) -> Result<(), LedgerError> {
         let folder = self.folder.clone();
         let wrong = |error: rusqlite::Error| LedgerError::database(&folder, &error);
-        let transaction = self.connection.transaction().map_err(wrong)?;
         let mut waiting: Vec<Waiting> = Vec::with_capacity(batch.len());
-        let mut outcome = Ok(());
         let mut commands = batch.into_iter();
-        for command in commands.by_ref() {
-            match apply(&transaction, command, &mut waiting) {
-                Ok(()) => {}
-                Err(error) => {
-                    outcome = Err(wrong(error));
-                    break;
+        let mut head = self.head.clone();
+        let mut outcome = Ok(());
+        match self.connection.transaction() {
+            Ok(transaction) => {
+                for command in commands.by_ref() {
+                    if let Err(error) = apply(&transaction, &mut head, command, &mut waiting) {
+                        outcome = Err(wrong(error));
+                        break;
+                    }
                 }
+                outcome = outcome.and_then(|()| transaction.commit().map_err(wrong));
             }
+            Err(error) => outcome = Err(wrong(error)),
         }
-        let outcome = outcome.and_then(|()| transaction.commit().map_err(wrong));
-        if let Err(error) = &outcome {
-            commands.for_each(|command| refuse(command, error));
+        match &outcome {
+            Ok(()) => self.head = head,
+            Err(error) => commands.for_each(|command| refuse(command, error)),
         }
         for tell in waiting {
             tell(outcome.as_ref().err());
         }
         outcome
     }
+}
+
+/// The last entry: the next one is chained to it.
+#[derive(Clone)]
+struct Head {
+    seq: i64,
+    at: i64,
+    hash: String,
+    /// The run last written to, with its id: most entries are of the same one.
+    run: Option<(i64, String)>,
+}
+
+impl Head {
+    fn read(connection: &Connection, binding: &Binding) -> rusqlite::Result<Head> {
+        let last = connection.query_row("SELECT seq, at, hash FROM entry ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok(Head { seq: row.get(0)?, at: row.get(1)?, hash: row.get(2)?, run: None })
+        });
+        Ok(last.optional()?.unwrap_or_else(|| Head { seq: 0, at: 0, hash: chain::genesis(binding), run: None }))
+    }
+
+    /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order.
+    fn now(&self) -> jiff::Timestamp {
+        now().max(jiff::Timestamp::from_millisecond(self.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    fn run_id(&mut self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<String> {
+        if let Some((number, id)) = &self.run
+            && *number == run
+        {
+            return Ok(id.clone());
+        }
+        let id: String = transaction
+            .prepare_cached("SELECT id FROM run WHERE number = ?1")?
+            .query_row(params![run], |row| row.get(0))?;
+        self.run = Some((run, id.clone()));
+        Ok(id)
+    }
+
+    /// Writes an entry down, chained to the one before.
+    fn add(
+        &mut self,
+        transaction: &Transaction<'_>,
+        run: i64,
+        (account, region, bucket): (&str, &str, &str),
+        event: &str,
+        at: jiff::Timestamp,
+    ) -> rusqlite::Result<()> {
+        let id = self.run_id(transaction, run)?;
+        let link = Link { seq: self.seq + 1, run: &id, at: at.as_millisecond(), account, region, bucket, event };
+        let hash = chain::next(&self.hash, &link);
+        transaction
+            .prepare_cached(
+                "INSERT INTO entry (seq, run, at, account, region, bucket, event, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![link.seq, run, link.at, account, region, bucket, event, hash])?;
+        (self.seq, self.at, self.hash) = (link.seq, link.at, hash);
+        Ok(())
+    }
+}
+
+/// A clock that is behind what was written last would date what comes before what was.
+fn clock_is_right(folder: &Path, last: i64) -> Result<(), LedgerError> {
+    let (now, last) = (now(), jiff::Timestamp::from_millisecond(last).unwrap_or(jiff::Timestamp::UNIX_EPOCH));
+    if last.as_millisecond() - now.as_millisecond() > CLOCK_BACK.as_millis() as i64 {
+        return Err(LedgerError::ClockBack { path: folder.to_owned(), now, last });
+    }
+    Ok(())
 }
 
 /// Takes what is there; waits a little for more when nobody waits for the commit.
@@ -209,9 +352,9 @@ fn gather(first: Command, inbox: &mut mpsc::Receiver<Command>) -> Vec<Command> {
 impl Command {
     fn is_waited_for(&self) -> bool {
         match self {
-            Command::Begin { .. } | Command::Flush { .. } | Command::Finish { .. } => true,
+            Command::Begin { .. } | Command::Resume { .. } | Command::Flush { .. } | Command::Finish { .. } => true,
             Command::Bucket { ack, .. } => ack.is_some(),
-            Command::Account { .. } => false,
+            Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => false,
         }
     }
 }
@@ -220,9 +363,10 @@ fn refuse(command: Command, error: &LedgerError) {
     let stopped = || LedgerError::Stopped(error.to_string());
     match command {
         Command::Begin { ack, .. } => drop(ack.send(Err(stopped()))),
+        Command::Resume { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Flush { ack } | Command::Finish { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Bucket { ack: Some(ack), .. } => drop(ack.send(Err(stopped()))),
-        Command::Bucket { ack: None, .. } | Command::Account { .. } => {}
+        Command::Bucket { ack: None, .. } | Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => {}
     }
 }
 
@@ -237,31 +381,69 @@ fn once_durable<T: Send + 'static>(ack: Ack<T>, value: T) -> Waiting {
     })
 }
 
-fn apply(transaction: &Transaction<'_>, command: Command, waiting: &mut Vec<Waiting>) -> rusqlite::Result<()> {
+fn apply(
+    transaction: &Transaction<'_>,
+    head: &mut Head,
+    command: Command,
+    waiting: &mut Vec<Waiting>,
+) -> rusqlite::Result<()> {
+    let at = head.now();
     match command {
         Command::Begin { run, ack } => {
+            let NewRun { id, kind, parent, target, session } = *run;
             transaction.execute(
-                "INSERT INTO run (id, kind, state, started_at, caller, version, host, config_hash, selection)
-                 VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO run (id, kind, state, started_at, caller, version, host, config_hash, selection, parent, target)
+                 VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
-                    run.id,
-                    run.kind,
-                    now().as_millisecond(),
-                    run.caller,
-                    run.version,
-                    run.host,
-                    run.config_hash,
-                    run.selection
+                    id,
+                    kind,
+                    at.as_millisecond(),
+                    session.caller,
+                    session.version,
+                    session.host,
+                    session.config_hash,
+                    session.selection,
+                    parent,
+                    target
                 ],
             )?;
-            waiting.push(once_durable(ack, transaction.last_insert_rowid()));
+            let number = transaction.last_insert_rowid();
+            open_session(transaction, number, &session, at)?;
+            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session };
+            head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
+            waiting.push(once_durable(ack, number));
+        }
+        Command::Resume { id, session, ack } => {
+            let number: Option<i64> = transaction
+                .query_row("SELECT number FROM run WHERE id = ?1", params![id], |row| row.get(0))
+                .optional()?;
+            if let Some(number) = number {
+                transaction.execute(
+                    "UPDATE run SET state = 'running', finished_at = NULL WHERE number = ?1",
+                    params![number],
+                )?;
+                open_session(transaction, number, &session, at)?;
+                head.add(transaction, number, NOWHERE, &json(&RunEvent::RunResumed { session: *session })?, at)?;
+            }
+            waiting.push(once_durable(ack, number));
+        }
+        Command::Stage { run, stage } => {
+            transaction.execute("UPDATE run SET stage = ?2 WHERE number = ?1", params![run, stage])?;
+            head.add(transaction, run, NOWHERE, &json(&RunEvent::StageBegun { stage: stage.to_owned() })?, at)?;
+        }
+        Command::Pace { run, account, region, per_second } => {
+            transaction.execute(
+                "INSERT OR REPLACE INTO pace (run, account, region, per_second) VALUES (?1, ?2, ?3, ?4)",
+                params![run, account, region, per_second],
+            )?;
         }
         Command::Account { run, record } => {
             let outcome = json(&record.outcome)?;
             transaction
                 .prepare_cached(
                     "INSERT INTO account (run, id, name, state, outcome, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                     ON CONFLICT DO UPDATE SET outcome = excluded.outcome, error = excluded.error",
+                     ON CONFLICT DO UPDATE SET name = excluded.name, state = excluded.state, outcome = excluded.outcome,
+                                               error = excluded.error",
                 )?
                 .execute(params![
                     run,
@@ -271,14 +453,16 @@ fn apply(transaction: &Transaction<'_>, command: Command, waiting: &mut Vec<Wait
                     outcome.trim_matches('"'),
                     record.error.as_ref().map(json).transpose()?
                 ])?;
+            let AccountRecord { id, name, state, outcome, error } = *record;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error };
+            head.add(transaction, run, (&id, "", ""), &json(&event)?, at)?;
         }
         Command::Bucket { run, bucket, event, ack } => {
             let before = read_state(transaction, run, &bucket)?;
-            let at = now();
             match transition(before.as_ref(), &event, at) {
                 Ok(after) => {
                     write_state(transaction, run, &bucket, &after, at)?;
-                    write_entry(transaction, run, &bucket, &event, at)?;
+                    head.add(transaction, run, (&bucket.account, &bucket.region, &bucket.name), &json(&event)?, at)?;
                     waiting.extend(ack.map(|ack| once_durable(ack, after)));
                 }
                 // An illegal move is the caller's fault and is told to the caller; the record itself stays sound.
@@ -292,9 +476,86 @@ fn apply(transaction: &Transaction<'_>, command: Command, waiting: &mut Vec<Wait
         Command::Finish { run, state, ack } => {
             transaction.execute(
                 "UPDATE run SET state = ?2, finished_at = ?3 WHERE number = ?1",
-                params![run, state, now().as_millisecond()],
+                params![run, state, at.as_millisecond()],
             )?;
+            transaction.execute(
+                "UPDATE session SET ended_at = ?2, ending = ?3
+                 WHERE run = ?1 AND number = (SELECT max(number) FROM session WHERE run = ?1)",
+                params![run, at.as_millisecond(), state],
+            )?;
+            head.add(transaction, run, NOWHERE, &json(&RunEvent::RunEnded { state: state.to_owned() })?, at)?;
             waiting.push(once_durable(ack, ()));
+        }
+    }
+    Ok(())
+}
+
+/// The place of what happens to a run as a whole.
+const NOWHERE: (&str, &str, &str) = ("", "", "");
+
+fn open_session(
+    transaction: &Transaction<'_>,
+    run: i64,
+    session: &NewSession,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at)
+         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            run,
+            session.command,
+            session.caller,
+            session.version,
+            session.host,
+            session.pid,
+            session.config_hash,
+            session.selection,
+            at.as_millisecond()
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes the runs and accounts of the first schema down as entries, after those of its buckets: that schema had none for them.
+pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlite::Result<()> {
+    let mut head = Head { seq: last, at: 0, hash, run: None };
+    let at = head.now();
+    let mut runs = transaction.prepare(
+        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at, started_at FROM run ORDER BY number",
+    )?;
+    let mut rows = runs.query([])?;
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let kind: String = row.get(1)?;
+        let session = NewSession {
+            command: kind.clone(),
+            caller: row.get(2)?,
+            version: row.get(3)?,
+            host: row.get(4)?,
+            pid: 0,
+            config_hash: row.get(5)?,
+            selection: row.get(6)?,
+        };
+        let (state, finished): (String, Option<i64>) = (row.get(7)?, row.get(8)?);
+        let started = jiff::Timestamp::from_millisecond(row.get(9)?).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        open_session(transaction, number, &session, started)?;
+        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session };
+        head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
+        let mut accounts = transaction
+            .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
+        let mut rows = accounts.query(params![number])?;
+        while let Some(row) = rows.next()? {
+            let AccountRecord { id, name, state, outcome, error } = super::reader::account_of(row)?;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error };
+            head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
+        }
+        if let Some(finished) = finished {
+            transaction.execute(
+                "UPDATE session SET ended_at = ?2, ending = ?3 WHERE run = ?1",
+                params![number, finished, state],
+            )?;
+            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state })?, at)?;
         }
     }
     Ok(())
@@ -340,19 +601,6 @@ fn write_state(
             state.restore.as_ref().map(json).transpose()?,
             at.as_millisecond(),
         ])?;
-    Ok(())
-}
-
-fn write_entry(
-    transaction: &Transaction<'_>,
-    run: i64,
-    bucket: &Bucket,
-    event: &BucketEvent,
-    at: jiff::Timestamp,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("INSERT INTO entry (run, at, account, region, bucket, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![run, at.as_millisecond(), bucket.account, bucket.region, bucket.name, json(event)?])?;
     Ok(())
 }
 

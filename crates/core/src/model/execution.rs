@@ -9,7 +9,7 @@ pub struct ExecutionStatus(pub String);
 
 impl ExecutionStatus {
     /// The statuses after which an execution does nothing more.
-    const ENDED: [&str; 8] = [
+    const ENDED: [&str; 9] = [
         "Success",
         "TimedOut",
         "Cancelled",
@@ -18,7 +18,11 @@ impl ExecutionStatus {
         "CompletedWithSuccess",
         "CompletedWithFailure",
         "Exited",
+        Self::FORGOTTEN,
     ];
+
+    /// Our word, and none of Systems Manager's, for an execution that it does not know any more: it does nothing more.
+    pub const FORGOTTEN: &'static str = "NotFound";
 
     /// The wire name.
     #[must_use]

@@ -8,6 +8,7 @@ mod execution;
 mod finding;
 mod key;
 mod operation;
+mod restore;
 mod role;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
@@ -19,6 +20,7 @@ pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
 pub use operation::Operation;
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use restore::Restore;
 pub use role::role_arn;
 
 /// The moment now, to the millisecond: what the ledger and the reports are dated with.

@@ -59,6 +59,12 @@ impl Selection {
             && (self.accounts.is_empty() || self.accounts.contains(&account.id))
     }
 
+    /// Whether the command line leaves an account in.
+    #[must_use]
+    pub fn takes_account_id(&self, id: &str) -> bool {
+        self.accounts.is_empty() || self.accounts.iter().any(|chosen| chosen == id)
+    }
+
     /// Whether the run is about a Region.
     #[must_use]
     pub fn takes_region(&self, region: &str) -> bool {

@@ -12,9 +12,15 @@ fn least(whole: f64) -> f64 {
 }
 
 /// The bar of a set of counts. `None` where there is nothing to show.
-pub(super) fn bar(count: impl Fn(Verdict) -> u64, width: u32, height: u32, class: &str) -> Option<Markup> {
+pub(super) fn bar(
+    verdicts: &[Verdict],
+    count: impl Fn(Verdict) -> u64,
+    width: u32,
+    height: u32,
+    class: &str,
+) -> Option<Markup> {
     let parts: Vec<(Verdict, u64)> =
-        Verdict::ALL.into_iter().map(|verdict| (verdict, count(verdict))).filter(|(_, count)| *count > 0).collect();
+        verdicts.iter().map(|&verdict| (verdict, count(verdict))).filter(|(_, count)| *count > 0).collect();
     if parts.is_empty() {
         return None;
     }

@@ -9,15 +9,15 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use orgseal_core::ledger::{Binding, Reader, ReasonCount, Run, Summary};
+use orgseal_core::ledger::{Binding, Head, Reader, ReasonCount, Run, Summary};
 use orgseal_core::model::{AccountOutcome, Finding, Verdict};
 
-use crate::ReportError;
 use crate::account_tally::{AccountTally, tally};
-use crate::meaning::{SCOPE, count, meaning, title};
+use crate::meaning::{count, meaning, title};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::words::{counted, duration, ending, moment, number, percent, unknown_share};
+use crate::{ReportError, kind};
 
 /// Rows of a list before it is cut short: a browser has to hold them all.
 const MOST_SEALED: u64 = 5_000;
@@ -38,11 +38,11 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&patterns())?;
     page.put(&header(&binding, run))?;
     page.raw("<main>")?;
-    page.put(&hero(&summary))?;
-    page.put(&facts(&binding, run))?;
-    page.put(&verdicts(&summary, &reader.reasons(run)?))?;
+    page.put(&hero(run, &summary))?;
+    page.put(&facts(&binding, run, &reader.head()?))?;
+    page.put(&verdicts(run, &summary, &reader.reasons(run)?))?;
     page.put(&unread_section(&unread_accounts::by_error(reader, run)?))?;
-    page.put(&filter(&summary))?;
+    page.put(&filter(run, &summary))?;
     page.accounts(&tallies)?;
     page.others(&summary)?;
     page.sealed(&summary)?;
@@ -79,26 +79,26 @@ impl Page<'_> {
                     th scope="col" { "Account" }
                     th scope="col" { "Outcome" }
                     th scope="col" class="number" { "Buckets" }
-                    @for verdict in Verdict::ALL { th scope="col" class="number" { (capital(title(verdict))) } }
+                    @for &verdict in kind::verdicts(self.run) { th scope="col" class="number" { (capital(title(verdict))) } }
                     th scope="col" class="share" { "Share" }
                 }
             }
         })?;
         self.raw("<tbody data-rows>")?;
         for (id, tally) in tallies {
-            self.put(&rows::account(id, tally))?;
+            self.put(&rows::account(id, tally, kind::verdicts(self.run)))?;
         }
         if tallies.is_empty() {
-            self.put(&rows::nothing(4 + Verdict::ALL.len(), "No account was found."))?;
+            self.put(&rows::nothing(4 + kind::verdicts(self.run).len(), "No account was found."))?;
         }
         self.raw("</tbody></table></div></section>\n")
     }
 
     /// Every bucket that is not sealed.
     fn others(&mut self, summary: &Summary) -> Result<(), ReportError> {
-        let all = summary.buckets - summary.sealed;
+        let (goal, all) = (kind::goal(self.run), summary.buckets - kind::reached(self.run, summary));
         self.put(&html! {
-            h2 id="findings" { "Buckets that are not sealed " span.amount { (number(all)) } }
+            h2 id="findings" { "Buckets that are not " (title(goal)) " " span.amount { (number(all)) } }
             @if all > MOST_OTHERS { (cut(MOST_OTHERS, all)) }
         })?;
         self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
@@ -115,24 +115,27 @@ impl Page<'_> {
             }
         })?;
         self.raw("<tbody data-rows data-verdicts>")?;
-        self.findings(MOST_OTHERS, |finding| finding.judgement.verdict != Verdict::Sealed, rows::other)?;
+        self.findings(MOST_OTHERS, |finding| finding.judgement.verdict != goal, rows::other)?;
         if all == 0 {
-            let words =
-                if summary.buckets == 0 { "No bucket was found." } else { "None: every bucket found is sealed." };
-            self.put(&rows::nothing(5, words))?;
+            let words = match summary.buckets {
+                0 => "No bucket was found.".to_owned(),
+                _ => format!("None: every bucket found is {}.", title(goal)),
+            };
+            self.put(&rows::nothing(5, &words))?;
         }
         self.raw("</tbody></table></div>\n")
     }
 
     fn sealed(&mut self, summary: &Summary) -> Result<(), ReportError> {
-        if summary.sealed == 0 {
+        let (goal, reached) = (kind::goal(self.run), kind::reached(self.run, summary));
+        if reached == 0 {
             return Ok(());
         }
         self.raw("<details class=\"sealed\">")?;
         self.put(&html! {
-            summary { h2 { "Sealed buckets " span.amount { (number(summary.sealed)) } } }
-            p.note { (SCOPE) }
-            @if summary.sealed > MOST_SEALED { (cut(MOST_SEALED, summary.sealed)) }
+            summary { h2 { (capital(title(goal))) " buckets " span.amount { (number(reached)) } } }
+            p.note { (kind::scope(self.run)) }
+            @if reached > MOST_SEALED { (cut(MOST_SEALED, reached)) }
         })?;
         self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
         self.put(&html! {
@@ -147,7 +150,7 @@ impl Page<'_> {
             }
         })?;
         self.raw("<tbody data-rows>")?;
-        self.findings(MOST_SEALED, |finding| finding.judgement.verdict == Verdict::Sealed, rows::sealed)?;
+        self.findings(MOST_SEALED, |finding| finding.judgement.verdict == goal, rows::sealed)?;
         self.raw("</tbody></table></div></details>\n")
     }
 
@@ -213,7 +216,7 @@ fn header(binding: &Binding, run: &Run) -> Markup {
     html! {
         header {
             p.kind {
-                (if run.kind == "rollout" { "Rollout" } else { "Audit" })
+                (capital(&run.kind))
                 " · " time datetime=(run.started_at) { (moment(run.started_at)) }
             }
             h1 { "S3 default encryption in " span.id { (binding.organization) } }
@@ -232,22 +235,22 @@ fn header(binding: &Binding, run: &Run) -> Markup {
     }
 }
 
-fn hero(summary: &Summary) -> Markup {
+fn hero(run: &Run, summary: &Summary) -> Markup {
     html! {
         section.hero aria-labelledby="sealed" {
             div.headline {
                 p.figure id="sealed" {
-                    strong { (number(summary.sealed)) }
+                    strong { (number(kind::reached(run, summary))) }
                     span {
-                        "of " (counted(summary.buckets, "bucket")) " sealed"
-                        @if let Some(share) = percent(summary.sealed, summary.buckets) { br; span.share { (share) } }
+                        "of " (counted(summary.buckets, "bucket")) " " (title(kind::goal(run)))
+                        @if let Some(share) = percent(kind::reached(run, summary), summary.buckets) { br; span.share { (share) } }
                     }
                 }
-                p.scope { (SCOPE) }
+                p.scope { (kind::scope(run)) }
             }
-            @if let Some(bar) = bar::bar(|verdict| count(summary, verdict), 1000, 28, "bar") { (bar) }
+            @if let Some(bar) = bar::bar(kind::verdicts(run), |verdict| count(summary, verdict), 1000, 28, "bar") { (bar) }
             ul.legend {
-                @for verdict in Verdict::ALL {
+                @for &verdict in kind::verdicts(run) {
                     @let buckets = count(summary, verdict);
                     li.zero[buckets == 0] {
                         (swatch(verdict))
@@ -269,13 +272,14 @@ fn source(binding: &Binding) -> String {
     }
 }
 
-fn facts(binding: &Binding, run: &Run) -> Markup {
+fn facts(binding: &Binding, run: &Run, head: &Head) -> Markup {
     html! {
         section.facts aria-label="The run" {
             dl {
                 div { dt { "Organization" } dd.id { (binding.organization) } }
                 div { dt { "Read from" } dd { (source(binding)) } }
                 div { dt { "Run" } dd.id { (run.id) } }
+                @if let Some(campaign) = &run.parent { div { dt { "Undoes" } dd.id { (campaign) } } }
                 div { dt { "State" } dd { (run.state.replace('_', " ")) } }
                 div { dt { "Started" } dd { time datetime=(run.started_at) { (moment(run.started_at)) } } }
                 @match run.finished_at {
@@ -288,12 +292,13 @@ fn facts(binding: &Binding, run: &Run) -> Markup {
                 div { dt { "Program" } dd { "orgseal " (run.version) } }
                 div.wide { dt { "Run by" } dd.id { (run.caller) } }
                 div.wide { dt { "Campaign file, SHA-256" } dd.id { (run.config_hash) } }
+                div.wide { dt { "Ledger head, entry " (number(head.entries)) } dd.id { (head.hash) } }
             }
         }
     }
 }
 
-fn verdicts(summary: &Summary, reasons: &[ReasonCount]) -> Markup {
+fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount]) -> Markup {
     html! {
         section aria-labelledby="verdicts" {
             h2 id="verdicts" { "Verdicts and reasons" }
@@ -303,7 +308,7 @@ fn verdicts(summary: &Summary, reasons: &[ReasonCount]) -> Markup {
                     thead {
                         tr { th scope="col" { "Verdict" } th scope="col" class="number" { "Buckets" } th scope="col" { "What it means" } }
                     }
-                    @for verdict in Verdict::ALL {
+                    @for &verdict in kind::verdicts(run) {
                         @let buckets = count(summary, verdict);
                         tbody.zero[buckets == 0] {
                             tr.verdict {
@@ -352,10 +357,11 @@ fn unread_section(groups: &[SameError]) -> Markup {
 }
 
 /// Hidden until the script shows it: without the script the page is whole, only not filtered.
-fn filter(summary: &Summary) -> Markup {
-    let found: Vec<Verdict> = Verdict::ALL
-        .into_iter()
-        .filter(|verdict| *verdict != Verdict::Sealed && count(summary, *verdict) > 0)
+fn filter(run: &Run, summary: &Summary) -> Markup {
+    let found: Vec<Verdict> = kind::verdicts(run)
+        .iter()
+        .copied()
+        .filter(|verdict| *verdict != kind::goal(run) && count(summary, *verdict) > 0)
         .collect();
     html! {
         form.filter hidden data-filter role="search" aria-label="Filter the tables below" {
@@ -382,7 +388,7 @@ fn footer(run: &Run) -> Markup {
         footer {
             p {
                 "Read from the ledger of run " span.id { (run.id) } ", recorded by orgseal " (run.version) ". Times are UTC. "
-                "A count of sealed buckets speaks of default encryption alone. " (SCOPE)
+                "A count of " (title(kind::goal(run))) " buckets speaks of default encryption alone. " (kind::scope(run))
             }
         }
         script { (PreEscaped(SCRIPT)) }

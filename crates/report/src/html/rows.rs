@@ -6,9 +6,9 @@ use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, Verdict};
 use super::{bar, capital, marked, outcome};
 use crate::account_tally::AccountTally;
 use crate::meaning::title;
-use crate::words::{number, under_way, why};
+use crate::words::{moment, number, under_way, why};
 
-pub(super) fn account(id: &str, tally: &AccountTally) -> Markup {
+pub(super) fn account(id: &str, tally: &AccountTally, verdicts: &[Verdict]) -> Markup {
     let account = tally.account.as_ref();
     let outcome = outcome(tally);
     html! {
@@ -26,20 +26,20 @@ pub(super) fn account(id: &str, tally: &AccountTally) -> Markup {
             @match (tally.counts.buckets(), account.map(|account| account.outcome)) {
                 // A nought would say that there is nothing where nobody could look.
                 (0, Some(AccountOutcome::Unread)) => {
-                    td.unlooked colspan=(1 + Verdict::ALL.len()) { "unknown" }
+                    td.unlooked colspan=(1 + verdicts.len()) { "unknown" }
                     td.share { (bar::unknown(160, 12, "small bar")) }
                 },
                 (0, Some(AccountOutcome::Skipped)) => {
-                    td.unlooked colspan=(2 + Verdict::ALL.len()) { "not looked at, as the campaign file says" }
+                    td.unlooked colspan=(2 + verdicts.len()) { "not looked at, as the campaign file says" }
                 },
                 (buckets, _) => {
                     td.number { (number(buckets)) }
-                    @for verdict in Verdict::ALL {
+                    @for &verdict in verdicts {
                         @let buckets = tally.counts.of(verdict);
                         td.number.zero[buckets == 0] { (number(buckets)) }
                     }
                     td.share {
-                        @if let Some(bar) = bar::bar(|verdict| tally.counts.of(verdict), 160, 12, "small bar") { (bar) }
+                        @if let Some(bar) = bar::bar(verdicts, |verdict| tally.counts.of(verdict), 160, 12, "small bar") { (bar) }
                     }
                 },
             }
@@ -61,6 +61,7 @@ pub(super) fn other(finding: &Finding, account_name: &str) -> Markup {
                     p.hint { (capital(&error.hint)) }
                 }
                 (execution(finding))
+                (sealed_time(finding))
             }
             td { (encryption(finding.encryption.as_ref())) }
         }
@@ -72,7 +73,7 @@ pub(super) fn sealed(finding: &Finding, account_name: &str) -> Markup {
         tr {
             (bucket(finding))
             (owner(finding, account_name))
-            td.why { (reason(finding)) (execution(finding)) }
+            td.why { (reason(finding)) (execution(finding)) (sealed_time(finding)) }
             td { (encryption(finding.encryption.as_ref())) }
         }
     }
@@ -111,6 +112,21 @@ fn execution(finding: &Finding) -> Markup {
                     None => {},
                 }
                 @if under_way(execution) { ", still under way" }
+            }
+        }
+    }
+}
+
+/// In a rollback: between when and when the bucket was under the central key.
+fn sealed_time(finding: &Finding) -> Markup {
+    html! {
+        @if let Some(sealed) = &finding.sealed {
+            p.sealed-time {
+                "Sealed from " time datetime=(sealed.from) { (moment(sealed.from)) }
+                @match sealed.until {
+                    Some(until) => { " to " time datetime=(until) { (moment(until)) } },
+                    None => { ", and not restored" },
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ pub(crate) const ADMINISTRATOR: &str =
 
 /// What the security account's user may do beside the caller's policy: look after its own account.
 pub(crate) const OWN_ACCOUNT: &str = r#"{"Version":"2012-10-17","Statement":[
-  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","ssm:*","kms:*","iam:*","cloudtrail:LookupEvents"],"Resource":"*"},
+  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","ssm:*","kms:*","iam:*","config:*","cloudtrail:LookupEvents"],"Resource":"*"},
   {"Sid":"LookAtTheOrganization","Effect":"Allow","Action":["organizations:ListParents","organizations:ListPolicies*","organizations:DescribePolicy"],"Resource":"*"}
 ]}"#;
 
@@ -33,6 +33,7 @@ pub(crate) struct Names {
     member_role: String,
     automation_role: String,
     document: String,
+    restore: String,
 }
 
 impl Names {
@@ -43,6 +44,7 @@ impl Names {
             member_role: spec.member_role.name.clone(),
             automation_role: spec.automation_role.name.clone(),
             document: spec.document.name.clone(),
+            restore: spec.document.restore_name.clone(),
         }
     }
 
@@ -52,6 +54,7 @@ impl Names {
             .replace("role/orgseal-member", &format!("role/{}", self.member_role))
             .replace("role/orgseal-automation", &format!("role/{}", self.automation_role))
             .replace("EnableS3BucketEncryptionWithKMS", &self.document)
+            .replace("RestoreS3BucketEncryption", &self.restore)
     }
 
     /// The member role's trust: the caller, as user and as role, and no external ID where none is asked for.

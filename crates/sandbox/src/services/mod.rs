@@ -2,6 +2,7 @@
 //! One file (or folder) per service holds the service's own rules.
 
 pub(crate) mod cloudtrail;
+pub(crate) mod config;
 pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod organizations;
@@ -35,6 +36,7 @@ enum Service {
     Kms,
     Iam,
     CloudTrail,
+    Config,
     /// Signed for a service that is not here.
     Other,
 }
@@ -51,6 +53,7 @@ impl Service {
                 "kms" => Service::Kms,
                 "iam" => Service::Iam,
                 "cloudtrail" => Service::CloudTrail,
+                "config" => Service::Config,
                 _ => Service::Other,
             };
         }
@@ -59,6 +62,7 @@ impl Service {
             Some("AmazonSSM") => Service::Ssm,
             Some("TrentService") => Service::Kms,
             Some("com") => Service::CloudTrail,
+            Some("StarlingDoveService") => Service::Config,
             Some(_) => Service::Other,
             None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
             None => Service::S3,
@@ -74,6 +78,7 @@ impl Service {
             Service::Kms => "kms",
             Service::Iam => "iam",
             Service::CloudTrail => "cloudtrail",
+            Service::Config => "config",
             Service::Other => "other",
         }
     }
@@ -95,6 +100,7 @@ impl Service {
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
             Service::Kms => ("TrentService.", kms::OPERATIONS),
             Service::CloudTrail => (cloudtrail::TARGET, cloudtrail::OPERATIONS),
+            Service::Config => (config::TARGET, config::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
         let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
@@ -214,9 +220,18 @@ fn carried_out(
             answer.headers.push(("x-amzn-requestid", id));
             answer
         }
-        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => {
+        Service::Organizations
+        | Service::Ssm
+        | Service::Kms
+        | Service::CloudTrail
+        | Service::Config
+        | Service::Other => {
             let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
-            let message = if matches!(service, Service::Kms | Service::CloudTrail) { "message" } else { "Message" };
+            let message = if matches!(service, Service::Kms | Service::CloudTrail | Service::Config) {
+                "message"
+            } else {
+                "Message"
+            };
             let mut answer = match result {
                 Ok(value) => json::answer(&value),
                 Err(error) => json::error(&error, message),
@@ -246,6 +261,7 @@ fn json_answer(
     match service {
         Service::Organizations => organizations::answer(world, caller, operation, &mut input),
         Service::Kms => kms::answer(world, caller, region_index(world, region)?, operation, &mut input),
+        Service::Config => config::answer(world, caller, region_index(world, region)?, operation, &mut input),
         Service::CloudTrail => cloudtrail::answer(world, caller, region_index(world, region)?, &mut input),
         _ => ssm::answer(world, caller, region_index(world, region)?, operation, &mut input),
     }
@@ -332,6 +348,7 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
         "AWSOrganizationsV20161128" => "organizations",
         "AmazonSSM" => "ssm",
         "TrentService" => "kms",
+        "StarlingDoveService" => "config",
         "com" if request.header("x-amz-target")?.starts_with(cloudtrail::TARGET) => "cloudtrail",
         _ => return None,
     })
@@ -341,7 +358,12 @@ fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
         Service::Sts | Service::Iam => Style::Query,
-        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Other => Style::Json,
+        Service::Organizations
+        | Service::Ssm
+        | Service::Kms
+        | Service::CloudTrail
+        | Service::Config
+        | Service::Other => Style::Json,
     }
 }
 

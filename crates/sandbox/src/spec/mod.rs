@@ -185,6 +185,8 @@ pub struct DocumentSpec {
     pub variant: DocumentVariant,
     /// Content of your own, YAML or JSON, in place of the variant.
     pub content: Option<String>,
+    /// The name of the document that undoes it, deployed beside it.
+    pub restore_name: String,
     /// In each account, or in the security account only and shared with the others.
     pub deploy: Deploy,
 }
@@ -195,6 +197,7 @@ impl Default for DocumentSpec {
             name: "EnableS3BucketEncryptionWithKMS".into(),
             variant: DocumentVariant::Shipped,
             content: None,
+            restore_name: "RestoreS3BucketEncryption".into(),
             deploy: Deploy::Each,
         }
     }

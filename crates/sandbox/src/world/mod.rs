@@ -32,6 +32,7 @@ use crate::observe::{self, BucketState, ExecutionState, Observe};
 use crate::policy::store::Permissions;
 use crate::random::Random;
 use crate::rates::Rates;
+use crate::services::config::ConfigState;
 use crate::signature::SigningKeys;
 use crate::spec::{Deploy, DocumentVariant, Spec};
 use crate::trail::Trail;
@@ -44,6 +45,7 @@ use organization::{Account, Organization};
 use session::{LongLived, Sessions};
 
 const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+const RESTORE: &str = include_str!("../../../../config/documents/RestoreS3BucketEncryption.yaml");
 const ORIGINAL: &str = include_str!("../../../../config/documents/original-three-parameters.yaml");
 
 /// What changes in one account.
@@ -64,6 +66,7 @@ pub(crate) struct AccountState {
 pub(crate) struct RegionState {
     pub(crate) documents: BTreeMap<String, Document>,
     pub(crate) executions: Executions,
+    pub(crate) config: ConfigState,
 }
 
 impl AccountState {
@@ -111,7 +114,8 @@ pub(crate) struct World {
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
     named_buckets: BTreeMap<String, u32>,
-    deployed: Option<Arc<DocumentVersion>>,
+    /// By name: what `document.deploy` puts into accounts.
+    deployed: Vec<(String, Arc<DocumentVersion>)>,
     accounts: Vec<Mutex<AccountState>>,
 }
 
@@ -144,7 +148,7 @@ impl World {
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),
             named_buckets: generate::named_buckets(&spec, &organization),
-            deployed: deployed(&spec).map(Arc::new),
+            deployed: deployed(&spec),
             accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
             organization,
             spec,
@@ -190,6 +194,7 @@ impl World {
         state.regions.entry(region).or_insert_with(|| RegionState {
             documents: self.generated_documents(account),
             executions: Executions::default(),
+            config: ConfigState::default(),
         })
     }
 
@@ -198,16 +203,15 @@ impl World {
         let deploy = self.spec.document.deploy;
         let security = account == Organization::SECURITY;
         let shared = security && matches!(deploy, Deploy::Shared | Deploy::Both);
-        if let Some(version) = &self.deployed
-            && (shared || matches!(deploy, Deploy::Each | Deploy::Both))
-        {
+        let here = shared || matches!(deploy, Deploy::Each | Deploy::Both);
+        for (name, version) in self.deployed.iter().filter(|_| here) {
             let mut document = Document::new(version.clone());
             if shared {
                 // SSM shares a document with a thousand accounts at most.
                 let members = self.organization.accounts.iter().enumerate().filter(|(index, _)| *index != account);
                 document.shared_with = members.map(|(_, member)| member.id.clone()).take(1000).collect();
             }
-            documents.insert(self.spec.document.name.clone(), document);
+            documents.insert(name.clone(), document);
         }
         documents
     }
@@ -373,11 +377,16 @@ impl World {
     }
 }
 
-fn deployed(spec: &Spec) -> Option<DocumentVersion> {
-    let content = match (&spec.document.content, spec.document.variant) {
+/// The documents that `document.deploy` puts into accounts: the one that seals, and the one that undoes it.
+fn deployed(spec: &Spec) -> Vec<(String, Arc<DocumentVersion>)> {
+    let seal = match (&spec.document.content, spec.document.variant) {
         (Some(content), _) => content.as_str(),
         (None, DocumentVariant::Shipped) => SHIPPED,
         (None, DocumentVariant::Original) => ORIGINAL,
     };
-    DocumentVersion::new(content, Format::guess(content), None, 1_760_000_000_000).ok()
+    let version = |content: &str| DocumentVersion::new(content, Format::guess(content), None, 1_760_000_000_000).ok();
+    [(&spec.document.name, seal), (&spec.document.restore_name, RESTORE)]
+        .into_iter()
+        .filter_map(|(name, content)| Some((name.clone(), Arc::new(version(content)?))))
+        .collect()
 }

@@ -1,0 +1,27 @@
+//! `orgseal resume`: go on with a rollout or a rollback where an earlier process ended.
+
+use orgseal_core::campaign::{Campaign, ChangeOptions};
+use tokio_util::sync::CancellationToken;
+
+use super::{close, confirm};
+use crate::args::{Common, Resume};
+use crate::failure::Failure;
+use crate::{connect, listen, signals};
+
+pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
+    confirm::possible("resume", yes, false)?;
+    let place = connect::open(common).await?;
+    let stop = CancellationToken::new();
+    let (events, screen) = listen::events();
+    signals::watch(&stop, &events);
+    let options = ChangeOptions {
+        without_guards: own.without_guards,
+        retry_failed: own.retry_failed,
+        ..ChangeOptions::default()
+    };
+    let setting = place.setting(events, stop.clone());
+    let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
+    let ending = campaign.carry_out(|preview| confirm::ask(preview, yes, screen.clone(), stop)).await;
+    screen.clear();
+    close(common, &place.state, campaign.id(), ending?, json)
+}

@@ -1,0 +1,40 @@
+//! `orgseal status`: where a campaign stands, from the ledger, also while another process runs it.
+
+use orgseal_core::ledger::{self, Reader};
+use orgseal_report::{Style, exit_code, status};
+
+use super::to_stdout;
+use crate::args::{Common, Status};
+use crate::failure::Failure;
+use crate::{connect, output};
+
+pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failure> {
+    if !(common.account.is_empty() && common.region.is_empty() && common.bucket.is_empty()) {
+        return Err(Failure::plain(
+            "--account, --region and --bucket narrow a run, not the look at one",
+            "leave them out, or filter `orgseal report --format csv`",
+        ));
+    }
+    let state = connect::state_in_force(common)?;
+    let reader = Reader::open(&state)?;
+    // Counts belong together, also while another process writes.
+    reader.snapshot()?;
+    let run = match &own.campaign {
+        Some(id) => reader.run(id)?,
+        None => reader
+            .newest_of(&["rollout", "rollback"])?
+            .ok_or_else(|| Failure::plain("the ledger holds no campaign yet", "begin one with `orgseal rollout`"))?,
+    };
+    let busy = ledger::is_busy(&state)?;
+    let style =
+        Style { color: output::stdout_color(), width: output::stdout_width(), again: connect::flags_again(common) };
+    to_stdout(|out| match json {
+        true => status::write_json(&reader, &run, busy, out),
+        false => status::write(&reader, &run, busy, &style, out),
+    })?;
+    Ok(match run.state.as_str() {
+        // A look at what goes on is no finding.
+        "running" if busy => 0,
+        state => exit_code(&reader.summary(&run)?, state),
+    })
+}

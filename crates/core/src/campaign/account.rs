@@ -1,0 +1,290 @@
+//! One account at work: its Regions made ready side by side, its buckets handed on one by one.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures::future::{join, try_join_all};
+use futures::stream::{self, StreamExt};
+use tokio::sync::OnceCell;
+
+use super::bucket::{Life, not_started};
+use super::follow::{Follower, Watch};
+use super::former_key::FormerKeys;
+use super::read::Entered;
+use super::slots::{Slot, Slots};
+use super::start::Adoptable;
+use super::tolerance::Tolerance;
+use super::{Campaign, CampaignError};
+use crate::aws::{Member, Remediation, S3, Ssm};
+use crate::event::Event;
+use crate::ledger::{OpenBucket, Phase, Scope, Unsettled};
+use crate::model::{AwsError, Bucket, Reason, Verdict, role_arn};
+use crate::plan::{AccountLimits, Runbook, StartRate};
+
+/// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
+const TAKEN_UP_BEYOND: usize = 8;
+
+/// One account at work.
+pub(super) struct AccountAtWork<'a> {
+    pub(super) member: Member,
+    pub(super) limits: AccountLimits,
+    pub(super) slots: Slots,
+    /// Starts of other runs of which the ledger has no outcome, by bucket.
+    pub(super) earlier: BTreeMap<String, Unsettled>,
+    pub(super) former_keys: FormerKeys,
+    pub(super) tolerance: &'a Tolerance,
+    /// The session is the caller's own: executions do not bear our session's name.
+    pub(super) own_session: bool,
+}
+
+/// One Region of it, ready for starts.
+pub(super) struct Place<'a> {
+    pub(super) work: &'a AccountAtWork<'a>,
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
+    pub(super) s3: S3,
+    pub(super) ssm: Ssm,
+    /// Read once. In-flight executions are followed whatever it is like.
+    pub(super) document: Result<Document, AwsError>,
+    pub(super) automation_role: String,
+    pub(super) region_slots: Slots,
+    pub(super) follower: Follower,
+    pub(super) rate: StartRate,
+    pub(super) adoptable: Adoptable,
+    /// No slot became free in time: the buckets that are left do not wait in their turn.
+    pub(super) exhausted: AtomicBool,
+    /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.
+    pub(super) remediation: OnceCell<Result<Vec<Remediation>, AwsError>>,
+}
+
+/// The document as it is in this account and Region, read once.
+#[derive(Clone)]
+pub(super) struct Document {
+    pub(super) reference: String,
+    pub(super) version: String,
+    pub(super) runbook: Runbook,
+}
+
+impl Campaign {
+    /// Works on one account to its end, or until the run is stopped.
+    pub(super) async fn change_account(
+        &self,
+        entered: Entered,
+        scope: Scope,
+        tolerance: &Tolerance,
+    ) -> Result<(), CampaignError> {
+        let account = entered.account.id.clone();
+        let (open, earlier) = {
+            let (reader, run) = self.reader()?;
+            let mut open = reader.open_buckets(&run, &account, scope)?;
+            open.retain(|open| self.takes(open));
+            (open, reader.unsettled(&run, &account)?)
+        };
+        self.events.emit(&Event::AccountSealing { account: account.clone(), buckets: open.len() as u64 });
+        let limits = AccountLimits::of(&entered.account, &self.file.limits);
+        let work = AccountAtWork {
+            member: self.aws.member(&entered.session),
+            limits,
+            slots: Slots::new(limits.executions),
+            earlier,
+            former_keys: FormerKeys::default(),
+            tolerance,
+            own_session: entered.session.is_own(),
+        };
+        let regions = open.chunk_by(|a, b| a.bucket.region == b.bucket.region);
+        let _watched = self.watch_elsewhere(&work, &open).await;
+        // Every Region is looked at before the first start in any: what runs there counts for the account.
+        let ready = try_join_all(regions.map(|open| self.ready(&work, open))).await?;
+        let (places, lives): (Vec<_>, Vec<_>) = ready.into_iter().flatten().unzip();
+        let changes = places.iter().zip(lives).map(|(place, lives)| self.change_region(place, lives));
+        try_join_all(changes).await?;
+        self.events.emit(&Event::AccountSealed { account });
+        Ok(())
+    }
+
+    /// Whether this process is about a bucket: what is in flight is always followed.
+    pub(super) fn takes(&self, open: &OpenBucket) -> bool {
+        self.narrowed.takes(&open.bucket) || in_flight(open.state.phase)
+    }
+
+    /// Watches the Regions in which another run left starts without an outcome and this one has nothing to do: what still
+    /// runs there takes room in the account all the same.
+    async fn watch_elsewhere(&self, work: &AccountAtWork<'_>, open: &[OpenBucket]) -> Vec<Follower> {
+        let mut elsewhere: Vec<&String> = work.earlier.values().map(|start| &start.region).collect();
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        elsewhere.retain(|region| open.iter().all(|open| open.bucket.region != **region));
+        let mut watched = Vec::new();
+        for region in elsewhere {
+            match Follower::start(self.watch(work, region, Slots::new(work.limits.executions_per_region))).await {
+                Ok(follower) => watched.push(follower),
+                // Unknown is not ended.
+                Err(_) => {
+                    let there = work.earlier.values().filter(|start| start.region == *region).count();
+                    work.slots.others(region, there);
+                }
+            }
+        }
+        watched
+    }
+
+    fn watch(&self, work: &AccountAtWork<'_>, region: &str, region_slots: Slots) -> Watch {
+        Watch {
+            ssm: work.member.ssm(region),
+            region: region.to_owned(),
+            documents: [self.file.document.name.clone(), self.file.document.restore.clone()],
+            session_name: self.session_name(),
+            account_slots: work.slots.clone(),
+            region_slots,
+            time_limit: self.file.executions.time_limit(),
+            events: self.events.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Makes one Region ready for starts, and takes room for what is in flight there already. `None`: nothing can be done
+    /// there, which is recorded.
+    async fn ready<'a>(
+        &self,
+        work: &'a AccountAtWork<'a>,
+        open: &'a [OpenBucket],
+    ) -> Result<Option<(Place<'a>, Vec<Life>)>, CampaignError> {
+        let Some(OpenBucket { bucket: Bucket { account, region, .. }, .. }) = open.first() else { return Ok(None) };
+        // A key that cannot serve stops its Region before anything is asked of it.
+        if !open.iter().any(|open| in_flight(open.state.phase))
+            && let Some(fault) = self.key_fault(region).await
+        {
+            self.settle_all(open, Verdict::Held, Reason::KeyNotUsable, &fault).await?;
+            return Ok(None);
+        }
+        let ssm = work.member.ssm(region);
+        let region_slots = Slots::new(work.limits.executions_per_region);
+        let watch = self.watch(work, region, region_slots.clone());
+        // A dry run starts nothing, but says whether the document would do.
+        let (document, follower) = join(self.document(&ssm, region), Follower::start(watch)).await;
+        let follower = match follower {
+            Ok(follower) => follower,
+            Err(error) => {
+                self.settle_all(open, Verdict::Failed, Reason::CannotFollow, &error).await?;
+                return Ok(None);
+            }
+        };
+        let lives: Vec<Life> = open
+            .iter()
+            .map(|open| {
+                let taken = matches!(open.state.phase, Phase::Intended | Phase::Started);
+                let slots = taken.then(|| (region_slots.take_anyway(), work.slots.take_anyway()));
+                Life::of(open.clone(), slots)
+            })
+            .collect();
+        let remembered = {
+            let (reader, run) = self.reader()?;
+            reader.pace(&run, account, region)?
+        };
+        let role = &self.file.automation_role;
+        let place = Place {
+            work,
+            account,
+            region,
+            s3: work.member.s3(region),
+            ssm,
+            document,
+            automation_role: role_arn(&self.aws.caller().partition, account, &role.path, &role.name),
+            region_slots,
+            follower,
+            rate: StartRate::new(remembered),
+            adoptable: Adoptable::default(),
+            exhausted: AtomicBool::new(false),
+            remediation: OnceCell::new(),
+        };
+        Ok(Some((place, lives)))
+    }
+
+    /// Why nothing may be pointed at a Region's key now. A rollback points nothing at it.
+    pub(super) async fn key_fault(&self, region: &str) -> Option<AwsError> {
+        match self.operation {
+            crate::model::Operation::Seal => self.key_watch.fault(region).await,
+            crate::model::Operation::Restore => None,
+        }
+    }
+
+    /// Changes the buckets of one Region, at most `limits.executions_per_region` in flight, and no more in the account than
+    /// its own slots have room for. What is in flight already comes first.
+    async fn change_region(&self, place: &Place<'_>, lives: Vec<Life>) -> Result<(), CampaignError> {
+        let (under_way, waiting): (Vec<Life>, Vec<Life>) =
+            lives.into_iter().partition(|life| in_flight(life.state().phase));
+        // All of these are in flight whatever the limit says, so all are followed.
+        let followed = try_join_all(under_way.into_iter().map(|life| self.carry(place, life)));
+        let fresh = async {
+            let mut changes = pin!(
+                stream::iter(waiting)
+                    .take_until(self.no_starts.cancelled())
+                    .map(|life| self.carry(place, life))
+                    .buffer_unordered(place.work.limits.executions_per_region + TAKEN_UP_BEYOND)
+            );
+            while let Some(changed) = changes.next().await {
+                changed?;
+            }
+            Ok(())
+        };
+        let (followed, fresh) = join(followed, fresh).await;
+        if let Some(learned) = place.rate.learned() {
+            self.ledger.remember_pace(place.account, place.region, learned).await?;
+        }
+        followed.map(drop).and(fresh)
+    }
+
+    /// The document of a Region, fit to be started: read once per account and Region (`GetDocument`).
+    async fn document(&self, ssm: &Ssm, region: &str) -> Result<Document, AwsError> {
+        let choice = &self.file.document;
+        let reference = choice.reference(self.operation, &self.aws.caller().partition, region);
+        let document = ssm.document(&reference, choice.version(self.operation)).await?;
+        let runbook = Runbook::parse(&document.content).map_err(|error| AwsError {
+            code: "DocumentNotUsable".to_owned(),
+            message: format!("document {reference}, version {}: {error}", document.version),
+            hint: "use the document that ships in config/documents".to_owned(),
+        })?;
+        Ok(Document { reference, version: document.version, runbook })
+    }
+
+    /// Says one thing of every bucket of a Region on which nothing was started, and nothing is to be.
+    async fn settle_all(
+        &self,
+        open: &[OpenBucket],
+        verdict: Verdict,
+        reason: Reason,
+        error: &AwsError,
+    ) -> Result<(), CampaignError> {
+        let waiting: Vec<&OpenBucket> = open.iter().filter(|open| !in_flight(open.state.phase)).collect();
+        // Side by side, so that the record commits them together.
+        let records =
+            waiting.iter().map(|open| self.ledger.record(&open.bucket, not_started(verdict, reason, None, error)));
+        for (open, state) in waiting.iter().zip(try_join_all(records).await?) {
+            self.settled(&open.bucket, &state);
+        }
+        Ok(())
+    }
+}
+
+/// Room that is never given back in this run, as what it was taken for may still act (law 7).
+pub(super) fn keep(slots: Option<(Slot, Slot)>) {
+    std::mem::forget(slots);
+}
+
+/// Whether a start may act in this phase, or has acted and was not read back.
+pub(super) fn in_flight(phase: Phase) -> bool {
+    matches!(phase, Phase::Intended | Phase::Started | Phase::Ended)
+}
+
+/// `attempt` counts from 0: 1 s, 2 s, 4 s … 30 s, each with half of it at random, so that many do not come back at once.
+pub(super) fn pause(attempt: u32) -> Duration {
+    let whole = Duration::from_secs(1 << attempt.min(5)).min(Duration::from_secs(30));
+    whole.mul_f64(0.5 + 0.5 * jitter())
+}
+
+/// From 0 to 1.
+fn jitter() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_bytes()[15]) / 255.0
+}

@@ -1,0 +1,502 @@
+//! One bucket, from where it stands to its end: room, look, intent, start, follow, read back.
+//!
+//! Each step begins from what is in the ledger, so a life that a crash cut short goes on where it was: a resumed bucket and a
+//! fresh one take the same steps.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{sleep, timeout};
+
+use super::account::{Place, keep, pause};
+use super::fail_point::fail_point;
+use super::follow::Followed;
+use super::slots::Slot;
+use super::start::Sent;
+use super::tolerance::Pass;
+use super::{Campaign, CampaignError};
+use crate::event::Event;
+use crate::judge::{FailureClass, classify, execution_is_retryable, former_rule};
+use crate::ledger::{BucketEvent, BucketState, Intent, OpenBucket, Phase, Unsettled};
+use crate::model::{AwsError, Bucket, DefaultEncryption, ExecutionStatus, Judgement, Reason, Verdict};
+use crate::plan::{Change, client_token};
+
+/// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
+/// any more.
+const FORGOTTEN: &str = "AutomationExecutionNotFoundException";
+
+/// A bucket at work.
+pub(super) struct Life {
+    open: OpenBucket,
+    /// Room within the limits, from before the look until the execution has ended.
+    slots: Option<(Slot, Slot)>,
+    /// Leave of the failure tolerance, until the outcome is known.
+    pass: Option<Pass>,
+    /// The intent was made by this process and has not left yet.
+    unsent: bool,
+    /// The execution was started by this process, or was seen by it.
+    seen: bool,
+    /// When this process made the intent.
+    intended_at: Option<Instant>,
+    /// The doubt about a start without an answer was looked into.
+    looked_into: bool,
+    /// It was settled before this process came, and is to be tried again.
+    asked_for: bool,
+    /// Attempts of this process.
+    attempts: u32,
+    /// Why the last execution failed.
+    failure: Option<AwsError>,
+}
+
+/// What a step comes to.
+enum Step {
+    /// It goes on from here.
+    On(BucketState),
+    /// Nothing more is to be done, and this is what is said of the bucket.
+    Over(BucketState),
+    /// It stays where it is: the run stops, or starts nothing.
+    Left,
+}
+
+impl Life {
+    pub(super) fn of(open: OpenBucket, slots: Option<(Slot, Slot)>) -> Life {
+        Life {
+            asked_for: open.state.phase == Phase::Settled,
+            open,
+            slots,
+            pass: None,
+            unsent: false,
+            seen: false,
+            intended_at: None,
+            looked_into: false,
+            attempts: 0,
+            failure: None,
+        }
+    }
+
+    pub(super) fn bucket(&self) -> &Bucket {
+        &self.open.bucket
+    }
+
+    pub(super) fn state(&self) -> &BucketState {
+        &self.open.state
+    }
+
+    /// Not later than the intent, by this machine's clock.
+    pub(super) fn since(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.open.at.as_millisecond()).unwrap_or(0))
+    }
+
+    /// How long ago the intent was made.
+    pub(super) fn age(&self) -> Duration {
+        match self.intended_at {
+            Some(at) => at.elapsed(),
+            // A clock that went back says nothing of it.
+            None => SystemTime::now().duration_since(self.since()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Campaign {
+    /// Carries a bucket from where it stands to its end.
+    pub(super) async fn carry(&self, place: &Place<'_>, mut life: Life) -> Result<(), CampaignError> {
+        loop {
+            let step = match life.state().phase {
+                Phase::Judged => self.attempt(place, &mut life).await?,
+                Phase::Intended => self.send(place, &mut life).await?,
+                Phase::Started => self.follow(place, &mut life).await?,
+                Phase::Ended => self.look_back(place, &mut life).await?,
+                Phase::Settled => self.settle(place, &mut life).await?,
+            };
+            match step {
+                Step::On(state) => life.open.state = state,
+                Step::Over(state) => {
+                    if state.judgement.verdict == Verdict::Failed {
+                        place.work.tolerance.failed(place.account);
+                    }
+                    self.settled(life.bucket(), &state);
+                    return Ok(());
+                }
+                Step::Left => {
+                    if matches!(life.state().phase, Phase::Intended | Phase::Started) {
+                        keep(life.slots.take());
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn record(&self, life: &Life, event: BucketEvent) -> Result<BucketState, CampaignError> {
+        Ok(self.ledger.record(life.bucket(), event).await?)
+    }
+
+    /// From a judgement to an intent in the ledger, if a look at the bucket still says so.
+    async fn attempt(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
+        if self.options.settle_only || self.no_starts.is_cancelled() {
+            return Ok(Step::Left);
+        }
+        // Nothing will be started in a dry run, so nothing takes room.
+        if !self.options.dry_run {
+            life.pass = tokio::select! {
+                pass = place.work.tolerance.bucket() => Some(pass),
+                () = self.no_starts.cancelled() => return Ok(Step::Left),
+            };
+            if life.slots.is_none() {
+                match self.room(place, life).await? {
+                    Ok(slots) => life.slots = Some(slots),
+                    Err(step) => return Ok(step),
+                }
+            }
+        }
+        // Before the look: what ends in between shows in it.
+        if let Some(earlier) = place.work.earlier.get(&life.bucket().name)
+            && let Some(error) = self.under_way(place, life.bucket(), earlier).await
+        {
+            let event = not_started(Verdict::Failed, Reason::UnderWay, None, &error);
+            return Ok(Step::Over(self.record(life, event).await?));
+        }
+        // Law 6: a key that has turned bad stops its Region.
+        if let Some(fault) = self.key_fault(place.region).await {
+            let event = not_started(Verdict::Held, Reason::KeyNotUsable, None, &fault);
+            return Ok(Step::Over(self.record(life, event).await?));
+        }
+        // Law 8: what was read when the bucket was judged may be hours old.
+        let look = self.look(&place.s3, life.bucket(), life.state().restore.as_deref()).await;
+        let found = match look {
+            BucketEvent::Judged { judgement, encryption: Some(ref found), .. } if waits(judgement) => {
+                let (same, found) = (self.says_nothing_new(life, judgement, found), found.clone());
+                if !same {
+                    life.open.state = self.record(life, look).await?;
+                }
+                found
+            }
+            changed => return Ok(Step::Over(self.record(life, changed).await?)),
+        };
+        let intent = match self.intent(place, life, &found).await {
+            Ok(intent) => intent,
+            Err((reason, error)) => {
+                let held = not_started(Verdict::Held, reason, Some(found), &error);
+                return Ok(Step::Over(self.record(life, held).await?));
+            }
+        };
+        if self.options.dry_run || self.no_starts.is_cancelled() {
+            return Ok(Step::Left);
+        }
+        fail_point("before_intent");
+        // Law 3: durable before the call leaves.
+        let state = self.record(life, BucketEvent::Intended { intent, found }).await?;
+        fail_point("after_intent");
+        life.unsent = true;
+        life.looked_into = false;
+        life.intended_at = Some(Instant::now());
+        life.attempts += 1;
+        Ok(Step::On(state))
+    }
+
+    /// Whether a look shows just what the ledger says already.
+    fn says_nothing_new(&self, life: &Life, judgement: Judgement, found: &DefaultEncryption) -> bool {
+        let state = life.state();
+        state.phase == Phase::Judged && state.judgement == judgement && state.encryption.as_ref() == Some(found)
+    }
+
+    /// What is to be started, whole, or why it must not be.
+    async fn intent(
+        &self,
+        place: &Place<'_>,
+        life: &Life,
+        found: &DefaultEncryption,
+    ) -> Result<Intent, (Reason, AwsError)> {
+        let bucket = life.bucket();
+        let document = place.document.as_ref().map_err(|error| (Reason::DocumentNotUsable, error.clone()))?;
+        let rule = match life.state().restore.as_deref() {
+            Some(restore) => {
+                self.may_restore(place, bucket, restore).await?;
+                former_rule(restore)
+            }
+            None => match self.wanted(&bucket.region) {
+                Some(wanted) => wanted.rule(found),
+                // Its judgement would be a hold; a campaign file that changed in between is refused before.
+                None => return Err((Reason::NoKeyForRegion, no_key(&bucket.region))),
+            },
+        };
+        let change = Change { bucket, automation_role: &place.automation_role, rule: &rule };
+        let parameters = document.runbook.parameters_for(&change).map_err(|cannot| {
+            let name = self.file.document.name(self.operation);
+            let error = AwsError {
+                code: "DocumentCannotCarry".to_owned(),
+                message: format!("document {name} in {}: {cannot}", place.region),
+                hint: "use the document that ships in config/documents, or a campaign file that wants what this document does"
+                    .to_owned(),
+            };
+            (Reason::DocumentCannotCarry, error)
+        })?;
+        let attempt = life.state().attempts() + 1;
+        let mut earlier = life.state().intent.as_ref().map_or_else(Vec::new, |intent| intent.earlier.clone());
+        earlier.extend(life.state().execution.as_ref().map(|execution| execution.id.clone()));
+        Ok(Intent {
+            operation: self.operation,
+            attempt,
+            client_token: client_token(&self.id, self.operation, bucket, attempt),
+            document: document.reference.clone(),
+            document_version: document.version.clone(),
+            document_hash: document.runbook.hash().to_owned(),
+            parameters,
+            rule: Some(rule),
+            earlier,
+        })
+    }
+
+    /// From an intent to an execution, or to the certainty that there is none.
+    async fn send(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
+        let Some(intent) = life.state().intent.clone() else { return Ok(Step::Left) };
+        let sent = match std::mem::take(&mut life.unsent) {
+            true => self.start(place, &intent).await,
+            false => {
+                life.looked_into = true;
+                self.find_out(place, life, &intent).await
+            }
+        };
+        fail_point("after_start");
+        match sent {
+            Sent::Started(id) | Sent::Adopted(id) if id.is_empty() => {
+                // An endpoint that answers so cannot be followed.
+                keep(life.slots.take());
+                Ok(Step::Left)
+            }
+            Sent::Started(execution) => {
+                life.seen = true;
+                self.events.emit(&Event::ExecutionStarted { bucket: life.bucket().clone(), id: execution.clone() });
+                let state = self.record(life, BucketEvent::Started { execution }).await?;
+                fail_point("after_started");
+                Ok(Step::On(state))
+            }
+            Sent::Adopted(execution) => {
+                self.events.emit(&Event::ExecutionStarted { bucket: life.bucket().clone(), id: execution.clone() });
+                let state = self.record(life, BucketEvent::Adopted { execution }).await?;
+                fail_point("after_adopted");
+                Ok(Step::On(state))
+            }
+            Sent::Refused(error) => {
+                life.slots = None;
+                Ok(Step::On(self.record(life, BucketEvent::StartRefused { error }).await?))
+            }
+            Sent::Never => {
+                life.slots = None;
+                Ok(Step::On(self.record(life, BucketEvent::NeverStarted).await?))
+            }
+            Sent::Unclear(error) => {
+                let state = self.record(life, BucketEvent::StartUnknown { error }).await?;
+                fail_point("after_start_unknown");
+                // The ledger knows of the doubt; now it is looked into, once.
+                if !life.looked_into && !self.stop.is_cancelled() {
+                    return Ok(Step::On(state));
+                }
+                // Law 7: without a known outcome it counts as in flight, so its room is never given back in this run.
+                keep(life.slots.take());
+                Ok(Step::Over(state))
+            }
+            Sent::Stopped => Ok(Step::Left),
+        }
+    }
+
+    /// From a known execution to its end.
+    async fn follow(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
+        let Some(execution) = life.state().execution.clone() else { return Ok(Step::Left) };
+        // What another process started may have ended long ago, beyond what the list shows.
+        if !life.seen {
+            life.seen = true;
+            match place.ssm.explain(&execution.id).await {
+                Ok(seen) if seen.status.has_ended() => {
+                    return self.ended(life, seen.status, seen.message).await;
+                }
+                Err(error) if error.code == FORGOTTEN => {
+                    let status = ExecutionStatus::from(ExecutionStatus::FORGOTTEN);
+                    return self.ended(life, status, Some(error.message)).await;
+                }
+                // Followed, then.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let slots = match life.slots.take() {
+            Some(slots) => slots,
+            None => (place.region_slots.take_anyway(), place.work.slots.take_anyway()),
+        };
+        match place.follower.follow(life.bucket(), &execution.id, slots).await {
+            Followed::Ended(status) => {
+                // Only a failure is worth a call of its own.
+                let message = match status.is_success() {
+                    true => None,
+                    false => place.ssm.explain(&execution.id).await.ok().and_then(|failure| failure.message),
+                };
+                self.ended(life, status, message).await
+            }
+            Followed::Overdue(status) => Ok(Step::Over(self.record(life, BucketEvent::Overdue { status }).await?)),
+            Followed::Stopped => Ok(Step::Left),
+        }
+    }
+
+    async fn ended(
+        &self,
+        life: &mut Life,
+        status: ExecutionStatus,
+        message: Option<String>,
+    ) -> Result<Step, CampaignError> {
+        life.slots = None;
+        life.failure = failure(life, &status, message.clone());
+        self.events.emit(&Event::ExecutionEnded { bucket: life.bucket().clone(), status: status.clone() });
+        fail_point("before_ended");
+        let state = self.record(life, BucketEvent::Ended { status, message }).await?;
+        fail_point("after_ended");
+        Ok(Step::On(state))
+    }
+
+    /// From the end of an execution to what S3 shows.
+    async fn look_back(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
+        if life.failure.is_none()
+            && let Some(execution) = life.state().execution.clone()
+            && let Some(status) = execution.status.filter(|status| !status.is_success())
+        {
+            // An earlier process saw it fail; its words are asked for again.
+            let message = place.ssm.explain(&execution.id).await.ok().and_then(|failure| failure.message);
+            life.failure = failure(life, &status, message);
+        }
+        let Some(read) = self.read_back(place, life, life.failure.clone()).await else { return Ok(Step::Left) };
+        fail_point("before_read_back");
+        let state = self.record(life, read).await?;
+        fail_point("after_read_back");
+        Ok(Step::On(state))
+    }
+
+    /// From an outcome to another attempt, where one is worth it and allowed.
+    async fn settle(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
+        let state = life.state().clone();
+        let asked_for = std::mem::take(&mut life.asked_for);
+        let again = asked_for
+            || (life.attempts < self.file.executions.attempts
+                && worth_another(&state)
+                && !self.no_starts.is_cancelled());
+        life.failure = None;
+        life.pass = None;
+        if !again {
+            return Ok(Step::Over(state));
+        }
+        if !asked_for {
+            tokio::select! {
+                () = self.no_starts.cancelled() => return Ok(Step::Over(state)),
+                () = sleep(pause(life.attempts)) => {}
+            }
+        }
+        life.seen = false;
+        self.attempt(place, life).await
+    }
+
+    /// Whether a start of another run may still act on the bucket: then nothing new is started on it, and this is why.
+    async fn under_way(&self, place: &Place<'_>, bucket: &Bucket, earlier: &Unsettled) -> Option<AwsError> {
+        let why = match &earlier.execution {
+            Some(id) => match place.ssm.explain(id).await {
+                Ok(seen) if seen.status.has_ended() => return None,
+                Ok(seen) => format!("execution {id} of run {} is {}", earlier.run, seen.status.as_str()),
+                Err(error) if error.code == FORGOTTEN => return None,
+                Err(error) => format!("how execution {id} of run {} stands cannot be learned ({error})", earlier.run),
+            },
+            // Its execution is not known, but an execution ends.
+            None if earlier.since.elapsed().is_ok_and(|since| since > self.file.executions.time_limit()) => {
+                return None;
+            }
+            None => format!("a start of run {} left, and its answer never came", earlier.run),
+        };
+        Some(AwsError {
+            code: "UnderWay".to_owned(),
+            message: format!("{why}, so nothing new is started on {}", bucket.name),
+            hint: format!(
+                "run again when it has ended: aws ssm describe-automation-executions --region {}, in account {}",
+                place.region, place.account
+            ),
+        })
+    }
+
+    /// Room within both limits, or what it comes to that there is none to be had.
+    async fn room(&self, place: &Place<'_>, life: &Life) -> Result<Result<(Slot, Slot), Step>, CampaignError> {
+        let both = async { (place.region_slots.take().await, place.work.slots.take().await) };
+        // An execution that is over its time limit may hold its room for ever.
+        let patience = self.file.executions.time_limit() * 2;
+        if !place.exhausted.load(Ordering::Relaxed) {
+            tokio::select! {
+                biased;
+                () = self.no_starts.cancelled() => return Ok(Err(Step::Left)),
+                slots = timeout(patience, both) => match slots {
+                    Ok(slots) => return Ok(Ok(slots)),
+                    Err(_) => place.exhausted.store(true, Ordering::Relaxed),
+                },
+            }
+        }
+        let error = AwsError {
+            code: "NoCapacity".to_owned(),
+            message: format!(
+                "executions that do not end take all the room that the limits leave in account {} and Region {}",
+                place.account, place.region
+            ),
+            hint: "look for them with aws ssm describe-automation-executions, stop them or raise the limits, then `orgseal resume`"
+                .to_owned(),
+        };
+        let event = not_started(Verdict::Failed, Reason::NoCapacity, None, &error);
+        Ok(Err(Step::Over(self.record(life, event).await?)))
+    }
+
+    pub(super) fn settled(&self, bucket: &Bucket, state: &BucketState) {
+        self.events.emit(&Event::BucketSettled { finding: Box::new(state.finding(bucket.clone())) });
+    }
+}
+
+/// Whether a bucket of this judgement waits for a change.
+fn waits(judgement: Judgement) -> bool {
+    matches!(judgement.verdict, Verdict::NotSealed | Verdict::NotRestored)
+}
+
+/// Whether a cause may have passed when the same is tried again.
+fn worth_another(state: &BucketState) -> bool {
+    match (state.judgement.verdict, state.judgement.reason) {
+        (Verdict::Failed, Reason::ExecutionFailed) => {
+            let status = state.execution.as_ref().and_then(|execution| execution.status.as_ref());
+            let message = state.error.as_ref().map(|error| error.message.as_str());
+            status.is_some_and(|status| execution_is_retryable(status, message))
+        }
+        (Verdict::Failed, Reason::StartRefused) | (Verdict::Unread, _) => {
+            state.error.as_ref().is_some_and(|error| classify(error) == FailureClass::Retryable)
+        }
+        _ => false,
+    }
+}
+
+/// Why an execution failed, for people; `None` if it says that it succeeded.
+fn failure(life: &Life, status: &ExecutionStatus, message: Option<String>) -> Option<AwsError> {
+    let id = life.state().execution.as_ref().map_or("", |execution| execution.id.as_str());
+    let Bucket { account, region, .. } = life.bucket();
+    (!status.is_success()).then(|| AwsError {
+        code: format!("Execution{}", status.as_str()),
+        message: message.unwrap_or_else(|| format!("execution {id} ended as {}", status.as_str())),
+        hint: format!(
+            "look at it in account {account}: aws ssm get-automation-execution --region {region} --automation-execution-id {id}; \
+             then `orgseal resume --retry-failed`"
+        ),
+    })
+}
+
+fn no_key(region: &str) -> AwsError {
+    AwsError {
+        code: "NoKey".to_owned(),
+        message: format!("the campaign has no central key for {region}"),
+        hint: "name one in [central_key]".to_owned(),
+    }
+}
+
+pub(super) fn not_started(
+    verdict: Verdict,
+    reason: Reason,
+    encryption: Option<DefaultEncryption>,
+    error: &AwsError,
+) -> BucketEvent {
+    let judgement = Judgement { verdict, reason, observed: None };
+    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()), restore: None }
+}

@@ -1,0 +1,73 @@
+//! S3's own word on a change.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::Campaign;
+use super::account::Place;
+use super::bucket::Life;
+use crate::judge::unread_reason;
+use crate::ledger::BucketEvent;
+use crate::model::{AwsError, DefaultEncryption, Judgement, Reason, Verdict};
+
+/// Between two reads of a change that does not show.
+const READ_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+
+impl Campaign {
+    /// Law 4: success is what S3 says. A put may take time to show, so after a success S3 is asked again for a while.
+    /// `None`: the run was stopped before S3 could say.
+    pub(super) async fn read_back(
+        &self,
+        place: &Place<'_>,
+        life: &Life,
+        failure: Option<AwsError>,
+    ) -> Option<BucketEvent> {
+        let bucket = life.bucket();
+        let restore = life.state().restore.as_deref();
+        let until = Instant::now() + self.file.executions.read_back_for();
+        let mut pause = READ_AGAIN.0;
+        loop {
+            let read = place.s3.default_encryption(&bucket.name).await;
+            let patient = failure.is_none() && Instant::now() < until;
+            match read {
+                Ok(shown) => {
+                    let judgement = self.judge_for(&shown, bucket, restore);
+                    if matches!(judgement.verdict, Verdict::Sealed | Verdict::Restored) {
+                        return Some(BucketEvent::ReadBack { judgement, encryption: Some(shown), error: None });
+                    }
+                    if !patient {
+                        return Some(not_effective(shown, failure));
+                    }
+                }
+                Err(error) if !patient || error.code == "NoSuchBucket" => {
+                    let judgement =
+                        Judgement { verdict: Verdict::Unread, reason: unread_reason(&error), observed: None };
+                    return Some(BucketEvent::ReadBack { judgement, encryption: None, error: Some(error) });
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = sleep(pause) => pause = (pause * 2).min(READ_AGAIN.1),
+            }
+        }
+    }
+}
+
+/// S3 does not show the change, whatever the execution says of itself.
+fn not_effective(shown: DefaultEncryption, failure: Option<AwsError>) -> BucketEvent {
+    let (reason, error) = match failure {
+        Some(failure) => (Reason::ExecutionFailed, failure),
+        None => (
+            Reason::NotEffective,
+            AwsError {
+                code: "NotEffective".to_owned(),
+                message: "the execution reports success, but S3 does not show the wanted configuration".to_owned(),
+                hint: "compare the document in the account with the one that ships; look for whoever else changes the bucket".to_owned(),
+            },
+        ),
+    };
+    let judgement = Judgement { verdict: Verdict::Failed, reason, observed: None };
+    BucketEvent::ReadBack { judgement, encryption: Some(shown), error: Some(error) }
+}

@@ -1,0 +1,214 @@
+//! What a rollback is about: the buckets that its campaign touched, read again and judged against what was there before.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+use super::account::Place;
+use super::read::{Entered, interrupted, record, unread};
+use super::{Campaign, CampaignError};
+use crate::config::{ConfigRemediation, UnusableKeys};
+use crate::event::Event;
+use crate::judge::unread_reason;
+use crate::ledger::{BucketEvent, LedgerError, Reader};
+use crate::model::{Account, AccountOutcome, AwsError, Bucket, DefaultEncryption, KeyReference, Reason, Restore};
+use crate::plan::AccountLimits;
+
+/// A bucket that a campaign touched, with what is to be put back.
+type Touched = (Bucket, Box<Restore>);
+
+impl Campaign {
+    /// Reads what the campaign touched, `limits.accounts` at once.
+    pub(super) async fn read_touched(self: &Arc<Self>, accounts: &[Account]) -> Result<Vec<Entered>, CampaignError> {
+        let mut touched = self.touched()?;
+        if touched.is_empty() && !self.resumed {
+            return Err(CampaignError::NothingSelected("bucket that the campaign changed"));
+        }
+        let mut listed: BTreeMap<&str, &Account> =
+            accounts.iter().map(|account| (account.id.as_str(), account)).collect();
+        let mut reads = Vec::new();
+        let known = {
+            let (reader, run) = self.reader()?;
+            reader.accounts(&run)?
+        };
+        for (id, buckets) in std::mem::take(&mut touched) {
+            if known.get(&id) == Some(&AccountOutcome::Read) {
+                continue;
+            }
+            // An account that left the organization cannot be entered, and its buckets show as what they are: unread.
+            let account = listed.remove(id.as_str()).cloned().unwrap_or_else(|| Account {
+                id: id.clone(),
+                name: String::new(),
+                state: "UNKNOWN".to_owned(),
+                ous: Vec::new(),
+                tags: BTreeMap::new(),
+            });
+            self.ledger.account(record(&account, AccountOutcome::Unread, Some(interrupted()))).await?;
+            reads.push((account, buckets));
+        }
+        self.ledger.flush().await?;
+        self.events.emit(&Event::AccountsFound { accounts: reads.len() });
+        let stopped = self.stop.clone().cancelled_owned();
+        let mut reads = pin!(
+            stream::iter(reads)
+                .take_until(stopped)
+                .map(|(account, buckets)| {
+                    let campaign = Arc::clone(self);
+                    tokio::spawn(async move { campaign.read_touched_account(account, buckets).await })
+                })
+                .buffer_unordered(self.file.limits.accounts)
+        );
+        let mut entered = Vec::new();
+        while let Some(read) = reads.next().await {
+            entered.extend(read.map_err(|error| CampaignError::Task(error.to_string()))??);
+        }
+        Ok(entered)
+    }
+
+    /// The buckets that the campaign touched, narrowed as the command line says, by account.
+    fn touched(&self) -> Result<BTreeMap<String, Vec<Touched>>, CampaignError> {
+        let reader = Reader::open(self.ledger.folder())?;
+        let campaign = reader.run(self.parent.as_deref().unwrap_or_default())?;
+        let mut touched: BTreeMap<String, Vec<Touched>> = BTreeMap::new();
+        reader.each_touched::<LedgerError>(&campaign, |open| {
+            let state = open.state;
+            let chosen = self.selection.takes_region(&open.bucket.region)
+                && self.selection.takes_bucket(&open.bucket.name)
+                && self.selection.takes_account_id(&open.bucket.account);
+            if let (true, Some(former), Some(touched_at)) = (chosen, state.found, state.touched_at) {
+                let wanted = state.intent.and_then(|intent| intent.rule).map(DefaultEncryption::from);
+                let left = state.left.into_iter().chain(wanted).collect();
+                let restore = Box::new(Restore { former, left, touched_at });
+                touched.entry(open.bucket.account.clone()).or_default().push((open.bucket, restore));
+            }
+            Ok(())
+        })?;
+        Ok(touched)
+    }
+
+    async fn read_touched_account(
+        &self,
+        account: Account,
+        buckets: Vec<Touched>,
+    ) -> Result<Option<Entered>, CampaignError> {
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        self.events.emit(&Event::BucketsListed { account: account.id.clone(), buckets: buckets.len() });
+        let known = {
+            let (reader, run) = self.reader()?;
+            reader.known_buckets(&run, &account.id)?
+        };
+        let buckets: Vec<Touched> = buckets.into_iter().filter(|(bucket, _)| !known.contains(&bucket.name)).collect();
+        let session =
+            match self.aws.enter(&account.id, &self.file.member_role, self.purpose(), &self.session_name()).await {
+                Ok(session) => session,
+                Err(error) => {
+                    for (bucket, restore) in buckets {
+                        self.note_touched(bucket, Err(error.clone()), restore).await?;
+                    }
+                    self.unread(account, error).await?;
+                    return Ok(None);
+                }
+            };
+        let limits = AccountLimits::of(&account, &self.file.limits);
+        let member = self.aws.member(&session);
+        let total = buckets.len();
+        let mut reads = pin!(
+            stream::iter(buckets)
+                .take_until(self.stop.cancelled())
+                .map(|(bucket, restore)| {
+                    let s3 = member.s3(&bucket.region);
+                    async move { (s3.default_encryption(&bucket.name).await, bucket, restore) }
+                })
+                .buffer_unordered(limits.reads)
+        );
+        let mut read = 0;
+        while let Some((found, bucket, restore)) = reads.next().await {
+            self.note_touched(bucket, found, restore).await?;
+            read += 1;
+        }
+        if read == total {
+            self.ledger.account(record(&account, AccountOutcome::Read, None)).await?;
+            self.events.emit(&Event::AccountRead { account: account.clone(), buckets: total });
+        }
+        Ok(Some(Entered { account, session }))
+    }
+
+    async fn note_touched(
+        &self,
+        bucket: Bucket,
+        found: Result<DefaultEncryption, AwsError>,
+        restore: Box<Restore>,
+    ) -> Result<(), CampaignError> {
+        let mut event = match found {
+            Ok(found) => BucketEvent::Judged {
+                judgement: self.judge_for(&found, &bucket, Some(&restore)),
+                encryption: Some(found),
+                error: None,
+                restore: None,
+            },
+            Err(error) => unread(unread_reason(&error), error),
+        };
+        if let BucketEvent::Judged { judgement, error, restore: kept, .. } = &mut event {
+            *kept = Some(restore);
+            self.events.emit(&Event::BucketJudged {
+                bucket: bucket.clone(),
+                judgement: *judgement,
+                error: error.clone(),
+            });
+        }
+        self.ledger.note(bucket, event).await?;
+        Ok(())
+    }
+
+    /// Whether a bucket may go back to its former configuration: the former key must serve, and nobody must undo it at once.
+    pub(super) async fn may_restore(
+        &self,
+        place: &Place<'_>,
+        bucket: &Bucket,
+        restore: &Restore,
+    ) -> Result<(), (Reason, AwsError)> {
+        let former = restore.former.only_rule().and_then(|rule| rule.key.as_deref()).filter(|key| !key.is_empty());
+        if let Some(key) = former
+            && self.file.rollback.unusable_keys == UnusableKeys::Hold
+            && KeyReference::parse(key) != KeyReference::AwsManaged
+            && let Some(fault) = place.work.former_keys.fault(&place.work.member, &bucket.region, key).await
+        {
+            return Err((Reason::FormerKeyNotUsable, fault));
+        }
+        if self.file.rollback.config_remediation == ConfigRemediation::Ignore {
+            return Ok(());
+        }
+        let rules = place
+            .remediation
+            .get_or_init(|| place.work.member.automatic_remediations(&bucket.region, &self.file.document.name))
+            .await;
+        let hint = "switch the remediation off, or put a remediation exception on the bucket, then `orgseal resume \
+                    --retry-failed`; rollback.config_remediation = \"ignore\" restores all the same";
+        match rules {
+            Ok(rules) => match rules.iter().find(|rule| !rule.excepts(&bucket.name)) {
+                None => Ok(()),
+                Some(rule) => Err((
+                    Reason::ConfigWouldUndo,
+                    AwsError {
+                        code: "ConfigWouldUndo".to_owned(),
+                        message: format!(
+                            "rule {} of AWS Config in account {} and Region {} starts {} by itself on buckets like {}",
+                            rule.rule, bucket.account, bucket.region, rule.document, bucket.name
+                        ),
+                        hint: hint.to_owned(),
+                    },
+                )),
+            },
+            Err(error) => Err((
+                Reason::ConfigWouldUndo,
+                AwsError {
+                    code: error.code.clone(),
+                    message: format!("whether AWS Config would undo it cannot be told: {}", error.message),
+                    hint: format!("{}; or {hint}", error.hint),
+                },
+            )),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What decides a campaign's outcomes: it must be the same when a campaign goes on.
+
+use serde_json::{Value, json};
+
+use super::CampaignFile;
+
+impl CampaignFile {
+    /// The settings that decide what a bucket ends up as. Limits, tolerances and times may change while a campaign pauses.
+    #[must_use]
+    pub fn target(&self) -> Value {
+        json!({
+            "central_key": self.keys().iter().map(|(region, key)| (region, key.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
+            "encryption": self.encryption,
+            "document": self.document,
+            "automation_role": self.automation_role,
+        })
+    }
+}
+
+/// The settings in which two targets differ, by name.
+#[must_use]
+pub fn differences(then: &Value, now: &Value) -> Vec<String> {
+    let Some(now) = now.as_object() else { return Vec::new() };
+    now.iter().filter(|(name, value)| then[name.as_str()] != **value).map(|(name, _)| format!("[{name}]")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_named() {
+        let then = json!({ "document": { "name": "a" }, "encryption": 1 });
+        assert_eq!(differences(&then, &then), Vec::<String>::new());
+        assert_eq!(differences(&then, &json!({ "document": { "name": "b" }, "encryption": 1 })), ["[document]"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Where a campaign stands: its state, who works on it, how far it has come. For people and as `orgseal.status/1`.
+
+use std::io::Write;
+
+use anstyle::Effects;
+use orgseal_core::ledger::{Head, Reader, Run, Scope, Session, Summary};
+use serde::Serialize;
+
+use crate::meaning::{count, title};
+use crate::next_steps::next_steps;
+use crate::terminal::Style;
+use crate::words::{counted, duration, ending, moment, number, percent};
+use crate::{ReportError, kind};
+
+/// The name and version of the document's shape.
+const SCHEMA: &str = "orgseal.status/1";
+
+/// What is known of a campaign's progress.
+struct Standing {
+    summary: Summary,
+    /// Buckets with a start of which the outcome is not known.
+    in_flight: u64,
+    /// Buckets that are not done with, these included.
+    open: u64,
+    sessions: Vec<Session>,
+    rollbacks: Vec<(Run, Summary)>,
+    head: Head,
+}
+
+fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
+    let mut rollbacks = Vec::new();
+    for rollback in reader.rollbacks_of(run)? {
+        let summary = reader.summary(&rollback)?;
+        rollbacks.push((rollback, summary));
+    }
+    Ok(Standing {
+        summary: reader.summary(run)?,
+        in_flight: reader.in_flight(run)?,
+        open: reader.work(run, Scope::Waiting)?.iter().map(|account| account.buckets).sum(),
+        sessions: reader.sessions(run)?,
+        rollbacks,
+        head: reader.head()?,
+    })
+}
+
+/// How a campaign's state is called, given whether a process is at work in the state folder.
+fn state(run: &Run, busy: bool) -> &str {
+    match run.state.as_str() {
+        // Whoever works there holds the lock; nobody does, so it was ended by force.
+        "running" if !busy => "killed",
+        state => state,
+    }
+}
+
+/// Writes where a campaign stands, for people.
+pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+    let standing = standing(reader, run)?;
+    let summary = &standing.summary;
+    let ink = |text: &str, effects: Effects| match style.color {
+        true => format!("{0}{text}{0:#}", anstyle::Style::new().effects(effects)),
+        false => text.to_owned(),
+    };
+    let organization = reader.binding()?.organization;
+    writeln!(out, "\n{}", ink(&format!("{} {organization}", kind::title(run)), Effects::BOLD))?;
+    writeln!(out, "{}", ink(&format!("{} · begun {}", run.id, moment(run.started_at)), Effects::DIMMED))?;
+    if let Some(campaign) = &run.parent {
+        writeln!(out, "undoes {campaign}")?;
+    }
+    if !run.selection.is_empty() {
+        writeln!(out, "narrowed to {}", run.selection)?;
+    }
+    let said = match state(run, busy) {
+        "running" => format!("running, {}", if run.stage == "changing" { "changing buckets" } else { "reading" }),
+        "killed" => "not running: the process that worked on it was ended by force".to_owned(),
+        other => ending(run).unwrap_or(other).to_owned(),
+    };
+    writeln!(out, "{said}\n")?;
+    let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
+    let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
+    let line = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
+    writeln!(out, "{}", ink(&line, Effects::BOLD))?;
+    writeln!(out, "{}\n", ink(kind::scope(run), Effects::DIMMED))?;
+    for &verdict in kind::verdicts(run) {
+        let buckets = count(summary, verdict);
+        if buckets > 0 {
+            writeln!(out, "  {:<14} {:>9}", title(verdict), number(buckets))?;
+        }
+    }
+    writeln!(
+        out,
+        "  {:<14} {:>9}  with a start of which the outcome is not known yet",
+        "in flight",
+        number(standing.in_flight)
+    )?;
+    writeln!(out, "  {:<14} {:>9}  that are not done with, those included", "open", number(standing.open))?;
+    let accounts = [(summary.accounts_unread, "unread"), (summary.skipped, "skipped")];
+    let accounts: Vec<String> = std::iter::once(counted(summary.accounts, "account"))
+        .chain(
+            accounts
+                .iter()
+                .filter(|(amount, _)| *amount > 0)
+                .map(|(amount, what)| format!("{} {what}", number(*amount))),
+        )
+        .chain(std::iter::once(format!("{} started", counted(summary.started, "execution"))))
+        .collect();
+    writeln!(out, "\n{}", accounts.join(" · "))?;
+    writeln!(out, "\n{}", ink("Worked on by", Effects::BOLD))?;
+    for session in &standing.sessions {
+        let until = match session.ended_at {
+            Some(end) => {
+                format!("{}, {}", duration(session.started_at, end), session.ending.as_deref().unwrap_or("ended"))
+            }
+            None if busy && run.state == "running" => "at work".to_owned(),
+            None => "ended by force".to_owned(),
+        };
+        writeln!(
+            out,
+            "  {}  orgseal {} {} on {}, process {}: {until}",
+            moment(session.started_at),
+            session.command,
+            session.version,
+            session.host,
+            session.pid
+        )?;
+        writeln!(out, "  {}", ink(&format!("  as {}", session.caller), Effects::DIMMED))?;
+    }
+    for (rollback, undone) in &standing.rollbacks {
+        let restored = counted(undone.restored, "bucket");
+        writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}", rollback.id, rollback.state)?;
+    }
+    if !(busy && run.state == "running") {
+        writeln!(out, "\n{}", ink("What now", Effects::BOLD))?;
+        for step in next_steps(&style.again, run, summary, None, None) {
+            if let Some(command) = step.command {
+                writeln!(out, "  {}", ink(&command, Effects::BOLD))?;
+                writeln!(out, "      {}", ink(&step.does, Effects::DIMMED))?;
+            } else {
+                writeln!(out, "  {}", step.does)?;
+            }
+        }
+    }
+    let head = format!("Head of the ledger, entry {}:\n  {}", number(standing.head.entries), standing.head.hash);
+    writeln!(out, "\n{}", ink(&head, Effects::DIMMED))?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'a str,
+    organization: &'a str,
+    campaign: &'a str,
+    kind: &'a str,
+    undoes: Option<&'a str>,
+    state: &'a str,
+    stage: &'a str,
+    started_at: jiff::Timestamp,
+    finished_at: Option<jiff::Timestamp>,
+    selection: &'a str,
+    summary: &'a Summary,
+    in_flight: u64,
+    open: u64,
+    sessions: Vec<SessionRecord<'a>>,
+    rollbacks: Vec<RollbackRecord<'a>>,
+    ledger: &'a Head,
+}
+
+#[derive(Serialize)]
+struct SessionRecord<'a> {
+    command: &'a str,
+    caller: &'a str,
+    version: &'a str,
+    host: &'a str,
+    pid: u32,
+    config_hash: &'a str,
+    selection: &'a str,
+    started_at: jiff::Timestamp,
+    ended_at: Option<jiff::Timestamp>,
+    ending: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RollbackRecord<'a> {
+    campaign: &'a str,
+    state: &'a str,
+    restored: u64,
+}
+
+/// Writes where a campaign stands, as JSON.
+pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -> Result<(), ReportError> {
+    let standing = standing(reader, run)?;
+    let document = Document {
+        schema: SCHEMA,
+        organization: &reader.binding()?.organization,
+        campaign: &run.id,
+        kind: &run.kind,
+        undoes: run.parent.as_deref(),
+        state: state(run, busy),
+        stage: &run.stage,
+        started_at: run.started_at,
+        finished_at: run.finished_at,
+        selection: &run.selection,
+        summary: &standing.summary,
+        in_flight: standing.in_flight,
+        open: standing.open,
+        sessions: standing
+            .sessions
+            .iter()
+            .map(|session| SessionRecord {
+                command: &session.command,
+                caller: &session.caller,
+                version: &session.version,
+                host: &session.host,
+                pid: session.pid,
+                config_hash: &session.config_hash,
+                selection: &session.selection,
+                started_at: session.started_at,
+                ended_at: session.ended_at,
+                ending: session.ending.as_deref(),
+            })
+            .collect(),
+        rollbacks: standing
+            .rollbacks
+            .iter()
+            .map(|(rollback, summary)| RollbackRecord {
+                campaign: &rollback.id,
+                state: &rollback.state,
+                restored: summary.restored,
+            })
+            .collect(),
+        ledger: &standing.head,
+    };
+    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
