@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Report on a run in the ledger: terminal, JSON, CSV, HTML
     Report(Report),
+    /// Check that the record is as it was written, or export it
+    Ledger(Ledger),
     /// Serve a simulated organization on loopback for any AWS tool
     Sandbox(Sandbox),
     /// Check the campaign file, or print its JSON Schema
@@ -168,6 +170,37 @@ pub(crate) struct Report {
     /// The form of the report
     #[arg(long, value_name = "FORMAT", help = "The form of the report [default: terminal]")]
     pub(crate) format: Option<ReportFormat>,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Ledger {
+    #[command(subcommand)]
+    pub(crate) verb: LedgerVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LedgerVerb {
+    /// Find any entry that was edited, removed or moved; exit code 2 if there is one
+    Verify(Verify),
+    /// Write the entries as JSON Lines, each with its hash
+    Export(Export),
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// A head that was kept elsewhere: it must still be in the ledger
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// Only the entries of this run
+    #[arg(long, alias = "run", value_name = "ID")]
+    pub(crate) campaign: Option<String>,
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -4,18 +4,23 @@
 //! (`bucket`), written in the same transaction. Reports and resumption read from here, never from memory.
 
 mod chain;
+mod export;
+mod fold;
 mod lock;
 pub mod moves;
 mod reader;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use export::ExportError;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
+pub use verify::{Fault, Verified, verify};
 pub use writer::{Ledger, NewRun, NewSession};
 
 /// The ledger's file name in the state folder.

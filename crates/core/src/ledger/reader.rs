@@ -273,6 +273,22 @@ impl Reader {
         }
     }
 
+    /// Each entry, in order.
+    pub(super) fn each_entry<E: From<LedgerError>>(
+        &self,
+        mut handle: impl FnMut(Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.sql(self.connection.prepare(
+            "SELECT seq, run.id, entry.at, account, region, bucket, event, hash
+             FROM entry JOIN run ON run.number = entry.run ORDER BY seq",
+        ))?;
+        let mut rows = self.sql(statement.query([]))?;
+        while let Some(row) = self.sql(rows.next())? {
+            handle(self.sql(entry_of(row))?)?;
+        }
+        Ok(())
+    }
+
     /// How many starts a second an account and Region was found to take in a run.
     pub fn pace(&self, run: &Run, account: &str, region: &str) -> Result<Option<f64>, LedgerError> {
         let sql = "SELECT per_second FROM pace WHERE run = ?1 AND account = ?2 AND region = ?3";
@@ -353,7 +369,7 @@ impl Reader {
         self.each(
             "SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id",
             run,
-            account_of,
+            |row| account_of(row, 0),
             &mut handle,
         )
     }
@@ -577,6 +593,31 @@ const RUN: &str =
     "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage
      FROM run";
 
+/// An entry as it is kept.
+pub(super) struct Entry {
+    pub(super) seq: i64,
+    pub(super) run: String,
+    pub(super) at: i64,
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) bucket: String,
+    pub(super) event: String,
+    pub(super) hash: String,
+}
+
+fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        seq: row.get(0)?,
+        run: row.get(1)?,
+        at: row.get(2)?,
+        account: row.get(3)?,
+        region: row.get(4)?,
+        bucket: row.get(5)?,
+        event: row.get(6)?,
+        hash: row.get(7)?,
+    })
+}
+
 fn moment(millis: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
@@ -599,19 +640,21 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-pub(super) fn account_of(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
+/// The account in a row that has its columns from `first` on.
+pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRecord> {
     let unreadable =
         |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
-    let (outcome, error): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+    let (outcome, error): (String, Option<String>) = (row.get(first + 3)?, row.get(first + 4)?);
     Ok(AccountRecord {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        state: row.get(2)?,
-        outcome: serde_json::from_value(outcome.into()).map_err(|error: serde_json::Error| unreadable(3, error))?,
+        id: row.get(first)?,
+        name: row.get(first + 1)?,
+        state: row.get(first + 2)?,
+        outcome: serde_json::from_value(outcome.into())
+            .map_err(|error: serde_json::Error| unreadable(first + 3, error))?,
         error: error
             .map(|text| serde_json::from_str(&text))
             .transpose()
-            .map_err(|error: serde_json::Error| unreadable(4, error))?,
+            .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
     })
 }
 

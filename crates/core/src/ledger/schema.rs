@@ -85,8 +85,6 @@ ALTER TABLE bucket ADD COLUMN left_as TEXT;
 ALTER TABLE bucket ADD COLUMN starts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bucket ADD COLUMN touched_at INTEGER;
 ALTER TABLE bucket ADD COLUMN restore TEXT;
-UPDATE bucket SET starts = 1 WHERE execution IS NOT NULL;
-UPDATE bucket SET touched_at = at, left_as = CASE phase WHEN 'settled' THEN encryption END WHERE intent IS NOT NULL;
 ALTER TABLE run ADD COLUMN parent TEXT;
 ALTER TABLE run ADD COLUMN target TEXT NOT NULL DEFAULT '';
 ALTER TABLE run ADD COLUMN stage TEXT NOT NULL DEFAULT 'reading';
@@ -218,8 +216,19 @@ pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, LedgerError>
     let connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
     connection.pragma_update(None, "query_only", true).map_err(wrong)?;
-    if version(folder, &connection)? == 0 {
+    let found = version(folder, &connection)?;
+    if found == 0 {
         return Err(LedgerError::Missing { path: folder.to_owned() });
+    }
+    if found < VERSION {
+        // Brought forward by a writer of the same binding; nobody else may be at work there meanwhile.
+        let binding = read_binding(&connection).map_err(wrong)?;
+        drop(connection);
+        if let Some(binding) = binding {
+            let _lock = super::lock::Lock::take(folder)?;
+            open_for_writing(folder, &binding)?;
+        }
+        return open_for_reading(folder);
     }
     Ok(connection)
 }

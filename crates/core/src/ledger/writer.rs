@@ -519,10 +519,18 @@ fn open_session(
 
 /// Writes the runs and accounts of the first schema down as entries, after those of its buckets: that schema had none for them.
 pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlite::Result<()> {
+    // What the rows of that schema lack follows from the entries.
+    super::fold::each(transaction, |folded| match folded {
+        Ok(folded) => {
+            let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            write_state(transaction, folded.run, &folded.bucket, &folded.state, at)
+        }
+        Err(unfoldable) => Err(rusqlite::Error::ToSqlConversionFailure(unfoldable.why.into())),
+    })??;
     let mut head = Head { seq: last, at: 0, hash, run: None };
     let at = head.now();
     let mut runs = transaction.prepare(
-        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at, started_at FROM run ORDER BY number",
+        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at FROM run ORDER BY number",
     )?;
     let mut rows = runs.query([])?;
     while let Some(row) = rows.next()? {
@@ -538,23 +546,25 @@ pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, has
             selection: row.get(6)?,
         };
         let (state, finished): (String, Option<i64>) = (row.get(7)?, row.get(8)?);
-        let started = jiff::Timestamp::from_millisecond(row.get(9)?).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        open_session(transaction, number, &session, started)?;
+        open_session(transaction, number, &session, at)?;
         let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session };
         head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
         let mut accounts = transaction
             .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
         let mut rows = accounts.query(params![number])?;
         while let Some(row) = rows.next()? {
-            let AccountRecord { id, name, state, outcome, error } = super::reader::account_of(row)?;
+            let AccountRecord { id, name, state, outcome, error } = super::reader::account_of(row, 0)?;
             let event = RunEvent::AccountRecorded { name, state, outcome, error };
             head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
         }
-        if let Some(finished) = finished {
+        if finished.is_some() {
+            // The entries are of now, and so is what follows from them; the run keeps its own beginning.
             transaction.execute(
                 "UPDATE session SET ended_at = ?2, ending = ?3 WHERE run = ?1",
-                params![number, finished, state],
+                params![number, at.as_millisecond(), state],
             )?;
+            transaction
+                .execute("UPDATE run SET finished_at = ?2 WHERE number = ?1", params![number, at.as_millisecond()])?;
             head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state })?, at)?;
         }
     }

@@ -1,0 +1,100 @@
+//! `orgseal ledger`: whether the record is as it was written, and the record itself as JSON Lines.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use orgseal_core::ledger::{self, ExportError, Fault, Reader};
+use serde_json::json;
+
+use crate::args::{Common, Export, Ledger, LedgerVerb, Verify};
+use crate::failure::Failure;
+use crate::{connect, output};
+
+pub(crate) fn run(common: &Common, own: &Ledger, json: bool) -> Result<u8, Failure> {
+    match &own.verb {
+        LedgerVerb::Verify(own) => verify(common, own, json),
+        LedgerVerb::Export(own) => export(common, own),
+    }
+}
+
+fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
+    let folder = connect::state_in_force(common)?;
+    let wanted = own.head.as_deref().map(str::to_ascii_lowercase);
+    let verified = ledger::verify(&folder, wanted.as_deref())?;
+    if json {
+        let fault = verified.fault.as_ref().map(|fault| {
+            let [account, region, bucket] = &fault.about;
+            json!({
+                "entry": fault.entry, "at": fault.at, "run": fault.run, "account": account, "region": region,
+                "bucket": bucket, "what": fault.what,
+            })
+        });
+        let known = wanted.as_ref().map(|head| json!({ "head": head, "entry": verified.known.flatten() }));
+        output::out_json(&json!({
+            "schema": "orgseal.ledger-verify/1", "sound": verified.is_sound(), "entries": verified.sound,
+            "head": verified.head, "known_head": known, "fault": fault,
+        }))?;
+        return Ok(if verified.is_sound() { 0 } else { 2 });
+    }
+    if let Some(fault) = &verified.fault {
+        output::out(&in_words(fault))?;
+        output::out(&format!("the {} entries before it are sound", fault.entry.saturating_sub(1).min(verified.sound)))?;
+    } else {
+        output::out(&format!("{} entries are as they were written", verified.sound))?;
+        output::out(&format!("head {}", verified.head))?;
+    }
+    match verified.known {
+        Some(Some(entry)) => output::out(&format!("the head that you kept is entry {entry} of {}", verified.sound))?,
+        Some(None) => output::out(
+            "the head that you kept is not in this ledger: entries were cut off or rewritten since, or it is another ledger's",
+        )?,
+        None => {}
+    }
+    Ok(if verified.is_sound() { 0 } else { 2 })
+}
+
+fn in_words(fault: &Fault) -> String {
+    let [account, region, bucket] = &fault.about;
+    let mut place = String::new();
+    for (name, value) in [
+        ("run", fault.run.as_deref().unwrap_or_default()),
+        ("account", account),
+        ("Region", region),
+        ("bucket", bucket),
+    ] {
+        if !value.is_empty() {
+            place.push_str(&format!(", {name} {value}"));
+        }
+    }
+    let at = fault.at.map(|at| format!(" of {at}")).unwrap_or_default();
+    format!("entry {}{at}{place}: {}", fault.entry, fault.what)
+}
+
+fn export(common: &Common, own: &Export) -> Result<u8, Failure> {
+    let reader = Reader::open(&connect::state_in_force(common)?)?;
+    // The lines belong together, also while another process writes.
+    reader.snapshot()?;
+    let run = own.campaign.as_deref().map(|id| reader.run(id)).transpose()?;
+    let written = match &own.output {
+        Some(path) => {
+            let file =
+                File::create(path).map_err(|error| Failure::file("the export cannot be written:", path, &error))?;
+            let mut out = BufWriter::new(file);
+            reader.export(run.as_ref(), &mut out).and_then(|()| Ok(out.flush()?))
+        }
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            reader.export(run.as_ref(), &mut out).and_then(|()| Ok(out.flush()?))
+        }
+    };
+    match written {
+        Ok(()) => Ok(0),
+        // Whoever closes a pipe early has read enough.
+        Err(ExportError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe && own.output.is_none() => Ok(0),
+        Err(ExportError::Io(error)) => Err(Failure::plain(
+            format!("the export cannot be written: {error}"),
+            "check the disk's free space and the path",
+        )),
+        Err(ExportError::Ledger(error)) => Err(error.into()),
+    }
+}
