@@ -158,7 +158,13 @@ impl From<LedgerError> for Failure {
 fn ledger_help(error: &LedgerError) -> String {
     match error {
         LedgerError::Database { .. } | LedgerError::Stopped(_) => {
-            "check the disk's free space and the folder's permissions; what was recorded before stands".to_owned()
+            "check the disk's free space and the folder's permissions, then go on with `orgseal resume`: what was recorded \
+             stands, and nothing is started without a record. If the file is damaged, put a backup of it in its place; \
+             `orgseal ledger verify` checks it"
+                .to_owned()
+        }
+        LedgerError::ClockBack { .. } => {
+            "set the clock right; if the ledger's times are the wrong ones, use another state folder with --state".to_owned()
         }
         LedgerError::NoSuchRun(_) => "leave --campaign out for the newest run".to_owned(),
         LedgerError::Illegal(_) => "this is a fault of orgseal: please report it".to_owned(),

@@ -325,6 +325,40 @@ impl Sandbox {
         done.then_some(()).ok_or_else(|| NotThere { what: format!("key {arn}") })
     }
 
+    /// Someone set up AWS Config in an account and Region: a managed rule by its identifier, with a remediation that starts a
+    /// document by itself. It starts nothing here.
+    ///
+    /// # Errors
+    /// When the account or Region is not there.
+    pub fn put_automatic_remediation(
+        &self,
+        account: &str,
+        region: &str,
+        rule: &str,
+        identifier: &str,
+        document: &str,
+    ) -> Result<(), NotThere> {
+        self.world
+            .with_config(account, region, |config| config.remediate(rule, identifier, document))
+            .ok_or_else(|| NotThere { what: format!("account and Region {account} {region}") })
+    }
+
+    /// Someone put a remediation exception on a bucket.
+    ///
+    /// # Errors
+    /// When the account or Region is not there.
+    pub fn put_remediation_exception(
+        &self,
+        account: &str,
+        region: &str,
+        rule: &str,
+        bucket: &str,
+    ) -> Result<(), NotThere> {
+        self.world
+            .with_config(account, region, |config| config.except(rule, bucket))
+            .ok_or_else(|| NotThere { what: format!("account and Region {account} {region}") })
+    }
+
     /// Someone changed an Automation document: adds a version with this content and makes it the default one.
     ///
     /// # Errors

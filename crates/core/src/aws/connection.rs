@@ -11,7 +11,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{Caller, Halt, Member, Organizations, Purpose, Session, sts};
+use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
 use crate::model::{AwsError, KeyArn, KeyFacts};
 
@@ -135,7 +135,7 @@ impl Aws {
     /// The client for AWS Organizations.
     #[must_use]
     pub fn organizations(&self) -> Organizations {
-        Organizations::new(&self.config, &self.caller.partition)
+        Organizations::new(&self.config, &self.caller.partition, &self.halt)
     }
 
     /// `DescribeKey` as the security account's caller, in the key's own Region.
@@ -158,8 +158,8 @@ impl Aws {
 
     /// The clients of a member account, for as long as it is worked on.
     #[must_use]
-    pub fn member(&self, session: &Session) -> Member {
-        Member::new(&self.config, session)
+    pub fn member(&self, session: &Session, limits: CallLimits) -> Member {
+        Member::new(&self.config, session, limits)
     }
 }
 

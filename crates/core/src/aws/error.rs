@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::member::NotRenewed;
 use crate::model::AwsError;
 
 /// Reads an SDK error of an operation.
@@ -11,6 +12,13 @@ pub(super) fn aws_error<E>(operation: &str, error: &SdkError<E, HttpResponse>) -
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    if let Some(NotRenewed(cause)) = not_renewed(error) {
+        return AwsError {
+            code: NO_SESSION.to_owned(),
+            message: format!("{operation}: the session in this account could not be renewed: {cause}"),
+            hint: cause.hint.clone(),
+        };
+    }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let (code, message) = match error {
         SdkError::ServiceError(service) => {
@@ -33,6 +41,13 @@ where
         _ => ("RequestFailed".to_owned(), innermost(error)),
     };
     AwsError { hint: hint(operation, &code, &message).to_owned(), code, message: format!("{operation}: {message}") }
+}
+
+/// Our code for a session that could not be renewed.
+pub(super) const NO_SESSION: &str = "SessionNotRenewed";
+
+fn not_renewed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotRenewed> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The last cause of an error: it says what went wrong where the outer ones say that something did.
@@ -60,7 +75,7 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "activate STS for this Region in the account, or set AWS_REGION to an active one"
         }
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
-            "sign in again, then run the command once more"
+            "sign in again, then run the command once more (`orgseal resume` goes on with a campaign)"
         }
         (
             _,

@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_s3::config::retry::RetryPartition;
 use tokio::sync::Mutex;
 
+use super::adaptive::Adaptive;
 use super::derived::derive;
+use super::observer::Observer;
 use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};
 use super::{Caller, Halt, Purpose, S3, Ssm};
@@ -25,7 +31,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 pub struct Session {
     account: String,
     /// `None`: the caller's own account, entered with the caller's own credentials as the campaign file says.
-    credentials: Option<SharedCredentialsProvider>,
+    credentials: Option<Renewable>,
 }
 
 impl Session {
@@ -49,9 +55,14 @@ impl Session {
             return Ok(Session { account: account.to_owned(), credentials: None });
         }
         let first = assume_role(sts, &request).await.map_err(|error| halt.heed(error))?;
-        let credentials =
-            MemberCredentials { sts: sts.clone(), halt: halt.clone(), request, current: Mutex::new(first) };
-        Ok(Session { account: account.to_owned(), credentials: Some(SharedCredentialsProvider::new(credentials)) })
+        let credentials = Renewable(Arc::new(MemberCredentials {
+            sts: sts.clone(),
+            halt: halt.clone(),
+            request,
+            current: Mutex::new(first),
+            refused: std::sync::Mutex::default(),
+        }));
+        Ok(Session { account: account.to_owned(), credentials: Some(credentials) })
     }
 
     /// Whether it is the caller's own session, and bears no name of ours.
@@ -67,19 +78,64 @@ impl Session {
     }
 }
 
+/// How many calls of an account may be under way to each service.
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimits {
+    /// To S3.
+    pub s3: usize,
+    /// To Systems Manager.
+    pub ssm: usize,
+}
+
 /// A member account while it is worked on: its clients, one for each service and Region.
 pub struct Member {
     account: String,
     config: SdkConfig,
+    s3_calls: Calls,
+    ssm_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
+/// What all clients of one account and service share: how many calls may be under way, and a retry quota of their own. By
+/// default the SDK has one quota for a service and Region in the whole process, so that one throttled account would take the
+/// retries of all others.
+#[derive(Clone)]
+pub(super) struct Calls {
+    pub(super) adaptive: Adaptive,
+    pub(super) observer: Observer,
+    pub(super) partition: RetryPartition,
+}
+
+impl Calls {
+    fn new(service: &str, session: &Session, most: usize) -> Calls {
+        let adaptive = Adaptive::new(most);
+        Calls {
+            observer: Observer { adaptive: adaptive.clone(), credentials: session.credentials.clone() },
+            adaptive,
+            partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
+        }
+    }
+}
+
+/// Attempts of the SDK for one read in a member account, the first one included.
+const READ_ATTEMPTS: u32 = 8;
+
 impl Member {
-    pub(super) fn new(config: &SdkConfig, session: &Session) -> Member {
+    pub(super) fn new(config: &SdkConfig, session: &Session, limits: CallLimits) -> Member {
         let home = config.region().map(ToString::to_string).unwrap_or_default();
+        let credentials = session.credentials.clone().map(SharedCredentialsProvider::new);
+        let mut config = derive(config, &home, credentials)
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS));
+        if session.credentials.is_some() {
+            // They are kept, and renewed when they were refused, by themselves.
+            config = config.identity_cache(IdentityCache::no_cache());
+        }
         Member {
             account: session.account.clone(),
-            config: derive(config, &home, session.credentials.clone()),
+            config: config.build(),
+            s3_calls: Calls::new("s3", session, limits.s3),
+            ssm_calls: Calls::new("ssm", session, limits.ssm),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -91,7 +147,7 @@ impl Member {
         match clients.get(region) {
             Some(client) => client.clone(),
             None => {
-                let client = S3::new(&derive(&self.config, region, None), &self.account);
+                let client = S3::new(&derive(&self.config, region, None), &self.account, &self.s3_calls);
                 clients.insert(region.to_owned(), client.clone());
                 client
             }
@@ -117,16 +173,39 @@ impl Member {
     /// Systems Manager in a Region of this account.
     #[must_use]
     pub fn ssm(&self, region: &str) -> Ssm {
-        Ssm::new(&derive(&self.config, region, None))
+        Ssm::new(&derive(&self.config, region, None), &self.ssm_calls)
     }
 }
 
-/// The credentials of one session. Whoever finds them old renews them; the others wait for that one call.
+/// The credentials of one session, shared by all who use them.
+#[derive(Clone, Debug)]
+pub(super) struct Renewable(Arc<MemberCredentials>);
+
+impl Renewable {
+    /// A service refused what was signed with this access key, although it should be valid: the next one who asks gets a new
+    /// session. Of many who are refused together, only the first one counts.
+    pub(super) fn refuse(&self, access_key: &str) {
+        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(access_key.to_owned());
+    }
+}
+
+impl ProvideCredentials for Renewable {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.0.current())
+    }
+}
+
+/// Whoever finds the credentials old or refused renews them; the others wait for that one call.
 struct MemberCredentials {
     sts: aws_sdk_sts::Client,
     halt: Halt,
     request: RoleRequest,
     current: Mutex<Credentials>,
+    /// The access key that a service refused last.
+    refused: std::sync::Mutex<Option<String>>,
 }
 
 impl fmt::Debug for MemberCredentials {
@@ -135,20 +214,24 @@ impl fmt::Debug for MemberCredentials {
     }
 }
 
-impl ProvideCredentials for MemberCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            let mut current = self.current.lock().await;
-            let old = current.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
-            if old {
-                *current = assume_role(&self.sts, &self.request)
-                    .await
-                    .map_err(|error| CredentialsError::provider_error(self.halt.heed(error).to_string()))?;
-            }
-            Ok(current.clone())
-        })
+impl MemberCredentials {
+    async fn current(&self) -> Result<Credentials, CredentialsError> {
+        let mut current = self.current.lock().await;
+        let old = current.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
+        let refused = {
+            let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.as_deref() == Some(current.access_key_id())
+        };
+        if old || refused {
+            *current = assume_role(&self.sts, &self.request)
+                .await
+                .map_err(|error| CredentialsError::provider_error(NotRenewed(self.halt.heed(error))))?;
+        }
+        Ok(current.clone())
     }
 }
+
+/// A session could not be renewed: what AssumeRole said. It reaches [`super::error::aws_error`] through the SDK's own errors.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotRenewed(pub(super) AwsError);

@@ -1,8 +1,10 @@
 //! AWS at the edge: thin, typed, the only place that names an SDK crate.
 //!
 //! One HTTP client serves every account, Region and service. Retries of transient errors are the SDK's standard mode, and
-//! nothing above adds to them for reads; what a start does on top is said in `campaign::seal`.
+//! nothing above adds to them for reads; what a start does on top is said in `campaign::start`. How many calls of an account
+//! are under way follows from what its services refuse (`adaptive`).
 
+mod adaptive;
 mod config_rules;
 mod connection;
 mod derived;
@@ -10,6 +12,7 @@ mod error;
 mod halt;
 mod kms;
 mod member;
+mod observer;
 mod organizations;
 mod s3;
 mod session_policy;
@@ -19,7 +22,7 @@ mod sts;
 pub use config_rules::Remediation;
 pub use connection::{Aws, ConnectError, Connection};
 pub use halt::Halt;
-pub use member::{Member, Session};
+pub use member::{CallLimits, Member, Session};
 pub use organizations::{Organization, Organizations};
 pub use s3::S3;
 pub use session_policy::Purpose;

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::Account as Listed;
 
+use super::Halt;
 use super::derived::derive;
 use super::error::aws_error;
 use crate::model::{Account, AwsError};
+
+/// Attempts of the SDK for one call, the first one included.
+const ATTEMPTS: u32 = 8;
 
 /// The organization, from `DescribeOrganization`.
 #[derive(Clone, Debug)]
@@ -23,17 +28,21 @@ pub struct Organization {
 #[derive(Clone)]
 pub struct Organizations {
     client: Client,
+    halt: Halt,
 }
 
 impl Organizations {
     /// The API is global and served from one Region of each partition.
-    pub(super) fn new(config: &SdkConfig, partition: &str) -> Organizations {
+    pub(super) fn new(config: &SdkConfig, partition: &str, halt: &Halt) -> Organizations {
         let region = match partition {
             "aws-us-gov" => "us-gov-west-1",
             "aws-cn" => "cn-northwest-1",
             _ => "us-east-1",
         };
-        Organizations { client: Client::new(&derive(config, region, None)) }
+        // It throttles early, and everything waits for it.
+        let settings = aws_sdk_organizations::config::Builder::from(&derive(config, region, None))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        Organizations { client: Client::from_conf(settings.build()), halt: halt.clone() }
     }
 
     /// `DescribeOrganization`.
@@ -43,7 +52,7 @@ impl Organizations {
             .describe_organization()
             .send()
             .await
-            .map_err(|error| aws_error("DescribeOrganization", &error))?;
+            .map_err(|error| self.halt.heed(aws_error("DescribeOrganization", &error)))?;
         let organization = answer.organization();
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         Ok(Organization {
@@ -57,7 +66,7 @@ impl Organizations {
         let mut pages = self.client.list_accounts().into_paginator().send();
         let mut accounts = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws_error("ListAccounts", &error))?;
+            let page = page.map_err(|error| self.halt.heed(aws_error("ListAccounts", &error)))?;
             accounts.extend(page.accounts().iter().map(account));
         }
         Ok(accounts)
@@ -69,19 +78,20 @@ impl Organizations {
         let mut open: Vec<Vec<String>> = Vec::new();
         let mut roots = self.client.list_roots().into_paginator().send();
         while let Some(page) = roots.next().await {
-            let page = page.map_err(|error| aws_error("ListRoots", &error))?;
+            let page = page.map_err(|error| self.halt.heed(aws_error("ListRoots", &error)))?;
             open.extend(page.roots().iter().filter_map(|root| root.id()).map(|id| vec![id.to_owned()]));
         }
         while let Some(path) = open.pop() {
             let Some(parent) = path.last().cloned() else { continue };
             let mut accounts = self.client.list_accounts_for_parent().parent_id(&parent).into_paginator().send();
             while let Some(page) = accounts.next().await {
-                let page = page.map_err(|error| aws_error("ListAccountsForParent", &error))?;
+                let page = page.map_err(|error| self.halt.heed(aws_error("ListAccountsForParent", &error)))?;
                 above.extend(page.accounts().iter().filter_map(|a| a.id()).map(|id| (id.to_owned(), path.clone())));
             }
             let mut ous = self.client.list_organizational_units_for_parent().parent_id(&parent).into_paginator().send();
             while let Some(page) = ous.next().await {
-                let page = page.map_err(|error| aws_error("ListOrganizationalUnitsForParent", &error))?;
+                let page =
+                    page.map_err(|error| self.halt.heed(aws_error("ListOrganizationalUnitsForParent", &error)))?;
                 open.extend(page.organizational_units().iter().filter_map(|ou| ou.id()).map(|id| {
                     let mut below = path.clone();
                     below.push(id.to_owned());
@@ -97,7 +107,7 @@ impl Organizations {
         let mut pages = self.client.list_tags_for_resource().resource_id(account).into_paginator().send();
         let mut tags = BTreeMap::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws_error("ListTagsForResource", &error))?;
+            let page = page.map_err(|error| self.halt.heed(aws_error("ListTagsForResource", &error)))?;
             tags.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
         }
         Ok(tags)

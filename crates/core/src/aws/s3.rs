@@ -5,7 +5,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ServerSideEncryptionRule;
 use futures::stream::{self, Stream};
 
+use super::adaptive::Adaptive;
 use super::error::aws_error;
+use super::member::Calls;
+use super::observer::ExpiredIsTransient;
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
@@ -16,36 +19,46 @@ const BUCKETS_A_PAGE: i32 = 10_000;
 pub struct S3 {
     client: Client,
     owner: String,
+    calls: Adaptive,
 }
 
 /// A page of `ListBuckets`: names with their Regions, where the answer carries them.
 type Page = Vec<(String, Option<String>)>;
 
 impl S3 {
-    pub(super) fn new(config: &SdkConfig, owner: &str) -> S3 {
+    pub(super) fn new(config: &SdkConfig, owner: &str, calls: &Calls) -> S3 {
         // An overridden endpoint has no host for each bucket.
         let overridden = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let settings = aws_sdk_s3::config::Builder::from(config).force_path_style(overridden);
-        S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned() }
+        let settings = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(overridden)
+            .retry_partition(calls.partition.clone())
+            .retry_classifier(ExpiredIsTransient)
+            .interceptor(calls.observer.clone());
+        S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned(), calls: calls.adaptive.clone() }
     }
 
     /// `ListBuckets`, page by page; the next page is asked for when it is wanted.
     pub fn bucket_pages(&self) -> impl Stream<Item = Result<Page, AwsError>> + Send + use<> {
         let pages = self.client.list_buckets().max_buckets(BUCKETS_A_PAGE).into_paginator().send();
-        stream::unfold(pages, |mut pages| async move {
-            let page = pages.next().await?;
+        let calls = self.calls.clone();
+        stream::unfold((pages, calls), |(mut pages, calls)| async move {
+            let page = {
+                let _permit = calls.enter().await;
+                pages.next().await?
+            };
             let named = page.map_err(|error| aws_error("ListBuckets", &error)).map(|page| {
                 page.buckets()
                     .iter()
                     .filter_map(|bucket| Some((bucket.name()?.to_owned(), bucket.bucket_region().map(str::to_owned))))
                     .collect()
             });
-            Some((named, pages))
+            Some((named, (pages, calls)))
         })
     }
 
     /// The Region of a bucket by `HeadBucket`: for endpoints whose `ListBuckets` does not carry it.
     pub async fn region_of(&self, bucket: &str) -> Result<String, AwsError> {
+        let _permit = self.calls.enter().await;
         let region = match self.client.head_bucket().bucket(bucket).send().await {
             Ok(answer) => answer.bucket_region().map(str::to_owned),
             // Another Region's bucket answers with a redirect whose header names the Region.
@@ -67,6 +80,7 @@ impl S3 {
     /// `GetBucketEncryption`. "No configuration" is an answer, not an error. The owner is named in the call, since a name
     /// can change hands.
     pub async fn default_encryption(&self, bucket: &str) -> Result<DefaultEncryption, AwsError> {
+        let _permit = self.calls.enter().await;
         let answer = self.client.get_bucket_encryption().bucket(bucket).expected_bucket_owner(&self.owner).send().await;
         match answer {
             Ok(answer) => Ok(DefaultEncryption {

@@ -9,7 +9,10 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
-use super::error::aws_error;
+use super::adaptive::Adaptive;
+use super::error::{NO_SESSION, aws_error};
+use super::member::Calls;
+use super::observer::{ExpiredIsTransient, is_expired};
 use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
@@ -35,6 +38,7 @@ const EXECUTIONS_A_PAGE: i32 = 50;
 #[derive(Clone)]
 pub struct Ssm {
     client: Client,
+    calls: Adaptive,
 }
 
 /// A document as `GetDocument` returns it.
@@ -104,12 +108,17 @@ pub struct ExecutionRead {
 }
 
 impl Ssm {
-    pub(super) fn new(config: &SdkConfig) -> Ssm {
-        Ssm { client: Client::new(config) }
+    pub(super) fn new(config: &SdkConfig, calls: &Calls) -> Ssm {
+        let settings = aws_sdk_ssm::config::Builder::from(config)
+            .retry_partition(calls.partition.clone())
+            .retry_classifier(ExpiredIsTransient)
+            .interceptor(calls.observer.clone());
+        Ssm { client: Client::from_conf(settings.build()), calls: calls.adaptive.clone() }
     }
 
     /// `GetDocument`: the version named, or the default one.
     pub async fn document(&self, reference: &str, version: Option<&str>) -> Result<Document, AwsError> {
+        let _permit = self.calls.enter().await;
         let answer = self
             .client
             .get_document()
@@ -128,6 +137,7 @@ impl Ssm {
     pub async fn start(&self, request: &StartRequest<'_>) -> Started {
         let parameters: HashMap<String, Vec<String>> =
             request.parameters.iter().map(|(name, values)| (name.clone(), values.clone())).collect();
+        let _permit = self.calls.enter().await;
         let answer = self
             .client
             .start_automation_execution()
@@ -158,6 +168,8 @@ impl Ssm {
         let error = aws_error("StartAutomationExecution", &error);
         match error.code.as_str() {
             "ThrottlingException" | "AutomationExecutionLimitExceededException" => Started::Later(error),
+            // The session was refused, or could not be renewed yet: nothing was started, and the next try has a new one.
+            code if is_expired(code) || code == NO_SESSION => Started::Later(error),
             // The token was seen before: some start with it was accepted.
             "IdempotentParameterMismatch" => Started::Unknown(error),
             _ if refused => Started::Refused(error),
@@ -199,6 +211,7 @@ impl Ssm {
         token: Option<String>,
     ) -> Result<Page, AwsError> {
         let filters = filters.into_iter().filter_map(|filter| filter.build().ok()).collect();
+        let _permit = self.calls.enter().await;
         let answer = self
             .client
             .describe_automation_executions()
@@ -214,6 +227,7 @@ impl Ssm {
 
     /// `GetAutomationExecution`: how one execution stands, and at which step it failed.
     pub async fn explain(&self, id: &str) -> Result<ExecutionRead, AwsError> {
+        let _permit = self.calls.enter().await;
         let answer = self
             .client
             .get_automation_execution()

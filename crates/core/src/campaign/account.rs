@@ -15,13 +15,15 @@ use super::former_key::FormerKeys;
 use super::read::Entered;
 use super::slots::{Slot, Slots};
 use super::start::Adoptable;
+use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
 use super::{Campaign, CampaignError};
-use crate::aws::{Member, Remediation, S3, Ssm};
+use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
 use crate::event::Event;
+use crate::jitter::jitter;
 use crate::ledger::{OpenBucket, Phase, Scope, Unsettled};
 use crate::model::{AwsError, Bucket, Reason, Verdict, role_arn};
-use crate::plan::{AccountLimits, Runbook, StartRate};
+use crate::plan::{AccountLimits, Runbook};
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
 const TAKEN_UP_BEYOND: usize = 8;
@@ -85,7 +87,7 @@ impl Campaign {
         self.events.emit(&Event::AccountSealing { account: account.clone(), buckets: open.len() as u64 });
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
         let work = AccountAtWork {
-            member: self.aws.member(&entered.session),
+            member: self.aws.member(&entered.session, calls(limits)),
             limits,
             slots: Slots::new(limits.executions),
             earlier,
@@ -268,6 +270,11 @@ impl Campaign {
     }
 }
 
+/// How many calls of an account may be under way: its executions are started, looked at and explained side by side.
+pub(super) fn calls(limits: AccountLimits) -> CallLimits {
+    CallLimits { s3: limits.reads, ssm: limits.executions.max(4) }
+}
+
 /// Room that is never given back in this run, as what it was taken for may still act (law 7).
 pub(super) fn keep(slots: Option<(Slot, Slot)>) {
     std::mem::forget(slots);
@@ -282,9 +289,4 @@ pub(super) fn in_flight(phase: Phase) -> bool {
 pub(super) fn pause(attempt: u32) -> Duration {
     let whole = Duration::from_secs(1 << attempt.min(5)).min(Duration::from_secs(30));
     whole.mul_f64(0.5 + 0.5 * jitter())
-}
-
-/// From 0 to 1.
-fn jitter() -> f64 {
-    f64::from(uuid::Uuid::new_v4().as_bytes()[15]) / 255.0
 }

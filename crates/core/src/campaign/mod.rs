@@ -17,6 +17,7 @@ mod read_back;
 mod restore;
 mod slots;
 mod start;
+mod start_rate;
 mod tolerance;
 
 use std::path::{Path, PathBuf};

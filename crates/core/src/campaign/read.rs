@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 
+use super::account::calls;
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, Purpose, S3, Session};
 use crate::event::Event;
@@ -89,7 +90,7 @@ impl Campaign {
             }
         };
         let limits = AccountLimits::of(&account, &self.file.limits);
-        let member = self.aws.member(&session);
+        let member = self.aws.member(&session, calls(limits));
         // What an earlier process learned of a bucket stands; it may be far beyond a judgement.
         let known = match self.resumed {
             true => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use super::account::Place;
+use super::account::{Place, calls};
 use super::read::{Entered, interrupted, record, unread};
 use super::{Campaign, CampaignError};
 use crate::config::{ConfigRemediation, UnusableKeys};
@@ -112,7 +112,7 @@ impl Campaign {
                 }
             };
         let limits = AccountLimits::of(&account, &self.file.limits);
-        let member = self.aws.member(&session);
+        let member = self.aws.member(&session, calls(limits));
         let total = buckets.len();
         let mut reads = pin!(
             stream::iter(buckets)

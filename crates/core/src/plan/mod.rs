@@ -3,11 +3,9 @@
 mod limits;
 mod runbook;
 mod selection;
-mod start_rate;
 mod token;
 
 pub use limits::AccountLimits;
 pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
 pub use selection::{Needs, Selection};
-pub use start_rate::StartRate;
 pub use token::client_token;

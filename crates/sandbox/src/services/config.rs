@@ -71,6 +71,26 @@ pub(crate) fn answer(
 }
 
 impl ConfigState {
+    /// A managed rule with an automatic remediation, as somebody may have put them.
+    pub(crate) fn remediate(&mut self, rule: &str, identifier: &str, document: &str) {
+        let source = json!({ "Owner": "AWS", "SourceIdentifier": identifier });
+        self.rules
+            .insert(rule.to_owned(), json!({ "ConfigRuleName": rule, "Source": source, "ConfigRuleState": "ACTIVE" }));
+        self.remediations.insert(
+            rule.to_owned(),
+            json!({
+                "ConfigRuleName": rule, "TargetType": "SSM_DOCUMENT", "TargetId": document, "Automatic": true,
+                "MaximumAutomaticAttempts": 5, "RetryAttemptSeconds": 60,
+            }),
+        );
+    }
+
+    /// A remediation exception on a bucket.
+    pub(crate) fn except(&mut self, rule: &str, bucket: &str) {
+        let exception = json!({ "ConfigRuleName": rule, "ResourceType": "AWS::S3::Bucket", "ResourceId": bucket });
+        self.exceptions.insert((rule.to_owned(), bucket.to_owned()), exception);
+    }
+
     fn put_rule(&mut self, place: &str, input: &mut Input) -> Result<Value, AwsError> {
         let mut rule = input.take("ConfigRule").ok_or_else(|| missing("configRule"))?;
         let _tags = input.take("Tags");

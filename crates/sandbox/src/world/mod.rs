@@ -245,6 +245,16 @@ impl World {
         })
     }
 
+    pub(crate) fn with_config<T>(
+        &self,
+        account: &str,
+        region: &str,
+        work: impl FnOnce(&mut ConfigState) -> T,
+    ) -> Option<T> {
+        let (account, region) = (self.organization.find(account)?, self.region_index(region)?);
+        Some(self.with_region(account, region, |state| work(&mut state.config)))
+    }
+
     pub(crate) fn put_document_content(
         &self,
         account: &str,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
+use crate::jitter::jitter;
+
 /// Starts a second: never less, so that a quiet hour is noticed.
 const SLOWEST: f64 = 0.05;
 /// Starts a second: from here on nothing is held back.
@@ -21,7 +23,7 @@ const ONE_REFUSAL: Duration = Duration::from_secs(1);
 
 /// The learned rate of one account and Region.
 #[derive(Debug)]
-pub struct StartRate(Mutex<Rate>);
+pub(super) struct StartRate(Mutex<Rate>);
 
 #[derive(Debug)]
 struct Rate {
@@ -36,13 +38,12 @@ struct Rate {
 
 impl StartRate {
     /// A rate that an earlier process learned, if one did.
-    #[must_use]
-    pub fn new(remembered: Option<f64>) -> StartRate {
+    pub(super) fn new(remembered: Option<f64>) -> StartRate {
         StartRate(Mutex::new(Rate::new(remembered, Instant::now())))
     }
 
     /// Waits for the turn of one start.
-    pub async fn turn(&self) {
+    pub(super) async fn turn(&self) {
         let turn = self.rate().turn(Instant::now());
         if let Some(turn) = turn {
             sleep_until(turn.into()).await;
@@ -50,18 +51,17 @@ impl StartRate {
     }
 
     /// A start was accepted.
-    pub fn accepted(&self) {
+    pub(super) fn accepted(&self) {
         self.rate().accepted(Instant::now());
     }
 
     /// A start was throttled.
-    pub fn throttled(&self) {
+    pub(super) fn throttled(&self) {
         self.rate().throttled(Instant::now());
     }
 
     /// What was learned, in starts a second; `None` while nothing is held back.
-    #[must_use]
-    pub fn learned(&self) -> Option<f64> {
+    pub(super) fn learned(&self) -> Option<f64> {
         self.rate().per_second
     }
 
@@ -102,11 +102,6 @@ impl Rate {
         self.per_second = Some(half.clamp(SLOWEST, UNPACED / 2.0));
         self.next = now + Duration::from_secs_f64(0.5 + 0.5 * jitter());
     }
-}
-
-/// From 0 to 1.
-fn jitter() -> f64 {
-    f64::from(uuid::Uuid::new_v4().as_bytes()[15]) / 255.0
 }
 
 #[cfg(test)]

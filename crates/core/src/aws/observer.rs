@@ -1,0 +1,151 @@
+//! What the SDK hears on each attempt and hides in its retries: throttling, and sessions that are not valid any more.
+
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+
+use super::adaptive::Adaptive;
+use super::member::Renewable;
+
+/// Listens to every attempt of one account's calls to one service.
+#[derive(Clone, Debug)]
+pub(super) struct Observer {
+    pub(super) adaptive: Adaptive,
+    /// `None`: the caller's own session, which nobody here can renew.
+    pub(super) credentials: Option<Renewable>,
+}
+
+/// The access key that an attempt was signed with.
+#[derive(Clone, Debug)]
+struct SignedWith(String);
+
+impl Storable for SignedWith {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for Observer {
+    fn name(&self) -> &'static str {
+        "orgseal observer"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let header = context.request().headers().get("authorization").unwrap_or_default();
+        let key = header.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+        if let Some(key) = key {
+            cfg.interceptor_state().store_put(SignedWith(key.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // No answer at all says nothing of how many calls there may be.
+        let Some(response) = context.response() else { return Ok(()) };
+        let code = error_code(response);
+        if is_throttling(response.status().as_u16(), code.as_deref()) {
+            self.adaptive.throttled();
+        } else {
+            self.adaptive.answered();
+        }
+        if code.as_deref().is_some_and(is_expired)
+            && let (Some(credentials), Some(SignedWith(key))) = (&self.credentials, cfg.load::<SignedWith>())
+        {
+            credentials.refuse(key);
+        }
+        Ok(())
+    }
+}
+
+/// Has the SDK try again when a session was refused: by then it is a new one.
+#[derive(Debug)]
+pub(super) struct ExpiredIsTransient;
+
+impl ClassifyRetry for ExpiredIsTransient {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().and_then(error_code) {
+            Some(code) if is_expired(&code) => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "a session that was refused is renewed"
+    }
+}
+
+/// What services say of a session token that is not valid any more.
+pub(super) fn is_expired(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidToken")
+}
+
+fn is_throttling(status: u16, code: Option<&str>) -> bool {
+    const CODES: [&str; 8] = [
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+    ];
+    status == 429 || code.is_some_and(|code| CODES.contains(&code))
+}
+
+/// The code of an error in an answer: in a header or a JSON member for most services, in an XML element for S3.
+fn error_code(response: &HttpResponse) -> Option<String> {
+    if response.status().is_success() {
+        return None;
+    }
+    let bare = |code: &str| {
+        let code = code.rsplit('#').next().unwrap_or_default();
+        code.split(':').next().unwrap_or_default().trim().to_owned()
+    };
+    if let Some(header) = response.headers().get("x-amzn-errortype") {
+        return Some(bare(header));
+    }
+    let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+    if let Some((_, rest)) = body.split_once("<Code>") {
+        return rest.split_once("</Code>").map(|(code, _)| bare(code));
+    }
+    let json: serde_json::Value = serde_json::from_str(body).ok()?;
+    json.get("__type").or_else(|| json.get("code")).and_then(|code| code.as_str()).map(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> HttpResponse {
+        HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))
+    }
+
+    #[test]
+    fn each_protocol_says_its_code_in_its_own_place() {
+        let xml = answer(503, "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Reduce</Message></Error>");
+        assert_eq!(error_code(&xml).as_deref(), Some("SlowDown"));
+        let json = answer(400, "{\"__type\":\"com.amazonaws.ssm#ThrottlingException\",\"Message\":\"Rate exceeded\"}");
+        assert_eq!(error_code(&json).as_deref(), Some("ThrottlingException"));
+        let mut header = answer(400, "");
+        header.headers_mut().insert("x-amzn-errortype", "ExpiredTokenException:http://x/");
+        assert_eq!(error_code(&header).as_deref(), Some("ExpiredTokenException"));
+        assert_eq!(error_code(&answer(200, "<Code>SlowDown</Code>")), None);
+        assert_eq!(error_code(&answer(500, "nothing")), None);
+        assert!(is_throttling(429, None) && is_throttling(503, Some("SlowDown")) && !is_throttling(503, None));
+    }
+}
