@@ -165,3 +165,8 @@ buckets = [{analytics}]
 "#
     )
 }
+
+/// Running text as one line, however it was broken.
+pub(crate) fn unbroken(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

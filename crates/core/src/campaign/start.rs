@@ -19,8 +19,6 @@ use crate::model::AwsError;
 
 /// Tries of a start that gets no clear answer.
 const UNCLEAR_STARTS: u32 = 4;
-/// How long an execution is looked for: `DescribeAutomationExecutions` may show it late.
-const FOUND_WITHIN: Duration = Duration::from_secs(60);
 /// It is looked for this long even where the intent is old: the clock may have jumped.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
 /// How far back an execution may have been started by a clock that differs from ours, or before the ledger's last word.
@@ -138,7 +136,8 @@ impl Campaign {
                     }
                 }
             }
-            let (long, old) = (began.elapsed() >= FOUND_WITHIN, life.age() >= FOUND_WITHIN);
+            let visible = self.file.executions.visible_within();
+            let (long, old) = (began.elapsed() >= visible, life.age() >= visible);
             if long || (old && began.elapsed() >= LOOKED_FOR && blind.is_none()) {
                 return match may_run.or(blind) {
                     Some(error) => Sent::Unclear(error),

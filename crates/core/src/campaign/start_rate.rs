@@ -14,6 +14,8 @@ use crate::jitter::jitter;
 const SLOWEST: f64 = 0.05;
 /// Starts a second: from here on nothing is held back.
 const UNPACED: f64 = 20.0;
+/// Starts a second, where nothing is known but one refusal.
+const MIDDLE: f64 = 2.0;
 /// Starts a second that are added by each one that is accepted.
 const STEP: f64 = 0.1;
 /// Over how long the rate of accepted starts is measured.
@@ -98,7 +100,8 @@ impl Rate {
         self.refused = Some(now);
         self.accepted.retain(|at| now.duration_since(*at) < LATELY);
         let lately = self.accepted.len() as f64 / LATELY.as_secs_f64();
-        let half = self.per_second.unwrap_or(lately) / 2.0;
+        // Where nothing was started lately, the refusal says little of the rate: one begins in the middle.
+        let half = self.per_second.unwrap_or(lately.max(MIDDLE)) / 2.0;
         self.per_second = Some(half.clamp(SLOWEST, UNPACED / 2.0));
         self.next = now + Duration::from_secs_f64(0.5 + 0.5 * jitter());
     }
@@ -149,6 +152,8 @@ mod tests {
         assert_eq!(rate.per_second, Some(2.0), "half of 20 in 5 seconds");
         let mut idle = Rate::new(None, now);
         idle.throttled(now);
+        assert_eq!(idle.per_second, Some(MIDDLE / 2.0));
+        (1..20).for_each(|n| idle.throttled(now + 2 * n * ONE_REFUSAL));
         assert_eq!(idle.per_second, Some(SLOWEST));
     }
 }

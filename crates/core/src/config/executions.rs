@@ -17,6 +17,9 @@ pub struct Executions {
     /// How long S3 is asked again before a change that does not show is called failed: a put may take time to show.
     #[schemars(range(max = 600))]
     pub read_back_for: u64,
+    /// How long `DescribeAutomationExecutions` may take to show an execution: so long one is looked for whose start got no answer.
+    #[schemars(range(min = 1, max = 900))]
+    pub visible_within: u64,
     /// Attempts on one bucket, when an execution fails for a cause that may pass (throttling, an internal error).
     #[schemars(range(min = 1, max = 10))]
     pub attempts: u32,
@@ -27,7 +30,7 @@ pub struct Executions {
 
 impl Default for Executions {
     fn default() -> Self {
-        Executions { time_limit: 1800, read_back_for: 60, attempts: 3, key_checked_every: 60 }
+        Executions { time_limit: 1800, read_back_for: 60, visible_within: 60, attempts: 3, key_checked_every: 60 }
     }
 }
 
@@ -42,6 +45,12 @@ impl Executions {
     #[must_use]
     pub fn read_back_for(&self) -> Duration {
         Duration::from_secs(self.read_back_for)
+    }
+
+    /// How long an execution may take to show.
+    #[must_use]
+    pub fn visible_within(&self) -> Duration {
+        Duration::from_secs(self.visible_within)
     }
 
     /// How old a look at a Region's key may be.
@@ -62,6 +71,7 @@ impl Executions {
         };
         range("time_limit", self.time_limit, 10, 86_400, "seconds");
         range("read_back_for", self.read_back_for, 0, 600, "seconds");
+        range("visible_within", self.visible_within, 1, 900, "seconds");
         range("attempts", u64::from(self.attempts), 1, 10, "a number");
         range("key_checked_every", self.key_checked_every, 1, 3600, "seconds");
     }

@@ -359,8 +359,16 @@ impl Command {
     }
 }
 
+/// The first cause, however often it was handed on.
+fn cause(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Stopped(why) => why.clone(),
+        error => error.to_string(),
+    }
+}
+
 fn refuse(command: Command, error: &LedgerError) {
-    let stopped = || LedgerError::Stopped(error.to_string());
+    let stopped = || LedgerError::Stopped(cause(error));
     match command {
         Command::Begin { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Resume { ack, .. } => drop(ack.send(Err(stopped()))),
@@ -375,7 +383,7 @@ fn once_durable<T: Send + 'static>(ack: Ack<T>, value: T) -> Waiting {
     Box::new(move |error| {
         let answer = match error {
             None => Ok(value),
-            Some(error) => Err(LedgerError::Stopped(error.to_string())),
+            Some(error) => Err(LedgerError::Stopped(cause(error))),
         };
         drop(ack.send(answer));
     })
