@@ -15,6 +15,7 @@ mod refusals;
 mod resume;
 mod rollback;
 mod sealing;
+mod soak;
 mod terminal;
 mod throttling;
 mod world;

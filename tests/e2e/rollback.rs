@@ -211,6 +211,8 @@ fn a_campaign_that_was_killed_is_undone_without_going_on_with_it() {
     let mut child = world.command(&["rollout", "--yes"]);
     child.env("ORGSEAL_FAIL_POINT", "after_started:20").stdout(Stdio::null()).stderr(Stdio::null());
     assert_eq!(child.status().unwrap().code(), None);
+    // What had left when the process died still arrives.
+    std::thread::sleep(Duration::from_millis(500));
     let starts = world.sandbox.executions().len();
     let (code, document) = world.json(&["rollback", "--yes", "--set", "executions.visible_within=3"]);
     assert_eq!(code, 0, "{:#}", document["summary"]);

@@ -118,7 +118,9 @@ impl Calls {
 }
 
 /// Attempts of the SDK for one read in a member account, the first one included.
-const READ_ATTEMPTS: u32 = 8;
+const READ_ATTEMPTS: u32 = 6;
+/// The longest wait between two of them.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 impl Member {
     pub(super) fn new(config: &SdkConfig, session: &Session, limits: CallLimits) -> Member {
@@ -126,7 +128,7 @@ impl Member {
         let credentials = session.credentials.clone().map(SharedCredentialsProvider::new);
         let mut config = derive(config, &home, credentials)
             .to_builder()
-            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS));
+            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF));
         if session.credentials.is_some() {
             // They are kept, and renewed when they were refused, by themselves.
             config = config.identity_cache(IdentityCache::no_cache());

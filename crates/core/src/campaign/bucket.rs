@@ -171,7 +171,10 @@ impl Campaign {
                 }
                 found
             }
-            changed => return Ok(Step::Over(self.record(life, changed).await?)),
+            mut changed => {
+                own_doing(life.state(), &mut changed);
+                return Ok(Step::Over(self.record(life, changed).await?));
+            }
         };
         let intent = match self.intent(place, life, &found).await {
             Ok(intent) => intent,
@@ -446,6 +449,23 @@ impl Campaign {
 
     pub(super) fn settled(&self, bucket: &Bucket, state: &BucketState) {
         self.events.emit(&Event::BucketSettled { finding: Box::new(state.finding(bucket.clone())) });
+    }
+}
+
+/// A hold on what an attempt of this campaign left says so: nobody should look for a team that wanted it.
+fn own_doing(state: &BucketState, look: &mut BucketEvent) {
+    let BucketEvent::Judged { judgement, encryption: Some(shown), error, .. } = look else { return };
+    let ours = state.left.as_ref().is_some_and(|left| left.means(shown));
+    let as_found = state.found.as_ref().is_some_and(|found| found.means(shown));
+    if judgement.verdict == Verdict::Held && ours && !as_found {
+        *error = Some(AwsError {
+            code: "LeftByAnAttempt".to_owned(),
+            message: "the bucket shows what it showed right after an execution of this campaign, and not what was wanted"
+                .to_owned(),
+            hint: "find out who put that: the document, or somebody at the same moment; `orgseal rollback --bucket` puts back \
+                   what was there before"
+                .to_owned(),
+        });
     }
 }
 
