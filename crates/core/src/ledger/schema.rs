@@ -13,7 +13,7 @@ const VERSION: i64 = 2;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
-const FIRST: &str = "
+pub(super) const FIRST: &str = "
 CREATE TABLE binding (
     organization TEXT NOT NULL,
     partition    TEXT NOT NULL,

@@ -241,3 +241,205 @@ fn only_what_orgseal_made_is_discarded() {
     discard(&state).unwrap();
     assert!(!state.exists());
 }
+
+/// A ledger as the first schema wrote it: a sealed bucket, one whose start never got an answer, and an account.
+fn first_schema(folder: &Path) {
+    let connection = rusqlite::Connection::open(folder.join(FILE)).unwrap();
+    connection.execute_batch(schema::FIRST).unwrap();
+    connection
+        .execute_batch(
+            r#"
+            INSERT INTO binding VALUES ('o-one', 'aws', 'aws');
+            INSERT INTO run VALUES (1, 'rollout-1', 'rollout', 'interrupted', 1000, 2000, 'arn:me', '0.1.0', 'here', 'hash', '');
+            INSERT INTO account VALUES (1, '444455556666', 'payments', 'ACTIVE', 'read', NULL);
+            PRAGMA user_version = 1;"#,
+        )
+        .unwrap();
+    let judgement = r#"{"verdict":"not_sealed","reason":"sse_s3","observed":null}"#;
+    let found = r#"[{"algorithm":"AES256"}]"#;
+    let intent =
+        r#"{"attempt":1,"client_token":"t","document":"d","document_version":"1","document_hash":"h","parameters":{}}"#;
+    let sealed = r#"[{"algorithm":"aws:kms","key":"k","bucket_key":true}]"#;
+    let entry = |bucket: &str, event: String| {
+        connection
+            .execute(
+                "INSERT INTO entry (run, at, account, region, bucket, event) VALUES (1, 1500, '444455556666', 'us-east-1', ?1, ?2)",
+                rusqlite::params![bucket, event],
+            )
+            .unwrap();
+    };
+    for bucket in ["logs", "lost"] {
+        entry(bucket, format!(r#"{{"event":"judged","judgement":{judgement},"encryption":{found}}}"#));
+        entry(bucket, format!(r#"{{"event":"intended","intent":{intent},"found":{found}}}"#));
+    }
+    entry("logs", r#"{"event":"started","execution":"e-1"}"#.to_owned());
+    entry("logs", r#"{"event":"ended","status":"Success"}"#.to_owned());
+    let as_wanted = r#"{"verdict":"sealed","reason":"as_wanted","observed":null}"#;
+    entry("logs", format!(r#"{{"event":"read_back","judgement":{as_wanted},"encryption":{sealed}}}"#));
+    for (bucket, phase, verdict, execution) in
+        [("logs", "settled", "sealed", Some("e-1")), ("lost", "intended", "not_sealed", None)]
+    {
+        connection
+            .execute(
+                "INSERT INTO bucket VALUES (1, '444455556666', ?1, 'us-east-1', ?2, ?3, 'sse_s3', NULL, ?4, ?4, ?5, ?6, NULL, NULL, 1500)",
+                rusqlite::params![bucket, phase, verdict, found, intent, execution],
+            )
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_schema_is_brought_forward_and_goes_on() {
+    let folder = tempfile::TempDir::new().unwrap();
+    first_schema(folder.path());
+    // A reader brings it forward as well as a writer does.
+    let reader = Reader::open(folder.path()).unwrap();
+    let run = reader.run("rollout-1").unwrap();
+    assert_eq!(reader.summary(&run).unwrap().started, 1);
+    let open = reader.open_buckets(&run, "444455556666", Scope::Open).unwrap();
+    assert_eq!(open.iter().map(|open| open.bucket.name.as_str()).collect::<Vec<_>>(), ["lost"]);
+    let mut touched = Vec::new();
+    reader
+        .each_touched::<LedgerError>(&run, |open| {
+            touched.push((open.bucket.name, open.state.found, open.state.left));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(touched.len(), 2, "both can be gone back with");
+    assert!(touched.iter().all(|(_, found, _)| found.is_some()));
+    drop(reader);
+    let ledger = Ledger::open(folder.path(), &binding()).unwrap().resume("rollout-1", session("resume")).await.unwrap();
+    ledger.record(&bucket("lost"), BucketEvent::NeverStarted).await.unwrap();
+    ledger.finish("finished").await.unwrap();
+    let verified = verify(folder.path(), None).unwrap();
+    assert_eq!(verified.fault, None);
+    assert!(verified.sound > 7 + 3);
+}
+
+/// A small ledger with a bit of everything in it.
+async fn record_something(folder: &Path) {
+    let ledger = Ledger::open(folder, &binding()).unwrap().begin(new_run("r")).await.unwrap();
+    let record = |outcome| AccountRecord {
+        id: "444455556666".into(),
+        name: "payments".into(),
+        state: "ACTIVE".into(),
+        outcome,
+        error: None,
+    };
+    ledger.account(record(AccountOutcome::Unread)).await.unwrap();
+    for name in ["logs", "reports", "traces"] {
+        ledger.record(&bucket(name), judged(Verdict::NotSealed)).await.unwrap();
+    }
+    ledger.account(record(AccountOutcome::Read)).await.unwrap();
+    ledger.stage("changing").await.unwrap();
+    ledger.record(&bucket("logs"), intended()).await.unwrap();
+    ledger.record(&bucket("logs"), BucketEvent::Started { execution: "e".into() }).await.unwrap();
+    ledger.finish("interrupted").await.unwrap();
+    let again = ledger.resume("r", session("resume")).await.unwrap();
+    again.record(&bucket("logs"), BucketEvent::Ended { status: "Success".into(), message: None }).await.unwrap();
+    again.finish("finished").await.unwrap();
+    drop((ledger, again));
+    wait_until_free(folder);
+}
+
+mod tampering {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Changes one thing, and says which entry is the first that is not as it was written; `None`: a table alone is wrong.
+    fn tamper(connection: &rusqlite::Connection, how: u8, at: i64, with: &str) -> Option<i64> {
+        let entries: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).unwrap();
+        let seq = 1 + at.rem_euclid(entries);
+        let run = |sql: &str| connection.execute(sql, rusqlite::params![seq, with]).unwrap();
+        match how {
+            0 => drop(run("UPDATE entry SET event = event || ?2 WHERE seq = ?1")),
+            1 => drop(run("UPDATE entry SET bucket = bucket || ?2 WHERE seq = ?1")),
+            2 => drop(run("UPDATE entry SET account = account || ?2 WHERE seq = ?1")),
+            3 => drop(run("UPDATE entry SET region = region || ?2 WHERE seq = ?1")),
+            4 => drop(run("UPDATE entry SET at = at + length(?2) WHERE seq = ?1")),
+            5 => drop(run("UPDATE entry SET hash = ?2 || substr(hash, 2) WHERE seq = ?1")),
+            6 if seq < entries => drop(connection.execute("DELETE FROM entry WHERE seq = ?1", [seq]).unwrap()),
+            6 => {
+                // Without the last one the tables say more than the entries.
+                connection.execute("DELETE FROM entry WHERE seq = ?1", [seq]).unwrap();
+                return None;
+            }
+            7 if seq < entries => {
+                let swap = format!(
+                    "UPDATE entry SET seq = -1 WHERE seq = {seq}; UPDATE entry SET seq = {seq} WHERE seq = {};
+                     UPDATE entry SET seq = {} WHERE seq = -1;",
+                    seq + 1,
+                    seq + 1
+                );
+                connection.execute_batch(&swap).unwrap();
+            }
+            8 => {
+                connection
+                    .execute("UPDATE bucket SET execution = coalesce(execution, '') || ?1 WHERE name = 'logs'", [with])
+                    .unwrap();
+                return None;
+            }
+            9 => {
+                connection.execute("UPDATE account SET name = name || ?1", [with]).unwrap();
+                return None;
+            }
+            _ => {
+                connection.execute("UPDATE session SET caller = caller || ?1", [with]).unwrap();
+                return None;
+            }
+        }
+        Some(seq)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn whatever_is_changed_is_found(how in 0..11_u8, at in 0..1000_i64, with in "[x-z]{1,4}") {
+            let folder = tempfile::TempDir::new().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(record_something(folder.path()));
+            prop_assert!(verify(folder.path(), None).unwrap().is_sound());
+            let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+            let last: i64 = connection.query_row("SELECT max(seq) FROM entry", [], |row| row.get(0)).unwrap();
+            prop_assume!(!(how == 7 && 1 + at.rem_euclid(last) == last));
+            let first = tamper(&connection, how, at, &with);
+            let fault = verify(folder.path(), None).unwrap().fault;
+            prop_assert!(fault.is_some(), "{how} at {at} with {with} was not found");
+            if let (Some(first), Some(fault)) = (first, fault) {
+                prop_assert_eq!(fault.entry, first as u64, "{} with {}: {}", how, with, fault.what);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_in_a_run_does_not_turn_the_order() {
+    let folder = tempfile::TempDir::new().unwrap();
+    record_something(folder.path()).await;
+    let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    let times: Vec<i64> = connection
+        .prepare("SELECT at FROM entry ORDER BY seq")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+    // Four minutes are within what machines differ by, ten are not.
+    for (ahead, refused) in [(240_000, false), (600_000, true)] {
+        let later = jiff::Timestamp::now().as_millisecond() + ahead;
+        connection.execute("UPDATE entry SET at = ?1 WHERE seq = (SELECT max(seq) FROM entry)", [later]).unwrap();
+        let opened = Ledger::open(folder.path(), &binding());
+        assert_eq!(matches!(opened, Err(LedgerError::ClockBack { .. })), refused, "{ahead}");
+        if let Ok(ledger) = opened {
+            let next = ledger.begin(new_run("next")).await.unwrap();
+            next.finish("finished").await.unwrap();
+            let last: i64 = connection.query_row("SELECT max(at) FROM entry", [], |row| row.get(0)).unwrap();
+            assert_eq!(last, later, "no earlier than what was written before");
+            drop((ledger, next));
+            wait_until_free(folder.path());
+        }
+    }
+}

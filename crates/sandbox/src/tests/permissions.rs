@@ -85,12 +85,14 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let cases = [
         ("ListBuckets", "s3:ListAllMyBuckets"),
         ("ReadDefaultEncryption", "s3:GetEncryptionConfiguration"),
-        ("ReadTheDocument", "ssm:GetDocument"),
-        ("StartTheDocument", "ssm:StartAutomationExecution"),
+        ("ReadTheDocuments", "ssm:GetDocument"),
+        ("StartTheDocuments", "ssm:StartAutomationExecution"),
         ("TagExecutions", "ssm:AddTagsToResource"),
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
+        ("LookAtFormerKeys", "kms:DescribeKey"),
+        ("LookAtConfigRemediation", "config:DescribeConfigRules"),
     ];
     let tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
     let document = sandbox.world.spec.document.name.clone();
@@ -102,6 +104,15 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         "ssm:DescribeAutomationExecutions" => sandbox.ssm(&keys, "DescribeAutomationExecutions", json!({})).await,
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await
+        }
+        "kms:DescribeKey" => {
+            let input = json!({ "KeyId": sandbox.world.central_arns[0].to_string() }).to_string();
+            let headers = [("x-amz-target", "TrentService.DescribeKey")];
+            sandbox.send(&keys, "us-east-1/kms", "POST", "/", &headers, &input).await
+        }
+        "config:DescribeConfigRules" => {
+            let headers = [("x-amz-target", "StarlingDoveService.DescribeConfigRules")];
+            sandbox.send(&keys, "us-east-1/config", "POST", "/", &headers, "{}").await
         }
         _ => sandbox.start_sealing(&keys, true).await,
     };
@@ -366,6 +377,8 @@ async fn keys_need_their_policy_and_across_accounts_the_callers_too() {
     };
     let (admin, member) = (sandbox.session(ALPHA), sandbox.session_of(ALPHA, "orgseal-member"));
     assert!(describe(&admin).await.contains("KeyMetadata"));
+    let blind = without(shipped::MEMBER_ROLLOUT, "LookAtFormerKeys");
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &blind).unwrap();
     let said = describe(&member).await;
     assert!(said.contains("because no identity-based policy allows the kms:DescribeKey action"), "{said}");
     let own = shipped::central_key(sandbox.security_account(), sandbox.organization_id(), false);
