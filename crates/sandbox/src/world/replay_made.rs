@@ -64,6 +64,10 @@ impl World {
                     }
                 });
             }
+            Entry::Config { account, region, change } => {
+                let (account, region) = self.place(&account, &region)?;
+                self.with_region(account, region, |state| state.config.apply(*change));
+            }
             Entry::ExecutionTags { account, region, id, tags } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {
