@@ -85,13 +85,22 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let cases = [
         ("ListBuckets", "s3:ListAllMyBuckets"),
         ("ReadDefaultEncryption", "s3:GetEncryptionConfiguration"),
-        ("ReadTheDocument", "ssm:GetDocument"),
-        ("StartTheDocument", "ssm:StartAutomationExecution"),
+        ("ReadTheDocuments", "ssm:GetDocument"),
+        ("StartTheDocuments", "ssm:StartAutomationExecution"),
         ("TagExecutions", "ssm:AddTagsToResource"),
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
+        ("LookAtFormerKeys", "kms:DescribeKey"),
+        ("LookAtConfigRemediation", "config:DescribeConfigRules"),
+        ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
+        ("LookAtConfigRemediation", "config:DescribeRemediationExceptions"),
     ];
+    let of_json = async |target: &str, scope: &str, input: Value| {
+        sandbox.send(&keys, scope, "POST", "/", &[("x-amz-target", target)], &input.to_string()).await
+    };
+    // The central key admits the organization: what is left to decide is this policy.
+    let former = sandbox.world.central_arns[0].to_string();
     let tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
     let document = sandbox.world.spec.document.name.clone();
     assert_eq!(tried, sids(shipped::MEMBER_ROLLOUT).into_iter().collect(), "a statement without a scenario");
@@ -102,6 +111,16 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         "ssm:DescribeAutomationExecutions" => sandbox.ssm(&keys, "DescribeAutomationExecutions", json!({})).await,
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await
+        }
+        "kms:DescribeKey" => of_json("TrentService.DescribeKey", "us-east-1/kms", json!({ "KeyId": former })).await,
+        config if config.starts_with("config:") => {
+            let input = match config {
+                "config:DescribeConfigRules" => json!({}),
+                "config:DescribeRemediationConfigurations" => json!({ "ConfigRuleNames": ["any"] }),
+                _ => json!({ "ConfigRuleName": "any" }),
+            };
+            let target = config.replacen("config:", "StarlingDoveService.", 1);
+            of_json(&target, "us-east-1/config", input).await
         }
         _ => sandbox.start_sealing(&keys, true).await,
     };
@@ -366,6 +385,9 @@ async fn keys_need_their_policy_and_across_accounts_the_callers_too() {
     };
     let (admin, member) = (sandbox.session(ALPHA), sandbox.session_of(ALPHA, "orgseal-member"));
     assert!(describe(&admin).await.contains("KeyMetadata"));
+    assert!(describe(&member).await.contains("KeyMetadata"));
+    let blind = without(shipped::MEMBER_ROLLOUT, "LookAtFormerKeys");
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &blind).unwrap();
     let said = describe(&member).await;
     assert!(said.contains("because no identity-based policy allows the kms:DescribeKey action"), "{said}");
     let own = shipped::central_key(sandbox.security_account(), sandbox.organization_id(), false);
