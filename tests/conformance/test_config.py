@@ -95,7 +95,7 @@ class Config(Case):
     def runs(self):
         """Executions that remediations started for the bucket."""
         return [
-            run for run in control("executions")
+            run for run in control("executions")["executions"]
             if run["parameters"].get("BucketName") == [self.bucket]
             and "AWSServiceRoleForConfigRemediation" in run["executed_by"]
         ]

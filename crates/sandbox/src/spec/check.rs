@@ -303,6 +303,12 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_spec_does_not_name_what_came_later_and_is_not_used() {
+        let kept = toml::to_string(&Spec::default()).unwrap();
+        assert!(!kept.contains("restore") && !kept.contains("config_remediation"), "{kept}");
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
         let error = Spec::from_toml("seed = 1\n\n[latency]\ns3 = 4\n", "my.toml").unwrap_err().to_string();
         assert!(error.starts_with("my.toml:4: "), "{error}");

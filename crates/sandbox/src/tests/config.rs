@@ -384,6 +384,18 @@ async fn it_takes_a_while_and_cannot_be_deleted_at_work() {
 }
 
 #[tokio::test]
+async fn a_spec_names_the_document_as_the_account_has_it() {
+    for document in ["deploy = \"shared\"", "variant = \"original\"", "name = \"Mine\""] {
+        let text = format!("{SMALL}\n[document]\n{document}\n[[config_remediation]]\n");
+        let sandbox = start(&text, 0.0).await;
+        assert_eq!(s3(&sandbox, "DELETE", "").await, 204);
+        let done = executions(&sandbox, 1).await;
+        assert_eq!(done[0].status, "Success", "{document}: {done:?}");
+        assert!(is_sealed(&sandbox, "alpha-one"));
+    }
+}
+
+#[tokio::test]
 async fn a_spec_has_it_from_the_start_and_what_was_put_outlives_the_process() {
     let text = format!(
         "{SMALL}\n[[config_remediation]]\naccounts = [\"alpha\"]\nregions = [\"us-east-1\"]\nexceptions = [\"spared\"]\n"

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::generate;
 use crate::journal::Entry;
-use crate::spec::ConfigRemediationSpec;
+use crate::spec::{ConfigRemediationSpec, Deploy};
 use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::bucket::Bucket;
+use crate::world::organization::Organization;
 use crate::world::place::Place;
 
 /// The resource type of a bucket.
@@ -339,7 +340,7 @@ impl World {
         let arn = self.config_arn(place);
         let account = &self.organization.accounts[place.account].id;
         let key = &self.central_arns[place.region];
-        let document = spec.document.as_ref().unwrap_or(&self.spec.document.name);
+        let document = &spec.document.clone().unwrap_or_else(|| self.sealing_document(place));
         let mut rule = ConfigRule::managed(&arn, &spec.rule, "S3_DEFAULT_ENCRYPTION_KMS");
         if spec.central_key_only {
             rule.input_parameters = Some(serde_json::json!({ "kmsKeyArns": &**key }).to_string());
@@ -381,6 +382,19 @@ impl World {
         .collect()
     }
 
+    /// The document that seals, as an account names it: by its ARN where it is the security account's.
+    fn sealing_document(&self, place: Place) -> String {
+        let name = &self.spec.document.name;
+        let own = place.account == Organization::SECURITY || self.spec.document.deploy != Deploy::Shared;
+        match own {
+            true => name.clone(),
+            false => {
+                let (region, security) = (&self.spec.regions[place.region], &self.security_account().id);
+                format!("arn:aws:ssm:{region}:{security}:document/{name}")
+            }
+        }
+    }
+
     fn takes_expected_owner(&self, document: &str) -> bool {
         let name = document.rsplit('/').next().unwrap_or(document);
         let deployed = self.deployed.iter().find(|(other, _)| other == name);
@@ -402,6 +416,7 @@ impl World {
             change: Box::new(change.clone()),
         })?;
         config.apply(change);
+        self.config_changes.be_in_use();
         Ok(())
     }
 

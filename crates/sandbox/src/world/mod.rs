@@ -158,6 +158,9 @@ impl World {
             organization,
             spec,
         };
+        if !world.spec.config_remediation.is_empty() {
+            world.config_changes.be_in_use();
+        }
         world.central_arns = (0..world.spec.regions.len()).map(|region| world.central_key(region).arn.into()).collect();
         world
     }

@@ -5,6 +5,7 @@
 //! remediation exception on the bucket, and leaves it alone.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) struct Changed {
 /// The changes that nobody has looked at yet.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    /// Whether AWS Config is set up anywhere: nearly always it is not, and then no change need be looked at.
+    in_use: AtomicBool,
     sender: UnboundedSender<Changed>,
     receiver: Mutex<Option<UnboundedReceiver<Changed>>>,
 }
@@ -48,13 +51,21 @@ pub(crate) struct Changes {
 impl Default for Changes {
     fn default() -> Changes {
         let (sender, receiver) = unbounded_channel();
-        Changes { sender, receiver: Mutex::new(Some(receiver)) }
+        Changes { in_use: AtomicBool::new(false), sender, receiver: Mutex::new(Some(receiver)) }
     }
 }
 
 impl Changes {
+    /// Says that there is a rule or a remediation somewhere.
+    pub(crate) fn be_in_use(&self) {
+        self.in_use.store(true, Ordering::Relaxed);
+    }
+
     /// Says that a bucket's default encryption is another one now.
     pub(crate) fn note(&self, place: Place, bucket: &str) {
+        if !self.in_use.load(Ordering::Relaxed) {
+            return;
+        }
         // Nobody listens any more when the sandbox is about to end.
         let _ = self.sender.send(Changed { place, bucket: bucket.into() });
     }
