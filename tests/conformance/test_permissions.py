@@ -38,7 +38,8 @@ class Permissions(Case):
         for service, action, call in [
             ("ssm", "ssm:CreateDocument", lambda api: api.create_document(Name="Mine", Content="{}", DocumentType="Automation")),
             ("organizations", "organizations:ListAccounts", lambda api: api.list_accounts()),
-            ("kms", "kms:DescribeKey", lambda api: api.describe_key(KeyId="alias/team-key")),
+            ("kms", "kms:CreateKey", lambda api: api.create_key()),
+            ("config", "config:DeleteConfigRule", lambda api: api.delete_config_rule(ConfigRuleName="any")),
         ]:
             api = client(service, credentials=member)
             self.denied("AccessDeniedException", 400, action, "because no identity-based policy allows", lambda: call(api))

@@ -62,12 +62,16 @@ pub struct Dump {
     pub executions: BTreeMap<String, ExecutionState>,
     /// The state of each key that is not Enabled, by ARN.
     pub keys: BTreeMap<String, String>,
+    /// AWS Config's rules, remediations and exceptions that are not as they were made, by `account/region/kind/name`; null
+    /// for what was taken away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, Value>,
 }
 
 /// One difference of two dumps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// `bucket`, `document`, `execution` or `key`.
+    /// `bucket`, `document`, `execution`, `key` or `config`.
     pub kind: String,
     /// Its name, id or ARN.
     pub name: String,
@@ -91,12 +95,13 @@ impl fmt::Display for Difference {
 }
 
 impl Dump {
-    /// What is different in `b`: buckets first, then documents, keys and executions.
+    /// What is different in `b`: buckets first, then documents, keys, AWS Config and executions.
     pub fn diff(a: &Dump, b: &Dump) -> Vec<Difference> {
         let mut all = Vec::new();
         compare("bucket", &a.buckets, &b.buckets, &mut all);
         compare("document", &a.documents, &b.documents, &mut all);
         compare("key", &a.keys, &b.keys, &mut all);
+        compare("config", &a.config, &b.config, &mut all);
         compare("execution", &a.executions, &b.executions, &mut all);
         all
     }
@@ -170,6 +175,7 @@ impl World {
             documents: self.changed_documents(),
             executions: self.execution_states().into_iter().map(|one| (one.id.clone(), one)).collect(),
             keys: self.key_states.all().into_iter().map(|(arn, state)| (arn, state.name().to_string())).collect(),
+            config: self.changed_config(),
         }
     }
 }
@@ -188,6 +194,7 @@ mod tests {
             documents: BTreeMap::new(),
             executions: BTreeMap::new(),
             keys: [key(state)].into(),
+            config: BTreeMap::new(),
         };
         assert_eq!(Dump::diff(&dump("Disabled"), &dump("Disabled")), []);
         let changed = Dump::diff(&dump("Disabled"), &dump("PendingDeletion"));

@@ -15,6 +15,7 @@ use crate::automation::document::Format;
 use crate::observe::BucketEncryption;
 use crate::spec::Spec;
 use crate::wire::error::AwsError;
+use crate::world::config::ConfigChange;
 use crate::world::configuration::{Configuration, Configurations};
 use crate::world::created_role::CreatedRole;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
@@ -50,6 +51,7 @@ pub(crate) enum Entry {
     DocumentDefault { account: String, region: String, name: String, version: usize },
     DocumentDeleted { account: String, region: String, name: String, version: Option<usize> },
     DocumentTags { account: String, region: String, name: String, tags: Vec<(String, String)> },
+    Config { account: String, region: String, change: Box<ConfigChange> },
     ExecutionTags { account: String, region: String, id: String, tags: Vec<(String, String)> },
 }
 

@@ -43,9 +43,9 @@ pub use observe::{AccountState, AnswerCount, BucketEncryption, BucketState, Coun
 pub use permissions::PolicyRefused;
 pub use rates::{Rate, RatesSpec};
 pub use spec::{
-    AccountSpec, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ControlPolicySpec, Deploy,
-    DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, FeaturesSpec, LatencySpec,
-    MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
+    AccountChoice, AccountSpec, All, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens,
+    ConfigRemediationSpec, ControlPolicySpec, Deploy, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec,
+    ExecutionsSpec, FeaturesSpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
 };
 
 pub use world::key_state::KeyState;
@@ -137,6 +137,10 @@ pub struct NotThere {
     what: String,
 }
 
+fn not_there(what: String) -> NotThere {
+    NotThere { what }
+}
+
 /// A running simulated organization. Dropping it stops it.
 pub struct Sandbox {
     world: Arc<World>,
@@ -191,6 +195,7 @@ impl Sandbox {
             }
         };
         runtime.spawn(server::serve(listener, world.clone()));
+        runtime.spawn(services::config::remediate::watch(world.clone()));
         automation::engine::go_on(&world);
         Ok(Sandbox { world, endpoint, runtime: Some(runtime), stopped: watch::channel(false).0 })
     }
@@ -326,7 +331,8 @@ impl Sandbox {
     }
 
     /// Someone set up AWS Config in an account and Region: a managed rule by its identifier, with a remediation that starts a
-    /// document by itself. It starts nothing here.
+    /// document by itself. It has no parameters: documents that need some refuse to be started.
+    /// [`Sandbox::put_config_remediation`] makes one that seals.
     ///
     /// # Errors
     /// When the account or Region is not there.
@@ -338,12 +344,10 @@ impl Sandbox {
         identifier: &str,
         document: &str,
     ) -> Result<(), NotThere> {
-        self.world
-            .with_config(account, region, |config| config.remediate(rule, identifier, document))
-            .ok_or_else(|| NotThere { what: format!("account and Region {account} {region}") })
+        self.world.remediate(account, region, rule, identifier, document).map_err(not_there)
     }
 
-    /// Someone put a remediation exception on a bucket.
+    /// Someone put a remediation exception on a bucket, which need not be non-compliant for it.
     ///
     /// # Errors
     /// When the account or Region is not there.
@@ -354,9 +358,29 @@ impl Sandbox {
         rule: &str,
         bucket: &str,
     ) -> Result<(), NotThere> {
-        self.world
-            .with_config(account, region, |config| config.except(rule, bucket))
-            .ok_or_else(|| NotThere { what: format!("account and Region {account} {region}") })
+        self.world.except(account, region, rule, bucket).map_err(not_there)
+    }
+
+    /// Someone set up AWS Config as the AWS article does it, in the accounts and Regions that are named: from now on a bucket
+    /// there that is put on another default encryption than a KMS key's is sealed again.
+    ///
+    /// # Errors
+    /// When a named account or Region is not there.
+    pub fn put_config_remediation(&self, remediation: &ConfigRemediationSpec) -> Result<(), NotThere> {
+        self.world.put_remediation(remediation).map_err(not_there)
+    }
+
+    /// Someone deleted a rule with its remediation and their exceptions.
+    ///
+    /// # Errors
+    /// When there is no such rule.
+    pub fn delete_config_rule(&self, account: &str, region: &str, rule: &str) -> Result<(), NotThere> {
+        self.world.delete_config_rule(account, region, rule).map_err(not_there)
+    }
+
+    /// The buckets that a rule's remediation leaves alone now, whoever put the exception.
+    pub fn remediation_exceptions(&self, account: &str, region: &str, rule: &str) -> Vec<String> {
+        self.world.exceptions_of(account, region, rule)
     }
 
     /// Someone changed an Automation document: adds a version with this content and makes it the default one.

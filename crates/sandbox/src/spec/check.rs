@@ -82,6 +82,7 @@ impl Spec {
             .or_else(|| self.misbehaviour_fault())
             .or_else(|| self.described_fault())
             .or_else(|| self.policies_fault())
+            .or_else(|| self.config_remediation_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {
@@ -197,10 +198,16 @@ impl Spec {
         if self.seed > i64::MAX as u64 {
             return Some(("seed", format!("seed = {} does not fit into TOML: write at most {}", self.seed, i64::MAX)));
         }
-        if let Some(content) = &self.document.content
-            && let Err(reason) = Runbook::parse(content, Format::guess(content))
-        {
-            return Some(("content", format!("the document's content cannot run: {reason}")));
+        let document = &self.document;
+        if document.restore_name == document.name {
+            return Some(("restore_name", "the document that restores needs a name of its own: write another".into()));
+        }
+        for (key, content) in [("content", &document.content), ("restore_content", &document.restore_content)] {
+            if let Some(content) = content
+                && let Err(reason) = Runbook::parse(content, Format::guess(content))
+            {
+                return Some((key, format!("the document's {key} cannot run: {reason}")));
+            }
         }
         None
     }
@@ -293,6 +300,12 @@ mod tests {
         assert_eq!(spec, Spec::default());
         let again = Spec::from_toml(&toml::to_string(&spec).unwrap(), "x.toml").unwrap();
         assert_eq!(again, spec);
+    }
+
+    #[test]
+    fn a_kept_spec_does_not_name_what_came_later_and_is_not_used() {
+        let kept = toml::to_string(&Spec::default()).unwrap();
+        assert!(!kept.contains("restore") && !kept.contains("config_remediation"), "{kept}");
     }
 
     #[test]

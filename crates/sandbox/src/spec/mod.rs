@@ -2,6 +2,7 @@
 //! How a sandbox is run (directory, speed, port) is not here but in `Options`.
 
 mod check;
+mod config_remediation;
 mod features;
 mod policies;
 
@@ -15,6 +16,7 @@ use crate::faults::Fault;
 use crate::rates::RatesSpec;
 
 pub use check::SpecError;
+pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};
 pub use features::FeaturesSpec;
 pub use policies::{ControlPolicySpec, PoliciesSpec, RoleSpec};
 
@@ -71,6 +73,9 @@ pub struct Spec {
     /// What is written and kept of the requests.
     #[serde(skip_serializing_if = "is_default")]
     pub observe: ObserveSpec,
+    /// AWS Config's remediations.
+    #[serde(skip_serializing_if = "is_default")]
+    pub config_remediation: Vec<ConfigRemediationSpec>,
     /// What goes wrong.
     #[serde(skip_serializing_if = "is_default")]
     pub fault: Vec<Fault>,
@@ -107,6 +112,7 @@ impl Default for Spec {
             rcp: Vec::new(),
             rates: RatesSpec::default(),
             observe: ObserveSpec::default(),
+            config_remediation: Vec::new(),
             fault: Vec::new(),
             account: Vec::new(),
         }
@@ -186,7 +192,11 @@ pub struct DocumentSpec {
     /// Content of your own, YAML or JSON, in place of the variant.
     pub content: Option<String>,
     /// The name of the document that undoes it, deployed beside it.
+    #[serde(skip_serializing_if = "is_usual_restore")]
     pub restore_name: String,
+    /// Content of your own for that one, YAML or JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_content: Option<String>,
     /// In each account, or in the security account only and shared with the others.
     pub deploy: Deploy,
 }
@@ -197,10 +207,17 @@ impl Default for DocumentSpec {
             name: "EnableS3BucketEncryptionWithKMS".into(),
             variant: DocumentVariant::Shipped,
             content: None,
-            restore_name: "RestoreS3BucketEncryption".into(),
+            restore_name: RESTORE_NAME.into(),
+            restore_content: None,
             deploy: Deploy::Each,
         }
     }
+}
+
+const RESTORE_NAME: &str = "RestoreS3BucketEncryption";
+
+fn is_usual_restore(name: &str) -> bool {
+    name == RESTORE_NAME
 }
 
 /// Which of the two documents in `config/documents/` is deployed.

@@ -2,6 +2,7 @@
 
 mod automation;
 mod condition_keys;
+mod config;
 mod evaluate;
 mod faults;
 mod fuzz;
@@ -12,6 +13,7 @@ mod objects;
 mod observe;
 mod permissions;
 mod protocol;
+mod restore;
 mod signing;
 mod socket;
 
@@ -125,6 +127,9 @@ impl Sandbox {
     async fn json(&self, keys: &Keys, region: &str, operation: &str, input: Value) -> Result<Value, String> {
         let (service, target) = match operation {
             "DescribeKey" | "CreateKey" | "CreateAlias" | "DisableKey" => ("kms", "TrentService"),
+            config if config.contains("ConfigRule") || config.contains("Remediation") => {
+                ("config", "StarlingDoveService")
+            }
             "ListAccounts" => ("organizations", "AWSOrganizationsV20161128"),
             _ => ("ssm", "AmazonSSM"),
         };

@@ -93,7 +93,14 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("PassTheAutomationRole", "iam:PassRole"),
         ("LookAtFormerKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
+        ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
+        ("LookAtConfigRemediation", "config:DescribeRemediationExceptions"),
     ];
+    let of_json = async |target: &str, scope: &str, input: Value| {
+        sandbox.send(&keys, scope, "POST", "/", &[("x-amz-target", target)], &input.to_string()).await
+    };
+    // The central key admits the organization: what is left to decide is this policy.
+    let former = sandbox.world.central_arns[0].to_string();
     let tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
     let document = sandbox.world.spec.document.name.clone();
     assert_eq!(tried, sids(shipped::MEMBER_ROLLOUT).into_iter().collect(), "a statement without a scenario");
@@ -105,14 +112,15 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await
         }
-        "kms:DescribeKey" => {
-            let input = json!({ "KeyId": sandbox.world.central_arns[0].to_string() }).to_string();
-            let headers = [("x-amz-target", "TrentService.DescribeKey")];
-            sandbox.send(&keys, "us-east-1/kms", "POST", "/", &headers, &input).await
-        }
-        "config:DescribeConfigRules" => {
-            let headers = [("x-amz-target", "StarlingDoveService.DescribeConfigRules")];
-            sandbox.send(&keys, "us-east-1/config", "POST", "/", &headers, "{}").await
+        "kms:DescribeKey" => of_json("TrentService.DescribeKey", "us-east-1/kms", json!({ "KeyId": former })).await,
+        config if config.starts_with("config:") => {
+            let input = match config {
+                "config:DescribeConfigRules" => json!({}),
+                "config:DescribeRemediationConfigurations" => json!({ "ConfigRuleNames": ["any"] }),
+                _ => json!({ "ConfigRuleName": "any" }),
+            };
+            let target = config.replacen("config:", "StarlingDoveService.", 1);
+            of_json(&target, "us-east-1/config", input).await
         }
         _ => sandbox.start_sealing(&keys, true).await,
     };
@@ -377,6 +385,7 @@ async fn keys_need_their_policy_and_across_accounts_the_callers_too() {
     };
     let (admin, member) = (sandbox.session(ALPHA), sandbox.session_of(ALPHA, "orgseal-member"));
     assert!(describe(&admin).await.contains("KeyMetadata"));
+    assert!(describe(&member).await.contains("KeyMetadata"));
     let blind = without(shipped::MEMBER_ROLLOUT, "LookAtFormerKeys");
     sandbox.set_role_policy(ALPHA, "orgseal-member", &blind).unwrap();
     let said = describe(&member).await;

@@ -3,6 +3,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod bucket_names;
+pub(crate) mod config;
 pub(crate) mod configuration;
 pub(crate) mod created_role;
 pub(crate) mod document;
@@ -32,16 +33,18 @@ use crate::observe::{self, BucketState, ExecutionState, Observe};
 use crate::policy::store::Permissions;
 use crate::random::Random;
 use crate::rates::Rates;
-use crate::services::config::ConfigState;
+use crate::services::config::remediate::Changes;
 use crate::signature::SigningKeys;
 use crate::spec::{Deploy, DocumentVariant, Spec};
 use crate::trail::Trail;
 
 use bucket::{Bucket, Encryption};
+use config::ConfigState;
 use document::{Document, DocumentVersion};
 use execution::Executions;
 use lock::lock;
 use organization::{Account, Organization};
+use place::Place;
 use session::{LongLived, Sessions};
 
 const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
@@ -113,6 +116,7 @@ pub(crate) struct World {
     pub(crate) created_roles: created_role::CreatedRoles,
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
+    pub(crate) config_changes: Changes,
     named_buckets: BTreeMap<String, u32>,
     /// By name: what `document.deploy` puts into accounts.
     deployed: Vec<(String, Arc<DocumentVersion>)>,
@@ -147,12 +151,16 @@ impl World {
             created_roles: created_role::CreatedRoles::default(),
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),
+            config_changes: Changes::default(),
             named_buckets: generate::named_buckets(&spec, &organization),
             deployed: deployed(&spec),
             accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
             organization,
             spec,
         };
+        if !world.spec.config_remediation.is_empty() {
+            world.config_changes.be_in_use();
+        }
         world.central_arns = (0..world.spec.regions.len()).map(|region| world.central_key(region).arn.into()).collect();
         world
     }
@@ -184,7 +192,7 @@ impl World {
         self.with_account(account, |state| work(self.region_of(state, account, region)))
     }
 
-    /// The state of a Region, with the deployed document in it.
+    /// The state of a Region, with the deployed documents and the spec's remediations in it.
     pub(crate) fn region_of<'a>(
         &self,
         state: &'a mut AccountState,
@@ -194,7 +202,7 @@ impl World {
         state.regions.entry(region).or_insert_with(|| RegionState {
             documents: self.generated_documents(account),
             executions: Executions::default(),
-            config: ConfigState::default(),
+            config: self.generated_config(Place { account, region }),
         })
     }
 
@@ -234,25 +242,17 @@ impl World {
 
     pub(crate) fn meddle_with_encryption(&self, bucket: &str, encryption: Option<Encryption>) -> bool {
         let Some(owner) = self.bucket_owner(bucket) else { return false };
-        self.with_buckets(owner, |buckets| {
-            let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(bucket)) else { return false };
+        let region = self.with_buckets(owner, |buckets| {
+            let at = buckets.binary_search_by(|b| (*b.name).cmp(bucket)).ok()?;
             let entry = Entry::Encryption { bucket: bucket.into(), encryption: encryption.as_ref().map(Into::into) };
-            if self.journal.append(&entry).is_err() {
-                return false;
-            }
+            self.journal.append(&entry).ok()?;
             buckets[at].encryption = encryption;
-            true
-        })
-    }
-
-    pub(crate) fn with_config<T>(
-        &self,
-        account: &str,
-        region: &str,
-        work: impl FnOnce(&mut ConfigState) -> T,
-    ) -> Option<T> {
-        let (account, region) = (self.organization.find(account)?, self.region_index(region)?);
-        Some(self.with_region(account, region, |state| work(&mut state.config)))
+            Some(usize::from(buckets[at].region))
+        });
+        if let Some(region) = region {
+            self.config_changes.note(Place { account: owner, region }, bucket);
+        }
+        region.is_some()
     }
 
     pub(crate) fn put_document_content(
@@ -395,7 +395,8 @@ fn deployed(spec: &Spec) -> Vec<(String, Arc<DocumentVersion>)> {
         (None, DocumentVariant::Original) => ORIGINAL,
     };
     let version = |content: &str| DocumentVersion::new(content, Format::guess(content), None, 1_760_000_000_000).ok();
-    [(&spec.document.name, seal), (&spec.document.restore_name, RESTORE)]
+    let restore = spec.document.restore_content.as_deref().unwrap_or(RESTORE);
+    [(&spec.document.name, seal), (&spec.document.restore_name, restore)]
         .into_iter()
         .filter_map(|(name, content)| Some((name.clone(), Arc::new(version(content)?))))
         .collect()

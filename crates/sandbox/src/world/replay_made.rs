@@ -64,6 +64,11 @@ impl World {
                     }
                 });
             }
+            Entry::Config { account, region, change } => {
+                let (account, region) = self.place(&account, &region)?;
+                self.with_region(account, region, |state| state.config.apply(*change));
+                self.config_changes.be_in_use();
+            }
             Entry::ExecutionTags { account, region, id, tags } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {

@@ -12,8 +12,8 @@ use crate::wire::element::Element;
 use crate::wire::error::AwsError;
 use crate::wire::rest_xml::NAMESPACE;
 use crate::wire::{Answer, escape, rest_xml};
-use crate::world::World;
 use crate::world::bucket::{Algorithm, Blocked, Encryption};
+use crate::world::{self, World};
 
 pub(super) fn malformed() -> AwsError {
     AwsError::client(
@@ -89,14 +89,16 @@ pub(super) fn put_value(world: &World, place: &Place<'_>, input: &Value) -> Resu
 }
 
 fn put(world: &World, place: &Place<'_>, encryption: Encryption) -> Result<(), AwsError> {
-    place.with(world, false, |bucket| {
+    let region = place.with(world, false, |bucket| {
         world
             .journal
             .append(&Entry::Encryption { bucket: bucket.name.to_string(), encryption: Some((&encryption).into()) })?;
         let former = bucket.encryption.replace(encryption);
         stale::before_put(world, place.caller.account, place.region, &bucket.name, former);
-        Ok(())
-    })
+        Ok(usize::from(bucket.region))
+    })?;
+    world.config_changes.note(world::place::Place { account: place.owner(world), region }, place.bucket);
+    Ok(())
 }
 
 pub(super) fn delete(world: &World, place: &Place<'_>) -> Result<(), AwsError> {

@@ -70,6 +70,50 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if tags.len() > 5 {
         return Err(AwsError::validation("tags", &format!("{} tags", tags.len()), "at most 5 tags for an automation"));
     }
+    let id = begin(world, caller, place, Start { name, version, given, client_token, mode, tags, passes: true })?;
+    Ok(json!({ "AutomationExecutionId": id }))
+}
+
+/// A start by another service of AWS, in the name of its service-linked role.
+pub(crate) struct ServiceStart<'a> {
+    pub(crate) document: &'a str,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) parameters: &'a BTreeMap<String, Vec<String>>,
+}
+
+/// Starts a document for a service, which may start any and pass any role; gives the execution's id.
+pub(crate) fn start_for_service(
+    world: &Arc<World>,
+    caller: &Caller,
+    place: Place,
+    start: ServiceStart<'_>,
+) -> Result<String, AwsError> {
+    let start = Start {
+        name: start.document.into(),
+        version: start.version.map(Into::into),
+        given: start.parameters.clone(),
+        client_token: None,
+        mode: "Auto".into(),
+        tags: Vec::new(),
+        passes: false,
+    };
+    begin(world, caller, place, start)
+}
+
+/// What is started, its shape checked.
+struct Start {
+    name: String,
+    version: Option<String>,
+    given: BTreeMap<String, Vec<String>>,
+    client_token: Option<String>,
+    mode: String,
+    tags: Vec<(String, String)>,
+    /// Whether the caller needs `iam:PassRole`.
+    passes: bool,
+}
+
+fn begin(world: &Arc<World>, caller: &Caller, place: Place, start: Start) -> Result<String, AwsError> {
+    let Start { name, version, given, client_token, mode, tags, passes } = start;
     let fingerprint = json!([name, version, given]).to_string();
     if let Some(answer) = repeated(world, place, client_token.as_deref(), &fingerprint)? {
         return Ok(answer);
@@ -97,7 +141,9 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
     if let Some(role) = &runbook.assume_role {
         let arn = text_of(&resolve(&json!(role), &|name| values.get(name).cloned()).map_err(ill)?);
         if !arn.is_empty() {
-            super::permissions::pass_role(world, caller, &world.spec.regions[place.region], &arn)?;
+            if passes {
+                super::permissions::pass_role(world, caller, &world.spec.regions[place.region], &arn)?;
+            }
             engine::act_as(world, place, &arn, &id).map_err(ill)?;
         }
     }
@@ -141,7 +187,7 @@ pub(super) fn start(world: &Arc<World>, caller: &Caller, place: Place, input: &m
 }
 
 /// Puts a start into the queue, unless it is full or the same token came in between.
-fn enqueue(world: &Arc<World>, place: Place, mut execution: Execution) -> Result<Value, AwsError> {
+fn enqueue(world: &Arc<World>, place: Place, mut execution: Execution) -> Result<String, AwsError> {
     let limits = &world.spec.executions;
     let id = execution.id.clone();
     let answer = world.with_account(place.account, |account| {
@@ -170,24 +216,24 @@ fn enqueue(world: &Arc<World>, place: Place, mut execution: Execution) -> Result
         let index = executions.add(execution);
         executions.waiting.push_back(index);
         account.recount();
-        Ok(json!({ "AutomationExecutionId": id }))
+        Ok(id)
     })?;
     engine::admit(world, place);
     Ok(answer)
 }
 
-fn same_or_refused(world: &World, before: &Execution, fingerprint: &str) -> Result<Value, AwsError> {
+fn same_or_refused(world: &World, before: &Execution, fingerprint: &str) -> Result<String, AwsError> {
     if world.spec.client_tokens == ClientTokens::Refuse || before.fingerprint != fingerprint {
         return Err(AwsError::client(
             "IdempotentParameterMismatch",
             "The client token was used before, for another execution or with other parameters.",
         ));
     }
-    Ok(json!({ "AutomationExecutionId": before.id }))
+    Ok(before.id.clone())
 }
 
 /// What is answered to a token that was seen before.
-fn repeated(world: &World, place: Place, token: Option<&str>, fingerprint: &str) -> Result<Option<Value>, AwsError> {
+fn repeated(world: &World, place: Place, token: Option<&str>, fingerprint: &str) -> Result<Option<String>, AwsError> {
     let Some(token) = token else { return Ok(None) };
     world.with_region(place.account, place.region, |state| {
         let executions = &state.executions;

@@ -10,6 +10,8 @@ mod permissions;
 mod step_listing;
 mod tags;
 
+pub(crate) use executions::{ServiceStart, start_for_service};
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -99,6 +101,11 @@ fn find_document(world: &World, place: Place, name_or_arn: &str) -> Option<Found
         return None;
     }
     Some(Found { owner: world.organization.accounts[owner].id.clone(), name: name.into(), document })
+}
+
+/// Whether a start could find this document and version.
+pub(crate) fn has_document(world: &World, place: Place, name_or_arn: &str, version: Option<&str>) -> bool {
+    find_document(world, place, name_or_arn).is_some_and(|found| found.document.resolve(version, None).is_some())
 }
 
 /// Whether a text has between `min` and `max` letters, digits and the further characters.

@@ -1,0 +1,57 @@
+//! What the managed rule S3_DEFAULT_ENCRYPTION_KMS says of a bucket. No other rule runs here.
+
+use serde_json::Value;
+
+use crate::world::World;
+use crate::world::bucket::{Algorithm, Bucket, Encryption};
+use crate::world::config::{BUCKET, ConfigRule};
+use crate::world::place::Place;
+
+const DEFAULT_ENCRYPTION_KMS: &str = "S3_DEFAULT_ENCRYPTION_KMS";
+
+/// Whether a bucket complies; `None` when the rule does not run here, or is not for this bucket.
+pub(super) fn is_compliant(world: &World, place: Place, rule: &ConfigRule, bucket: &Bucket) -> Option<bool> {
+    let runs = rule.source.owner == "AWS" && rule.source.source_identifier.as_deref() == Some(DEFAULT_ENCRYPTION_KMS);
+    if !runs || !is_in_scope(rule, &bucket.name) {
+        return None;
+    }
+    let Some(encryption) = bucket.encryption.as_ref().filter(|one| one.algorithm != Algorithm::Aes256) else {
+        return Some(false);
+    };
+    // The parameter is optional: without it any KMS key will do.
+    let parameters = rule.input_parameters.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let parameters = parameters.unwrap_or_default();
+    match parameters["kmsKeyArns"].as_str() {
+        None => Some(true),
+        Some(arns) => {
+            let arn = key_arn(world, place, encryption);
+            Some(arns.split(',').map(str::trim).any(|wanted| Some(wanted) == arn.as_deref()))
+        }
+    }
+}
+
+fn is_in_scope(rule: &ConfigRule, bucket: &str) -> bool {
+    let Some(scope) = &rule.scope else { return true };
+    let of_type = scope.compliance_resource_types.as_ref().is_none_or(|types| types.iter().any(|kind| kind == BUCKET));
+    let of_id = scope.compliance_resource_id.as_deref().is_none_or(|id| id == bucket);
+    // Scopes by tag are kept and shown, and take nothing in.
+    of_type && of_id && scope.tag_key.is_none()
+}
+
+/// The ARN of the key that a default encryption names: an alias or a bare id is the bucket's account's own, and none at all
+/// is the AWS managed key.
+fn key_arn(world: &World, place: Place, encryption: &Encryption) -> Option<String> {
+    let named = encryption.key.as_deref().unwrap_or("alias/aws/s3");
+    let (account, region, key) = match named.strip_prefix("arn:aws:kms:") {
+        None => (place.account, place.region, named),
+        Some(rest) => {
+            let mut parts = rest.splitn(3, ':');
+            let (region, account, key) = (parts.next()?, parts.next()?, parts.next()?);
+            if key.starts_with("key/") {
+                return Some(named.to_owned());
+            }
+            (world.organization.find(account)?, world.region_index(region)?, key)
+        }
+    };
+    world.find_key(account, region, key).map(|key| key.arn)
+}
