@@ -107,6 +107,7 @@ pub(super) struct Calls {
     adaptive: Adaptive,
     pub(super) observer: Observer,
     pub(super) partition: RetryPartition,
+    pub(super) classifier: ExpiredIsTransient,
     /// In the caller's own account the calls are made with the caller's own credentials.
     own: Option<Halt>,
 }
@@ -118,6 +119,7 @@ impl Calls {
             observer: Observer { adaptive: adaptive.clone(), credentials: session.credentials.clone() },
             adaptive,
             partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
+            classifier: ExpiredIsTransient { renewable: !session.is_own() },
             own: session.is_own().then(|| session.halt.clone()),
         }
     }
@@ -190,7 +192,7 @@ impl Member {
     pub async fn describe_key(&self, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
         let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, region, None))
             .retry_partition(self.kms_calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(self.kms_calls.classifier)
             .interceptor(self.kms_calls.observer.clone());
         let _permit = self.kms_calls.enter().await;
         super::kms::describe_key(&aws_sdk_kms::Client::from_conf(settings.build()), key)
@@ -202,7 +204,7 @@ impl Member {
     pub(super) fn config_service(&self, region: &str) -> (aws_sdk_config::Client, &Calls) {
         let settings = aws_sdk_config::config::Builder::from(&derive(&self.config, region, None))
             .retry_partition(self.config_calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(self.config_calls.classifier)
             .interceptor(self.config_calls.observer.clone());
         (aws_sdk_config::Client::from_conf(settings.build()), &self.config_calls)
     }
@@ -251,6 +253,20 @@ struct Current {
     failed: Option<(Instant, AwsError)>,
 }
 
+/// A role that denied is not asked again for so long: each refused call of the account comes back in its own time.
+const DENIED_FOR: Duration = Duration::from_secs(30);
+
+impl Current {
+    /// The failed renewal that one who asked for credentials at a moment shares, if any. Whoever waited for it shares it; one
+    /// that is not about to pass is everybody's for a while. A throttled one is not: it would fail the account's other
+    /// buckets with it.
+    fn shared_failure(&self, asked: Instant, now: Instant, halted: bool) -> Option<AwsError> {
+        let (at, error) = self.failed.as_ref()?;
+        let lasting = halted || (error.code == "AccessDenied" && now.duration_since(*at) < DENIED_FOR);
+        (*at >= asked || lasting).then(|| error.clone())
+    }
+}
+
 impl fmt::Debug for MemberCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemberCredentials").field("role", &self.request.role_arn).finish_non_exhaustive()
@@ -267,9 +283,8 @@ impl MemberCredentials {
             refused.as_deref() == Some(current.credentials.access_key_id())
         };
         if old || refused {
-            // Whoever waited for a renewal shares its outcome, the bad one too: many refused together make one AssumeRole.
-            if let Some((_, error)) = current.failed.as_ref().filter(|(at, _)| *at >= asked) {
-                return Err(CredentialsError::provider_error(NotRenewed(error.clone())));
+            if let Some(error) = current.shared_failure(asked, Instant::now(), self.halt.reason().is_some()) {
+                return Err(CredentialsError::provider_error(NotRenewed(error)));
             }
             match assume_role(&self.sts, &self.request).await {
                 Ok(credentials) => *current = Current { credentials, failed: None },
@@ -288,3 +303,30 @@ impl MemberCredentials {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NotRenewed(pub(super) AwsError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_that_lasts_is_everybodys() {
+        let at = Instant::now() + Duration::from_secs(60);
+        let failed = |code: &str| Current {
+            credentials: Credentials::new("AKID", "secret", None, None, "test"),
+            failed: Some((at, AwsError { code: code.into(), message: String::new(), hint: String::new() })),
+        };
+        let (before, after) = (at - Duration::from_secs(1), at + Duration::from_secs(1));
+        for (code, asked, now, halted, shared) in [
+            ("Throttling", before, after, false, true),
+            ("Throttling", after, after, false, false),
+            ("AccessDenied", after, after, false, true),
+            ("AccessDenied", at + DENIED_FOR, at + DENIED_FOR, false, false),
+            ("ExpiredToken", after, after, true, true),
+        ] {
+            let share = failed(code).shared_failure(asked, now, halted);
+            assert_eq!(share.is_some(), shared, "{code} {halted}");
+        }
+        let none = Current { credentials: Credentials::new("AKID", "secret", None, None, "test"), failed: None };
+        assert_eq!(none.shared_failure(before, after, true), None);
+    }
+}

@@ -7,7 +7,6 @@ use futures::stream::{self, Stream};
 
 use super::error::aws_error;
 use super::member::Calls;
-use super::observer::ExpiredIsTransient;
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
@@ -31,7 +30,7 @@ impl S3 {
         let settings = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(overridden)
             .retry_partition(calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(calls.classifier)
             .interceptor(calls.observer.clone());
         S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned(), calls: calls.clone() }
     }

@@ -11,7 +11,7 @@ use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey
 
 use super::error::{aws_error, is_unsigned};
 use super::member::Calls;
-use super::observer::{ExpiredIsTransient, is_expired};
+use super::observer::is_expired;
 use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
@@ -110,7 +110,7 @@ impl Ssm {
     pub(super) fn new(config: &SdkConfig, calls: &Calls) -> Ssm {
         let settings = aws_sdk_ssm::config::Builder::from(config)
             .retry_partition(calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(calls.classifier)
             .interceptor(calls.observer.clone());
         Ssm { client: Client::from_conf(settings.build()), calls: calls.clone() }
     }
