@@ -7,6 +7,7 @@ use aws_sdk_config::types::{ConfigRule, RemediationConfiguration};
 
 use super::Member;
 use super::error::aws_error;
+use super::member::Calls;
 use crate::model::AwsError;
 
 /// An automatic remediation that may set a bucket's default encryption.
@@ -40,26 +41,29 @@ impl Member {
     /// The automatic remediations in a Region that set the default encryption of buckets: `DescribeConfigRules`,
     /// `DescribeRemediationConfigurations`, and the exceptions of those found. `ours` is the document that seals.
     pub async fn automatic_remediations(&self, region: &str, ours: &str) -> Result<Vec<Remediation>, AwsError> {
-        let client = Client::new(&self.config_in(region));
+        let (client, calls) = self.config_service(region);
         let mut rules: Vec<ConfigRule> = Vec::new();
         let mut pages = client.describe_config_rules().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| aws_error("DescribeConfigRules", &error))?;
+        while let Some(page) = {
+            let _permit = calls.enter().await;
+            pages.next().await
+        } {
+            let page = page.map_err(|error| calls.heed(aws_error("DescribeConfigRules", &error)))?;
             rules.extend(page.config_rules().iter().cloned());
         }
         let names: Vec<String> = rules.iter().filter_map(|rule| rule.config_rule_name().map(str::to_owned)).collect();
         let mut found = Vec::new();
         for names in names.chunks(RULES_A_CALL) {
-            let answer = client
-                .describe_remediation_configurations()
-                .set_config_rule_names(Some(names.to_vec()))
-                .send()
-                .await
-                .map_err(|error| aws_error("DescribeRemediationConfigurations", &error))?;
+            let asked = client.describe_remediation_configurations().set_config_rule_names(Some(names.to_vec()));
+            let answer = {
+                let _permit = calls.enter().await;
+                asked.send().await
+            };
+            let answer = answer.map_err(|error| calls.heed(aws_error("DescribeRemediationConfigurations", &error)))?;
             for remediation in answer.remediation_configurations() {
                 if remediation.automatic() && sets_encryption(remediation, &rules, ours) {
                     let rule = remediation.config_rule_name().to_owned();
-                    let exceptions = exceptions(&client, &rule).await?;
+                    let exceptions = exceptions(&client, calls, &rule).await?;
                     found.push(Remediation { rule, document: remediation.target_id().to_owned(), exceptions });
                 }
             }
@@ -78,11 +82,14 @@ fn sets_encryption(remediation: &RemediationConfiguration, rules: &[ConfigRule],
 }
 
 /// The buckets that a rule's remediation leaves alone.
-async fn exceptions(client: &Client, rule: &str) -> Result<BTreeSet<String>, AwsError> {
+async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Result<BTreeSet<String>, AwsError> {
     let mut found = BTreeSet::new();
     let mut pages = client.describe_remediation_exceptions().config_rule_name(rule).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| aws_error("DescribeRemediationExceptions", &error))?;
+    while let Some(page) = {
+        let _permit = calls.enter().await;
+        pages.next().await
+    } {
+        let page = page.map_err(|error| calls.heed(aws_error("DescribeRemediationExceptions", &error)))?;
         let now = aws_smithy_types::DateTime::from(std::time::SystemTime::now());
         let holds = |end: Option<&aws_smithy_types::DateTime>| end.is_none_or(|end| *end > now);
         found.extend(

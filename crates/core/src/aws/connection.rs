@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::derived::derive;
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
 use crate::model::{AwsError, KeyArn, KeyFacts};
@@ -140,9 +141,8 @@ impl Aws {
 
     /// `DescribeKey` as the security account's caller, in the key's own Region.
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
-        super::kms::describe_key(&self.config, &key.region, &key.to_string())
-            .await
-            .map_err(|error| self.halt.heed(error))
+        let client = aws_sdk_kms::Client::new(&derive(&self.config, &key.region, None));
+        super::kms::describe_key(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
     }
 
     /// Enters a member account: `AssumeRole` once, refreshed before it expires.

@@ -1,5 +1,6 @@
 //! From the SDK's errors to one that a person can act on: code, message, hint.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -7,16 +8,32 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::member::NotRenewed;
 use crate::model::AwsError;
 
+/// Our code for the caller's own credentials when the default chain cannot load them (any more).
+pub(super) const NO_CREDENTIALS: &str = "NoCredentials";
+
 /// Reads an SDK error of an operation.
 pub(super) fn aws_error<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    if let Some(NotRenewed(cause)) = not_renewed(error) {
+    if let Some(NotRenewed(cause)) = cause_of::<NotRenewed>(error) {
         return AwsError {
-            code: NO_SESSION.to_owned(),
+            code: cause.code.clone(),
             message: format!("{operation}: the session in this account could not be renewed: {cause}"),
             hint: cause.hint.clone(),
+        };
+    }
+    if let Some(unloaded) = cause_of::<CredentialsError>(error) {
+        // A provider that was only slow (the instance's metadata, a credential process) may answer the next time.
+        let code = match unloaded {
+            CredentialsError::ProviderTimedOut(_) => "Timeout",
+            _ => NO_CREDENTIALS,
+        };
+        let message = format!("no credentials could be loaded: {}", innermost(unloaded));
+        return AwsError {
+            hint: hint(operation, code, &message).to_owned(),
+            code: code.to_owned(),
+            message: format!("{operation}: {message}"),
         };
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
@@ -43,10 +60,13 @@ where
     AwsError { hint: hint(operation, &code, &message).to_owned(), code, message: format!("{operation}: {message}") }
 }
 
-/// Our code for a session that could not be renewed.
-pub(super) const NO_SESSION: &str = "SessionNotRenewed";
+/// Whether a call had no credentials to be signed with: it was not sent. The SDK calls this a failed dispatch, as it does a
+/// connection that broke when the request may have arrived.
+pub(super) fn is_unsigned(error: &(dyn std::error::Error + 'static)) -> bool {
+    cause_of::<CredentialsError>(error).is_some()
+}
 
-fn not_renewed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotRenewed> {
+fn cause_of<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
     std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
@@ -74,7 +94,7 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("AssumeRole", "RegionDisabledException") => {
             "activate STS for this Region in the account, or set AWS_REGION to an active one"
         }
-        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
+        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | NO_CREDENTIALS) => {
             "sign in again, then run the command once more (`orgseal resume` goes on with a campaign)"
         }
         (
@@ -129,5 +149,75 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run again",
         (_, "AccessDenied" | "AccessDeniedException") => "allow the named action to the role",
         _ => "look the code up in the service's documentation, then run again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+
+    use super::super::member::NotRenewed;
+    use super::super::sts::caller_identity;
+    use super::*;
+
+    /// Credentials that cannot be loaded, for a reason made anew each time.
+    #[derive(Debug)]
+    struct Failing(fn() -> CredentialsError);
+
+    impl ProvideCredentials for Failing {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err::<Credentials, _>((self.0)()))
+        }
+    }
+
+    /// What a call becomes whose credentials cannot be loaded. Nothing is sent: the endpoint leads nowhere.
+    async fn without_credentials(why: fn() -> CredentialsError) -> AwsError {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url("http://127.0.0.1:1")
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(SharedCredentialsProvider::new(Failing(why)))
+            .build();
+        // GetCallerIdentity is signed, so the credentials are asked for.
+        caller_identity(&aws_sdk_sts::Client::new(&config)).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn credentials_that_cannot_be_loaded_have_a_code_of_their_own() {
+        for why in [(|| CredentialsError::not_loaded("none in the chain")) as fn() -> CredentialsError, || {
+            CredentialsError::provider_error("the sign-in has expired")
+        }] {
+            let error = without_credentials(why).await;
+            assert_eq!(error.code, "NoCredentials", "{error:?}");
+            assert!(error.hint.contains("orgseal resume"), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_was_slow_ends_nothing() {
+        let error =
+            without_credentials(|| CredentialsError::provider_timed_out(std::time::Duration::from_secs(5))).await;
+        assert_eq!(error.code, "Timeout", "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_could_not_be_renewed_says_what_assume_role_said() {
+        let error = without_credentials(|| {
+            CredentialsError::provider_error(NotRenewed(AwsError {
+                code: "ExpiredToken".into(),
+                message: "AssumeRole: the token has expired".into(),
+                hint: "sign in again".into(),
+            }))
+        })
+        .await;
+        assert_eq!((error.code.as_str(), error.hint.as_str()), ("ExpiredToken", "sign in again"));
+        assert!(error.message.starts_with("GetCallerIdentity: the session in this account could not be renewed"));
     }
 }

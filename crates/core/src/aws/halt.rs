@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::error::NO_CREDENTIALS;
 use crate::model::AwsError;
 
 /// Raised once, by whichever call made with the caller's own credentials finds out first.
@@ -23,7 +24,7 @@ const EXPIRED: [&str; 6] = [
     "RequestExpired",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
-    "NoCredentials",
+    NO_CREDENTIALS,
 ];
 
 impl Halt {

@@ -1,19 +1,13 @@
 //! AWS KMS: what a key is.
 
-use aws_config::SdkConfig;
+use aws_sdk_kms::Client;
 
-use super::derived::derive;
 use super::error::aws_error;
 use crate::model::{AwsError, KeyFacts};
 
-/// `DescribeKey` in a Region. The key may be named in any form that KMS takes.
-pub(super) async fn describe_key(config: &SdkConfig, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
-    let answer = aws_sdk_kms::Client::new(&derive(config, region, None))
-        .describe_key()
-        .key_id(key)
-        .send()
-        .await
-        .map_err(|error| aws_error("DescribeKey", &error))?;
+/// `DescribeKey` in the client's Region. The key may be named in any form that KMS takes.
+pub(super) async fn describe_key(client: &Client, key: &str) -> Result<KeyFacts, AwsError> {
+    let answer = client.describe_key().key_id(key).send().await.map_err(|error| aws_error("DescribeKey", &error))?;
     let facts = answer.key_metadata();
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     Ok(KeyFacts {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
@@ -14,9 +14,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_s3::config::retry::RetryPartition;
 use tokio::sync::Mutex;
 
-use super::adaptive::Adaptive;
+use super::adaptive::{Adaptive, Permit};
 use super::derived::derive;
-use super::observer::Observer;
+use super::observer::{ExpiredIsTransient, Observer};
 use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};
 use super::{Caller, Halt, Purpose, S3, Ssm};
@@ -32,6 +32,7 @@ pub struct Session {
     account: String,
     /// `None`: the caller's own account, entered with the caller's own credentials as the campaign file says.
     credentials: Option<Renewable>,
+    halt: Halt,
 }
 
 impl Session {
@@ -52,17 +53,17 @@ impl Session {
             policy: (role.session_policy == SessionPolicy::Narrow).then(|| session_policy(purpose)),
         };
         if account == caller.account && role.own_account == OwnAccount::Caller {
-            return Ok(Session { account: account.to_owned(), credentials: None });
+            return Ok(Session { account: account.to_owned(), credentials: None, halt: halt.clone() });
         }
         let first = assume_role(sts, &request).await.map_err(|error| halt.heed(error))?;
         let credentials = Renewable(Arc::new(MemberCredentials {
             sts: sts.clone(),
             halt: halt.clone(),
             request,
-            current: Mutex::new(first),
+            current: Mutex::new(Current { credentials: first, failed: None }),
             refused: std::sync::Mutex::default(),
         }));
-        Ok(Session { account: account.to_owned(), credentials: Some(credentials) })
+        Ok(Session { account: account.to_owned(), credentials: Some(credentials), halt: halt.clone() })
     }
 
     /// Whether it is the caller's own session, and bears no name of ours.
@@ -93,6 +94,8 @@ pub struct Member {
     config: SdkConfig,
     s3_calls: Calls,
     ssm_calls: Calls,
+    kms_calls: Calls,
+    config_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
@@ -101,9 +104,12 @@ pub struct Member {
 /// retries of all others.
 #[derive(Clone)]
 pub(super) struct Calls {
-    pub(super) adaptive: Adaptive,
+    adaptive: Adaptive,
     pub(super) observer: Observer,
     pub(super) partition: RetryPartition,
+    pub(super) classifier: ExpiredIsTransient,
+    /// In the caller's own account the calls are made with the caller's own credentials.
+    own: Option<Halt>,
 }
 
 impl Calls {
@@ -113,9 +119,27 @@ impl Calls {
             observer: Observer { adaptive: adaptive.clone(), credentials: session.credentials.clone() },
             adaptive,
             partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
+            classifier: ExpiredIsTransient { renewable: !session.is_own() },
+            own: session.is_own().then(|| session.halt.clone()),
+        }
+    }
+
+    /// Waits until one more call may be under way.
+    pub(super) async fn enter(&self) -> Permit {
+        self.adaptive.enter().await
+    }
+
+    /// Looks at the error of a call, and hands it on: the end of the caller's own credentials ends the run.
+    pub(super) fn heed(&self, error: AwsError) -> AwsError {
+        match &self.own {
+            Some(halt) => halt.heed(error),
+            None => error,
         }
     }
 }
+
+/// Calls of one account under way to KMS, and to AWS Config: a few for each Region, when there is something to undo.
+const OTHER_CALLS: usize = 10;
 
 /// Attempts of the SDK for one read in a member account, the first one included.
 const READ_ATTEMPTS: u32 = 6;
@@ -138,6 +162,8 @@ impl Member {
             config: config.build(),
             s3_calls: Calls::new("s3", session, limits.s3),
             ssm_calls: Calls::new("ssm", session, limits.ssm),
+            kms_calls: Calls::new("kms", session, OTHER_CALLS),
+            config_calls: Calls::new("config", session, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -164,12 +190,23 @@ impl Member {
 
     /// `DescribeKey` in a Region, as this account's session. The key may be named in any form that KMS takes.
     pub async fn describe_key(&self, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
-        super::kms::describe_key(&self.config, region, key).await
+        let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, region, None))
+            .retry_partition(self.kms_calls.partition.clone())
+            .retry_classifier(self.kms_calls.classifier)
+            .interceptor(self.kms_calls.observer.clone());
+        let _permit = self.kms_calls.enter().await;
+        super::kms::describe_key(&aws_sdk_kms::Client::from_conf(settings.build()), key)
+            .await
+            .map_err(|error| self.kms_calls.heed(error))
     }
 
-    /// The configuration for a Region of this account.
-    pub(super) fn config_in(&self, region: &str) -> SdkConfig {
-        derive(&self.config, region, None)
+    /// The client of AWS Config in a Region of this account, and what its calls share.
+    pub(super) fn config_service(&self, region: &str) -> (aws_sdk_config::Client, &Calls) {
+        let settings = aws_sdk_config::config::Builder::from(&derive(&self.config, region, None))
+            .retry_partition(self.config_calls.partition.clone())
+            .retry_classifier(self.config_calls.classifier)
+            .interceptor(self.config_calls.observer.clone());
+        (aws_sdk_config::Client::from_conf(settings.build()), &self.config_calls)
     }
 
     /// Systems Manager in a Region of this account.
@@ -205,9 +242,29 @@ struct MemberCredentials {
     sts: aws_sdk_sts::Client,
     halt: Halt,
     request: RoleRequest,
-    current: Mutex<Credentials>,
+    current: Mutex<Current>,
     /// The access key that a service refused last.
     refused: std::sync::Mutex<Option<String>>,
+}
+
+struct Current {
+    credentials: Credentials,
+    /// When a renewal failed last, and why.
+    failed: Option<(Instant, AwsError)>,
+}
+
+/// A role that denied is not asked again for so long: each refused call of the account comes back in its own time.
+const DENIED_FOR: Duration = Duration::from_secs(30);
+
+impl Current {
+    /// The failed renewal that one who asked for credentials at a moment shares, if any. Whoever waited for it shares it; one
+    /// that is not about to pass is everybody's for a while. A throttled one is not: it would fail the account's other
+    /// buckets with it.
+    fn shared_failure(&self, asked: Instant, now: Instant, halted: bool) -> Option<AwsError> {
+        let (at, error) = self.failed.as_ref()?;
+        let lasting = halted || (error.code == "AccessDenied" && now.duration_since(*at) < DENIED_FOR);
+        (*at >= asked || lasting).then(|| error.clone())
+    }
 }
 
 impl fmt::Debug for MemberCredentials {
@@ -218,18 +275,27 @@ impl fmt::Debug for MemberCredentials {
 
 impl MemberCredentials {
     async fn current(&self) -> Result<Credentials, CredentialsError> {
+        let asked = Instant::now();
         let mut current = self.current.lock().await;
-        let old = current.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
+        let old = current.credentials.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
         let refused = {
             let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            refused.as_deref() == Some(current.access_key_id())
+            refused.as_deref() == Some(current.credentials.access_key_id())
         };
         if old || refused {
-            *current = assume_role(&self.sts, &self.request)
-                .await
-                .map_err(|error| CredentialsError::provider_error(NotRenewed(self.halt.heed(error))))?;
+            if let Some(error) = current.shared_failure(asked, Instant::now(), self.halt.reason().is_some()) {
+                return Err(CredentialsError::provider_error(NotRenewed(error)));
+            }
+            match assume_role(&self.sts, &self.request).await {
+                Ok(credentials) => *current = Current { credentials, failed: None },
+                Err(error) => {
+                    let error = self.halt.heed(error);
+                    current.failed = Some((Instant::now(), error.clone()));
+                    return Err(CredentialsError::provider_error(NotRenewed(error)));
+                }
+            }
         }
-        Ok(current.clone())
+        Ok(current.credentials.clone())
     }
 }
 
@@ -237,3 +303,30 @@ impl MemberCredentials {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NotRenewed(pub(super) AwsError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_that_lasts_is_everybodys() {
+        let at = Instant::now() + Duration::from_secs(60);
+        let failed = |code: &str| Current {
+            credentials: Credentials::new("AKID", "secret", None, None, "test"),
+            failed: Some((at, AwsError { code: code.into(), message: String::new(), hint: String::new() })),
+        };
+        let (before, after) = (at - Duration::from_secs(1), at + Duration::from_secs(1));
+        for (code, asked, now, halted, shared) in [
+            ("Throttling", before, after, false, true),
+            ("Throttling", after, after, false, false),
+            ("AccessDenied", after, after, false, true),
+            ("AccessDenied", at + DENIED_FOR, at + DENIED_FOR, false, false),
+            ("ExpiredToken", after, after, true, true),
+        ] {
+            let share = failed(code).shared_failure(asked, now, halted);
+            assert_eq!(share.is_some(), shared, "{code} {halted}");
+        }
+        let none = Current { credentials: Credentials::new("AKID", "secret", None, None, "test"), failed: None };
+        assert_eq!(none.shared_failure(before, after, true), None);
+    }
+}

@@ -69,14 +69,17 @@ impl Intercept for Observer {
     }
 }
 
-/// Has the SDK try again when a session was refused: by then it is a new one.
-#[derive(Debug)]
-pub(super) struct ExpiredIsTransient;
+/// Has the SDK try again when a session was refused: by then it is a new one. The caller's own is the same again, and trying
+/// would only put off a clean stop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ExpiredIsTransient {
+    pub(super) renewable: bool,
+}
 
 impl ClassifyRetry for ExpiredIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.response().and_then(error_code) {
-            Some(code) if is_expired(&code) => RetryAction::transient_error(),
+            Some(code) if self.renewable && is_expired(&code) => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
         }
     }

@@ -5,10 +5,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ServerSideEncryptionRule;
 use futures::stream::{self, Stream};
 
-use super::adaptive::Adaptive;
 use super::error::aws_error;
 use super::member::Calls;
-use super::observer::ExpiredIsTransient;
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
@@ -19,7 +17,7 @@ const BUCKETS_A_PAGE: i32 = 10_000;
 pub struct S3 {
     client: Client,
     owner: String,
-    calls: Adaptive,
+    calls: Calls,
 }
 
 /// A page of `ListBuckets`: names with their Regions, where the answer carries them.
@@ -32,9 +30,9 @@ impl S3 {
         let settings = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(overridden)
             .retry_partition(calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(calls.classifier)
             .interceptor(calls.observer.clone());
-        S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned(), calls: calls.adaptive.clone() }
+        S3 { client: Client::from_conf(settings.build()), owner: owner.to_owned(), calls: calls.clone() }
     }
 
     /// `ListBuckets`, page by page; the next page is asked for when it is wanted.
@@ -46,7 +44,7 @@ impl S3 {
                 let _permit = calls.enter().await;
                 pages.next().await?
             };
-            let named = page.map_err(|error| aws_error("ListBuckets", &error)).map(|page| {
+            let named = page.map_err(|error| calls.heed(aws_error("ListBuckets", &error))).map(|page| {
                 page.buckets()
                     .iter()
                     .filter_map(|bucket| Some((bucket.name()?.to_owned(), bucket.bucket_region().map(str::to_owned))))
@@ -66,7 +64,7 @@ impl S3 {
                 let header = error.raw_response().and_then(|answer| answer.headers().get("x-amz-bucket-region"));
                 match header {
                     Some(region) => Some(region.to_owned()),
-                    None => return Err(aws_error("HeadBucket", &error)),
+                    None => return Err(self.calls.heed(aws_error("HeadBucket", &error))),
                 }
             }
         };
@@ -90,7 +88,7 @@ impl S3 {
                     .unwrap_or_default(),
             }),
             Err(error) => {
-                let error = aws_error("GetBucketEncryption", &error);
+                let error = self.calls.heed(aws_error("GetBucketEncryption", &error));
                 if error.code == "ServerSideEncryptionConfigurationNotFoundError" {
                     Ok(DefaultEncryption::default())
                 } else {

@@ -9,10 +9,9 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
-use super::adaptive::Adaptive;
-use super::error::{NO_SESSION, aws_error};
+use super::error::{aws_error, is_unsigned};
 use super::member::Calls;
-use super::observer::{ExpiredIsTransient, is_expired};
+use super::observer::is_expired;
 use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
@@ -38,7 +37,7 @@ const EXECUTIONS_A_PAGE: i32 = 50;
 #[derive(Clone)]
 pub struct Ssm {
     client: Client,
-    calls: Adaptive,
+    calls: Calls,
 }
 
 /// A document as `GetDocument` returns it.
@@ -111,9 +110,9 @@ impl Ssm {
     pub(super) fn new(config: &SdkConfig, calls: &Calls) -> Ssm {
         let settings = aws_sdk_ssm::config::Builder::from(config)
             .retry_partition(calls.partition.clone())
-            .retry_classifier(ExpiredIsTransient)
+            .retry_classifier(calls.classifier)
             .interceptor(calls.observer.clone());
-        Ssm { client: Client::from_conf(settings.build()), calls: calls.adaptive.clone() }
+        Ssm { client: Client::from_conf(settings.build()), calls: calls.clone() }
     }
 
     /// `GetDocument`: the version named, or the default one.
@@ -126,7 +125,7 @@ impl Ssm {
             .set_document_version(version.map(str::to_owned))
             .send()
             .await
-            .map_err(|error| aws_error("GetDocument", &error))?;
+            .map_err(|error| self.calls.heed(aws_error("GetDocument", &error)))?;
         Ok(Document {
             version: answer.document_version().unwrap_or_default().to_owned(),
             content: answer.content().unwrap_or_default().to_owned(),
@@ -165,11 +164,19 @@ impl Ssm {
         };
         let refused = error.raw_response().is_some_and(|answer| (400..500).contains(&answer.status().as_u16()))
             && error.as_service_error().is_some();
-        let error = aws_error("StartAutomationExecution", &error);
+        let unsigned = is_unsigned(&error);
+        let error = self.calls.heed(aws_error("StartAutomationExecution", &error));
+        if unsigned {
+            // Nothing was sent. What AssumeRole denies stays denied; the rest may pass, or ends the whole run.
+            return match error.code.as_str() {
+                "AccessDenied" => Started::Refused(error),
+                _ => Started::Later(error),
+            };
+        }
         match error.code.as_str() {
             "ThrottlingException" | "AutomationExecutionLimitExceededException" => Started::Later(error),
-            // The session was refused, or could not be renewed yet: nothing was started, and the next try has a new one.
-            code if is_expired(code) || code == NO_SESSION => Started::Later(error),
+            // The session was refused: nothing was started, and the next try has a new one.
+            code if is_expired(code) => Started::Later(error),
             // The token was seen before: some start with it was accepted.
             "IdempotentParameterMismatch" => Started::Unknown(error),
             _ if refused => Started::Refused(error),
@@ -220,7 +227,7 @@ impl Ssm {
             .set_next_token(token)
             .send()
             .await
-            .map_err(|error| aws_error("DescribeAutomationExecutions", &error))?;
+            .map_err(|error| self.calls.heed(aws_error("DescribeAutomationExecutions", &error)))?;
         let seen = answer.automation_execution_metadata_list().iter().map(seen).collect();
         Ok((seen, answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned)))
     }
@@ -234,7 +241,7 @@ impl Ssm {
             .automation_execution_id(id)
             .send()
             .await
-            .map_err(|error| aws_error("GetAutomationExecution", &error))?;
+            .map_err(|error| self.calls.heed(aws_error("GetAutomationExecution", &error)))?;
         let execution = answer.automation_execution();
         let status = execution.and_then(|e| e.automation_execution_status()).map_or("", |status| status.as_str());
         let step = execution

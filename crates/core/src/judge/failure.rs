@@ -23,6 +23,9 @@ pub fn classify(error: &AwsError) -> FailureClass {
         | "Throttling"
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "ThrottledException"
         | "SlowDown"
         | "InternalServerError"
         | "InternalError"
@@ -30,6 +33,15 @@ pub fn classify(error: &AwsError) -> FailureClass {
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "RequestTimeout"
+        | "RequestTimeoutException"
+        // KMS.
+        | "KMSInternalException"
+        | "DependencyTimeoutException"
+        // An answer to HEAD has no code but its status.
+        | "Http500"
+        | "Http502"
+        | "Http503"
+        | "Http504"
         | "Timeout"
         | "ConnectionFailed"
         | "Unreadable"
@@ -48,7 +60,7 @@ pub fn classify(error: &AwsError) -> FailureClass {
 }
 
 /// What a step's message says when its cause may pass.
-const PASSING: [&str; 9] = [
+const PASSING: [&str; 12] = [
     "throttl",
     "rate exceeded",
     "slowdown",
@@ -58,6 +70,9 @@ const PASSING: [&str; 9] = [
     "internalservererror",
     "serviceunavailable",
     "service unavailable",
+    "timed out",
+    "timeout",
+    "time-out",
 ];
 
 /// Whether a failed execution is worth another one: it ran out of time, or a step's message says that the cause may pass.
@@ -80,6 +95,9 @@ mod tests {
             ("ThrottlingException", FailureClass::Retryable),
             ("SlowDown", FailureClass::Retryable),
             ("Timeout", FailureClass::Retryable),
+            ("Http503", FailureClass::Retryable),
+            ("KMSInternalException", FailureClass::Retryable),
+            ("NoCredentials", FailureClass::Organization),
             ("ExpiredToken", FailureClass::Organization),
             ("AccessDenied", FailureClass::Account),
             ("NoSuchBucket", FailureClass::Bucket),
@@ -96,6 +114,10 @@ mod tests {
             ("Failed", "Step fails when it is Execute/Cancelling action. Rate exceeded", true),
             ("Failed", "step PutBucketEncryption: InternalError: We encountered an internal error.", true),
             ("Failed", "An error occurred (AccessDenied) when calling the PutBucketEncryption operation", false),
+            ("Failed", "step SealBucket: RequestTimeout: Your socket connection was not read from.", true),
+            ("Failed", "step SealBucket: Read timed out.", true),
+            ("Failed", "An error occurred (NoSuchBucket) when calling the PutBucketEncryption operation", false),
+            ("Failed", "An error occurred (MalformedXML) when calling the PutBucketEncryption operation", false),
             ("Failed", "", false),
             ("TimedOut", "", true),
             ("Cancelled", "Rate exceeded", false),
