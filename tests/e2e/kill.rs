@@ -133,6 +133,7 @@ fn campaign(tokens: &str, random: &mut Random, most: u32, wanted: &(States, serd
     deaths.len() as u32
 }
 
+#[expect(clippy::print_stdout, reason = "shown with --nocapture, and when the test fails")]
 fn killed(tokens: &str, kills: u32) {
     let undisturbed = world(tokens);
     let (code, document) = undisturbed.json(&[&["rollout", "--yes"][..], &LIMITS].concat());

@@ -137,6 +137,7 @@ fn is_true(world: &World, document: &serde_json::Value, told: &str) {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the seed, shown with --nocapture and when the test fails")]
 fn in_a_storm_of_faults_every_bucket_comes_right_or_is_named_with_its_reason() {
     let rounds = std::env::var("ORGSEAL_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let mut random = Random::of_the_environment();

@@ -51,6 +51,9 @@ pub struct RegionPreview {
     pub fault: Option<AwsError>,
 }
 
+/// What there is to do by account, and how many buckets there are to change by Region.
+type Work = (Vec<AccountWork>, Vec<(String, u64)>);
+
 impl Campaign {
     /// Reads what is to be read, asks `confirm`, changes what is to be changed. All outcomes are in the ledger when this returns.
     ///
@@ -202,7 +205,7 @@ impl Campaign {
     }
 
     /// The work of a resumed run that the command line narrows.
-    fn narrow(&self, scope: Scope) -> Result<(Vec<AccountWork>, Vec<(String, u64)>), CampaignError> {
+    fn narrow(&self, scope: Scope) -> Result<Work, CampaignError> {
         let (reader, run): (Reader, Run) = self.reader()?;
         let (mut work, mut regions) = (Vec::new(), BTreeMap::<String, u64>::new());
         for account in reader.work(&run, scope)? {

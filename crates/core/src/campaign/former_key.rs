@@ -8,9 +8,12 @@ use tokio::sync::OnceCell;
 use crate::aws::Member;
 use crate::model::{AwsError, KeyArn};
 
-/// What is wrong with each former key of an account.
+/// What is wrong with a key, once it was looked at.
+type Look = Arc<OnceCell<Option<AwsError>>>;
+
+/// What is wrong with each former key of an account, by Region and key.
 #[derive(Default)]
-pub(super) struct FormerKeys(std::sync::Mutex<BTreeMap<(String, String), Arc<OnceCell<Option<AwsError>>>>>);
+pub(super) struct FormerKeys(std::sync::Mutex<BTreeMap<(String, String), Look>>);
 
 impl FormerKeys {
     /// Why nothing may be pointed at a key again (`DescribeKey` as the member). What cannot be told counts as a fault.
