@@ -30,7 +30,8 @@ async fn look(member: &Member, region: &str, key: &str) -> Option<AwsError> {
     let unusable = |why: String| AwsError {
         code: "FormerKeyNotUsable".to_owned(),
         message: format!("the key {key}, which the bucket had before the campaign, {why}"),
-        hint: "put the key right and `orgseal resume --retry-failed`, or leave the bucket on the central key"
+        hint: "put the key right and `orgseal resume --retry-failed`, leave the bucket on the central key, or say \
+               rollback.unusable_keys = \"restore\""
             .to_owned(),
     };
     if let Ok(arn) = key.parse::<KeyArn>()
