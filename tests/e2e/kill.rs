@@ -26,10 +26,10 @@ const FAIL_POINTS: [&str; 10] = [
     "after_read_back",
 ];
 
-/// Small, with every state that a campaign seals, executions of 50 to 125 ms, and a list that shows them 400 ms late: whoever
-/// resumes at once must do without it.
+/// Small, with every state that a campaign seals, executions of 50 to 1500 ms, and a list that shows them 1500 ms late: whoever
+/// resumes at once must do without it, and finds buckets on which something is under way that does not show yet.
 const ORGANIZATION: &str = "accounts = 4\nbuckets_per_account = 9\nsuspended = 0\nwithout_member_role = 0\nseed = 7\n\
-    [executions]\nvisible_after_ms = 16000\n";
+    [executions]\nmin_seconds = 2\nmax_seconds = 60\nvisible_after_ms = 60000\n";
 const SPEED: f64 = 40.0;
 const LIMITS: [&str; 4] =
     ["--set", "limits.executions_per_account=3", "--set", "limits.executions_per_account_region=2"];
