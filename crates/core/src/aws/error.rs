@@ -5,7 +5,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::member::NotRenewed;
+use super::not_renewed::NotRenewed;
 use crate::model::AwsError;
 
 /// Our code for the caller's own credentials when the default chain cannot load them (any more).
@@ -159,7 +159,7 @@ mod tests {
     use aws_credential_types::provider::error::CredentialsError;
     use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-    use super::super::member::NotRenewed;
+    use super::super::not_renewed::NotRenewed;
     use super::super::sts::caller_identity;
     use super::*;
 

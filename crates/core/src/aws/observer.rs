@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::adaptive::Adaptive;
-use super::member::Renewable;
+use super::session::Renewable;
 
 /// Listens to every attempt of one account's calls to one service.
 #[derive(Clone, Debug)]

@@ -1,73 +1,30 @@
 //! One account at work: its Regions made ready side by side, its buckets handed on one by one.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use futures::future::{join, try_join_all};
 use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::bucket::{Life, not_started};
+use super::adoptable::Adoptable;
 use super::follow::{Follower, Watch};
 use super::former_key::FormerKeys;
+use super::life::{Life, not_started};
+use super::place::{AccountAtWork, Document, Place, calls, in_flight};
 use super::read::Entered;
-use super::slots::{Slot, Slots};
-use super::start::Adoptable;
+use super::slots::Slots;
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
 use super::{Campaign, CampaignError};
-use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
+use crate::aws::Ssm;
 use crate::event::Event;
-use crate::jitter::jitter;
-use crate::ledger::{OpenBucket, Phase, Scope, Unsettled};
+use crate::ledger::{OpenBucket, Phase, Scope};
 use crate::model::{AwsError, Bucket, Reason, Verdict, role_arn};
 use crate::plan::{AccountLimits, Runbook};
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
 const TAKEN_UP_BEYOND: usize = 8;
-
-/// One account at work.
-pub(super) struct AccountAtWork<'a> {
-    pub(super) member: Member,
-    pub(super) limits: AccountLimits,
-    pub(super) slots: Slots,
-    /// Starts of other runs of which the ledger has no outcome, by bucket.
-    pub(super) earlier: BTreeMap<String, Unsettled>,
-    pub(super) former_keys: FormerKeys,
-    pub(super) tolerance: &'a Tolerance,
-    /// The session is the caller's own: executions do not bear our session's name.
-    pub(super) own_session: bool,
-}
-
-/// One Region of it, ready for starts.
-pub(super) struct Place<'a> {
-    pub(super) work: &'a AccountAtWork<'a>,
-    pub(super) account: &'a str,
-    pub(super) region: &'a str,
-    pub(super) s3: S3,
-    pub(super) ssm: Ssm,
-    /// Read once. In-flight executions are followed whatever it is like.
-    pub(super) document: Result<Document, AwsError>,
-    pub(super) automation_role: String,
-    pub(super) region_slots: Slots,
-    pub(super) follower: Follower,
-    pub(super) rate: StartRate,
-    pub(super) adoptable: Adoptable,
-    /// No slot became free in time: the buckets that are left do not wait in their turn.
-    pub(super) exhausted: AtomicBool,
-    /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.
-    pub(super) remediation: OnceCell<Result<Vec<Remediation>, AwsError>>,
-}
-
-/// The document as it is in this account and Region, read once.
-#[derive(Clone)]
-pub(super) struct Document {
-    pub(super) reference: String,
-    pub(super) version: String,
-    pub(super) runbook: Runbook,
-}
 
 impl Campaign {
     /// Works on one account to its end, or until the run is stopped.
@@ -268,25 +225,4 @@ impl Campaign {
         }
         Ok(())
     }
-}
-
-/// How many calls of an account may be under way: its executions are started, looked at and explained side by side.
-pub(super) fn calls(limits: AccountLimits) -> CallLimits {
-    CallLimits { s3: limits.reads, ssm: limits.executions.max(4) }
-}
-
-/// Room that is never given back in this run, as what it was taken for may still act (law 7).
-pub(super) fn keep(slots: Option<(Slot, Slot)>) {
-    std::mem::forget(slots);
-}
-
-/// Whether a start may act in this phase, or has acted and was not read back.
-pub(super) fn in_flight(phase: Phase) -> bool {
-    matches!(phase, Phase::Intended | Phase::Started | Phase::Ended)
-}
-
-/// `attempt` counts from 0: 1 s, 2 s, 4 s … 30 s, each with half of it at random, so that many do not come back at once.
-pub(super) fn pause(attempt: u32) -> Duration {
-    let whole = Duration::from_secs(1 << attempt.min(5)).min(Duration::from_secs(30));
-    whole.mul_f64(0.5 + 0.5 * jitter())
 }

@@ -4,49 +4,26 @@
 //! fresh one take the same steps.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 
-use super::account::{Place, keep, pause};
 use super::fail_point::fail_point;
 use super::follow::Followed;
+use super::life::{Life, not_started};
+use super::place::{Place, keep, pause};
 use super::slots::Slot;
 use super::start::Sent;
-use super::tolerance::Pass;
 use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::judge::{FailureClass, classify, execution_is_retryable, former_rule};
-use crate::ledger::{BucketEvent, BucketState, Intent, OpenBucket, Phase, Unsettled};
+use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
 use crate::model::{AwsError, Bucket, DefaultEncryption, ExecutionStatus, Judgement, Reason, Verdict};
 use crate::plan::{Change, client_token};
 
 /// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
 /// any more.
 const FORGOTTEN: &str = "AutomationExecutionNotFoundException";
-
-/// A bucket at work.
-pub(super) struct Life {
-    open: OpenBucket,
-    /// Room within the limits, from before the look until the execution has ended.
-    slots: Option<(Slot, Slot)>,
-    /// Leave of the failure tolerance, until the outcome is known.
-    pass: Option<Pass>,
-    /// The intent was made by this process and has not left yet.
-    unsent: bool,
-    /// The execution was started by this process, or was seen by it.
-    seen: bool,
-    /// When this process made the intent.
-    intended_at: Option<Instant>,
-    /// The doubt about a start without an answer was looked into.
-    looked_into: bool,
-    /// It was settled before this process came, and is to be tried again.
-    asked_for: bool,
-    /// Attempts of this process.
-    attempts: u32,
-    /// Why the last execution failed.
-    failure: Option<AwsError>,
-}
 
 /// What a step comes to.
 enum Step {
@@ -56,45 +33,6 @@ enum Step {
     Over(BucketState),
     /// It stays where it is: the run stops, or starts nothing.
     Left,
-}
-
-impl Life {
-    pub(super) fn of(open: OpenBucket, slots: Option<(Slot, Slot)>) -> Life {
-        Life {
-            asked_for: open.state.phase == Phase::Settled,
-            open,
-            slots,
-            pass: None,
-            unsent: false,
-            seen: false,
-            intended_at: None,
-            looked_into: false,
-            attempts: 0,
-            failure: None,
-        }
-    }
-
-    pub(super) fn bucket(&self) -> &Bucket {
-        &self.open.bucket
-    }
-
-    pub(super) fn state(&self) -> &BucketState {
-        &self.open.state
-    }
-
-    /// Not later than the intent, by this machine's clock.
-    pub(super) fn since(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.open.at.as_millisecond()).unwrap_or(0))
-    }
-
-    /// How long ago the intent was made.
-    pub(super) fn age(&self) -> Duration {
-        match self.intended_at {
-            Some(at) => at.elapsed(),
-            // A clock that went back says nothing of it.
-            None => SystemTime::now().duration_since(self.since()).unwrap_or_default(),
-        }
-    }
 }
 
 impl Campaign {
@@ -511,14 +449,4 @@ fn no_key(region: &str) -> AwsError {
         message: format!("the campaign has no central key for {region}"),
         hint: "name one in [central_key]".to_owned(),
     }
-}
-
-pub(super) fn not_started(
-    verdict: Verdict,
-    reason: Reason,
-    encryption: Option<DefaultEncryption>,
-    error: &AwsError,
-) -> BucketEvent {
-    let judgement = Judgement { verdict, reason, observed: None };
-    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()), restore: None }
 }

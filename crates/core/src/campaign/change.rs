@@ -211,7 +211,7 @@ impl Campaign {
         for account in reader.work(&run, scope)? {
             let mut open = reader.open_buckets(&run, &account.account, scope)?;
             open.retain(|open| self.takes(open));
-            for open in open.iter().filter(|open| !super::account::in_flight(open.state.phase)) {
+            for open in open.iter().filter(|open| !super::place::in_flight(open.state.phase)) {
                 *regions.entry(open.bucket.region.clone()).or_default() += 1;
             }
             if !open.is_empty() {

@@ -3,6 +3,7 @@
 //! No engine and no graph: plain async code. Limits stand where the streams are made.
 
 mod account;
+mod adoptable;
 mod audit;
 mod bucket;
 mod change;
@@ -11,7 +12,9 @@ mod fail_point;
 mod follow;
 mod former_key;
 mod key_watch;
+mod life;
 mod pace;
+mod place;
 mod read;
 mod read_back;
 mod restore;

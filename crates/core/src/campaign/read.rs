@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 
-use super::account::calls;
+use super::place::calls;
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, Purpose, S3, Session};
 use crate::event::Event;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Campaign;
-use super::account::Place;
-use super::bucket::Life;
+use super::life::Life;
+use super::place::Place;
 use crate::judge::unread_reason;
 use crate::ledger::BucketEvent;
 use crate::model::{AwsError, DefaultEncryption, Judgement, Reason, Verdict};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use super::account::{Place, calls};
+use super::place::{Place, calls};
 use super::read::{Entered, interrupted, record, unread};
 use super::{Campaign, CampaignError};
 use crate::config::{ConfigRemediation, UnusableKeys};

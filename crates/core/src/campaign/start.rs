@@ -4,14 +4,14 @@
 //! same execution, or a refusal. Both are right here, since after a refusal the execution is looked for by campaign and
 //! parameters.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::account::{Place, pause};
-use super::bucket::Life;
+use super::adoptable::Parameters;
+use super::life::Life;
+use super::place::{Place, pause};
 use super::{Campaign, SESSION_PREFIX};
 use crate::aws::{StartRequest, Started};
 use crate::ledger::{BucketEvent, Intent};
@@ -43,19 +43,6 @@ pub(super) enum Sent {
     /// The run stops. It may run.
     Stopped,
 }
-
-/// Executions of this run in an account and Region of which the ledger does not know what they are for.
-#[derive(Default)]
-pub(super) struct Adoptable(Mutex<Seen>);
-
-#[derive(Default)]
-struct Seen {
-    looked: Option<Instant>,
-    /// By id: what each was started with.
-    executions: BTreeMap<String, Parameters>,
-}
-
-type Parameters = BTreeMap<String, Vec<String>>;
 
 impl Campaign {
     /// Sends the start. Refusals "for now" are waits, up to the time limit; one without a clear answer is tried a few times.

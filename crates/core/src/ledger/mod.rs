@@ -4,11 +4,14 @@
 //! (`bucket`), written in the same transaction. Reports and resumption read from here, never from memory.
 
 mod chain;
+mod entries;
 mod export;
+mod first_schema;
 mod fold;
 mod lock;
 pub mod moves;
 mod reader;
+mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -17,11 +20,12 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use entries::{NewRun, NewSession};
 pub use export::ExportError;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
 pub use verify::{Fault, Verified, verify};
-pub use writer::{Ledger, NewRun, NewSession};
+pub use writer::Ledger;
 
 /// The ledger's file name in the state folder.
 pub const FILE: &str = "ledger.sqlite";

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::writer::{STATE_COLUMNS, STATE_WIDTH, state_of};
+use super::rows::{STATE_COLUMNS, STATE_WIDTH, account_of, state_of};
 use super::{Binding, BucketState, LedgerError, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
@@ -637,24 +637,6 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
         parent: row.get(10)?,
         target: row.get(11)?,
         stage: row.get(12)?,
-    })
-}
-
-/// The account in a row that has its columns from `first` on.
-pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRecord> {
-    let unreadable =
-        |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
-    let (outcome, error): (String, Option<String>) = (row.get(first + 3)?, row.get(first + 4)?);
-    Ok(AccountRecord {
-        id: row.get(first)?,
-        name: row.get(first + 1)?,
-        state: row.get(first + 2)?,
-        outcome: serde_json::from_value(outcome.into())
-            .map_err(|error: serde_json::Error| unreadable(first + 3, error))?,
-        error: error
-            .map(|text| serde_json::from_str(&text))
-            .transpose()
-            .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
     })
 }
 

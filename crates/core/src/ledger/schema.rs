@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::chain::{self, Link};
-use super::{Binding, FILE, LedgerError};
+use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
 const VERSION: i64 = 2;
@@ -156,43 +155,11 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     if found < 2 {
         transaction.execute_batch(SECOND)?;
         if let Some(binding) = read_binding(&transaction)? {
-            chain_the_first(&transaction, &binding)?;
+            first_schema::bring_forward(&transaction, &binding)?;
         }
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
-}
-
-/// Chains the entries of the first schema in their order, and writes its runs and accounts down as entries after them.
-fn chain_the_first(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite::Result<()> {
-    let mut head = chain::genesis(binding);
-    let mut last = 0;
-    {
-        let mut entries = transaction.prepare(
-            "SELECT entry.seq, run.id, entry.at, account, region, bucket, event FROM entry JOIN run ON run.number = entry.run
-             ORDER BY entry.seq",
-        )?;
-        let mut hashed = transaction.prepare("UPDATE entry SET seq = ?2, hash = ?3 WHERE seq = ?1")?;
-        let mut rows = entries.query([])?;
-        while let Some(row) = rows.next()? {
-            let seq: i64 = row.get(0)?;
-            last += 1;
-            let (run, account): (String, String) = (row.get(1)?, row.get(3)?);
-            let (region, bucket, event): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
-            let link = Link {
-                seq: last,
-                run: &run,
-                at: row.get(2)?,
-                account: &account,
-                region: &region,
-                bucket: &bucket,
-                event: &event,
-            };
-            head = chain::next(&head, &link);
-            hashed.execute(params![seq, last, head])?;
-        }
-    }
-    super::writer::write_down_the_first(transaction, last, head)
 }
 
 /// Makes the file for its owner's eyes, also in a folder that others may look into.

@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::chain::{self, Link};
+use super::entries::RunEvent;
 use super::fold::{self, Folded};
-use super::reader::account_of;
-use super::writer::{RunEvent, STATE_COLUMNS, STATE_WIDTH, state_of};
+use super::rows::{STATE_COLUMNS, STATE_WIDTH, account_of, state_of};
 use super::{LedgerError, schema};
 use crate::model::AccountRecord;
 

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::chain::{self, Link};
+use super::entries::{Head, NOWHERE, NewRun, NewSession, RunEvent, json, open_session, write_state};
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
+use super::rows::{STATE_COLUMNS, state_of};
 use super::{Binding, LedgerError, schema};
-use crate::model::{AccountOutcome, AccountRecord, AwsError, Bucket, Execution, Judgement, now};
+use crate::model::{AccountRecord, Bucket, now};
 
 /// Most events in one transaction.
 const BATCH: usize = 4096;
@@ -24,68 +24,6 @@ const BATCH: usize = 4096;
 const CLOCK_BACK: Duration = Duration::from_secs(300);
 /// How long events that nobody waits for are gathered before a commit.
 const GATHER: Duration = Duration::from_millis(50);
-
-/// A run about to begin, with who runs it.
-#[derive(Clone, Debug)]
-pub struct NewRun {
-    /// Its id.
-    pub id: String,
-    /// `audit`, `rollout` or `rollback`.
-    pub kind: &'static str,
-    /// A rollback's campaign.
-    pub parent: Option<String>,
-    /// What decides its outcomes, as JSON; whoever goes on with it must want the same.
-    pub target: String,
-    /// Who runs it.
-    pub session: NewSession,
-}
-
-/// A process that works on a run: who runs what, where.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NewSession {
-    /// `audit`, `rollout`, `resume` or `rollback`.
-    pub command: String,
-    /// The caller's ARN.
-    pub caller: String,
-    /// This program's version.
-    pub version: String,
-    /// The machine.
-    pub host: String,
-    /// The process.
-    pub pid: u32,
-    /// SHA-256 of the campaign file in force.
-    pub config_hash: String,
-    /// What the command line narrowed it to.
-    pub selection: String,
-}
-
-/// What happened to a run as a whole, or to an account in it: entries besides those of buckets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum RunEvent {
-    RunBegun {
-        kind: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        parent: Option<String>,
-        target: String,
-        session: NewSession,
-    },
-    RunResumed {
-        session: NewSession,
-    },
-    StageBegun {
-        stage: String,
-    },
-    RunEnded {
-        state: String,
-    },
-    AccountRecorded {
-        name: String,
-        state: String,
-        outcome: AccountOutcome,
-        error: Option<AwsError>,
-    },
-}
 
 /// The record, open for writing. Clones write to the same file, in the order of their calls.
 #[derive(Clone)]
@@ -258,65 +196,6 @@ impl Writer {
             tell(outcome.as_ref().err());
         }
         outcome
-    }
-}
-
-/// The last entry: the next one is chained to it.
-#[derive(Clone)]
-struct Head {
-    seq: i64,
-    at: i64,
-    hash: String,
-    /// The run last written to, with its id: most entries are of the same one.
-    run: Option<(i64, String)>,
-}
-
-impl Head {
-    fn read(connection: &Connection, binding: &Binding) -> rusqlite::Result<Head> {
-        let last = connection.query_row("SELECT seq, at, hash FROM entry ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok(Head { seq: row.get(0)?, at: row.get(1)?, hash: row.get(2)?, run: None })
-        });
-        Ok(last.optional()?.unwrap_or_else(|| Head { seq: 0, at: 0, hash: chain::genesis(binding), run: None }))
-    }
-
-    /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order.
-    fn now(&self) -> jiff::Timestamp {
-        now().max(jiff::Timestamp::from_millisecond(self.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
-    }
-
-    fn run_id(&mut self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<String> {
-        if let Some((number, id)) = &self.run
-            && *number == run
-        {
-            return Ok(id.clone());
-        }
-        let id: String = transaction
-            .prepare_cached("SELECT id FROM run WHERE number = ?1")?
-            .query_row(params![run], |row| row.get(0))?;
-        self.run = Some((run, id.clone()));
-        Ok(id)
-    }
-
-    /// Writes an entry down, chained to the one before.
-    fn add(
-        &mut self,
-        transaction: &Transaction<'_>,
-        run: i64,
-        (account, region, bucket): (&str, &str, &str),
-        event: &str,
-        at: jiff::Timestamp,
-    ) -> rusqlite::Result<()> {
-        let id = self.run_id(transaction, run)?;
-        let link = Link { seq: self.seq + 1, run: &id, at: at.as_millisecond(), account, region, bucket, event };
-        let hash = chain::next(&self.hash, &link);
-        transaction
-            .prepare_cached(
-                "INSERT INTO entry (seq, run, at, account, region, bucket, event, hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![link.seq, run, link.at, account, region, bucket, event, hash])?;
-        (self.seq, self.at, self.hash) = (link.seq, link.at, hash);
-        Ok(())
     }
 }
 
@@ -498,176 +377,9 @@ fn apply(
     Ok(())
 }
 
-/// The place of what happens to a run as a whole.
-const NOWHERE: (&str, &str, &str) = ("", "", "");
-
-fn open_session(
-    transaction: &Transaction<'_>,
-    run: i64,
-    session: &NewSession,
-    at: jiff::Timestamp,
-) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at)
-         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
-            run,
-            session.command,
-            session.caller,
-            session.version,
-            session.host,
-            session.pid,
-            session.config_hash,
-            session.selection,
-            at.as_millisecond()
-        ],
-    )?;
-    Ok(())
-}
-
-/// Writes the runs and accounts of the first schema down as entries, after those of its buckets: that schema had none for them.
-pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlite::Result<()> {
-    // What the rows of that schema lack follows from the entries.
-    super::fold::each(transaction, |folded| match folded {
-        Ok(folded) => {
-            let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-            write_state(transaction, folded.run, &folded.bucket, &folded.state, at)
-        }
-        Err(unfoldable) => Err(rusqlite::Error::ToSqlConversionFailure(unfoldable.why.into())),
-    })??;
-    let mut head = Head { seq: last, at: 0, hash, run: None };
-    let at = head.now();
-    let mut runs = transaction.prepare(
-        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at FROM run ORDER BY number",
-    )?;
-    let mut rows = runs.query([])?;
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let kind: String = row.get(1)?;
-        let session = NewSession {
-            command: kind.clone(),
-            caller: row.get(2)?,
-            version: row.get(3)?,
-            host: row.get(4)?,
-            pid: 0,
-            config_hash: row.get(5)?,
-            selection: row.get(6)?,
-        };
-        let (state, finished): (String, Option<i64>) = (row.get(7)?, row.get(8)?);
-        open_session(transaction, number, &session, at)?;
-        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session };
-        head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
-        let mut accounts = transaction
-            .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
-        let mut rows = accounts.query(params![number])?;
-        while let Some(row) = rows.next()? {
-            let AccountRecord { id, name, state, outcome, error } = super::reader::account_of(row, 0)?;
-            let event = RunEvent::AccountRecorded { name, state, outcome, error };
-            head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
-        }
-        if finished.is_some() {
-            // The entries are of now, and so is what follows from them; the run keeps its own beginning.
-            transaction.execute(
-                "UPDATE session SET ended_at = ?2, ending = ?3 WHERE run = ?1",
-                params![number, at.as_millisecond(), state],
-            )?;
-            transaction
-                .execute("UPDATE run SET finished_at = ?2 WHERE number = ?1", params![number, at.as_millisecond()])?;
-            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state })?, at)?;
-        }
-    }
-    Ok(())
-}
-
-fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-fn write_state(
-    transaction: &Transaction<'_>,
-    run: i64,
-    bucket: &Bucket,
-    state: &BucketState,
-    at: jiff::Timestamp,
-) -> rusqlite::Result<()> {
-    let execution = state.execution.as_ref();
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO bucket
-             (run, account, name, region, phase, verdict, reason, observed, encryption, found, left_as, intent, execution,
-              status, error, starts, touched_at, restore, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
-        )?
-        .execute(params![
-            run,
-            bucket.account,
-            bucket.name,
-            bucket.region,
-            state.phase.as_str(),
-            state.judgement.verdict.as_str(),
-            state.judgement.reason.as_str(),
-            state.judgement.observed.map(|reason| reason.as_str()),
-            state.encryption.as_ref().map(json).transpose()?,
-            state.found.as_ref().map(json).transpose()?,
-            state.left.as_ref().map(json).transpose()?,
-            state.intent.as_ref().map(json).transpose()?,
-            execution.map(|execution| execution.id.as_str()),
-            execution.and_then(|execution| execution.status.as_ref()).map(|status| status.as_str()),
-            state.error.as_ref().map(json).transpose()?,
-            state.starts,
-            state.touched_at.map(jiff::Timestamp::as_millisecond),
-            state.restore.as_ref().map(json).transpose()?,
-            at.as_millisecond(),
-        ])?;
-    Ok(())
-}
-
 fn read_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket) -> rusqlite::Result<Option<BucketState>> {
     transaction
         .prepare_cached(&format!("SELECT {STATE_COLUMNS} FROM bucket WHERE run = ?1 AND account = ?2 AND name = ?3"))?
         .query_row(params![run, bucket.account, bucket.name], state_of)
         .optional()
-}
-
-/// The columns that [`state_of`] reads, in its order.
-pub(super) const STATE_COLUMNS: &str = "phase, verdict, reason, observed, encryption, found, left_as, intent, execution, status, error, starts, touched_at, \
-     restore, at";
-/// How many there are: what a query selects besides begins there.
-pub(super) const STATE_WIDTH: usize = 15;
-
-/// A bucket's state from a row that begins with [`STATE_COLUMNS`].
-pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
-    let (id, status): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
-    Ok(BucketState {
-        phase: word(row, 0)?,
-        judgement: Judgement {
-            verdict: word(row, 1)?,
-            reason: word(row, 2)?,
-            observed: if row.get_ref(3)?.as_str_or_null()?.is_some() { Some(word(row, 3)?) } else { None },
-        },
-        encryption: parsed(row, 4)?,
-        found: parsed(row, 5)?,
-        left: parsed(row, 6)?,
-        intent: parsed(row, 7)?,
-        execution: id.map(|id| Execution { id, status: status.as_deref().map(Into::into) }),
-        error: parsed(row, 10)?,
-        starts: row.get(11)?,
-        touched_at: row.get::<_, Option<i64>>(12)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
-        restore: parsed(row, 13)?,
-    })
-}
-
-/// A bare word, as our enums are kept.
-fn word<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    serde_json::from_value(serde_json::Value::String(text)).map_err(|error| unreadable(column, error))
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| serde_json::from_str(&text).map_err(|error| unreadable(column, error))).transpose()
-}
-
-fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }

@@ -1,0 +1,81 @@
+//! Where buckets are changed: an account at work, one of its Regions, and what both hold ready.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use super::adoptable::Adoptable;
+use super::follow::Follower;
+use super::former_key::FormerKeys;
+use super::slots::{Slot, Slots};
+use super::start_rate::StartRate;
+use super::tolerance::Tolerance;
+use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
+use crate::jitter::jitter;
+use crate::ledger::{Phase, Unsettled};
+use crate::model::AwsError;
+use crate::plan::{AccountLimits, Runbook};
+
+/// One account at work.
+pub(super) struct AccountAtWork<'a> {
+    pub(super) member: Member,
+    pub(super) limits: AccountLimits,
+    pub(super) slots: Slots,
+    /// Starts of other runs of which the ledger has no outcome, by bucket.
+    pub(super) earlier: BTreeMap<String, Unsettled>,
+    pub(super) former_keys: FormerKeys,
+    pub(super) tolerance: &'a Tolerance,
+    /// The session is the caller's own: executions do not bear our session's name.
+    pub(super) own_session: bool,
+}
+
+/// One Region of it, ready for starts.
+pub(super) struct Place<'a> {
+    pub(super) work: &'a AccountAtWork<'a>,
+    pub(super) account: &'a str,
+    pub(super) region: &'a str,
+    pub(super) s3: S3,
+    pub(super) ssm: Ssm,
+    /// Read once. In-flight executions are followed whatever it is like.
+    pub(super) document: Result<Document, AwsError>,
+    pub(super) automation_role: String,
+    pub(super) region_slots: Slots,
+    pub(super) follower: Follower,
+    pub(super) rate: StartRate,
+    pub(super) adoptable: Adoptable,
+    /// No slot became free in time: the buckets that are left do not wait in their turn.
+    pub(super) exhausted: AtomicBool,
+    /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.
+    pub(super) remediation: OnceCell<Result<Vec<Remediation>, AwsError>>,
+}
+
+/// The document as it is in this account and Region, read once.
+#[derive(Clone)]
+pub(super) struct Document {
+    pub(super) reference: String,
+    pub(super) version: String,
+    pub(super) runbook: Runbook,
+}
+
+/// How many calls of an account may be under way: its executions are started, looked at and explained side by side.
+pub(super) fn calls(limits: AccountLimits) -> CallLimits {
+    CallLimits { s3: limits.reads, ssm: limits.executions.max(4) }
+}
+
+/// Room that is never given back in this run, as what it was taken for may still act (law 7).
+pub(super) fn keep(slots: Option<(Slot, Slot)>) {
+    std::mem::forget(slots);
+}
+
+/// Whether a start may act in this phase, or has acted and was not read back.
+pub(super) fn in_flight(phase: Phase) -> bool {
+    matches!(phase, Phase::Intended | Phase::Started | Phase::Ended)
+}
+
+/// `attempt` counts from 0: 1 s, 2 s, 4 s … 30 s, each with half of it at random, so that many do not come back at once.
+pub(super) fn pause(attempt: u32) -> Duration {
+    let whole = Duration::from_secs(1 << attempt.min(5)).min(Duration::from_secs(30));
+    whole.mul_f64(0.5 + 0.5 * jitter())
+}

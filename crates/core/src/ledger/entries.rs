@@ -1,0 +1,200 @@
+//! The entries: what they say, how each is chained to the one before, and the rows that are written with them.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::Binding;
+use super::chain::{self, Link};
+use super::moves::BucketState;
+use crate::model::{AccountOutcome, AwsError, Bucket, now};
+
+/// A run about to begin, with who runs it.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: String,
+    /// `audit`, `rollout` or `rollback`.
+    pub kind: &'static str,
+    /// A rollback's campaign.
+    pub parent: Option<String>,
+    /// What decides its outcomes, as JSON; whoever goes on with it must want the same.
+    pub target: String,
+    /// Who runs it.
+    pub session: NewSession,
+}
+
+/// A process that works on a run: who runs what, where.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewSession {
+    /// `audit`, `rollout`, `resume` or `rollback`.
+    pub command: String,
+    /// The caller's ARN.
+    pub caller: String,
+    /// This program's version.
+    pub version: String,
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// SHA-256 of the campaign file in force.
+    pub config_hash: String,
+    /// What the command line narrowed it to.
+    pub selection: String,
+}
+
+/// What happened to a run as a whole, or to an account in it: entries besides those of buckets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum RunEvent {
+    RunBegun {
+        kind: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
+        target: String,
+        session: NewSession,
+    },
+    RunResumed {
+        session: NewSession,
+    },
+    StageBegun {
+        stage: String,
+    },
+    RunEnded {
+        state: String,
+    },
+    AccountRecorded {
+        name: String,
+        state: String,
+        outcome: AccountOutcome,
+        error: Option<AwsError>,
+    },
+}
+
+/// The last entry: the next one is chained to it.
+#[derive(Clone)]
+pub(super) struct Head {
+    pub(super) seq: i64,
+    pub(super) at: i64,
+    pub(super) hash: String,
+    /// The run last written to, with its id: most entries are of the same one.
+    pub(super) run: Option<(i64, String)>,
+}
+
+impl Head {
+    pub(super) fn read(connection: &Connection, binding: &Binding) -> rusqlite::Result<Head> {
+        let last = connection.query_row("SELECT seq, at, hash FROM entry ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok(Head { seq: row.get(0)?, at: row.get(1)?, hash: row.get(2)?, run: None })
+        });
+        Ok(last.optional()?.unwrap_or_else(|| Head { seq: 0, at: 0, hash: chain::genesis(binding), run: None }))
+    }
+
+    /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        now().max(jiff::Timestamp::from_millisecond(self.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    }
+
+    pub(super) fn run_id(&mut self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<String> {
+        if let Some((number, id)) = &self.run
+            && *number == run
+        {
+            return Ok(id.clone());
+        }
+        let id: String = transaction
+            .prepare_cached("SELECT id FROM run WHERE number = ?1")?
+            .query_row(params![run], |row| row.get(0))?;
+        self.run = Some((run, id.clone()));
+        Ok(id)
+    }
+
+    /// Writes an entry down, chained to the one before.
+    pub(super) fn add(
+        &mut self,
+        transaction: &Transaction<'_>,
+        run: i64,
+        (account, region, bucket): (&str, &str, &str),
+        event: &str,
+        at: jiff::Timestamp,
+    ) -> rusqlite::Result<()> {
+        let id = self.run_id(transaction, run)?;
+        let link = Link { seq: self.seq + 1, run: &id, at: at.as_millisecond(), account, region, bucket, event };
+        let hash = chain::next(&self.hash, &link);
+        transaction
+            .prepare_cached(
+                "INSERT INTO entry (seq, run, at, account, region, bucket, event, hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![link.seq, run, link.at, account, region, bucket, event, hash])?;
+        (self.seq, self.at, self.hash) = (link.seq, link.at, hash);
+        Ok(())
+    }
+}
+
+/// The place of what happens to a run as a whole.
+pub(super) const NOWHERE: (&str, &str, &str) = ("", "", "");
+
+pub(super) fn open_session(
+    transaction: &Transaction<'_>,
+    run: i64,
+    session: &NewSession,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
+    transaction.execute(
+        "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at)
+         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            run,
+            session.command,
+            session.caller,
+            session.version,
+            session.host,
+            session.pid,
+            session.config_hash,
+            session.selection,
+            at.as_millisecond()
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+pub(super) fn write_state(
+    transaction: &Transaction<'_>,
+    run: i64,
+    bucket: &Bucket,
+    state: &BucketState,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
+    let execution = state.execution.as_ref();
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO bucket
+             (run, account, name, region, phase, verdict, reason, observed, encryption, found, left_as, intent, execution,
+              status, error, starts, touched_at, restore, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+        )?
+        .execute(params![
+            run,
+            bucket.account,
+            bucket.name,
+            bucket.region,
+            state.phase.as_str(),
+            state.judgement.verdict.as_str(),
+            state.judgement.reason.as_str(),
+            state.judgement.observed.map(|reason| reason.as_str()),
+            state.encryption.as_ref().map(json).transpose()?,
+            state.found.as_ref().map(json).transpose()?,
+            state.left.as_ref().map(json).transpose()?,
+            state.intent.as_ref().map(json).transpose()?,
+            execution.map(|execution| execution.id.as_str()),
+            execution.and_then(|execution| execution.status.as_ref()).map(|status| status.as_str()),
+            state.error.as_ref().map(json).transpose()?,
+            state.starts,
+            state.touched_at.map(jiff::Timestamp::as_millisecond),
+            state.restore.as_ref().map(json).transpose()?,
+            at.as_millisecond(),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Rows of the tables, read into what they hold.
+
+use rusqlite::Row;
+
+use super::moves::BucketState;
+use crate::model::{AccountRecord, Execution, Judgement};
+
+/// The columns that [`state_of`] reads, in its order.
+pub(super) const STATE_COLUMNS: &str = "phase, verdict, reason, observed, encryption, found, left_as, intent, execution, status, error, starts, touched_at, \
+     restore, at";
+/// How many there are: what a query selects besides begins there.
+pub(super) const STATE_WIDTH: usize = 15;
+
+/// A bucket's state from a row that begins with [`STATE_COLUMNS`].
+pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
+    let (id, status): (Option<String>, Option<String>) = (row.get(8)?, row.get(9)?);
+    Ok(BucketState {
+        phase: word(row, 0)?,
+        judgement: Judgement {
+            verdict: word(row, 1)?,
+            reason: word(row, 2)?,
+            observed: if row.get_ref(3)?.as_str_or_null()?.is_some() { Some(word(row, 3)?) } else { None },
+        },
+        encryption: parsed(row, 4)?,
+        found: parsed(row, 5)?,
+        left: parsed(row, 6)?,
+        intent: parsed(row, 7)?,
+        execution: id.map(|id| Execution { id, status: status.as_deref().map(Into::into) }),
+        error: parsed(row, 10)?,
+        starts: row.get(11)?,
+        touched_at: row.get::<_, Option<i64>>(12)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
+        restore: parsed(row, 13)?,
+    })
+}
+
+/// A bare word, as our enums are kept.
+fn word<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_value(serde_json::Value::String(text)).map_err(|error| unreadable(column, error))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| unreadable(column, error))).transpose()
+}
+
+fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+}
+
+/// The account in a row that has its columns from `first` on.
+pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRecord> {
+    let unreadable =
+        |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
+    let (outcome, error): (String, Option<String>) = (row.get(first + 3)?, row.get(first + 4)?);
+    Ok(AccountRecord {
+        id: row.get(first)?,
+        name: row.get(first + 1)?,
+        state: row.get(first + 2)?,
+        outcome: serde_json::from_value(outcome.into())
+            .map_err(|error: serde_json::Error| unreadable(first + 3, error))?,
+        error: error
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
+    })
+}
