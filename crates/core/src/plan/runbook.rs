@@ -393,6 +393,7 @@ mod tests {
     use super::*;
 
     const SHIPPED: &str = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+    const RESTORE: &str = include_str!("../../../../config/documents/RestoreS3BucketEncryption.yaml");
     const ORIGINAL: &str = include_str!("../../../../config/documents/original-three-parameters.yaml");
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/central";
 
@@ -426,6 +427,30 @@ mod tests {
         }
         let dsse = EncryptionRule { algorithm: Some(Algorithm::DsseKms), ..rule(false, None) };
         assert_eq!(carry(SHIPPED, &dsse).unwrap()["SSEAlgorithm"], ["aws:kms:dsse"]);
+    }
+
+    #[test]
+    fn the_restoring_document_carries_every_form_of_a_former_rule() {
+        for algorithm in [Algorithm::SseS3, Algorithm::SseKms, Algorithm::DsseKms] {
+            for key in [None, Some("alias/team-key"), Some("1234abcd-12ab-34cd-56ef-1234567890ab"), Some(KEY)] {
+                for bucket_key in [None, Some(false), Some(true)] {
+                    for blocked in [None, Some("SSE-C"), Some("NONE")] {
+                        let rule = EncryptionRule {
+                            algorithm: Some(algorithm.clone()),
+                            key: key.map(Into::into),
+                            bucket_key,
+                            blocked: blocked.map(|kind| vec![kind.into()]),
+                        };
+                        let parameters = carry(RESTORE, &rule).unwrap_or_else(|error| panic!("{rule:?}: {error}"));
+                        assert_eq!(parameters["KMSMasterKeyID"], [key.unwrap_or("Omit")]);
+                        assert_eq!(parameters["SSEAlgorithm"], [algorithm.as_str()]);
+                    }
+                }
+            }
+        }
+        // What it cannot put is not started: two blocked types, say.
+        let two = EncryptionRule { blocked: Some(vec!["SSE-C".into(), "X".into()]), ..EncryptionRule::SSE_S3 };
+        assert!(matches!(carry(RESTORE, &two), Err(CannotCarry::NotAllowed { .. })));
     }
 
     #[test]
