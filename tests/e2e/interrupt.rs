@@ -32,7 +32,9 @@ fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
     assert!(document["summary"]["not_sealed"].as_u64().unwrap() > 0);
 
     // The next run counts what is still under way against the limits, and starts nothing twice.
-    let (_, next) = world.json(&["rollout", "--yes"]);
+    let run = world.run(&["rollout", "--yes", "--json"]);
+    assert!(run.stderr.contains("is not finished; this is a new one"), "{}", run.stderr);
+    let next: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     for finding in next["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] != "sealed") {
         assert_eq!(finding["reason"], "under_way", "{finding}");
     }

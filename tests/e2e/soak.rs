@@ -119,15 +119,20 @@ fn is_true(world: &World, document: &serde_json::Value, told: &str) {
     // Every account is in the record, read or with its error.
     assert_eq!(document["accounts"].as_array().unwrap().len(), 5, "{told}");
     // Nothing is started on a bucket before what was started on it has ended.
-    let mut by_bucket: BTreeMap<String, Vec<(i64, Option<i64>)>> = BTreeMap::new();
+    // A name that another account has taken over is another bucket.
+    let mut by_bucket: BTreeMap<(String, String), Vec<(i64, Option<i64>)>> = BTreeMap::new();
     for execution in world.sandbox.executions() {
-        let name = execution.parameters["BucketName"][0].clone();
-        by_bucket.entry(name).or_default().push((execution.started_ms, execution.ended_ms));
+        let bucket = (execution.account.clone(), execution.parameters["BucketName"][0].clone());
+        by_bucket.entry(bucket).or_default().push((execution.started_ms, execution.ended_ms));
     }
-    for (name, mut executions) in by_bucket {
+    for ((_, name), mut executions) in by_bucket {
         executions.sort_unstable();
         for pair in executions.windows(2) {
-            assert!(pair[0].1.is_some_and(|ended| ended <= pair[1].0), "{told}: {name}: {executions:?}");
+            if !pair[0].1.is_some_and(|ended| ended <= pair[1].0) {
+                let export = world.run(&["ledger", "export"]).stdout;
+                let life: Vec<&str> = export.lines().filter(|line| line.contains(&name)).collect();
+                panic!("{told}: {name}: {executions:?}\n{}", life.join("\n"));
+            }
         }
         assert!(!finding(document, &name).is_null());
     }

@@ -11,7 +11,7 @@ use super::adoptable::Adoptable;
 use super::follow::{Follower, Watch};
 use super::former_key::FormerKeys;
 use super::life::{Life, not_started};
-use super::place::{AccountAtWork, Document, Place, calls, in_flight};
+use super::place::{AccountAtWork, Document, Place, calls_of_changes, in_flight};
 use super::read::Entered;
 use super::slots::Slots;
 use super::start_rate::StartRate;
@@ -44,7 +44,7 @@ impl Campaign {
         self.events.emit(&Event::AccountSealing { account: account.clone(), buckets: open.len() as u64 });
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
         let work = AccountAtWork {
-            member: self.aws.member(&entered.session, calls(limits)),
+            member: self.aws.member(&entered.session, calls_of_changes(limits)),
             limits,
             slots: Slots::new(limits.executions),
             earlier,

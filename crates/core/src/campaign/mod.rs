@@ -274,9 +274,10 @@ impl Campaign {
     /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
         let (organization, ledger) = open(&setting, kind.options()).await?;
-        let parent = match &kind {
-            Kind::Rollback { of, .. } => Some(to_undo(ledger.folder(), of.as_deref())?),
-            Kind::Audit | Kind::Rollout(_) => None,
+        let (parent, unfinished) = match &kind {
+            Kind::Rollback { of, .. } => (Some(to_undo(ledger.folder(), of.as_deref())?), None),
+            Kind::Rollout(options) if !options.dry_run => (None, unfinished(ledger.folder())?),
+            Kind::Audit | Kind::Rollout(_) => (None, None),
         };
         let id = new_id(&kind);
         let target = Target { settings: setting.loaded.campaign.target(), narrowed: setting.narrowed.clone() };
@@ -299,7 +300,14 @@ impl Campaign {
             of: setting.narrowed.clone(),
             resumed: false,
         };
-        Ok(Campaign::assemble(setting, organization, ledger, began))
+        let campaign = Campaign::assemble(setting, organization, ledger, began);
+        if let Some(earlier) = unfinished {
+            let message = format!(
+                "campaign {earlier} is not finished; this is a new one, and `orgseal resume --campaign {earlier}` goes on with that"
+            );
+            campaign.events.emit(&Event::Warning { message });
+        }
+        Ok(campaign)
     }
 
     /// Goes on with a rollout or a rollback, the newest one where none is named.
@@ -497,6 +505,18 @@ fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
         _ => "an audit, which changed nothing",
     };
     Err(CampaignError::NotThat { id: run.id, what })
+}
+
+/// The newest rollout, if it did not come to its end. A rollback that did not is in the way of any rollout: the two would
+/// undo each other.
+fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
+    let reader = Reader::open(folder)?;
+    let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
+    if let Some(open) = open_rollback(&reader, &newest)? {
+        return Err(CampaignError::RollbackOpen(open));
+    }
+    let done = matches!(newest.state.as_str(), "finished" | "declined" | "dry_run" | "failed");
+    Ok((!done).then_some(newest.id))
 }
 
 /// A rollback of the campaign that began to change buckets and is not done with.

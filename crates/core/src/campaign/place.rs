@@ -59,9 +59,14 @@ pub(super) struct Document {
     pub(super) runbook: Runbook,
 }
 
-/// How many calls of an account may be under way: its executions are started, looked at and explained side by side.
+/// How many calls of an account may be under way while it is read.
 pub(super) fn calls(limits: AccountLimits) -> CallLimits {
     CallLimits { s3: limits.reads, ssm: limits.executions.max(4) }
+}
+
+/// The same while it is changed: each execution in flight may want to be looked at, started or read back.
+pub(super) fn calls_of_changes(limits: AccountLimits) -> CallLimits {
+    CallLimits { s3: limits.reads.max(limits.executions), ..calls(limits) }
 }
 
 /// Room that is never given back in this run, as what it was taken for may still act (law 7).
