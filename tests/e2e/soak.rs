@@ -101,6 +101,9 @@ fn soak(seed: u64) {
     }
 }
 
+/// When an execution began, and when it ended.
+type Span = (i64, Option<i64>);
+
 /// What is said is so, whatever happened.
 fn is_true(world: &World, document: &serde_json::Value, told: &str) {
     let states: BTreeMap<String, _> =
@@ -120,7 +123,7 @@ fn is_true(world: &World, document: &serde_json::Value, told: &str) {
     assert_eq!(document["accounts"].as_array().unwrap().len(), 5, "{told}");
     // Nothing is started on a bucket before what was started on it has ended.
     // A name that another account has taken over is another bucket.
-    let mut by_bucket: BTreeMap<(String, String), Vec<(i64, Option<i64>)>> = BTreeMap::new();
+    let mut by_bucket: BTreeMap<(String, String), Vec<Span>> = BTreeMap::new();
     for execution in world.sandbox.executions() {
         let bucket = (execution.account.clone(), execution.parameters["BucketName"][0].clone());
         by_bucket.entry(bucket).or_default().push((execution.started_ms, execution.ended_ms));
@@ -128,7 +131,7 @@ fn is_true(world: &World, document: &serde_json::Value, told: &str) {
     for ((_, name), mut executions) in by_bucket {
         executions.sort_unstable();
         for pair in executions.windows(2) {
-            if !pair[0].1.is_some_and(|ended| ended <= pair[1].0) {
+            if pair[0].1.is_none_or(|ended| ended > pair[1].0) {
                 let export = world.run(&["ledger", "export"]).stdout;
                 let life: Vec<&str> = export.lines().filter(|line| line.contains(&name)).collect();
                 panic!("{told}: {name}: {executions:?}\n{}", life.join("\n"));
