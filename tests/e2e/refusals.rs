@@ -1,6 +1,6 @@
 //! What orgseal refuses to do, in words.
 
-use crate::world::{World, binary};
+use crate::world::{World, binary, unbroken};
 
 const SPEC: &str = "accounts = 3\nbuckets_per_account = 2\nsuspended = 0\nwithout_member_role = 0";
 
@@ -87,4 +87,25 @@ fn a_wrong_role_leaves_the_callers_own_account_alone_too() {
     assert_eq!(code, 3);
     assert_eq!(document["summary"]["accounts_unread"], 3, "{document:#}");
     assert!(world.sandbox.executions().is_empty());
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_to_is_an_error_in_words() {
+    let world = World::of(SPEC);
+    let file = world.path("a-file");
+    std::fs::write(&file, "no folder").unwrap();
+    // Nobody can make a folder in /sys, root included; and none can stand beneath a file.
+    for folder in ["/sys/orgseal".to_owned(), file.join("state").display().to_string()] {
+        for command in [&["audit"][..], &["rollout", "--yes"]] {
+            let ours = world.command(command);
+            let elsewhere = ours.get_args().map(|word| if word == world.state() { folder.as_ref() } else { word });
+            let mut binary = std::process::Command::new(ours.get_program());
+            binary.args(elsewhere).envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            let output = binary.output().unwrap();
+            let said = unbroken(&String::from_utf8_lossy(&output.stderr));
+            assert_eq!(output.status.code(), Some(1), "{folder} {command:?}: {said}");
+            assert!(said.contains("cannot be used") && said.contains("--state or ORGSEAL_STATE"), "{folder}: {said}");
+        }
+    }
+    assert_eq!(world.sandbox.executions().len(), 0);
 }
