@@ -50,12 +50,15 @@ pub enum LedgerError {
     },
     /// Another process writes there.
     #[error(
-        "another orgseal is at work in the state folder {}; wait for it to end, or name another folder with --state",
-        path.display()
+        "another orgseal is at work in the state folder {}{}; wait for it to end, or name another folder with --state",
+        path.display(),
+        holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
     )]
     Busy {
         /// Which.
         path: PathBuf,
+        /// What it says of itself: process and machine.
+        holder: Option<String>,
     },
     /// There is none yet.
     #[error("there is no ledger in {}; run `orgseal audit` or `orgseal rollout` first, or name the folder with --state", path.display())]
@@ -132,11 +135,7 @@ pub fn make_folder(folder: &Path) -> Result<(), LedgerError> {
 
 /// Whether a process is at work in a state folder.
 pub fn is_busy(folder: &Path) -> Result<bool, LedgerError> {
-    match lock::Lock::try_take(folder) {
-        Ok(_lock) => Ok(false),
-        Err(LedgerError::Busy { .. }) => Ok(true),
-        Err(error) => Err(error),
-    }
+    lock::Lock::is_held(folder)
 }
 
 /// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.
