@@ -10,6 +10,7 @@ mod lock;
 pub mod moves;
 mod reader;
 mod schema;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -107,6 +108,14 @@ pub enum LedgerError {
         /// SQLite's words.
         why: String,
     },
+    /// The file does not hold what SQLite wrote.
+    #[error("the ledger {} is damaged, or no ledger: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        why: String,
+    },
     /// A move that a bucket's life does not know.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -120,7 +129,11 @@ pub enum LedgerError {
 
 impl LedgerError {
     fn database(folder: &Path, error: &rusqlite::Error) -> LedgerError {
-        LedgerError::Database { path: folder.join(FILE), why: error.to_string() }
+        let (path, why) = (folder.join(FILE), error.to_string());
+        match verify::is_damage(error) {
+            true => LedgerError::Damaged { path, why },
+            false => LedgerError::Database { path, why },
+        }
     }
 }
 

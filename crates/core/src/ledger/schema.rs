@@ -166,7 +166,7 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
 /// Chains the entries of the first schema in their order, and writes its runs and accounts down as entries after them.
 fn chain_the_first(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite::Result<()> {
     let mut head = chain::genesis(binding);
-    let mut last = 0;
+    let (mut last, mut written) = (0, 0);
     {
         let mut entries = transaction.prepare(
             "SELECT entry.seq, run.id, entry.at, account, region, bucket, event FROM entry JOIN run ON run.number = entry.run
@@ -177,22 +177,16 @@ fn chain_the_first(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
             last += 1;
-            let (run, account): (String, String) = (row.get(1)?, row.get(3)?);
+            let (run, at, account): (String, i64, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            written = at.max(written);
             let (region, bucket, event): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
-            let link = Link {
-                seq: last,
-                run: &run,
-                at: row.get(2)?,
-                account: &account,
-                region: &region,
-                bucket: &bucket,
-                event: &event,
-            };
+            let link =
+                Link { seq: last, run: &run, at, account: &account, region: &region, bucket: &bucket, event: &event };
             head = chain::next(&head, &link);
             hashed.execute(params![seq, last, head])?;
         }
     }
-    super::writer::write_down_the_first(transaction, last, head)
+    super::writer::write_down_the_first(transaction, (last, written, head))
 }
 
 /// Makes the file for its owner's eyes, also in a folder that others may look into.

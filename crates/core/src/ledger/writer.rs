@@ -41,7 +41,7 @@ pub struct NewRun {
 }
 
 /// A process that works on a run: who runs what, where.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewSession {
     /// `audit`, `rollout`, `resume` or `rollback`.
     pub command: String,
@@ -69,6 +69,9 @@ pub(super) enum RunEvent {
         parent: Option<String>,
         target: String,
         session: NewSession,
+        /// Where it was written down later than it happened: the first schema had no entries for runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began_at: Option<jiff::Timestamp>,
     },
     RunResumed {
         session: NewSession,
@@ -78,6 +81,8 @@ pub(super) enum RunEvent {
     },
     RunEnded {
         state: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended_at: Option<jiff::Timestamp>,
     },
     AccountRecorded {
         name: String,
@@ -417,7 +422,7 @@ fn apply(
             )?;
             let number = transaction.last_insert_rowid();
             open_session(transaction, number, &session, at)?;
-            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session };
+            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session, began_at: None };
             head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
             waiting.push(once_durable(ack, number));
         }
@@ -491,7 +496,8 @@ fn apply(
                  WHERE run = ?1 AND number = (SELECT max(number) FROM session WHERE run = ?1)",
                 params![run, at.as_millisecond(), state],
             )?;
-            head.add(transaction, run, NOWHERE, &json(&RunEvent::RunEnded { state: state.to_owned() })?, at)?;
+            let ended = RunEvent::RunEnded { state: state.to_owned(), ended_at: None };
+            head.add(transaction, run, NOWHERE, &json(&ended)?, at)?;
             waiting.push(once_durable(ack, ()));
         }
     }
@@ -526,19 +532,23 @@ fn open_session(
 }
 
 /// Writes the runs and accounts of the first schema down as entries, after those of its buckets: that schema had none for them.
-pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlite::Result<()> {
+///
+/// `last` is the last of those entries, with its time and hash. The new ones are of now; what they tell of keeps its own times.
+pub(super) fn write_down_the_first(
+    transaction: &Transaction<'_>,
+    (seq, at, hash): (i64, i64, String),
+) -> rusqlite::Result<()> {
     // What the rows of that schema lack follows from the entries.
-    super::fold::each(transaction, |folded| match folded {
-        Ok(folded) => {
-            let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-            write_state(transaction, folded.run, &folded.bucket, &folded.state, at)
-        }
-        Err(unfoldable) => Err(rusqlite::Error::ToSqlConversionFailure(unfoldable.why.into())),
-    })??;
-    let mut head = Head { seq: last, at: 0, hash, run: None };
+    super::fold::each(transaction, |folded| {
+        let state = folded.state.map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
+        let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write_state(transaction, folded.run, &folded.bucket, &state, at)
+    })?;
+    let mut head = Head { seq, at, hash, run: None };
     let at = head.now();
     let mut runs = transaction.prepare(
-        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at FROM run ORDER BY number",
+        "SELECT number, kind, caller, version, host, config_hash, selection, state, started_at, finished_at FROM run
+         ORDER BY number",
     )?;
     let mut rows = runs.query([])?;
     while let Some(row) = rows.next()? {
@@ -553,9 +563,11 @@ pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, has
             config_hash: row.get(5)?,
             selection: row.get(6)?,
         };
-        let (state, finished): (String, Option<i64>) = (row.get(7)?, row.get(8)?);
-        open_session(transaction, number, &session, at)?;
-        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session };
+        let (state, started, finished): (String, i64, Option<i64>) = (row.get(7)?, row.get(8)?, row.get(9)?);
+        // A time beyond what a calendar knows was put there by hand: it is of now, as its entry.
+        let began = jiff::Timestamp::from_millisecond(started).unwrap_or(at);
+        open_session(transaction, number, &session, began)?;
+        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session, began_at: Some(began) };
         head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
         let mut accounts = transaction
             .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
@@ -565,15 +577,13 @@ pub(super) fn write_down_the_first(transaction: &Transaction<'_>, last: i64, has
             let event = RunEvent::AccountRecorded { name, state, outcome, error };
             head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
         }
-        if finished.is_some() {
-            // The entries are of now, and so is what follows from them; the run keeps its own beginning.
+        if let Some(finished) = finished {
+            let ended = jiff::Timestamp::from_millisecond(finished).unwrap_or(at);
             transaction.execute(
                 "UPDATE session SET ended_at = ?2, ending = ?3 WHERE run = ?1",
-                params![number, at.as_millisecond(), state],
+                params![number, ended.as_millisecond(), state],
             )?;
-            transaction
-                .execute("UPDATE run SET finished_at = ?2 WHERE number = ?1", params![number, at.as_millisecond()])?;
-            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state })?, at)?;
+            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state, ended_at: Some(ended) })?, at)?;
         }
     }
     Ok(())
