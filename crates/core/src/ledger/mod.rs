@@ -129,11 +129,27 @@ pub enum LedgerError {
 
 impl LedgerError {
     fn database(folder: &Path, error: &rusqlite::Error) -> LedgerError {
-        let (path, why) = (folder.join(FILE), error.to_string());
-        match verify::is_damage(error) {
-            true => LedgerError::Damaged { path, why },
-            false => LedgerError::Database { path, why },
+        use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+        let (path, why) = (folder.join(FILE), in_words(error));
+        match error.sqlite_error_code() {
+            // SQLite keeps its log and its index of it beside the file, for readers too.
+            Some(ReadOnly | CannotOpen) => LedgerError::Folder {
+                path: folder.to_owned(),
+                why: format!(
+                    "{why}: who reads a ledger must be able to write in its folder too, so copy the whole folder"
+                ),
+            },
+            _ if verify::is_damage(error) => LedgerError::Damaged { path, why },
+            _ => LedgerError::Database { path, why },
         }
+    }
+}
+
+/// SQLite's words, with its number where the words leave open what it was ("disk I/O error").
+fn in_words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(code) if code.extended_code > 0xff => format!("{error} (SQLite code {})", code.extended_code),
+        _ => error.to_string(),
     }
 }
 
