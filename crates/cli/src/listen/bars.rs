@@ -89,11 +89,12 @@ impl Bars {
                 (unread, skipped) => format!("{unread} unread, {skipped} skipped"),
             });
             self.buckets.set_message(format!(
-                "{} read in {}: {} sealed, {} not, {} held",
+                "{} read in {}: {} {}, {} not, {} held",
                 tally.judged,
                 clock(tally.began.elapsed().as_secs()),
-                tally.of(Verdict::Sealed),
-                tally.of(Verdict::NotSealed),
+                tally.of(Verdict::Sealed) + tally.of(Verdict::Restored),
+                tally.words().1,
+                tally.of(Verdict::NotSealed) + tally.of(Verdict::NotRestored),
                 tally.of(Verdict::Held)
             ));
         }
@@ -126,7 +127,7 @@ impl Listener for Bars {
                 self.accounts.set_position(0);
                 self.accounts.set_message("");
                 self.buckets.set_style(style("  {prefix:<9} {bar:28.green/black.bright} {pos:>6}/{len:<6} {wide_msg}"));
-                self.buckets.set_prefix("sealed");
+                self.buckets.set_prefix(self.counters.with(|tally| tally.words().1));
             }
             Event::AccountSealing { account, buckets } => self.open_line(state, account, Some(*buckets)),
             Event::AccountSealed { account } => {

@@ -33,7 +33,8 @@ impl Listener for Lines {
                 output::err(&format!("unread: account {} ({}): {error}", account.id, account.name));
             }
             Event::SealingStarted { buckets, accounts } => {
-                output::err(&format!("sealing {buckets} buckets in {accounts} accounts"));
+                let doing = self.counters.with(|tally| tally.words().0);
+                output::err(&format!("{doing} {buckets} buckets in {accounts} accounts"));
             }
             Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
                 output::err(&failed(finding));
@@ -65,7 +66,8 @@ fn progress(tally: &Tally) -> String {
         Some(sealing) => {
             let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", about {left} s left"));
             format!(
-                "sealed {} of {} buckets, {} failed, {} in flight, {:.1}/s{left}",
+                "{} {} of {} buckets, {} failed, {} in flight, {:.1}/s{left}",
+                tally.words().1,
                 sealing.sealed,
                 sealing.buckets,
                 sealing.failed,

@@ -124,6 +124,11 @@ impl Tally {
         })
     }
 
+    /// What is done to buckets, and what they are then.
+    pub(crate) fn words(&self) -> (&'static str, &'static str) {
+        if self.kind == "rollback" { ("restoring", "restored") } else { ("sealing", "sealed") }
+    }
+
     /// How many buckets have a verdict so far.
     pub(crate) fn of(&self, verdict: Verdict) -> u64 {
         self.verdicts.get(&verdict).copied().unwrap_or(0)

@@ -111,6 +111,7 @@ impl Campaign {
             match step {
                 Step::On(state) => life.open.state = state,
                 Step::Over(state) => {
+                    // Counted before its leave is given back: nobody may come in between.
                     if state.judgement.verdict == Verdict::Failed {
                         place.work.tolerance.failed(place.account);
                     }
@@ -138,10 +139,12 @@ impl Campaign {
         }
         // Nothing will be started in a dry run, so nothing takes room.
         if !self.options.dry_run {
-            life.pass = tokio::select! {
-                pass = place.work.tolerance.bucket() => Some(pass),
-                () = self.no_starts.cancelled() => return Ok(Step::Left),
-            };
+            if life.pass.is_none() {
+                life.pass = tokio::select! {
+                    pass = place.work.tolerance.bucket() => Some(pass),
+                    () = self.no_starts.cancelled() => return Ok(Step::Left),
+                };
+            }
             if life.slots.is_none() {
                 match self.room(place, life).await? {
                     Ok(slots) => life.slots = Some(slots),
@@ -380,7 +383,6 @@ impl Campaign {
                 && worth_another(&state)
                 && !self.no_starts.is_cancelled());
         life.failure = None;
-        life.pass = None;
         if !again {
             return Ok(Step::Over(state));
         }
