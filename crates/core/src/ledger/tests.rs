@@ -160,6 +160,19 @@ async fn notes_are_durable_when_the_run_is_finished_and_the_sums_agree() {
 }
 
 #[tokio::test]
+async fn after_a_runs_end_the_file_alone_is_the_record() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ledger = Ledger::open(folder.path(), &binding()).unwrap().begin(new_run("r")).await.unwrap();
+    ledger.record(&bucket("logs"), judged(Verdict::Sealed)).await.unwrap();
+    ledger.finish("finished").await.unwrap();
+    // The writer still holds it open, as it does in a process that is about to end.
+    let copy = tempfile::TempDir::new().unwrap();
+    std::fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
+    let (whole, alone) = (verify(folder.path(), None).unwrap(), verify(copy.path(), None).unwrap());
+    assert_eq!((alone.fault, alone.sound, alone.head), (None, 3, whole.head));
+}
+
+#[tokio::test]
 async fn a_note_that_is_illegal_stops_the_record() {
     let folder = tempfile::TempDir::new().unwrap();
     let ledger = Ledger::open(folder.path(), &binding()).unwrap().begin(new_run("r")).await.unwrap();
