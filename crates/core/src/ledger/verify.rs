@@ -151,7 +151,7 @@ fn entries(connection: &Connection, known_head: Option<&str>) -> rusqlite::Resul
         match follows(&verified.head, expected, entry) {
             Ok(hash) => verified.head = hash,
             Err(fault) => {
-                verified.fault = Some(fault);
+                verified.fault = Some(*fault);
                 break;
             }
         }
@@ -164,10 +164,10 @@ fn entries(connection: &Connection, known_head: Option<&str>) -> rusqlite::Resul
 }
 
 /// The hash of an entry, where it is the one that it bears.
-fn follows(head: &str, expected: u64, entry: Borne) -> Result<String, Fault> {
+fn follows(head: &str, expected: u64, entry: Borne) -> Result<String, Box<Fault>> {
     if u64::try_from(entry.seq) != Ok(expected) {
         let what = format!("it is missing, removed or numbered anew: in its place stands entry {}", entry.seq);
-        return Err(Fault { entry: expected, ..Fault::of_the_file(what) });
+        return Err(Box::new(Fault { entry: expected, ..Fault::of_the_file(what) }));
     }
     let link = Link {
         seq: entry.seq,
@@ -183,7 +183,8 @@ fn follows(head: &str, expected: u64, entry: Borne) -> Result<String, Fault> {
         hash if hash == entry.hash => return Ok(hash),
         _ => "its hash does not follow from what it says and the hash before: it, or its place, was changed",
     };
-    Err(Fault { entry: expected, at: moment(entry.at), run: entry.run, about: entry.about, what: what.to_owned() })
+    let (at, what) = (moment(entry.at), what.to_owned());
+    Err(Box::new(Fault { entry: expected, at, run: entry.run, about: entry.about, what }))
 }
 
 pub(super) fn moment(millis: i64) -> Option<jiff::Timestamp> {

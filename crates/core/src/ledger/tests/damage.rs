@@ -54,3 +54,22 @@ fn bytes_overwritten_in_the_middle_are_a_fault_with_its_place() {
     }
     assert!(found > 0, "where the first pages are whole it is said how far the entries are sound");
 }
+
+#[test]
+fn damage_that_no_entry_and_no_table_shows_is_found_by_sqlite() {
+    let folder = damaged(|_| {});
+    let file = folder.path().join(FILE);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let page: usize = connection
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'under_way'", [], |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[(page - 1) * 4096..page * 4096].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let verified = verify(folder.path(), None).unwrap();
+    assert!(verified.sound > 2000);
+    let fault = verified.fault.unwrap();
+    assert_eq!(fault.entry, 0, "{}", fault.what);
+    assert!(fault.what.contains("damaged"), "{}", fault.what);
+}
