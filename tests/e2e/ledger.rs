@@ -171,20 +171,37 @@ fn a_file_limit_ends_nothing_without_a_word() {
 fn a_folder_that_is_for_reading_only_is_an_error_in_words() {
     use std::os::unix::fs::PermissionsExt;
     let world = sealed();
-    let mode = |mode| std::fs::set_permissions(world.state(), std::fs::Permissions::from_mode(mode)).unwrap();
-    mode(0o500);
-    // Root may write anywhere.
-    let bound = std::fs::write(world.state().join("probe"), "").is_err();
-    if bound {
-        for command in [&["audit"][..], &["rollout", "--yes"], &["report"], &["ledger", "verify"]] {
-            let run = world.run(command);
-            assert_eq!(run.code, 1, "{command:?}: {}{}", run.stdout, run.stderr);
-            assert!(unbroken(&run.stderr).contains("cannot be used"), "{command:?}: {}", run.stderr);
+    let mode = |folder, file| {
+        let set = |path: std::path::PathBuf, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        // Nothing in a folder can be changed while it is closed.
+        set(world.state(), 0o700);
+        for entry in std::fs::read_dir(world.state()).unwrap() {
+            set(entry.unwrap().path(), file);
         }
+        set(world.state(), folder);
+    };
+    // SQLite's log stays where a process ended in the middle, or is at work; then it can be read without writing.
+    for log_stays in [false, true] {
+        let connection = open(&world);
+        let _: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).unwrap();
+        let connection = log_stays.then_some(connection);
+        mode(0o500, 0o400);
+        // Root may write anywhere.
+        let bound = std::fs::write(world.state().join("probe"), "").is_err();
+        for command in [&["audit"][..], &["rollout", "--yes"], &["report"], &["status"], &["ledger", "verify"]] {
+            let run = world.run(command);
+            let said = unbroken(&run.stderr);
+            let refused = run.code == 1 && said.contains("cannot be used");
+            let writes = ["audit", "rollout"].contains(&command[0]);
+            assert!(!bound || refused || (run.code == 0 && log_stays && !writes), "{command:?}: {} {said}", run.code);
+        }
+        drop(connection);
+        mode(0o700, 0o600);
+        let _ = std::fs::remove_file(world.state().join("probe"));
+        assert_eq!(world.run(&["ledger", "verify"]).code, 0, "nothing was harmed");
     }
-    mode(0o700);
-    let _ = std::fs::remove_file(world.state().join("probe"));
-    assert_eq!(world.run(&["ledger", "verify"]).code, 0, "nothing was harmed");
 }
 
 #[test]
