@@ -17,6 +17,20 @@ fn open(world: &World) -> rusqlite::Connection {
     rusqlite::Connection::open(world.state().join("ledger.sqlite")).unwrap()
 }
 
+/// Runs the binary from within a shell: `$0` and `$@` are its command line.
+fn under(world: &World, script: &str, arguments: &[&str]) -> std::process::Output {
+    let command = world.command(arguments);
+    let mut shell = std::process::Command::new("bash");
+    shell.arg("-c").arg(script).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.current_dir(world.path("")).stdin(Stdio::null()).output().unwrap()
+}
+
 #[test]
 fn tampering_is_found_and_the_first_entry_is_named() {
     for (how, sql, named) in [
@@ -47,6 +61,7 @@ fn what_reports_read_must_follow_from_the_entries() {
         "DELETE FROM bucket WHERE name = 'logs'",
         "UPDATE account SET outcome = 'unread' WHERE id = '555555555551'",
         "UPDATE run SET state = 'running'",
+        "UPDATE run SET caller = 'somebody else'",
         "UPDATE session SET caller = 'somebody else'",
     ] {
         let world = sealed();
@@ -122,18 +137,7 @@ fn the_export_is_whole_and_its_chain_can_be_followed() {
 fn a_full_disk_stops_the_record_and_every_start() {
     let world = World::of("accounts = 6\nbuckets_per_account = 60\nsuspended = 0\nwithout_member_role = 0\n");
     // No file of the process may grow beyond this, as on a full disk.
-    let command = world.command(&["rollout", "--yes"]);
-    let program = command.get_program().to_owned();
-    let mut limited = std::process::Command::new("sh");
-    limited.arg("-c").arg("trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"").arg(program).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited.current_dir(world.path("")).stdin(Stdio::null());
-    let output = limited.output().unwrap();
+    let output = under(&world, "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"", &["rollout", "--yes"]);
     let said = unbroken(&String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("ledger"), "{said}");
@@ -150,6 +154,117 @@ fn a_full_disk_stops_the_record_and_every_start() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), all, "no bucket was started twice");
+}
+
+#[test]
+fn a_file_limit_ends_nothing_without_a_word() {
+    let world = World::of("accounts = 6\nbuckets_per_account = 60\nsuspended = 0\nwithout_member_role = 0\n");
+    // As a shell or a service manager sets it: the kernel's answer is a signal, which kills whoever does not catch it.
+    let output = under(&world, "ulimit -f 400; exec \"$0\" \"$@\"", &["rollout", "--yes"]);
+    let said = unbroken(&String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{:?}: {said}", output.status);
+    assert!(said.contains("ledger.sqlite") && said.contains("orgseal resume"), "{said}");
+    assert_eq!(world.run(&["ledger", "verify"]).code, 0);
+}
+
+#[test]
+fn a_folder_that_is_for_reading_only_is_an_error_in_words() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = sealed();
+    let mode = |folder, file| {
+        let set = |path: std::path::PathBuf, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        // Nothing in a folder can be changed while it is closed.
+        set(world.state(), 0o700);
+        for entry in std::fs::read_dir(world.state()).unwrap() {
+            set(entry.unwrap().path(), file);
+        }
+        set(world.state(), folder);
+    };
+    // SQLite's log stays where a process ended in the middle, or is at work; then it can be read without writing.
+    for log_stays in [false, true] {
+        let connection = open(&world);
+        let _: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).unwrap();
+        let connection = log_stays.then_some(connection);
+        mode(0o500, 0o400);
+        // Root may write anywhere.
+        let bound = std::fs::write(world.state().join("probe"), "").is_err();
+        for command in [&["audit"][..], &["rollout", "--yes"], &["report"], &["status"], &["ledger", "verify"]] {
+            let run = world.run(command);
+            let said = unbroken(&run.stderr);
+            let refused = run.code == 1 && said.contains("cannot be used");
+            let writes = ["audit", "rollout"].contains(&command[0]);
+            assert!(!bound || refused || (run.code == 0 && log_stays && !writes), "{command:?}: {} {said}", run.code);
+        }
+        drop(connection);
+        mode(0o700, 0o600);
+        let _ = std::fs::remove_file(world.state().join("probe"));
+        assert_eq!(world.run(&["ledger", "verify"]).code, 0, "nothing was harmed");
+    }
+}
+
+#[test]
+fn whoever_is_in_the_way_is_named() {
+    let world = World::at_speed("accounts = 30\nbuckets_per_account = 20", 0.3);
+    let mut first = world.command(&["audit"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !world.state().join("ledger.sqlite").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = world.run(&["audit"]);
+    let process = format!("process {} on", first.id());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.code, 1);
+    assert!(unbroken(&second.stderr).contains(&process), "{}", second.stderr);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_and_a_disk_that_takes_no_more_are_told_apart() {
+    let world = sealed();
+    // Whoever takes one line and leaves has read enough.
+    let output = under(&world, "set -o pipefail; \"$0\" \"$@\" | head -n 1", &["ledger", "export"]);
+    assert_eq!((output.status.code(), output.stdout.split(|byte| *byte == b'\n').count()), (Some(0), 2));
+    let full = world.run(&["ledger", "export", "--output", "/dev/full"]);
+    assert_eq!(full.code, 1, "{}", full.stderr);
+    assert!(unbroken(&full.stderr).contains("No space left"), "{}", full.stderr);
+    // A file holds the same as standard output.
+    let file = world.path("entries.jsonl");
+    assert_eq!(world.run(&["ledger", "export", "--output", file.to_str().unwrap()]).code, 0);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), world.run(&["ledger", "export"]).stdout);
+}
+
+#[test]
+fn part_of_a_head_is_no_alarm() {
+    let world = sealed();
+    let run = world.run(&["ledger", "verify", "--head", "1e39"]);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("--head"), "{}", run.stderr);
+    let (code, found) = world.json(&["ledger", "verify", "--head", &"0".repeat(64)]);
+    assert_eq!((code, found["fault"].is_null(), found["known_head"]["entry"].is_null()), (2, true, true), "{found:#}");
+}
+
+#[test]
+fn a_page_that_was_overwritten_is_named_with_how_far_the_entries_are_sound() {
+    let world = sealed();
+    assert_eq!(world.run(&["audit"]).code, 0);
+    let file = world.state().join("ledger.sqlite");
+    let whole = std::fs::read(&file).unwrap();
+    // What a log still holds would heal it.
+    for log in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let _ = std::fs::remove_file(world.state().join(log));
+    }
+    let mut named = 0;
+    for page in 1..whole.len() / 4096 {
+        let mut damaged = whole.clone();
+        damaged[page * 4096..(page + 1) * 4096].fill(0xa5);
+        std::fs::write(&file, &damaged).unwrap();
+        let run = world.run(&["ledger", "verify"]);
+        assert!(!run.stderr.contains("panicked"), "page {page}: {}", run.stderr);
+        assert!([1, 2].contains(&run.code), "page {page}: {}{}", run.stdout, run.stderr);
+        named += usize::from(run.code == 2 && run.stdout.contains("damaged"));
+    }
+    assert!(named > 0);
 }
 
 #[test]

@@ -159,8 +159,12 @@ fn ledger_help(error: &LedgerError) -> String {
     match error {
         LedgerError::Database { .. } | LedgerError::Stopped(_) => {
             "check the disk's free space and the folder's permissions, then go on with `orgseal resume`: what was recorded \
-             stands, and nothing is started without a record. If the file is damaged, put a backup of it in its place; \
-             `orgseal ledger verify` checks it"
+             stands, and nothing is started without a record"
+                .to_owned()
+        }
+        LedgerError::Damaged { .. } => {
+            "keep the file, and put a backup of the whole state folder in its place; `orgseal ledger verify` says how far a \
+             ledger is sound. Without a backup begin anew with another --state: buckets that are sealed are found sealed"
                 .to_owned()
         }
         LedgerError::ClockBack { .. } => {

@@ -56,6 +56,7 @@ fn misused(usage: &clap::Error) -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    signals::outlive_the_file_limit();
     let Arguments { command, common, json, yes, .. } = arguments;
     match command {
         Command::Audit(own) => commands::audit::run(&common, &own, json).await,

@@ -8,6 +8,18 @@ use crate::output;
 /// The exit code of an interrupted command.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Makes a file that may not grow any more (`ulimit -f`) an error like a full disk. Left alone, the kernel ends the process
+/// with SIGXFSZ, and nothing is said.
+pub(crate) fn outlive_the_file_limit() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        const SIGXFSZ: i32 = 25;
+        // The handler stays when the stream is gone; that there is one is all that is wanted.
+        drop(signal(SignalKind::from_raw(SIGXFSZ)));
+    }
+}
+
 /// Cancels `stop` at the first signal.
 pub(crate) fn watch(stop: &CancellationToken, events: &Events) {
     let (stop, events) = (stop.clone(), events.clone());

@@ -19,7 +19,7 @@ pub(crate) fn run(common: &Common, own: &Ledger, json: bool) -> Result<u8, Failu
 
 fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
     let folder = connect::state_in_force(common)?;
-    let wanted = own.head.as_deref().map(str::to_ascii_lowercase);
+    let wanted = own.head.as_deref().map(head).transpose()?;
     let verified = ledger::verify(&folder, wanted.as_deref())?;
     if json {
         let fault = verified.fault.as_ref().map(|fault| {
@@ -36,15 +36,24 @@ fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
         }))?;
         return Ok(if verified.is_sound() { 0 } else { 2 });
     }
-    if let Some(fault) = &verified.fault {
-        output::out(&in_words(fault))?;
-        output::out(&format!("the {} entries before it are sound", fault.entry.saturating_sub(1).min(verified.sound)))?;
-    } else {
-        output::out(&format!("{} entries are as they were written", verified.sound))?;
-        output::out(&format!("head {}", verified.head))?;
+    match &verified.fault {
+        Some(fault) => {
+            output::out(&in_words(fault))?;
+            output::out(&match fault.entry > verified.sound {
+                true => format!("the {} entries before it are sound", verified.sound),
+                false => format!("the {} entries themselves are sound: what is made from them is not", verified.sound),
+            })?;
+        }
+        None => {
+            output::out(&format!("{} entries are as they were written", verified.sound))?;
+            output::out(&format!("head {}", verified.head))?;
+        }
     }
     match verified.known {
         Some(Some(entry)) => output::out(&format!("the head that you kept is entry {entry} of {}", verified.sound))?,
+        Some(None) if verified.fault.is_some() => {
+            output::out("the head that you kept is not among the sound entries")?;
+        }
         Some(None) => output::out(
             "the head that you kept is not in this ledger: entries were cut off or rewritten since, or it is another ledger's",
         )?,
@@ -53,7 +62,22 @@ fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
     Ok(if verified.is_sound() { 0 } else { 2 })
 }
 
+/// A head as it was printed. A part of one would be missed in every ledger, and cry wolf.
+fn head(text: &str) -> Result<String, Failure> {
+    let head = text.trim().to_ascii_lowercase();
+    match head.len() == 64 && head.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(head),
+        false => Err(Failure::plain(
+            format!("--head {text} is no head of a ledger"),
+            "give the 64 hexadecimal digits that a report or `orgseal ledger verify` printed",
+        )),
+    }
+}
+
 fn in_words(fault: &Fault) -> String {
+    if fault.entry == 0 {
+        return fault.what.clone();
+    }
     let [account, region, bucket] = &fault.about;
     let mut place = String::new();
     for (name, value) in [

@@ -24,7 +24,7 @@ pub struct NewRun {
 }
 
 /// A process that works on a run: who runs what, where.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewSession {
     /// `audit`, `rollout`, `resume` or `rollback`.
     pub command: String,
@@ -52,6 +52,9 @@ pub(super) enum RunEvent {
         parent: Option<String>,
         target: String,
         session: NewSession,
+        /// Where it was written down later than it happened: the first schema had no entries for runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began_at: Option<jiff::Timestamp>,
     },
     RunResumed {
         session: NewSession,
@@ -61,6 +64,8 @@ pub(super) enum RunEvent {
     },
     RunEnded {
         state: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended_at: Option<jiff::Timestamp>,
     },
     AccountRecorded {
         name: String,

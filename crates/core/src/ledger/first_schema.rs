@@ -12,7 +12,7 @@ use crate::model::AccountRecord;
 /// Chains the entries of the first schema in their order, and writes its runs and accounts down as entries after them.
 pub(super) fn bring_forward(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite::Result<()> {
     let mut head = chain::genesis(binding);
-    let mut last = 0;
+    let (mut last, mut written) = (0, 0);
     {
         let mut entries = transaction.prepare(
             "SELECT entry.seq, run.id, entry.at, account, region, bucket, event FROM entry JOIN run ON run.number = entry.run
@@ -23,38 +23,33 @@ pub(super) fn bring_forward(transaction: &Transaction<'_>, binding: &Binding) ->
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
             last += 1;
-            let (run, account): (String, String) = (row.get(1)?, row.get(3)?);
+            let (run, at, account): (String, i64, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            written = at.max(written);
             let (region, bucket, event): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
-            let link = Link {
-                seq: last,
-                run: &run,
-                at: row.get(2)?,
-                account: &account,
-                region: &region,
-                bucket: &bucket,
-                event: &event,
-            };
+            let link =
+                Link { seq: last, run: &run, at, account: &account, region: &region, bucket: &bucket, event: &event };
             head = chain::next(&head, &link);
             hashed.execute(params![seq, last, head])?;
         }
     }
-    write_down(transaction, last, head)
+    write_down(transaction, (last, written, head))
 }
 
 /// Writes the runs and accounts of the first schema down as entries, after those of its buckets: that schema had none for them.
-fn write_down(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlite::Result<()> {
+///
+/// The last of those entries is given with its time and hash. The new ones are of now; what they tell of keeps its own times.
+fn write_down(transaction: &Transaction<'_>, (seq, at, hash): (i64, i64, String)) -> rusqlite::Result<()> {
     // What the rows of that schema lack follows from the entries.
-    fold::each(transaction, |folded| match folded {
-        Ok(folded) => {
-            let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-            write_state(transaction, folded.run, &folded.bucket, &folded.state, at)
-        }
-        Err(unfoldable) => Err(rusqlite::Error::ToSqlConversionFailure(unfoldable.why.into())),
-    })??;
-    let mut head = Head { seq: last, at: 0, hash, run: None };
+    fold::each(transaction, |folded| {
+        let state = folded.state.map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
+        let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write_state(transaction, folded.run, &folded.bucket, &state, at)
+    })?;
+    let mut head = Head { seq, at, hash, run: None };
     let at = head.now();
     let mut runs = transaction.prepare(
-        "SELECT number, kind, caller, version, host, config_hash, selection, state, finished_at FROM run ORDER BY number",
+        "SELECT number, kind, caller, version, host, config_hash, selection, state, started_at, finished_at FROM run
+         ORDER BY number",
     )?;
     let mut rows = runs.query([])?;
     while let Some(row) = rows.next()? {
@@ -69,9 +64,11 @@ fn write_down(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlit
             config_hash: row.get(5)?,
             selection: row.get(6)?,
         };
-        let (state, finished): (String, Option<i64>) = (row.get(7)?, row.get(8)?);
-        open_session(transaction, number, &session, at)?;
-        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session };
+        let (state, started, finished): (String, i64, Option<i64>) = (row.get(7)?, row.get(8)?, row.get(9)?);
+        // A time beyond what a calendar knows was put there by hand: it is of now, as its entry.
+        let began = jiff::Timestamp::from_millisecond(started).unwrap_or(at);
+        open_session(transaction, number, &session, began)?;
+        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session, began_at: Some(began) };
         head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
         let mut accounts = transaction
             .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
@@ -81,15 +78,13 @@ fn write_down(transaction: &Transaction<'_>, last: i64, hash: String) -> rusqlit
             let event = RunEvent::AccountRecorded { name, state, outcome, error };
             head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
         }
-        if finished.is_some() {
-            // The entries are of now, and so is what follows from them; the run keeps its own beginning.
+        if let Some(finished) = finished {
+            let ended = jiff::Timestamp::from_millisecond(finished).unwrap_or(at);
             transaction.execute(
                 "UPDATE session SET ended_at = ?2, ending = ?3 WHERE run = ?1",
-                params![number, at.as_millisecond(), state],
+                params![number, ended.as_millisecond(), state],
             )?;
-            transaction
-                .execute("UPDATE run SET finished_at = ?2 WHERE number = ?1", params![number, at.as_millisecond()])?;
-            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state })?, at)?;
+            head.add(transaction, number, NOWHERE, &json(&RunEvent::RunEnded { state, ended_at: Some(ended) })?, at)?;
         }
     }
     Ok(())

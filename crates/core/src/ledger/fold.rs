@@ -5,29 +5,23 @@ use rusqlite::Connection;
 use super::moves::{BucketEvent, BucketState, transition};
 use crate::model::Bucket;
 
-/// A bucket's state as its entries have it.
+/// A bucket as its entries have it.
 pub(super) struct Folded {
     pub(super) run: i64,
     pub(super) bucket: Bucket,
-    pub(super) state: BucketState,
-    /// When its last entry was written.
+    /// Its state, or why the entries amount to none.
+    pub(super) state: Result<BucketState, String>,
+    /// When its last entry was written; the one at which the fold ends, where it does.
     pub(super) at: i64,
-    /// The last entry's number.
+    /// That entry's number.
     pub(super) seq: i64,
-}
-
-/// Why entries amount to nothing.
-pub(super) struct Unfoldable {
-    /// The entry at which the fold ends.
-    pub(super) seq: i64,
-    pub(super) why: String,
 }
 
 /// Each bucket's fold, by run, account and name. SQLite sorts; nothing is gathered here.
-pub(super) fn each<E>(
+pub(super) fn each(
     connection: &Connection,
-    mut handle: impl FnMut(Result<Folded, Unfoldable>) -> Result<(), E>,
-) -> rusqlite::Result<Result<(), E>> {
+    mut handle: impl FnMut(Folded) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT run, account, region, bucket, seq, at, event FROM entry WHERE bucket <> '' ORDER BY run, account, bucket, seq",
     )?;
@@ -39,28 +33,20 @@ pub(super) fn each<E>(
         let (seq, at, event): (i64, i64, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
         let same =
             |open: &Folded| open.run == run && open.bucket.account == bucket.account && open.bucket.name == bucket.name;
-        if let Some(done) = open.take_if(|open| !same(open))
-            && let Err(stop) = handle(Ok(done))
-        {
-            return Ok(Err(stop));
+        if let Some(done) = open.take_if(|open| !same(open)) {
+            handle(done)?;
         }
+        let before = match &open {
+            None => None,
+            Some(Folded { state: Ok(state), .. }) => Some(state),
+            // What comes after an entry that cannot be followed says nothing.
+            Some(Folded { state: Err(_), .. }) => continue,
+        };
         let moment = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let next = serde_json::from_str::<BucketEvent>(&event)
+        let state = serde_json::from_str::<BucketEvent>(&event)
             .map_err(|error| format!("its event cannot be read: {error}"))
-            .and_then(|event| {
-                transition(open.as_ref().map(|open| &open.state), &event, moment).map_err(|illegal| illegal.to_string())
-            });
-        match next {
-            Ok(state) => open = Some(Folded { run, bucket, state, at, seq }),
-            Err(why) => {
-                if let Err(stop) = handle(Err(Unfoldable { seq, why })) {
-                    return Ok(Err(stop));
-                }
-            }
-        }
+            .and_then(|event| transition(before, &event, moment).map_err(|illegal| illegal.to_string()));
+        open = Some(Folded { run, bucket, state, at, seq });
     }
-    if let Some(done) = open {
-        return Ok(handle(Ok(done)));
-    }
-    Ok(Ok(()))
+    open.map_or(Ok(()), handle)
 }

@@ -1,14 +1,20 @@
 //! One writer per state folder: an advisory lock that the kernel drops when the process ends, however it ends.
+//!
+//! What the file says of its holder is for people; the lock alone decides.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::LedgerError;
 
+const LOCK: &str = "lock";
 /// How long somebody may look at the lock.
-const GLANCE: Duration = Duration::from_millis(300);
+const GLANCE: Duration = Duration::from_millis(500);
+/// More than a holder writes of itself: a file that somebody else filled is not read whole.
+const HOLDER: u64 = 512;
 
 /// Held for as long as it lives.
 #[derive(Debug)]
@@ -26,16 +32,103 @@ impl Lock {
         }
     }
 
-    /// Takes the lock if it is free at this instant.
-    pub(super) fn try_take(folder: &Path) -> Result<Lock, LedgerError> {
-        let wrong = |why: String| LedgerError::Folder { path: folder.to_owned(), why };
+    fn try_take(folder: &Path) -> Result<Lock, LedgerError> {
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        let file = options.open(folder.join("lock")).map_err(|error| wrong(error.to_string()))?;
+        options.create(true).truncate(false).read(true).write(true);
+        let mut file = options.open(folder.join(LOCK)).map_err(|error| unusable(folder, &error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(LedgerError::Busy { path: folder.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(wrong(error.to_string())),
+            Ok(()) => {
+                // On a full disk the note is missing, and the lock holds all the same.
+                let _ = sign(&mut file);
+                Ok(Lock(file))
+            }
+            Err(TryLockError::WouldBlock) => {
+                Err(LedgerError::Busy { path: folder.to_owned(), holder: holder(&mut file) })
+            }
+            Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
         }
+    }
+
+    /// Whether a process holds the lock. Those who look share it, so that they do not take each other for a holder; nothing is
+    /// written, so that it works in a folder that is for reading.
+    pub(super) fn is_held(folder: &Path) -> Result<bool, LedgerError> {
+        let file = match File::open(folder.join(LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(unusable(folder, &error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
+        }
+    }
+}
+
+fn unusable(folder: &Path, error: &std::io::Error) -> LedgerError {
+    LedgerError::Folder { path: folder.to_owned(), why: error.to_string() }
+}
+
+fn sign(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "process {} on {}", std::process::id(), host())
+}
+
+/// What the holder says of itself. A lock that is only looked at, and one on a file that cannot be read while it is locked, is
+/// nobody's.
+fn holder(file: &mut File) -> Option<String> {
+    let mut text = String::new();
+    file.take(HOLDER).read_to_string(&mut text).ok()?;
+    let line = text.lines().next()?;
+    line.starts_with("process ").then(|| line.chars().filter(|letter| !letter.is_control()).collect())
+}
+
+fn host() -> String {
+    std::env::var("HOSTNAME")
+        .or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"))
+        .map_or_else(|_| "this machine".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_in_the_way_is_named() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let _held = Lock::take(folder.path()).unwrap();
+        let error = Lock::take(folder.path()).unwrap_err();
+        assert!(error.to_string().contains(&format!("process {} on ", std::process::id())), "{error}");
+    }
+
+    #[test]
+    fn a_look_finds_a_holder_and_stops_nobody() {
+        let folder = tempfile::TempDir::new().unwrap();
+        assert!(!Lock::is_held(folder.path()).unwrap());
+        assert!(!folder.path().join(LOCK).exists(), "a look writes nothing");
+        let held = Lock::take(folder.path()).unwrap();
+        assert!(Lock::is_held(folder.path()).unwrap());
+        drop(held);
+        // Two who look at the same time do not see each other.
+        let looking = File::open(folder.path().join(LOCK)).unwrap();
+        looking.try_lock_shared().unwrap();
+        assert!(!Lock::is_held(folder.path()).unwrap());
+        // A process that starts up meanwhile waits for the look to end.
+        let look = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(looking);
+        });
+        Lock::take(folder.path()).unwrap();
+        look.join().unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_that_somebody_else_filled_is_no_obstacle() {
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::write(folder.path().join(LOCK), vec![0xff_u8; 4096]).unwrap();
+        let _held = Lock::take(folder.path()).unwrap();
+        let file = std::fs::read_to_string(folder.path().join(LOCK)).unwrap();
+        assert_eq!(file.lines().count(), 1, "{file:?}");
     }
 }

@@ -13,6 +13,7 @@ pub mod moves;
 mod reader;
 mod rows;
 mod schema;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -54,12 +55,15 @@ pub enum LedgerError {
     },
     /// Another process writes there.
     #[error(
-        "another orgseal is at work in the state folder {}; wait for it to end, or name another folder with --state",
-        path.display()
+        "another orgseal is at work in the state folder {}{}; wait for it to end, or name another folder with --state",
+        path.display(),
+        holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
     )]
     Busy {
         /// Which.
         path: PathBuf,
+        /// What it says of itself: process and machine.
+        holder: Option<String>,
     },
     /// There is none yet.
     #[error("there is no ledger in {}; run `orgseal audit` or `orgseal rollout` first, or name the folder with --state", path.display())]
@@ -108,6 +112,14 @@ pub enum LedgerError {
         /// SQLite's words.
         why: String,
     },
+    /// The file does not hold what SQLite wrote.
+    #[error("the ledger {} is damaged, or no ledger: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        why: String,
+    },
     /// A move that a bucket's life does not know.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -121,7 +133,27 @@ pub enum LedgerError {
 
 impl LedgerError {
     fn database(folder: &Path, error: &rusqlite::Error) -> LedgerError {
-        LedgerError::Database { path: folder.join(FILE), why: error.to_string() }
+        use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
+        let (path, why) = (folder.join(FILE), in_words(error));
+        match error.sqlite_error_code() {
+            // SQLite keeps its log and its index of it beside the file, for readers too.
+            Some(ReadOnly | CannotOpen) => LedgerError::Folder {
+                path: folder.to_owned(),
+                why: format!(
+                    "{why}: who reads a ledger must be able to write in its folder too, so copy the whole folder"
+                ),
+            },
+            _ if verify::is_damage(error) => LedgerError::Damaged { path, why },
+            _ => LedgerError::Database { path, why },
+        }
+    }
+}
+
+/// SQLite's words, with its number where the words leave open what it was ("disk I/O error").
+fn in_words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(code) if code.extended_code > 0xff => format!("{error} (SQLite code {})", code.extended_code),
+        _ => error.to_string(),
     }
 }
 
@@ -136,11 +168,7 @@ pub fn make_folder(folder: &Path) -> Result<(), LedgerError> {
 
 /// Whether a process is at work in a state folder.
 pub fn is_busy(folder: &Path) -> Result<bool, LedgerError> {
-    match lock::Lock::try_take(folder) {
-        Ok(_lock) => Ok(false),
-        Err(LedgerError::Busy { .. }) => Ok(true),
-        Err(error) => Err(error),
-    }
+    lock::Lock::is_held(folder)
 }
 
 /// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.

@@ -279,8 +279,9 @@ impl Reader {
         mut handle: impl FnMut(Entry) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut statement = self.sql(self.connection.prepare(
-            "SELECT seq, run.id, entry.at, account, region, bucket, event, hash
-             FROM entry JOIN run ON run.number = entry.run ORDER BY seq",
+            // An entry whose run is gone shows all the same: what was removed must not take its entries along.
+            "SELECT seq, coalesce(run.id, ''), entry.at, account, region, bucket, event, hash
+             FROM entry LEFT JOIN run ON run.number = entry.run ORDER BY seq",
         ))?;
         let mut rows = self.sql(statement.query([]))?;
         while let Some(row) = self.sql(rows.next())? {

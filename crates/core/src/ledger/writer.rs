@@ -173,6 +173,7 @@ impl Writer {
         let folder = self.folder.clone();
         let wrong = |error: rusqlite::Error| LedgerError::database(&folder, &error);
         let mut waiting: Vec<Waiting> = Vec::with_capacity(batch.len());
+        let finishes = batch.iter().any(|command| matches!(command, Command::Finish { .. }));
         let mut commands = batch.into_iter();
         let mut head = self.head.clone();
         let mut outcome = Ok(());
@@ -189,13 +190,26 @@ impl Writer {
             Err(error) => outcome = Err(wrong(error)),
         }
         match &outcome {
-            Ok(()) => self.head = head,
+            Ok(()) => {
+                self.head = head;
+                if finishes {
+                    self.gather_in();
+                }
+            }
             Err(error) => commands.for_each(|command| refuse(command, error)),
         }
         for tell in waiting {
             tell(outcome.as_ref().err());
         }
         outcome
+    }
+}
+
+impl Writer {
+    /// Brings what the log holds into the file, so that after a run's end the file alone is the whole record: the process may
+    /// end before the connection is closed. Nothing hangs on it, as the log is durable too: a reader is not waited for.
+    fn gather_in(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }
 
@@ -296,7 +310,7 @@ fn apply(
             )?;
             let number = transaction.last_insert_rowid();
             open_session(transaction, number, &session, at)?;
-            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session };
+            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session, began_at: None };
             head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
             waiting.push(once_durable(ack, number));
         }
@@ -370,7 +384,8 @@ fn apply(
                  WHERE run = ?1 AND number = (SELECT max(number) FROM session WHERE run = ?1)",
                 params![run, at.as_millisecond(), state],
             )?;
-            head.add(transaction, run, NOWHERE, &json(&RunEvent::RunEnded { state: state.to_owned() })?, at)?;
+            let ended = RunEvent::RunEnded { state: state.to_owned(), ended_at: None };
+            head.add(transaction, run, NOWHERE, &json(&ended)?, at)?;
             waiting.push(once_durable(ack, ()));
         }
     }
