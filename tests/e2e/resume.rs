@@ -28,6 +28,15 @@ fn two() -> World {
     ))
 }
 
+/// Begins a campaign that is killed when everything is read and nothing started. Returns its id.
+fn killed_before_the_first_start(world: &World) -> String {
+    let mut command = world.command(&["rollout", "--yes"]);
+    command.env("ORGSEAL_FAIL_POINT", "before_intent").stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(command.status().unwrap().code(), None, "it was killed");
+    assert_eq!(world.sandbox.executions().len(), 0);
+    world.json(&["status"]).1["campaign"].as_str().unwrap().to_owned()
+}
+
 fn reason(document: &serde_json::Value, bucket: &str) -> String {
     let finding = finding(document, bucket);
     format!("{} {}", finding["verdict"].as_str().unwrap(), finding["reason"].as_str().unwrap())
@@ -98,8 +107,16 @@ fn what_cannot_go_on_is_refused_in_words() {
     let run = world.run(&["resume", "--yes", "--campaign", audit["run"]["id"].as_str().unwrap()]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("is an audit"), "{}", run.stderr);
-    let (_, begun) = world.json(&["rollout", "--yes", "--dry-run"]);
-    let id = begun["campaign"].as_str().unwrap().to_owned();
+    // A dry run is a look, and no campaign.
+    let (_, dry) = world.json(&["rollout", "--yes", "--dry-run"]);
+    assert!(world.run(&["resume", "--yes"]).stderr.contains("holds no campaign yet"));
+    let run = world.run(&["resume", "--yes", "--campaign", dry["campaign"].as_str().unwrap()]);
+    assert!(run.code == 1 && run.stderr.contains("is a dry run"), "{}", run.stderr);
+    let id = killed_before_the_first_start(&world);
+    for narrowed in [["--account", "123456789012"], ["--bucket", "nope"], ["--region", "mars-north-1"]] {
+        let run = world.run(&[&["resume", "--yes"][..], &narrowed].concat());
+        assert_eq!(run.code, 1, "{narrowed:?}: {}", run.stderr);
+    }
     // Limits may change while a campaign pauses; what a bucket ends up as may not.
     let replaced = ["--set", "encryption.replace=[\"none\"]"];
     let run = world.run(&[&["resume", "--yes", "--campaign", &id][..], &replaced].concat());
@@ -255,8 +272,7 @@ fn failed_accounts_stop_a_campaign_too() {
 #[test]
 fn a_bucket_that_changed_while_the_campaign_paused_is_judged_anew() {
     let world = two();
-    let (code, begun) = world.json(&["rollout", "--yes", "--dry-run"]);
-    assert_eq!(code, 2);
+    let id = killed_before_the_first_start(&world);
     world.sandbox.delete_bucket("reports").unwrap();
     let own = orgseal_sandbox::BucketEncryption {
         algorithm: "aws:kms".into(),
@@ -265,11 +281,24 @@ fn a_bucket_that_changed_while_the_campaign_paused_is_judged_anew() {
         blocked: Vec::new(),
     };
     world.sandbox.set_bucket_encryption("logs", Some(own.clone())).unwrap();
-    let (code, document) = world.json(&["resume", "--yes", "--campaign", begun["campaign"].as_str().unwrap()]);
+    let (code, document) = world.json(&["resume", "--yes", "--campaign", &id]);
     assert_eq!(code, 3);
     assert_eq!(reason(&document, "logs"), "held customer_key_kept");
     assert_eq!(reason(&document, "reports"), "unread gone");
     assert_eq!(world.bucket("logs").encryption, Some(own));
     assert_eq!(world.sandbox.executions().len(), 0);
     assert_ne!(sse_s3(), world.bucket("logs").encryption);
+}
+
+#[test]
+fn a_part_of_a_campaign_is_not_the_whole_of_it() {
+    let world = two();
+    killed_before_the_first_start(&world);
+    let (code, document) = world.json(&["resume", "--yes", "--account", "555555555551"]);
+    assert_eq!(code, 3, "{document:#}");
+    assert_eq!(reason(&document, "logs"), "sealed as_wanted");
+    assert_eq!(document["run"]["state"], "paused: narrowed");
+    assert!(world.run(&["status"]).stdout.contains("orgseal resume --campaign rollout-"));
+    let (code, document) = world.json(&["resume", "--yes"]);
+    assert_eq!((code, document["run"]["state"].as_str()), (0, Some("finished")), "{document:#}");
 }

@@ -59,6 +59,14 @@ fn a_rollback_after_a_full_campaign_gives_the_organization_that_was_there_before
     // Once more: everything is as before already.
     let (code, again) = world.json(&["rollback", "--yes"]);
     assert_eq!((code, again["summary"]["started"].as_u64()), (0, Some(0)), "{:#}", again["summary"]);
+    for (first, second) in document["findings"].as_array().unwrap().iter().zip(again["findings"].as_array().unwrap()) {
+        assert_eq!(first["sealed"], second["sealed"], "looking again makes no bucket's time longer");
+    }
+    // The campaign's own report says that it was undone, and it does not go on as if it were not.
+    let id = rollout["campaign"].as_str().unwrap();
+    assert!(world.run(&["report", "--campaign", id]).stdout.contains("undone since"));
+    let refused = world.run(&["resume", "--yes", "--campaign", id]);
+    assert!(refused.code == 1 && refused.stderr.contains("was undone by rollback-"), "{}", refused.stderr);
     assert_eq!(world.run(&["ledger", "verify"]).code, 0);
 }
 
@@ -243,4 +251,23 @@ fn a_lying_restore_is_found_out() {
     let (code, document) = world.json(&["resume", "--yes", "--retry-failed"]);
     assert_eq!(code, 0, "{document:#}");
     assert_eq!(world.bucket("logs").encryption, sse_s3());
+}
+
+#[test]
+fn a_look_at_a_rollback_is_none() {
+    let world = World::at_speed(EVERY_STATE, 40.0);
+    let mut child = world.command(&["rollout", "--yes"]);
+    child.env("ORGSEAL_FAIL_POINT", "after_start:7").stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(child.status().unwrap().code(), None);
+    let quickly = ["--set", "executions.visible_within=3"];
+    // What is in flight is followed to its end first: only then is it known what there is to undo.
+    let (code, dry) = world.json(&[&["rollback", "--dry-run"][..], &quickly].concat());
+    assert_eq!(code, 2, "{:#}", dry["summary"]);
+    assert!(dry["summary"]["not_restored"].as_u64().unwrap() > 0);
+    let (code, status) = world.json(&["status"]);
+    assert_eq!(status["kind"], "rollout", "a look is no campaign");
+    assert_eq!((code, status["in_flight"].as_u64()), (3, Some(0)));
+    let (code, document) = world.json(&["resume", "--yes"]);
+    assert_eq!(code, 0, "{:#}", document["summary"]);
+    assert_eq!(document["run"]["kind"], "rollout");
 }

@@ -75,10 +75,11 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
 /// Starts a sandbox. Its state goes to `directory`, if there is one.
 pub(crate) async fn start(spec: Spec, directory: Option<PathBuf>, speed: f64, port: u16) -> Result<Sandbox, Failure> {
     Sandbox::start(spec, Options { directory, speed, port }).await.map_err(|error| {
-        Failure::plain(
-            format!("the sandbox cannot start: {error}"),
-            "--fresh discards what is kept of it; another --port or --sandbox-seed gives another one",
-        )
+        let help = match error.to_string().contains("in use") {
+            true => "another orgseal is at work there: look with `orgseal status --sandbox`, wait for it, or name another --state",
+            false => "--fresh discards what is kept of it; another --sandbox-seed (or --port, of a served one) gives another one",
+        };
+        Failure::plain(format!("the sandbox cannot start: {error}"), help)
     })
 }
 

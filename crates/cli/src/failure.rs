@@ -137,6 +137,9 @@ impl From<CampaignError> for Failure {
                  a bucket ends up as may not"
                     .to_owned()
             }
+            CampaignError::Undone { .. } => {
+                "begin a new rollout: it reads every bucket anew, and seals what is not sealed".to_owned()
+            }
             CampaignError::RollbackOpen(id) => format!("finish it first: orgseal resume --campaign {id}"),
             CampaignError::GuardsMissing(_) => {
                 "try it with --sandbox or --dry-run; if you know every bucket, add --without-guards".to_owned()

@@ -121,6 +121,10 @@ fn after_change(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, fa
                     .to_owned(),
             );
         }
+        "running" => steps.add(
+            Some(resume.clone()),
+            "goes on where it stopped, if its process is gone: `orgseal status` tells".to_owned(),
+        ),
         _ => steps.add(
             Some(resume.clone()),
             "goes on where it stopped; what is in flight is followed, and nothing is started twice".to_owned(),

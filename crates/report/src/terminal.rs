@@ -56,6 +56,14 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
 
     page.head(run, &binding.organization, &binding.endpoint)?;
+    for rollback in reader.rollbacks_of(run)? {
+        let restored = reader.summary(&rollback)?.restored;
+        if restored > 0 {
+            let them = counted(restored, "bucket");
+            page.text(0, YELLOW, &format!("undone since, in part at least: {} put back {them}", rollback.id))?;
+            page.blank()?;
+        }
+    }
     page.counts(run, &summary)?;
     page.verdicts(reader, run, &summary)?;
     page.unread_accounts(&groups)?;
@@ -64,7 +72,11 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     }
     if noted.under_way > 0 {
         page.blank()?;
-        page.text(0, YELLOW, &words::left_under_way(noted.under_way))?;
+        let words = match run.state.as_str() {
+            "running" => format!("{} under way.", counted(noted.under_way, "execution")),
+            _ => words::left_under_way(noted.under_way),
+        };
+        page.text(0, YELLOW, &words)?;
     }
     let only_unread = match groups.as_slice() {
         [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
@@ -153,9 +165,15 @@ fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
     let mut keys: Vec<(String, Option<AwsError>)> = Vec::new();
     let mut groups: Vec<SameCause<'_>> = Vec::new();
     for finding in findings {
-        let Bucket { account, name, .. } = &finding.bucket;
+        let Bucket { account, region, name } = &finding.bucket;
+        let id = finding.execution.as_ref().map_or("", |execution| execution.id.as_str());
+        let general = |text: &str| {
+            let text = text.replace(name.as_str(), "BUCKET_NAME").replace(account.as_str(), "ACCOUNT_ID");
+            if id.is_empty() { text } else { text.replace(id, "EXECUTION_ID").replace(region.as_str(), "REGION") }
+        };
         let general = finding.error.clone().map(|error| AwsError {
-            message: error.message.replace(name.as_str(), "BUCKET_NAME").replace(account.as_str(), "ACCOUNT_ID"),
+            message: general(&error.message),
+            hint: general(&error.hint),
             ..error
         });
         let key = (why(finding), general);

@@ -58,6 +58,7 @@ pub(crate) fn ending(run: &Run) -> Option<&'static str> {
         "paused: credentials expired" => {
             Some("paused: your own credentials are not valid any more; what was started is in the ledger")
         }
+        "paused: narrowed" => Some("paused: what it was narrowed to is done, and there is more to do"),
         "stopped: failure tolerance passed" => {
             Some("stopped: more failed than [failure_tolerance] allows; nothing new was started after that")
         }

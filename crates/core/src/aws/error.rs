@@ -94,6 +94,19 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("AssumeRole", "RegionDisabledException") => {
             "activate STS for this Region in the account, or set AWS_REGION to an active one"
         }
+        (
+            "GetBucketEncryption"
+            | "ListBuckets"
+            | "HeadBucket"
+            | "StartAutomationExecution"
+            | "GetDocument"
+            | "DescribeAutomationExecutions"
+            | "GetAutomationExecution",
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired",
+        ) => {
+            "the session in this account was refused again although it was new: check this machine's clock, and policies there \
+             that look at aws:TokenIssueTime"
+        }
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | NO_CREDENTIALS) => {
             "sign in again, then run the command once more (`orgseal resume` goes on with a campaign)"
         }

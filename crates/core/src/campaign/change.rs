@@ -12,7 +12,7 @@ use super::tolerance::Tolerance;
 use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
 use crate::event::Event;
-use crate::ledger::{AccountWork, Reader, Run, Scope, Summary};
+use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope, Summary};
 use crate::model::{Account, AccountOutcome, AwsError, Operation};
 
 /// What a run is about to do, for the person who is asked.
@@ -82,12 +82,13 @@ impl Campaign {
         if self.stop.is_cancelled() {
             return self.finish(self.ending(None)).await;
         }
+        self.narrowed_to_something()?;
         let (preview, work, tolerance) = self.prepare().await?;
         if let Some(passed) = tolerance.passed() {
             self.events.emit(&Event::Warning { message: format!("{passed}: nothing new is started") });
         }
         if work.is_empty() {
-            return self.finish(self.ending(Some(&tolerance))).await;
+            return self.finish(self.left_open(self.ending(Some(&tolerance)))?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
         if asks && !confirm(preview.clone()).await {
@@ -101,7 +102,35 @@ impl Campaign {
         self.events.emit(&Event::SealingStarted { buckets, accounts: preview.accounts });
         self.change_accounts(accounts, entered, work, &tolerance).await?;
         halted.abort();
-        self.finish(self.ending(Some(&tolerance))).await
+        self.finish(self.left_open(self.ending(Some(&tolerance)))?).await
+    }
+
+    /// A part of a campaign that came to its end is not the end of the campaign.
+    fn left_open(&self, ending: Ending) -> Result<Ending, CampaignError> {
+        let partly = self.options.settle_only || (self.resumed && self.narrowed != Default::default());
+        if ending != Ending::Finished || !partly {
+            return Ok(ending);
+        }
+        let (reader, run) = self.reader()?;
+        Ok(match (reader.work(&run, Scope::Waiting)?.is_empty(), self.options.settle_only) {
+            (true, _) => Ending::Finished,
+            (false, true) => Ending::Interrupted,
+            (false, false) => Ending::Narrowed,
+        })
+    }
+
+    /// A command line that narrows a campaign to nothing of it is an error, not a clean result.
+    fn narrowed_to_something(&self) -> Result<(), CampaignError> {
+        if !self.resumed || self.narrowed == Default::default() {
+            return Ok(());
+        }
+        let (reader, run) = self.reader()?;
+        let mut any = false;
+        reader.each_finding::<LedgerError>(&run, |finding| {
+            any |= self.narrowed.takes(&finding.bucket);
+            Ok(())
+        })?;
+        if any { Ok(()) } else { Err(CampaignError::NothingSelected("bucket of the campaign")) }
     }
 
     /// How the run ends, if it ends now.

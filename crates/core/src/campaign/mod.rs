@@ -105,6 +105,8 @@ pub enum Ending {
     Declined,
     /// It stopped before the first start, as it was told to.
     DryRun,
+    /// It did what the command line narrowed it to, and there is more to do.
+    Narrowed,
     /// More failed than the campaign tolerates.
     Stopped,
     /// The caller's own credentials are not valid any more.
@@ -120,6 +122,7 @@ impl Ending {
             Ending::Interrupted => "interrupted",
             Ending::Declined => "declined",
             Ending::DryRun => "dry_run",
+            Ending::Narrowed => "paused: narrowed",
             Ending::Stopped => "stopped: failure tolerance passed",
             Ending::CredentialsExpired => "paused: credentials expired",
             Ending::Failed => "failed",
@@ -165,6 +168,14 @@ pub enum CampaignError {
         id: String,
         /// The tables of the campaign file that differ.
         settings: Vec<String>,
+    },
+    /// The campaign was undone, so its record does not say any more how its buckets are.
+    #[error("campaign {id} was undone by {by}, in part at least")]
+    Undone {
+        /// The campaign.
+        id: String,
+        /// The rollback.
+        by: String,
     },
     /// An earlier rollback of the same campaign is not done with.
     #[error("the rollback {0} of this campaign is not finished")]
@@ -335,11 +346,8 @@ impl Campaign {
                 return Err(CampaignError::NotThat { id: run.id, what });
             }
         };
-        if operation == Operation::Seal && !options.settle_only {
-            let reader = Reader::open(ledger.folder())?;
-            if let Some(open) = open_rollback(&reader, &run)? {
-                return Err(CampaignError::RollbackOpen(open));
-            }
+        if !options.settle_only {
+            may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
         }
         let target: Target = serde_json::from_str(&run.target).unwrap_or(Target {
             // A ledger of the first schema knows of none.
@@ -505,6 +513,32 @@ fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
         _ => "an audit, which changed nothing",
     };
     Err(CampaignError::NotThat { id: run.id, what })
+}
+
+/// Whether a run is one that can go on.
+fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), CampaignError> {
+    let not_that = |what| Err(CampaignError::NotThat { id: run.id.clone(), what });
+    match run.state.as_str() {
+        "dry_run" => return not_that("a dry run, which starts nothing: run its command again without --dry-run"),
+        "declined" => return not_that("a run that was declined: run its command again"),
+        _ => {}
+    }
+    if operation == Operation::Restore {
+        // What it read may have changed since, and its campaign may have moved on.
+        if run.stage != CHANGING {
+            return not_that("a rollback that has changed nothing yet: run `orgseal rollback` again");
+        }
+        return Ok(());
+    }
+    if let Some(open) = open_rollback(reader, run)? {
+        return Err(CampaignError::RollbackOpen(open));
+    }
+    for rollback in reader.rollbacks_of(run)? {
+        if reader.summary(&rollback)?.restored > 0 && rollback.stage == CHANGING {
+            return Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id });
+        }
+    }
+    Ok(())
 }
 
 /// The newest rollout, if it did not come to its end. A rollback that did not is in the way of any rollout: the two would

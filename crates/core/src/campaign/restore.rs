@@ -13,7 +13,9 @@ use crate::config::{ConfigRemediation, UnusableKeys};
 use crate::event::Event;
 use crate::judge::unread_reason;
 use crate::ledger::{BucketEvent, LedgerError, Reader};
-use crate::model::{Account, AccountOutcome, AwsError, Bucket, DefaultEncryption, KeyReference, Reason, Restore};
+use crate::model::{
+    Account, AccountOutcome, AwsError, Bucket, DefaultEncryption, KeyReference, Reason, Restore, Verdict,
+};
 use crate::plan::AccountLimits;
 
 /// A bucket that a campaign touched, with what is to be put back.
@@ -71,6 +73,15 @@ impl Campaign {
     fn touched(&self) -> Result<BTreeMap<String, Vec<Touched>>, CampaignError> {
         let reader = Reader::open(self.ledger.folder())?;
         let campaign = reader.run(self.parent.as_deref().unwrap_or_default())?;
+        let mut restored = BTreeMap::new();
+        for rollback in reader.rollbacks_of(&campaign)? {
+            reader.each_touched::<LedgerError>(&rollback, |open| {
+                if open.state.judgement.verdict == Verdict::Restored {
+                    restored.insert((open.bucket.account, open.bucket.name), open.at);
+                }
+                Ok(())
+            })?;
+        }
         let mut touched: BTreeMap<String, Vec<Touched>> = BTreeMap::new();
         reader.each_touched::<LedgerError>(&campaign, |open| {
             let state = open.state;
@@ -80,7 +91,8 @@ impl Campaign {
             if let (true, Some(former), Some(touched_at)) = (chosen, state.found, state.touched_at) {
                 let wanted = state.intent.and_then(|intent| intent.rule).map(DefaultEncryption::from);
                 let left = state.left.into_iter().chain(wanted).collect();
-                let restore = Box::new(Restore { former, left, touched_at });
+                let restored_at = restored.get(&(open.bucket.account.clone(), open.bucket.name.clone())).copied();
+                let restore = Box::new(Restore { former, left, touched_at, restored_at });
                 touched.entry(open.bucket.account.clone()).or_default().push((open.bucket, restore));
             }
             Ok(())

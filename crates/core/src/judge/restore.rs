@@ -45,6 +45,7 @@ mod tests {
             former: DefaultEncryption::default(),
             left: vec![kms("central")],
             touched_at: jiff::Timestamp::UNIX_EPOCH,
+            restored_at: None,
         };
         let verdict = |found: &DefaultEncryption| judge_restore(found, &restore).verdict;
         assert_eq!(verdict(&kms("central")), Verdict::NotRestored);

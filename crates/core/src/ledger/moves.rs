@@ -394,7 +394,8 @@ mod tests {
     }
 
     fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
-        let restore = restore.then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at() }));
+        let restore = restore
+            .then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at(), restored_at: None }));
         BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore }
     }
 

@@ -497,9 +497,12 @@ impl Reader {
         self.sql(self.connection.query_row(sql, params![run.number], |row| row.get(0)))
     }
 
-    /// The newest run of these kinds, whatever became of it.
+    /// The newest run of these kinds that is more than a look: dry runs, declined ones and those that failed before anything
+    /// was changed are left out.
     pub fn newest_of(&self, kinds: &[&str]) -> Result<Option<Run>, LedgerError> {
-        let newest = format!("{RUN} ORDER BY number DESC");
+        let newest = format!(
+            "{RUN} WHERE NOT (stage = 'reading' AND state IN ('dry_run', 'declined', 'failed')) ORDER BY number DESC"
+        );
         let mut statement = self.sql(self.connection.prepare_cached(&newest))?;
         let mut rows = self.sql(statement.query([]))?;
         while let Some(row) = self.sql(rows.next())? {
@@ -646,11 +649,12 @@ fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
     let at: i64 = row.get(STATE_WIDTH - 1)?;
     let state = state_of(row)?;
     let restored = state.judgement.verdict == Verdict::Restored;
+    let earlier = state.restore.as_ref().and_then(|restore| restore.restored_at).filter(|_| state.starts == 0);
     let mut finding = state.finding(bucket);
     if let Some(sealed) = &mut finding.sealed
         && restored
     {
-        sealed.until = jiff::Timestamp::from_millisecond(at).ok();
+        sealed.until = earlier.or_else(|| jiff::Timestamp::from_millisecond(at).ok());
     }
     Ok(finding)
 }

@@ -13,4 +13,7 @@ pub struct Restore {
     pub left: Vec<DefaultEncryption>,
     /// When the campaign's first start on it was about to leave.
     pub touched_at: jiff::Timestamp,
+    /// When an earlier rollback of the same campaign had restored it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<jiff::Timestamp>,
 }

@@ -36,7 +36,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&head(&binding, run))?;
     page.raw("<body>")?;
     page.put(&patterns())?;
-    page.put(&header(&binding, run))?;
+    page.put(&header(&binding, run, &undone(reader, run)?))?;
     page.raw("<main>")?;
     page.put(&hero(run, &summary))?;
     page.put(&facts(&binding, run, &reader.head()?))?;
@@ -212,7 +212,23 @@ fn patterns() -> Markup {
     }
 }
 
-fn header(binding: &Binding, run: &Run) -> Markup {
+/// The rollbacks that put back what the run changed, in words.
+fn undone(reader: &Reader, run: &Run) -> Result<Vec<String>, ReportError> {
+    let mut said = Vec::new();
+    for rollback in reader.rollbacks_of(run)? {
+        let restored = reader.summary(&rollback)?.restored;
+        if restored > 0 {
+            said.push(format!(
+                "Undone since, in part at least: {} put back {}.",
+                rollback.id,
+                counted(restored, "bucket")
+            ));
+        }
+    }
+    Ok(said)
+}
+
+fn header(binding: &Binding, run: &Run, undone: &[String]) -> Markup {
     html! {
         header {
             p.kind {
@@ -228,6 +244,7 @@ fn header(binding: &Binding, run: &Run) -> Markup {
             @if let Some(ending) = ending(run) {
                 p.banner role="note" { (capital(ending)) "." }
             }
+            @for words in undone { p.banner role="note" { (words) } }
             @if !run.selection.is_empty() {
                 p.banner role="note" { "This run was narrowed to " (run.selection) ". It says nothing of the rest." }
             }
