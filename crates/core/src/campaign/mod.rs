@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::{Aws, ConnectError, Organization};
 use crate::config::{CampaignFile, Loaded, differences};
 use crate::event::{Event, Events};
+use crate::host::host;
 use crate::judge::{self, Wanted};
 use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Run};
 use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Restore, now};
@@ -488,7 +489,7 @@ fn session(setting: &Setting, command: &'static str) -> NewSession {
         command: command.to_owned(),
         caller: setting.aws.caller().arn.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: std::env::var("HOSTNAME").unwrap_or_else(|_| host()),
+        host: host(),
         pid: std::process::id(),
         config_hash: setting.loaded.hash.clone(),
         selection: setting.narrowed.in_words(),
@@ -569,9 +570,4 @@ fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, Camp
 fn new_id(kind: &Kind) -> String {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     format!("{}-{}-{}", kind.as_str(), now().strftime("%Y%m%dT%H%M%SZ"), &tail[..6])
-}
-
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::LedgerError;
+use crate::host::host;
 
 const LOCK: &str = "lock";
 /// How long somebody may look at the lock.
@@ -82,12 +83,6 @@ fn holder(file: &mut File) -> Option<String> {
     file.take(HOLDER).read_to_string(&mut text).ok()?;
     let line = text.lines().next()?;
     line.starts_with("process ").then(|| line.chars().filter(|letter| !letter.is_control()).collect())
-}
-
-fn host() -> String {
-    std::env::var("HOSTNAME")
-        .or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname"))
-        .map_or_else(|_| "this machine".to_owned(), |name| name.trim().to_owned())
 }
 
 #[cfg(test)]
