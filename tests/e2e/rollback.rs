@@ -37,6 +37,8 @@ fn a_rollback_after_a_full_campaign_gives_the_organization_that_was_there_before
     let (code, rollout) = world.json(&["rollout", "--yes"]);
     assert_eq!(code, 0, "{:#}", rollout["summary"]);
     assert_ne!(shown(&world), before);
+    // A second one finds nothing to do, and is not what there is to undo.
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
     world.sandbox.reset_counters();
     let (code, document) = world.json(&["rollback", "--yes"]);
     assert_eq!(code, 0, "{:#}", document["summary"]);

@@ -151,7 +151,7 @@ pub(crate) struct Resume {
 
 #[derive(Args)]
 pub(crate) struct Rollback {
-    /// The campaign to undo [default: the newest rollout]
+    /// The campaign to undo [default: the newest rollout that changed anything]
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: Option<String>,
     /// Do everything up to the first start, and stop there

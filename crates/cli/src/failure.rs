@@ -128,6 +128,7 @@ impl From<CampaignError> for Failure {
             CampaignError::NothingSelected(_) => {
                 "check --account, --region and --bucket, and [accounts] in the campaign file".to_owned()
             }
+            CampaignError::NothingToUndo(_) => "`orgseal status` shows the newest campaign".to_owned(),
             CampaignError::NoCampaign(_) => "begin one with `orgseal rollout`".to_owned(),
             CampaignError::NotThat { .. } => {
                 "name a rollout or a rollback with --campaign; `orgseal status` shows the newest one".to_owned()

@@ -63,15 +63,15 @@ pub enum Event {
         /// Which.
         account: Account,
     },
-    /// Reading is over, sealing begins.
-    SealingStarted {
+    /// Reading is over, changing begins.
+    ChangesStarted {
         /// Buckets to change.
         buckets: u64,
         /// Accounts that hold them.
         accounts: usize,
     },
-    /// Sealing of an account's buckets begins.
-    AccountSealing {
+    /// Changing an account's buckets begins.
+    AccountChanging {
         /// Which.
         account: String,
         /// Buckets to change there.
@@ -105,8 +105,8 @@ pub enum Event {
         /// What is said of it now.
         finding: Box<Finding>,
     },
-    /// Sealing of an account's buckets is over.
-    AccountSealed {
+    /// Changing an account's buckets is over.
+    AccountChanged {
         /// Which.
         account: String,
     },

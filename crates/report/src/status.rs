@@ -117,12 +117,12 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
             out,
             "  {}  orgseal {} {} on {}, process {}: {until}",
             moment(session.started_at),
-            session.command,
-            session.version,
-            session.host,
-            session.pid
+            session.by.command,
+            session.by.version,
+            session.by.host,
+            session.by.pid
         )?;
-        writeln!(out, "  {}", ink(&format!("  as {}", session.caller), Effects::DIMMED))?;
+        writeln!(out, "  {}", ink(&format!("  as {}", session.by.caller), Effects::DIMMED))?;
     }
     for (rollback, undone) in &standing.rollbacks {
         let restored = counted(undone.restored, "bucket");
@@ -206,13 +206,13 @@ pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -
             .sessions
             .iter()
             .map(|session| SessionRecord {
-                command: &session.command,
-                caller: &session.caller,
-                version: &session.version,
-                host: &session.host,
-                pid: session.pid,
-                config_hash: &session.config_hash,
-                selection: &session.selection,
+                command: &session.by.command,
+                caller: &session.by.caller,
+                version: &session.by.version,
+                host: &session.by.host,
+                pid: session.by.pid,
+                config_hash: &session.by.config_hash,
+                selection: &session.by.selection,
                 started_at: session.started_at,
                 ended_at: session.ended_at,
                 ending: session.ending.as_deref(),

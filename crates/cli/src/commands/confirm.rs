@@ -49,6 +49,9 @@ fn show(preview: &Preview) {
         Operation::Restore => "put back the former default encryption",
     };
     output::err(&format!("\nDocument {document} would {does} of {buckets} buckets in {accounts} accounts:"));
+    if let Some(campaign) = &preview.undoes {
+        output::err(&format!("It undoes campaign {campaign}."));
+    }
     for region in &preview.regions {
         let count = format!("  {:<16} {:>7}", region.region, region.buckets);
         match (&region.fault, &region.key) {

@@ -39,7 +39,7 @@ async fn settle(place: &Workplace, own: &Rollback, stop: CancellationToken) -> R
         let Ok(reader) = Reader::open(&place.state) else { return Ok(false) };
         let run = match &own.campaign {
             Some(id) => Some(reader.run(id)?),
-            None => reader.newest_of(&["rollout"])?,
+            None => reader.newest_to_undo()?,
         };
         match run {
             Some(run) if reader.in_flight(&run)? > 0 => {

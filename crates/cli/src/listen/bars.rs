@@ -123,14 +123,14 @@ impl Listener for Bars {
             Event::AccountRead { account, .. } | Event::AccountSkipped { account } => {
                 self.close_line(state, &account.id);
             }
-            Event::SealingStarted { .. } => {
+            Event::ChangesStarted { .. } => {
                 self.accounts.set_position(0);
                 self.accounts.set_message("");
                 self.buckets.set_style(style("  {prefix:<9} {bar:28.green/black.bright} {pos:>6}/{len:<6} {wide_msg}"));
                 self.buckets.set_prefix(self.counters.with(|tally| tally.words().1));
             }
-            Event::AccountSealing { account, buckets } => self.open_line(state, account, Some(*buckets)),
-            Event::AccountSealed { account } => {
+            Event::AccountChanging { account, buckets } => self.open_line(state, account, Some(*buckets)),
+            Event::AccountChanged { account } => {
                 self.close_line(state, account);
                 self.accounts.inc(1);
             }

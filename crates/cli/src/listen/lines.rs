@@ -32,7 +32,7 @@ impl Listener for Lines {
             Event::AccountUnread { account, error } => {
                 output::err(&format!("unread: account {} ({}): {error}", account.id, account.name));
             }
-            Event::SealingStarted { buckets, accounts } => {
+            Event::ChangesStarted { buckets, accounts } => {
                 let doing = self.counters.with(|tally| tally.words().0);
                 output::err(&format!("{doing} {buckets} buckets in {accounts} accounts"));
             }

@@ -79,11 +79,11 @@ impl Listener for Log {
             Event::AccountSkipped { account } => {
                 info!(target: "orgseal", account = %account.id, state = %account.state, "account skipped");
             }
-            Event::SealingStarted { buckets, accounts } => {
-                info!(target: "orgseal", buckets, accounts, "sealing started");
+            Event::ChangesStarted { buckets, accounts } => {
+                info!(target: "orgseal", buckets, accounts, "changes started");
             }
-            Event::AccountSealing { account, buckets } => {
-                info!(target: "orgseal", %account, buckets, "account sealing")
+            Event::AccountChanging { account, buckets } => {
+                info!(target: "orgseal", %account, buckets, "account changing")
             }
             Event::ExecutionStarted { bucket, id } => info!(
                 target: "orgseal",
@@ -105,7 +105,7 @@ impl Listener for Log {
                 verdict = finding.judgement.verdict.as_str(), reason = finding.judgement.reason.as_str(),
                 error = finding.error.as_ref().map(tracing::field::display), "bucket settled"
             ),
-            Event::AccountSealed { account } => info!(target: "orgseal", %account, "account sealed"),
+            Event::AccountChanged { account } => info!(target: "orgseal", %account, "account changed"),
             Event::Warning { message } => warn!(target: "orgseal", "{message}"),
             Event::Stopping => warn!(target: "orgseal", "stopping: no new starts"),
             Event::RunFinished { state } => info!(target: "orgseal", state, "run finished"),

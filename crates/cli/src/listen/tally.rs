@@ -84,7 +84,7 @@ impl Tally {
                 self.judged += 1;
                 *self.verdicts.entry(judgement.verdict).or_default() += 1;
             }
-            Event::SealingStarted { buckets, accounts } => {
+            Event::ChangesStarted { buckets, accounts } => {
                 self.accounts = *accounts as u64;
                 self.sealing = Some(Sealing {
                     began: Instant::now(),

@@ -41,7 +41,7 @@ impl Campaign {
             open.retain(|open| self.takes(open));
             (open, reader.unsettled(&run, &account)?)
         };
-        self.events.emit(&Event::AccountSealing { account: account.clone(), buckets: open.len() as u64 });
+        self.events.emit(&Event::AccountChanging { account: account.clone(), buckets: open.len() as u64 });
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
         let work = AccountAtWork {
             member: self.aws.member(&entered.session, calls_of_changes(limits)),
@@ -59,7 +59,7 @@ impl Campaign {
         let (places, lives): (Vec<_>, Vec<_>) = ready.into_iter().flatten().unzip();
         let changes = places.iter().zip(lives).map(|(place, lives)| self.change_region(place, lives));
         try_join_all(changes).await?;
-        self.events.emit(&Event::AccountSealed { account });
+        self.events.emit(&Event::AccountChanged { account });
         Ok(())
     }
 

@@ -203,11 +203,6 @@ impl Campaign {
         };
         fail_point("after_start");
         match sent {
-            Sent::Started(id) | Sent::Adopted(id) if id.is_empty() => {
-                // An endpoint that answers so cannot be followed.
-                keep(life.slots.take());
-                Ok(Step::Left)
-            }
             Sent::Started(execution) => {
                 life.seen = true;
                 self.events.emit(&Event::ExecutionStarted { bucket: life.bucket().clone(), id: execution.clone() });

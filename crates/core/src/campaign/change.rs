@@ -99,7 +99,7 @@ impl Campaign {
             self.ledger.stage(CHANGING).await?;
         }
         let buckets = preview.buckets + preview.in_flight;
-        self.events.emit(&Event::SealingStarted { buckets, accounts: preview.accounts });
+        self.events.emit(&Event::ChangesStarted { buckets, accounts: preview.accounts });
         self.change_accounts(accounts, entered, work, &tolerance).await?;
         halted.abort();
         self.finish(self.left_open(self.ending(Some(&tolerance)))?).await

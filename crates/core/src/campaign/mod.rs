@@ -154,6 +154,9 @@ pub enum CampaignError {
     /// There is no campaign to go on with, or to undo.
     #[error("the ledger in {0} holds no campaign yet")]
     NoCampaign(String),
+    /// No rollout changed anything.
+    #[error("the ledger in {0} holds no rollout that changed a bucket, so there is nothing to undo")]
+    NothingToUndo(String),
     /// The run cannot go on, or be undone, for what it is.
     #[error("{id} is {what}")]
     NotThat {
@@ -550,15 +553,20 @@ fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
     if let Some(open) = open_rollback(&reader, &newest)? {
         return Err(CampaignError::RollbackOpen(open));
     }
-    let done = matches!(newest.state.as_str(), "finished" | "declined" | "dry_run" | "failed");
-    Ok((!done).then_some(newest.id))
+    Ok((!is_done(&newest)).then_some(newest.id))
+}
+
+/// Whether a run came to an end after which nothing goes on.
+fn is_done(run: &Run) -> bool {
+    [Ending::Finished, Ending::Declined, Ending::DryRun, Ending::Failed]
+        .iter()
+        .any(|ending| ending.as_str() == run.state)
 }
 
 /// A rollback of the campaign that began to change buckets and is not done with.
 fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
     for rollback in reader.rollbacks_of(campaign)? {
-        let done = matches!(rollback.state.as_str(), "finished" | "declined" | "dry_run" | "failed");
-        if (!done && rollback.stage == CHANGING) || reader.in_flight(&rollback)? > 0 {
+        if (!is_done(&rollback) && rollback.stage == CHANGING) || reader.in_flight(&rollback)? > 0 {
             return Ok(Some(rollback.id));
         }
     }

@@ -167,7 +167,7 @@ impl Campaign {
                 Ok(region) if !self.selection.takes_region(&region) => return Ok(false),
                 Ok(region) => bucket.region = region,
                 Err(error) => {
-                    self.judged(bucket, Err((Reason::RegionUnknown, error))).await?;
+                    self.judged(bucket, unread(Reason::RegionUnknown, error)).await?;
                     return Ok(true);
                 }
             }
@@ -179,7 +179,7 @@ impl Campaign {
         {
             to_seal.fetch_add(1, Ordering::Relaxed);
         }
-        self.judged(bucket, Ok(event)).await?;
+        self.judged(bucket, event).await?;
         Ok(true)
     }
 
@@ -196,12 +196,8 @@ impl Campaign {
         }
     }
 
-    async fn judged(
-        &self,
-        bucket: Bucket,
-        event: Result<BucketEvent, (Reason, AwsError)>,
-    ) -> Result<(), CampaignError> {
-        let event = event.unwrap_or_else(|(reason, error)| unread(reason, error));
+    /// Notes what was seen of a bucket, and tells.
+    pub(super) async fn judged(&self, bucket: Bucket, event: BucketEvent) -> Result<(), CampaignError> {
         if let BucketEvent::Judged { judgement, error, .. } = &event {
             self.events.emit(&Event::BucketJudged {
                 bucket: bucket.clone(),

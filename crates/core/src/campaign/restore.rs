@@ -117,7 +117,8 @@ impl Campaign {
                 Ok(session) => session,
                 Err(error) => {
                     for (bucket, restore) in buckets {
-                        self.note_touched(bucket, Err(error.clone()), restore).await?;
+                        let look = unread(unread_reason(&error), error.clone());
+                        self.judged(bucket, to_restore(look, restore)).await?;
                     }
                     self.unread(account, error).await?;
                     return Ok(None);
@@ -131,13 +132,16 @@ impl Campaign {
                 .take_until(self.stop.cancelled())
                 .map(|(bucket, restore)| {
                     let s3 = member.s3(&bucket.region);
-                    async move { (s3.default_encryption(&bucket.name).await, bucket, restore) }
+                    async move {
+                        let look = self.look(&s3, &bucket, Some(&restore)).await;
+                        (bucket, to_restore(look, restore))
+                    }
                 })
                 .buffer_unordered(limits.reads)
         );
         let mut read = 0;
-        while let Some((found, bucket, restore)) = reads.next().await {
-            self.note_touched(bucket, found, restore).await?;
+        while let Some((bucket, look)) = reads.next().await {
+            self.judged(bucket, look).await?;
             read += 1;
         }
         if read == total {
@@ -145,33 +149,6 @@ impl Campaign {
             self.events.emit(&Event::AccountRead { account: account.clone(), buckets: total });
         }
         Ok(Some(Entered { account, session }))
-    }
-
-    async fn note_touched(
-        &self,
-        bucket: Bucket,
-        found: Result<DefaultEncryption, AwsError>,
-        restore: Box<Restore>,
-    ) -> Result<(), CampaignError> {
-        let mut event = match found {
-            Ok(found) => BucketEvent::Judged {
-                judgement: self.judge_for(&found, &bucket, Some(&restore)),
-                encryption: Some(found),
-                error: None,
-                restore: None,
-            },
-            Err(error) => unread(unread_reason(&error), error),
-        };
-        if let BucketEvent::Judged { judgement, error, restore: kept, .. } = &mut event {
-            *kept = Some(restore);
-            self.events.emit(&Event::BucketJudged {
-                bucket: bucket.clone(),
-                judgement: *judgement,
-                error: error.clone(),
-            });
-        }
-        self.ledger.note(bucket, event).await?;
-        Ok(())
     }
 
     /// Whether a bucket may go back to its former configuration: the former key must serve, and nobody must undo it at once.
@@ -223,4 +200,12 @@ impl Campaign {
             )),
         }
     }
+}
+
+/// A look at a bucket, with what is to be put back.
+fn to_restore(mut look: BucketEvent, what: Box<Restore>) -> BucketEvent {
+    if let BucketEvent::Judged { restore, .. } = &mut look {
+        *restore = Some(what);
+    }
+    look
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::rows::{STATE_COLUMNS, STATE_WIDTH, account_of, state_of};
-use super::{Binding, BucketState, LedgerError, schema};
+use super::rows::{SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, session_of, state_of};
+use super::{Binding, BucketState, LedgerError, NewSession, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
 /// A run as the record has it.
@@ -44,20 +44,8 @@ pub struct Run {
 /// A process that worked on a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// `audit`, `rollout`, `resume` or `rollback`.
-    pub command: String,
-    /// The caller's ARN.
-    pub caller: String,
-    /// The program's version.
-    pub version: String,
-    /// The machine.
-    pub host: String,
-    /// The process.
-    pub pid: u32,
-    /// SHA-256 of the campaign file in force.
-    pub config_hash: String,
-    /// What the command line narrowed it to.
-    pub selection: String,
+    /// Who ran what, where.
+    pub by: NewSession,
     /// When it began.
     pub started_at: jiff::Timestamp,
     /// When it ended; `None` while it works, or when it was ended by force.
@@ -234,29 +222,17 @@ impl Reader {
 
     /// Who worked on a run, the first one first.
     pub fn sessions(&self, run: &Run) -> Result<Vec<Session>, LedgerError> {
-        let mut sessions = Vec::new();
-        let result = self.each_row(
-            "SELECT command, caller, version, host, pid, config_hash, selection, started_at, ended_at, ending FROM session
-             WHERE run = ?1 ORDER BY number",
-            params![run.number],
-            |row| {
-                sessions.push(Session {
-                    command: row.get(0)?,
-                    caller: row.get(1)?,
-                    version: row.get(2)?,
-                    host: row.get(3)?,
-                    pid: row.get(4)?,
-                    config_hash: row.get(5)?,
-                    selection: row.get(6)?,
-                    started_at: moment(row.get(7)?),
-                    ended_at: row.get::<_, Option<i64>>(8)?.map(moment),
-                    ending: row.get(9)?,
-                });
-                Ok(())
-            },
+        let sql = format!(
+            "SELECT {SESSION_COLUMNS}, started_at, ended_at, ending FROM session WHERE run = ?1 ORDER BY number"
         );
-        self.sql(result)?;
-        Ok(sessions)
+        self.gather(&sql, params![run.number], |row| {
+            Ok(Session {
+                by: session_of(row)?,
+                started_at: moment(row.get(SESSION_WIDTH)?),
+                ended_at: row.get::<_, Option<i64>>(SESSION_WIDTH + 1)?.map(moment),
+                ending: row.get(SESSION_WIDTH + 2)?,
+            })
+        })
     }
 
     /// The end of the chain of entries.
@@ -388,39 +364,21 @@ impl Reader {
 
     /// The accounts with buckets that are not done with, by id.
     pub fn work(&self, run: &Run, scope: Scope) -> Result<Vec<AccountWork>, LedgerError> {
-        let mut work = Vec::new();
-        self.each(
-            &format!(
-                "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {} GROUP BY account ORDER BY account",
-                scope.condition()
-            ),
-            run,
-            |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }),
-            &mut |account| {
-                work.push(account);
-                Ok::<(), LedgerError>(())
-            },
-        )?;
-        Ok(work)
+        let sql = format!(
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {} GROUP BY account ORDER BY account",
+            scope.condition()
+        );
+        self.gather(&sql, params![run.number], |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }))
     }
 
     /// The buckets of one account that are not done with, by Region and name.
     pub fn open_buckets(&self, run: &Run, account: &str, scope: Scope) -> Result<Vec<OpenBucket>, LedgerError> {
-        let mut buckets = Vec::new();
-        let result = self.each_row(
-            &format!(
-                "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
-                 WHERE run = ?1 AND account = ?2 AND {} ORDER BY region, name",
-                scope.condition()
-            ),
-            params![run.number, account],
-            |row| {
-                buckets.push(open_bucket_of(row)?);
-                Ok(())
-            },
+        let sql = format!(
+            "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
+             WHERE run = ?1 AND account = ?2 AND {} ORDER BY region, name",
+            scope.condition()
         );
-        self.sql(result)?;
-        Ok(buckets)
+        self.gather(&sql, params![run.number, account], open_bucket_of)
     }
 
     /// Each bucket that a campaign may have changed, by account and name: what a rollback is about.
@@ -438,17 +396,8 @@ impl Reader {
 
     /// The accounts in which at least one bucket failed, with the number of those.
     pub fn failures(&self, run: &Run) -> Result<BTreeMap<String, u64>, LedgerError> {
-        let mut failed = BTreeMap::new();
-        let result = self.each_row(
-            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'failed' GROUP BY account",
-            params![run.number],
-            |row| {
-                failed.insert(row.get(0)?, row.get(1)?);
-                Ok(())
-            },
-        );
-        self.sql(result)?;
-        Ok(failed)
+        let sql = "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'failed' GROUP BY account";
+        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// The accounts of a run with what became of them, by id.
@@ -463,32 +412,14 @@ impl Reader {
 
     /// The names of an account's buckets that a run knows already.
     pub fn known_buckets(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
-        let mut known = HashSet::new();
-        let result = self.each_row(
-            "SELECT name FROM bucket WHERE run = ?1 AND account = ?2",
-            params![run.number, account],
-            |row| {
-                known.insert(row.get(0)?);
-                Ok(())
-            },
-        );
-        self.sql(result)?;
-        Ok(known)
+        let sql = "SELECT name FROM bucket WHERE run = ?1 AND account = ?2";
+        self.gather(sql, params![run.number, account], |row| row.get(0))
     }
 
     /// The ids of the last executions on an account's buckets in a run.
     pub fn executions(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
-        let mut known = HashSet::new();
-        let result = self.each_row(
-            "SELECT execution FROM bucket WHERE run = ?1 AND account = ?2 AND execution IS NOT NULL",
-            params![run.number, account],
-            |row| {
-                known.insert(row.get(0)?);
-                Ok(())
-            },
-        );
-        self.sql(result)?;
-        Ok(known)
+        let sql = "SELECT execution FROM bucket WHERE run = ?1 AND account = ?2 AND execution IS NOT NULL";
+        self.gather(sql, params![run.number, account], |row| row.get(0))
     }
 
     /// How many buckets of a run are in flight: intended, started, or ended and not read back yet.
@@ -500,67 +431,61 @@ impl Reader {
     /// The newest run of these kinds that is more than a look: dry runs, declined ones and those that failed before anything
     /// was changed are left out.
     pub fn newest_of(&self, kinds: &[&str]) -> Result<Option<Run>, LedgerError> {
-        let newest = format!(
+        let sql = format!(
             "{RUN} WHERE NOT (stage = 'reading' AND state IN ('dry_run', 'declined', 'failed')) ORDER BY number DESC"
         );
-        let mut statement = self.sql(self.connection.prepare_cached(&newest))?;
-        let mut rows = self.sql(statement.query([]))?;
-        while let Some(row) = self.sql(rows.next())? {
-            let run = self.sql(run_of(row))?;
-            if kinds.contains(&run.kind.as_str()) {
-                return Ok(Some(run));
-            }
-        }
-        Ok(None)
+        let runs: Vec<Run> = self.gather(&sql, [], run_of)?;
+        Ok(runs.into_iter().find(|run| kinds.contains(&run.kind.as_str())))
+    }
+
+    /// The newest rollout that may have changed a bucket: one that found nothing to do leaves nothing to undo.
+    pub fn newest_to_undo(&self) -> Result<Option<Run>, LedgerError> {
+        let sql = format!(
+            "{RUN} WHERE kind = 'rollout' AND EXISTS
+                 (SELECT 1 FROM bucket WHERE bucket.run = run.number AND touched_at IS NOT NULL)
+             ORDER BY number DESC LIMIT 1"
+        );
+        self.sql(self.connection.query_row(&sql, [], run_of).optional())
     }
 
     /// The rollbacks of a campaign, the oldest first.
     pub fn rollbacks_of(&self, campaign: &Run) -> Result<Vec<Run>, LedgerError> {
-        let mut found = Vec::new();
-        let result = self.each_row(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], |row| {
-            found.push(run_of(row)?);
-            Ok(())
-        });
-        self.sql(result)?;
-        Ok(found)
+        self.gather(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], run_of)
     }
 
     /// Starts of other runs in an account of which there is no outcome, by bucket: the newest of each.
     pub fn unsettled(&self, run: &Run, account: &str) -> Result<BTreeMap<String, Unsettled>, LedgerError> {
-        let mut found = BTreeMap::new();
-        let result = self.each_row(
-            "SELECT bucket.name, run.id, bucket.region, bucket.execution, bucket.at FROM bucket JOIN run ON run.number = bucket.run
-             WHERE bucket.phase IN ('intended', 'started') AND bucket.account = ?2 AND bucket.run <> ?1
-             ORDER BY bucket.run",
-            params![run.number, account],
-            |row| {
-                let since = UNIX_EPOCH + Duration::from_millis(row.get::<_, u64>(4)?);
-                let start = Unsettled { run: row.get(1)?, region: row.get(2)?, execution: row.get(3)?, since };
-                found.insert(row.get(0)?, start);
-                Ok(())
-            },
-        );
-        self.sql(result)?;
-        Ok(found)
+        // Of several runs' starts on a bucket the last one stays.
+        let sql = "SELECT bucket.name, run.id, bucket.region, bucket.execution, bucket.at
+                   FROM bucket JOIN run ON run.number = bucket.run
+                   WHERE bucket.phase IN ('intended', 'started') AND bucket.account = ?2 AND bucket.run <> ?1
+                   ORDER BY bucket.run";
+        self.gather(sql, params![run.number, account], |row| {
+            let since = UNIX_EPOCH + Duration::from_millis(row.get::<_, u64>(4)?);
+            let start = Unsettled { run: row.get(1)?, region: row.get(2)?, execution: row.get(3)?, since };
+            Ok((row.get(0)?, start))
+        })
     }
 
     /// The Regions in which a run has buckets to start on, with their numbers.
     pub fn regions_to_change(&self, run: &Run, scope: Scope) -> Result<Vec<(String, u64)>, LedgerError> {
-        let mut regions = Vec::new();
-        let result = self.each_row(
-            &format!(
-                "SELECT region, count(*) FROM bucket
-                 WHERE run = ?1 AND phase IN ('judged', 'settled') AND {} GROUP BY region ORDER BY region",
-                scope.condition()
-            ),
-            params![run.number],
-            |row| {
-                regions.push((row.get(0)?, row.get(1)?));
-                Ok(())
-            },
+        let sql = format!(
+            "SELECT region, count(*) FROM bucket
+             WHERE run = ?1 AND phase IN ('judged', 'settled') AND {} GROUP BY region ORDER BY region",
+            scope.condition()
         );
-        self.sql(result)?;
-        Ok(regions)
+        self.gather(&sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// What each row of an answer holds, gathered.
+    fn gather<T, C: FromIterator<T>>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<C, LedgerError> {
+        let gather = || self.connection.prepare_cached(sql)?.query_map(values, read)?.collect();
+        self.sql(gather())
     }
 
     fn each_row(

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use super::entries::NewSession;
 use super::moves::BucketState;
 use crate::model::{AccountRecord, Execution, Judgement};
 
@@ -63,5 +64,23 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
             .map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
+    })
+}
+
+/// The columns that [`session_of`] reads, in its order.
+pub(super) const SESSION_COLUMNS: &str = "command, caller, version, host, pid, config_hash, selection";
+/// How many there are: what a query selects besides begins there.
+pub(super) const SESSION_WIDTH: usize = 7;
+
+/// Who worked on a run, from a row that begins with [`SESSION_COLUMNS`].
+pub(super) fn session_of(row: &Row<'_>) -> rusqlite::Result<NewSession> {
+    Ok(NewSession {
+        command: row.get(0)?,
+        caller: row.get(1)?,
+        version: row.get(2)?,
+        host: row.get(3)?,
+        pid: row.get(4)?,
+        config_hash: row.get(5)?,
+        selection: row.get(6)?,
     })
 }

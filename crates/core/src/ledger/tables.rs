@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use super::entries::{NewSession, RunEvent};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
-use super::rows::{STATE_COLUMNS, STATE_WIDTH, account_of, state_of};
+use super::rows::{SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, session_of, state_of};
 use super::verify::{Fault, is_damage, moment};
 use crate::model::AccountRecord;
 
@@ -251,26 +251,17 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
 }
 
 fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
-    let mut statement = connection.prepare_cached(
-        "SELECT command, caller, version, host, pid, config_hash, selection, started_at, ended_at, ending, number FROM session
-         WHERE run = ?1 ORDER BY number",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {SESSION_COLUMNS}, started_at, ended_at, ending, number FROM session WHERE run = ?1 ORDER BY number"
+    ))?;
     let sessions = statement
         .query_map(params![run], |row| {
             Ok(SessionShown {
-                number: row.get(10)?,
-                by: NewSession {
-                    command: row.get(0)?,
-                    caller: row.get(1)?,
-                    version: row.get(2)?,
-                    host: row.get(3)?,
-                    pid: row.get(4)?,
-                    config_hash: row.get(5)?,
-                    selection: row.get(6)?,
-                },
-                started_at: row.get(7)?,
-                ended_at: row.get(8)?,
-                ending: row.get(9)?,
+                by: session_of(row)?,
+                started_at: row.get(SESSION_WIDTH)?,
+                ended_at: row.get(SESSION_WIDTH + 1)?,
+                ending: row.get(SESSION_WIDTH + 2)?,
+                number: row.get(SESSION_WIDTH + 3)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
