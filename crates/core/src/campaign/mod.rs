@@ -504,9 +504,7 @@ fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
     let reader = Reader::open(folder)?;
     let run = match of {
         Some(id) => reader.run(id)?,
-        None => {
-            reader.newest_of(&["rollout"])?.ok_or_else(|| CampaignError::NoCampaign(folder.display().to_string()))?
-        }
+        None => reader.newest_to_undo()?.ok_or_else(|| CampaignError::NothingToUndo(folder.display().to_string()))?,
     };
     let what = match run.kind.as_str() {
         "rollout" => match open_rollback(&reader, &run)? {
