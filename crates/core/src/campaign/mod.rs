@@ -547,10 +547,12 @@ fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), Cam
 /// undo each other.
 fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
     let reader = Reader::open(folder)?;
-    let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
-    if let Some(open) = open_rollback(&reader, &newest)? {
-        return Err(CampaignError::RollbackOpen(open));
+    if let Some(rollback) = reader.newest_of(&["rollback"])?
+        && is_open(&reader, &rollback)?
+    {
+        return Err(CampaignError::RollbackOpen(rollback.id));
     }
+    let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
     Ok((!is_done(&newest)).then_some(newest.id))
 }
 
@@ -564,11 +566,16 @@ fn is_done(run: &Run) -> bool {
 /// A rollback of the campaign that began to change buckets and is not done with.
 fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
     for rollback in reader.rollbacks_of(campaign)? {
-        if (!is_done(&rollback) && rollback.stage == CHANGING) || reader.in_flight(&rollback)? > 0 {
+        if is_open(reader, &rollback)? {
             return Ok(Some(rollback.id));
         }
     }
     Ok(None)
+}
+
+/// Whether a rollback began to change buckets and is not done with.
+fn is_open(reader: &Reader, rollback: &Run) -> Result<bool, CampaignError> {
+    Ok((!is_done(rollback) && rollback.stage == CHANGING) || reader.in_flight(rollback)? > 0)
 }
 
 /// `audit-20261125T030000Z-1a2b`: sorts by time, tells the kind, and does not collide. At most 56 characters, so that it
