@@ -1,7 +1,9 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
 mod failure;
+pub mod guards;
 mod key;
+pub mod policy;
 mod restore;
 mod unread;
 mod verdict;

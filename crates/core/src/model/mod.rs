@@ -4,8 +4,10 @@ mod account;
 mod bucket;
 mod encryption;
 mod error;
+mod evidence;
 mod execution;
 mod finding;
+mod guard;
 mod key;
 mod operation;
 mod restore;
@@ -15,8 +17,13 @@ pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
+pub use evidence::{
+    AccessPoint, AccountEvidence, Acl, BucketEvidence, Identities, Identity, KeyEvidence, OrganizationEvidence,
+    PublicAccessBlock, Read, ReplicationRule,
+};
 pub use execution::{Execution, ExecutionStatus};
 pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
+pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};

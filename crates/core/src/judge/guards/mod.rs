@@ -1,0 +1,158 @@
+//! Guards: each keeps a bucket from a change which would break it. One file each; the list is [`ALL`].
+//!
+//! A guard is a pure function over what was read. It says nothing, what it found, or that it cannot tell: what it needs could
+//! not be read, or is not understood. Unknown is not safe.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    AccountEvidence, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
+    KeyEvidence, OrganizationEvidence, Severity,
+};
+
+/// A read that guards need. Each is made at most once per bucket (per account, per key), and only where a guard in force asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// `GetBucketPolicy`.
+    Policy,
+    /// `GetBucketPolicyStatus`.
+    PolicyStatus,
+    /// `GetBucketWebsite`.
+    Website,
+    /// `GetBucketAcl`.
+    Acl,
+    /// `GetBucketOwnershipControls`.
+    Ownership,
+    /// `GetPublicAccessBlock` of the bucket.
+    PublicAccessBlock,
+    /// `GetBucketReplication`.
+    Replication,
+    /// `GetBucketTagging`.
+    Tags,
+    /// `ListAccessPoints`, `GetAccessPointPolicy`.
+    AccessPoints,
+    /// `GetAccountAuthorizationDetails`, once per account.
+    Identities,
+    /// S3 Control `GetPublicAccessBlock`, once per account.
+    AccountPublicAccessBlock,
+    /// `GetKeyPolicy`, once per Region, as the security account.
+    KeyPolicy,
+}
+
+/// What a guard looks at.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The bucket.
+    pub bucket: &'a Bucket,
+    /// `aws`, `aws-cn`, …
+    pub partition: &'a str,
+    /// What it has now.
+    pub found: &'a DefaultEncryption,
+    /// What it would get.
+    pub rule: &'a EncryptionRule,
+    /// The bucket's configuration.
+    pub evidence: &'a BucketEvidence,
+    /// Its account's.
+    pub account: &'a AccountEvidence,
+    /// The central key's.
+    pub key: &'a KeyEvidence,
+    /// The organization.
+    pub organization: &'a OrganizationEvidence,
+    /// What the campaign file says to guards.
+    pub terms: &'a Terms,
+}
+
+/// What the campaign file says to guards, beyond their severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The tag by which a team keeps its bucket out: key, and value (`None`: any).
+    pub opt_out_tag: Option<(String, Option<String>)>,
+    /// Principals (ARNs, with `*`) that need no look: break-glass roles and the like.
+    pub ignored_principals: Vec<String>,
+    /// Accounts outside the organization that are known to hold rights on the key.
+    pub trusted_accounts: BTreeSet<String>,
+    /// Tag keys that say that Terraform owns a bucket.
+    pub terraform_tags: Vec<String>,
+}
+
+/// What a guard says of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Nothing to say.
+    Clear,
+    /// The change would break, or may well break, something: what, seen where, what now.
+    Found {
+        /// One sentence.
+        says: String,
+        /// What was seen.
+        evidence: Vec<String>,
+        /// What to do.
+        hint: String,
+    },
+    /// It cannot be told: why, what now.
+    CannotTell {
+        /// Why, each with the permission that is missing or the construct that is not understood.
+        evidence: Vec<String>,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl Word {
+    /// What a guard says when a read failed.
+    #[must_use]
+    pub fn unread(error: &AwsError) -> Word {
+        Word::CannotTell { evidence: vec![error.to_string()], hint: error.hint.clone() }
+    }
+}
+
+/// A check that keeps a bucket from a change which would break it.
+pub trait Guard: Sync {
+    /// The name in the campaign file, in reports, and of its page in docs/guards.md.
+    fn name(&self) -> &'static str;
+    /// What it keeps from happening, in one line.
+    fn keeps_from(&self) -> &'static str;
+    /// The severity unless the campaign file says otherwise.
+    fn severity(&self) -> Severity {
+        Severity::Hold
+    }
+    /// The reads it needs.
+    fn needs(&self) -> &'static [Need];
+    /// Its word on a bucket.
+    fn look(&self, at: &Subject<'_>) -> Word;
+}
+
+/// Every guard, in the order in which findings are shown.
+pub const ALL: &[&dyn Guard] = &[];
+
+/// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.
+#[must_use]
+pub fn look(at: &Subject<'_>, severity: impl Fn(&dyn Guard) -> Severity) -> Vec<GuardFinding> {
+    let mut found = Vec::new();
+    for &guard in ALL {
+        let severity = severity(guard);
+        let (outcome, says, evidence, hint) = match guard.look(at) {
+            Word::Clear => continue,
+            Word::Found { says, evidence, hint } => (GuardOutcome::Found, says, evidence, hint),
+            // A guard that is off was not read for; what it cannot tell is nobody's question.
+            Word::CannotTell { .. } if severity == Severity::Off => continue,
+            Word::CannotTell { evidence, hint } => {
+                let says = format!("whether the change is safe cannot be told: {}", guard.keeps_from());
+                (GuardOutcome::CannotTell, says, evidence, hint)
+            }
+        };
+        let guard_name = guard.name().to_owned();
+        let overridden = severity < guard.severity();
+        found.push(GuardFinding { guard: guard_name, outcome, severity, overridden, says, evidence, hint });
+    }
+    found
+}
+
+/// The reads that the guards in force need.
+#[must_use]
+pub fn needs(severity: impl Fn(&dyn Guard) -> Severity) -> BTreeSet<Need> {
+    ALL.iter()
+        .filter(|guard| severity(**guard) != Severity::Off)
+        .flat_map(|guard| guard.needs().iter().copied())
+        .collect()
+}
