@@ -8,6 +8,7 @@ pub mod aws;
 pub mod campaign;
 pub mod config;
 pub mod event;
+pub mod glob;
 mod host;
 mod jitter;
 pub mod judge;

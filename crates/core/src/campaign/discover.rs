@@ -2,10 +2,12 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::population::Population;
 use super::read::{interrupted, record};
 use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::model::{Account, AccountOutcome, Operation};
+use crate::plan::WaveMap;
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
 const TAG_READS: usize = 4;
@@ -19,9 +21,6 @@ impl Campaign {
     async fn list_accounts(&self) -> Result<Vec<Account>, CampaignError> {
         let organizations = self.aws.organizations();
         let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
-        if let Some(unknown) = self.selection.unknown_accounts(&accounts).next() {
-            return Err(CampaignError::NoSuchAccount(unknown.to_owned()));
-        }
         let needs = self.selection.needs();
         if needs.ous && accounts.iter().any(|account| account.ous.is_empty()) {
             let mut above = organizations.walk().await.map_err(CampaignError::Organization)?;
@@ -39,6 +38,10 @@ impl Campaign {
                 .try_collect()
                 .await?;
         }
+        if let Some(unknown) = self.selection.unknown_accounts(&accounts).into_iter().next() {
+            return Err(CampaignError::NoSuchAccount(unknown));
+        }
+        let listed = accounts.clone();
         accounts.retain(|account| self.selection.takes_account(account));
         let known = {
             let (reader, run) = self.reader()?;
@@ -48,6 +51,9 @@ impl Campaign {
         if !known.is_empty() {
             accounts.retain(|account| known.contains_key(&account.id));
         }
+        let waves = WaveMap::new(&self.file.waves(), &accounts);
+        let population = Population::new(&self.organization.id, &listed, &accounts, &self.narrowed, waves);
+        let _ = self.population.set(population);
         if self.operation == Operation::Restore || self.options.settle_only {
             return Ok(accounts);
         }

@@ -5,9 +5,11 @@
 mod account;
 mod adoptable;
 mod audit;
+mod bake;
 mod bucket;
 mod change;
 mod discover;
+mod examine;
 mod fail_point;
 mod follow;
 mod former_key;
@@ -15,6 +17,8 @@ mod key_watch;
 mod life;
 mod pace;
 mod place;
+mod planning;
+mod population;
 mod read;
 mod read_back;
 mod restore;
@@ -22,25 +26,31 @@ mod slots;
 mod start;
 mod start_rate;
 mod tolerance;
+mod waves;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, ConnectError, Organization};
-use crate::config::{CampaignFile, Loaded, differences};
+use crate::config::{CampaignFile, Exemptions, Loaded, differences};
 use crate::event::{Event, Events};
 use crate::host::host;
-use crate::judge::{self, Wanted};
+use crate::judge::{self, Choices, Wanted};
 use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Run};
 use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Restore, now};
-use crate::plan::Selection;
+pub use crate::plan::Narrowed;
+use crate::plan::{PlanError, PlanFile, Selection};
 
+use examine::GuardKeys;
 use key_watch::KeyWatch;
+use population::Population;
 
-pub use change::{Preview, RegionPreview};
+pub use change::{Decide, Preview, RegionPreview};
+pub use waves::WaveQuestion;
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
 const SESSION_PREFIX: &str = "orgseal-";
@@ -52,12 +62,21 @@ const CHANGING: &str = "changing";
 pub enum Kind {
     /// Read-only.
     Audit,
+    /// Read-only: what a rollout would do, for a person to approve.
+    Plan,
     /// Reads, then changes.
-    Rollout(ChangeOptions),
+    Rollout {
+        /// The approved plan that it carries out; `None`: it plans by itself, and asks.
+        plan: Option<ApprovedPlan>,
+        /// How it is to go.
+        options: ChangeOptions,
+    },
     /// Puts back what a campaign changed.
     Rollback {
         /// The campaign; `None` means the newest one.
         of: Option<String>,
+        /// Only what was changed in this wave.
+        wave: Option<u32>,
         /// How it is to go.
         options: ChangeOptions,
     },
@@ -69,30 +88,52 @@ impl Kind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Kind::Audit => "audit",
-            Kind::Rollout(_) => "rollout",
+            Kind::Plan => "plan",
+            Kind::Rollout { .. } => "rollout",
             Kind::Rollback { .. } => "rollback",
         }
     }
 
     fn options(&self) -> ChangeOptions {
         match self {
-            Kind::Audit => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
-            Kind::Rollout(options) | Kind::Rollback { options, .. } => *options,
+            Kind::Audit | Kind::Plan => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
+            Kind::Rollout { options, .. } | Kind::Rollback { options, .. } => options.clone(),
         }
     }
 }
 
+/// A plan file that a person approved.
+#[derive(Clone, Debug)]
+pub struct ApprovedPlan {
+    /// The file.
+    pub file: PlanFile,
+    /// SHA-256 of the file that was approved; `None`: the ledger must know the plan.
+    pub sha256: Option<String>,
+    /// Who approved it; `None`: the caller.
+    pub approver: Option<String>,
+}
+
+impl PartialEq for ApprovedPlan {
+    fn eq(&self, other: &ApprovedPlan) -> bool {
+        self.file.sha256 == other.file.sha256 && self.sha256 == other.sha256 && self.approver == other.approver
+    }
+}
+
+impl Eq for ApprovedPlan {}
+
 /// How a rollout, its resumption or a rollback is to go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeOptions {
     /// Stop before the first start.
     pub dry_run: bool,
-    /// Go ahead at an endpoint that is not on this machine although the guards do not exist yet.
-    pub without_guards: bool,
     /// Try again what failed, and what was held back for a cause that somebody may have put right.
     pub retry_failed: bool,
     /// Learn the outcome of what is in flight, and start nothing.
     pub settle_only: bool,
+    /// Begin no wave after this one.
+    pub until_wave: Option<u32>,
+    /// Waves that a person approved beforehand.
+    pub approved_waves: BTreeSet<u32>,
 }
 
 /// How a run ended.
@@ -110,6 +151,12 @@ pub enum Ending {
     Narrowed,
     /// More failed than the campaign tolerates.
     Stopped,
+    /// Something speaks against a wave: the next one must not begin.
+    WaveStopped,
+    /// The next wave waits for a person's approval.
+    WaveWaits,
+    /// It was told to begin no further wave.
+    UntilWave,
     /// The caller's own credentials are not valid any more.
     CredentialsExpired,
     /// The run as a whole could not go on.
@@ -125,6 +172,9 @@ impl Ending {
             Ending::DryRun => "dry_run",
             Ending::Narrowed => "paused: narrowed",
             Ending::Stopped => "stopped: failure tolerance passed",
+            Ending::WaveStopped => "stopped: wave",
+            Ending::WaveWaits => "paused: approval",
+            Ending::UntilWave => "paused: until wave",
             Ending::CredentialsExpired => "paused: credentials expired",
             Ending::Failed => "failed",
         }
@@ -148,8 +198,8 @@ pub enum CampaignError {
         /// The one in the campaign file.
         wanted: String,
     },
-    /// The command line names an account that is not there.
-    #[error("account {0} is not in this organization")]
+    /// The command line names an account or OU that is not there.
+    #[error("{0} is not in this organization")]
     NoSuchAccount(String),
     /// There is no campaign to go on with, or to undo.
     #[error("the ledger in {0} holds no campaign yet")]
@@ -187,11 +237,50 @@ pub enum CampaignError {
     /// The selection names nothing that exists.
     #[error("the selection matches no {0}")]
     NothingSelected(&'static str),
-    /// The guards do not exist yet.
-    #[error(
-        "the checks that keep a change from breaking an application (guards) are not built yet, and {0} is not a sandbox on this machine"
-    )]
-    GuardsMissing(String),
+    /// The plan cannot be carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan is not the approved one.
+    #[error("the plan {plan} is not the one that was approved: its sha256 is {found}, and {wanted} was approved")]
+    OtherPlan {
+        /// The plan's id.
+        plan: String,
+        /// The file's hash.
+        found: String,
+        /// The approved hash.
+        wanted: String,
+    },
+    /// Nobody says that the plan was approved.
+    #[error("nothing shows that the plan {0} is as it was when it was made: this ledger does not know it, and no sha256 is given")]
+    UnknownPlan(String),
+    /// The plan was made for something else.
+    #[error("the plan {plan} was made for {made_for}, and this is {this}")]
+    PlanOfOther {
+        /// The plan's id.
+        plan: String,
+        /// What it was made for.
+        made_for: String,
+        /// What this is.
+        this: String,
+    },
+    /// The plan is too old.
+    #[error("the plan {plan} is {age} old, and [plan] max_age is {limit}")]
+    PlanTooOld {
+        /// The plan's id.
+        plan: String,
+        /// Its age in words.
+        age: String,
+        /// The limit in words.
+        limit: String,
+    },
+    /// The campaign file names fewer waves.
+    #[error("there is no wave {wanted}: the campaign file has {waves}")]
+    NoSuchWave {
+        /// The wave asked for.
+        wanted: u32,
+        /// How many there are.
+        waves: usize,
+    },
     /// The record failed: without it nothing may be started.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -222,11 +311,23 @@ pub struct Campaign {
     organization: Organization,
     file: CampaignFile,
     keys: KeyMap,
+    choices: Choices,
+    exemptions: Exemptions,
+    config_hash: String,
     key_watch: KeyWatch,
     /// What the run was begun for.
     selection: Selection,
     /// What this process is narrowed to beyond that.
     narrowed: Narrowed,
+    /// The accounts of the organization, once they are listed.
+    population: OnceLock<Population>,
+    /// Only what was changed in this wave is undone.
+    only_wave: Option<u32>,
+    /// The approved plan that is carried out, as it was kept.
+    plan: Option<PlanFile>,
+    guard_keys: GuardKeys,
+    /// It makes a plan.
+    plans: bool,
     ledger: Ledger,
     events: Events,
     stop: CancellationToken,
@@ -241,67 +342,45 @@ pub struct Campaign {
     resumed: bool,
 }
 
-/// What the command line narrows a run to. Empty lists mean "all".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Narrowed {
-    /// Account ids.
-    pub accounts: Vec<String>,
-    /// Region names.
-    pub regions: Vec<String>,
-    /// Bucket names.
-    pub buckets: Vec<String>,
-}
-
-impl Narrowed {
-    /// Whether a bucket is in it.
-    fn takes(&self, bucket: &Bucket) -> bool {
-        let takes = |chosen: &[String], value: &String| chosen.is_empty() || chosen.contains(value);
-        takes(&self.accounts, &bucket.account)
-            && takes(&self.regions, &bucket.region)
-            && takes(&self.buckets, &bucket.name)
-    }
-
-    fn takes_account(&self, account: &str) -> bool {
-        self.accounts.is_empty() || self.accounts.iter().any(|chosen| chosen == account)
-    }
-
-    /// In words, for the record; empty for everything.
-    fn in_words(&self) -> String {
-        let part =
-            |name: &str, values: &[String]| (!values.is_empty()).then(|| format!("{name} {}", values.join(", ")));
-        [part("account", &self.accounts), part("region", &self.regions), part("bucket", &self.buckets)]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; ")
-    }
-}
-
 /// What decides a run's outcomes, kept with it: whoever goes on with it must want the same.
 #[derive(Serialize, Deserialize)]
 struct Target {
     settings: serde_json::Value,
     narrowed: Narrowed,
+    /// Of a rollback: only what was changed in this wave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wave: Option<u32>,
 }
 
 impl Campaign {
     /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
-        let (organization, ledger) = open(&setting, kind.options()).await?;
+        let (organization, ledger) = open(&setting).await?;
         let (parent, unfinished) = match &kind {
             Kind::Rollback { of, .. } => (Some(to_undo(ledger.folder(), of.as_deref())?), None),
-            Kind::Rollout(options) if !options.dry_run => (None, unfinished(ledger.folder())?),
-            Kind::Audit | Kind::Rollout(_) => (None, None),
+            Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
+            Kind::Audit | Kind::Plan | Kind::Rollout { .. } => (None, None),
+        };
+        let (wave, plan) = match &kind {
+            Kind::Rollback { wave, .. } => (*wave, None),
+            Kind::Rollout { plan: Some(plan), .. } => {
+                (None, Some(planning::accept(plan, &setting, &organization, ledger.folder())?))
+            }
+            _ => (None, None),
         };
         let id = new_id(&kind);
-        let target = Target { settings: setting.loaded.campaign.target(), narrowed: setting.narrowed.clone() };
+        let settings = setting.loaded.campaign.target();
+        let target = Target { settings, narrowed: setting.narrowed.clone(), wave };
+        let exemptions = &setting.loaded.exemptions;
         let ledger = ledger
             .begin(NewRun {
                 id: id.clone(),
                 kind: kind.as_str(),
                 parent: parent.clone(),
                 target: serde_json::to_string(&target).map_err(|error| CampaignError::Task(error.to_string()))?,
+                plan: plan.as_ref().map(|(_, reference)| reference.clone()),
+                exemptions: (!exemptions.exemption.is_empty()).then(|| serde_json::to_string(exemptions)).transpose()
+                    .map_err(|error| CampaignError::Task(error.to_string()))?,
                 session: session(&setting, kind.as_str()),
             })
             .await?;
@@ -313,9 +392,14 @@ impl Campaign {
             operation,
             options: kind.options(),
             of: setting.narrowed.clone(),
+            wave,
+            plan: plan.map(|(file, _)| file),
             resumed: false,
         };
         let campaign = Campaign::assemble(setting, organization, ledger, began);
+        if let Some(plan) = &campaign.plan {
+            campaign.lay_out(plan).await?;
+        }
         if let Some(earlier) = unfinished {
             let message = format!(
                 "campaign {earlier} is not finished; this is a new one, and `orgseal resume --campaign {earlier}` goes on with that"
@@ -332,7 +416,7 @@ impl Campaign {
         command: &'static str,
         options: ChangeOptions,
     ) -> Result<Arc<Campaign>, CampaignError> {
-        let (organization, ledger) = open(&setting, options).await?;
+        let (organization, ledger) = open(&setting).await?;
         let run = {
             let reader = Reader::open(ledger.folder())?;
             match campaign {
@@ -345,6 +429,10 @@ impl Campaign {
         let (kind, operation) = match run.kind.as_str() {
             "rollout" => ("rollout", Operation::Seal),
             "rollback" => ("rollback", Operation::Restore),
+            "plan" => {
+                let what = "a plan, which starts nothing: `orgseal rollout --plan FILE` carries it out";
+                return Err(CampaignError::NotThat { id: run.id, what });
+            }
             _ => {
                 let what = "an audit, which ends with its process: run `orgseal audit` again";
                 return Err(CampaignError::NotThat { id: run.id, what });
@@ -357,15 +445,35 @@ impl Campaign {
             // A ledger of the first schema knows of none.
             settings: serde_json::Value::Null,
             narrowed: Narrowed::default(),
+            wave: None,
         });
         let settings = differences(&target.settings, &setting.loaded.campaign.target());
         if !target.settings.is_null() && !settings.is_empty() && !options.settle_only {
             return Err(CampaignError::OtherTarget { id: run.id, settings });
         }
+        let plan = match &run.plan {
+            Some(plan) if run.kind == "rollout" && !options.settle_only => {
+                Some(planning::kept(ledger.folder(), plan)?)
+            }
+            _ => None,
+        };
         let ledger = ledger.resume(&run.id, session(&setting, command)).await?;
-        let began =
-            Began { id: run.id, kind, parent: run.parent, operation, options, of: target.narrowed, resumed: true };
-        Ok(Campaign::assemble(setting, organization, ledger, began))
+        let began = Began {
+            id: run.id,
+            kind,
+            parent: run.parent,
+            operation,
+            options,
+            of: target.narrowed,
+            wave: target.wave,
+            plan,
+            resumed: true,
+        };
+        let campaign = Campaign::assemble(setting, organization, ledger, began);
+        if let Some(plan) = &campaign.plan {
+            campaign.lay_out(plan).await?;
+        }
+        Ok(campaign)
     }
 
     fn assemble(setting: Setting, organization: Organization, ledger: Ledger, began: Began) -> Arc<Campaign> {
@@ -376,17 +484,24 @@ impl Campaign {
             organization: organization.id.clone(),
         });
         let keys = loaded.campaign.keys();
-        let Narrowed { accounts, regions, buckets } = began.of;
-        let selection = Selection::new(&loaded.campaign, accounts, regions, buckets);
+        let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
         let key_watch = KeyWatch::new(aws.clone(), keys.clone(), loaded.campaign.executions.key_checked_every());
         Arc::new(Campaign {
             aws,
             organization,
+            choices: loaded.campaign.encryption.choices(),
+            exemptions: loaded.exemptions,
             file: loaded.campaign,
+            config_hash: loaded.hash,
             keys,
             key_watch,
             selection,
             narrowed,
+            population: OnceLock::new(),
+            only_wave: began.wave,
+            plan: began.plan,
+            guard_keys: GuardKeys::default(),
+            plans: began.kind == "plan",
             ledger,
             events,
             no_starts: stop.child_token(),
@@ -428,7 +543,7 @@ impl Campaign {
 
     fn judge(&self, found: &DefaultEncryption, bucket: &Bucket) -> Judgement {
         let wanted = self.wanted(&bucket.region);
-        judge::judge(found, bucket, wanted.as_ref(), &self.keys, &self.file.encryption.replace)
+        judge::judge(found, bucket, wanted.as_ref(), &self.keys, &self.choices)
     }
 
     /// What a configuration means to this run: to a rollback, whether it is as before.
@@ -463,16 +578,14 @@ struct Began {
     operation: Operation,
     options: ChangeOptions,
     of: Narrowed,
+    wave: Option<u32>,
+    plan: Option<PlanFile>,
     resumed: bool,
 }
 
 /// Checks that this may be worked on, and opens its ledger.
-async fn open(setting: &Setting, options: ChangeOptions) -> Result<(Organization, Ledger), CampaignError> {
+async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
     let Setting { aws, loaded, state, .. } = setting;
-    // What starts nothing breaks nothing.
-    if !aws.is_loopback() && !options.without_guards && !options.dry_run && !options.settle_only {
-        return Err(CampaignError::GuardsMissing(aws.endpoint()));
-    }
     let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
     if let Some(wanted) = &loaded.campaign.organization.id
         && *wanted != organization.id

@@ -244,5 +244,12 @@ pub(super) fn unread(reason: Reason, error: AwsError) -> BucketEvent {
 }
 
 pub(super) fn record(account: &Account, outcome: AccountOutcome, error: Option<AwsError>) -> AccountRecord {
-    AccountRecord { id: account.id.clone(), name: account.name.clone(), state: account.state.clone(), outcome, error }
+    AccountRecord {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        state: account.state.clone(),
+        outcome,
+        error,
+        ous: account.ous.clone(),
+    }
 }

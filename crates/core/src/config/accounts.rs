@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, is_account_id};
+use crate::glob::matches;
 use crate::model::Account;
 
 /// Accounts in and out. Without `include`: all of the organization; `exclude` wins.
@@ -33,7 +34,7 @@ pub struct AccountSelection {
     /// Tags of the account: key = value.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// Account names, exact.
+    /// Account names, with `*` and `?`.
     #[serde(default)]
     pub names: Vec<String>,
 }
@@ -49,7 +50,7 @@ impl AccountSelection {
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
         self.ids.contains(&account.id)
-            || self.names.contains(&account.name)
+            || self.names.iter().any(|name| matches(name, &account.name))
             || self.ous.iter().any(|ou| account.ous.contains(ou))
             || self.tags.iter().any(|(key, value)| account.tags.get(key) == Some(value))
     }

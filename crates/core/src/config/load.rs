@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{CampaignFile, Problem, unknown};
+use super::{CampaignFile, Exemptions, Problem, unknown};
 
 /// A single value laid over the file: from a flag or an `ORGSEAL_*` variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Loaded {
     pub campaign: CampaignFile,
     /// SHA-256 of the settings in force (file and overrides), in hex.
     pub hash: String,
+    /// The exemptions in force; none where the campaign file names no file of them.
+    pub exemptions: Exemptions,
 }
 
 /// A campaign file that must not be used, with every problem found.
@@ -88,7 +90,7 @@ pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Loaded, 
     if problems.is_empty() {
         let canonical = serde_json::to_vec(&campaign).unwrap_or_default();
         let hash = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
-        return Ok(Loaded { campaign, hash });
+        return Ok(Loaded { campaign, hash, exemptions: Exemptions::default() });
     }
     for problem in &mut problems {
         let over = overrides.iter().find(|over| over.path.join(".") == problem.path);
@@ -98,6 +100,35 @@ pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Loaded, 
         }
     }
     Err(fail(problems))
+}
+
+/// Reads and checks another file of ours in the same way: unknown keys, types, values, each with its line.
+pub(super) fn load_table<T: serde::de::DeserializeOwned>(
+    text: &str,
+    origin: &str,
+    schema: &schemars::Schema,
+    problems: impl Fn(&T) -> Vec<Problem>,
+) -> Result<T, ConfigError> {
+    let fail = |mut problems: Vec<Problem>| {
+        for problem in &mut problems {
+            problem.line = problem.span.as_ref().map(|span| line_of(text, span.start));
+        }
+        ConfigError { origin: origin.to_owned(), text: text.to_owned(), problems }
+    };
+    let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)]))?;
+    let unknown = unknown::find(tree.get_ref(), schema.as_value());
+    if !unknown.is_empty() {
+        return Err(fail(unknown));
+    }
+    let table = toml::from_str(text).map_err(|error| fail(vec![syntax(&error)]))?;
+    let mut found = problems(&table);
+    if found.is_empty() {
+        return Ok(table);
+    }
+    for problem in &mut found {
+        problem.span = locate(tree.get_ref(), &problem.path);
+    }
+    Err(fail(found))
 }
 
 fn syntax(error: &toml::de::Error) -> Problem {

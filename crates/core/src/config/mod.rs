@@ -5,10 +5,12 @@
 
 mod accounts;
 mod automation_role;
+mod buckets;
 mod central_key;
 mod document;
 mod encryption;
 mod executions;
+mod exemptions;
 mod failure_tolerance;
 mod limits;
 mod load;
@@ -16,18 +18,22 @@ mod member_role;
 mod organization;
 mod problem;
 mod rollback;
+mod span;
 mod target;
 mod unknown;
+mod waves;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountFilter, AccountSelection};
 pub use automation_role::AutomationRole;
+pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
 pub use document::DocumentChoice;
-pub use encryption::{EncryptionChoice, WantedAlgorithm};
+pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
+pub use exemptions::{Exemption, Exemptions};
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
@@ -35,7 +41,9 @@ pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
 pub use problem::Problem;
 pub use rollback::{ConfigRemediation, RollbackChoice, UnusableKeys};
+pub use span::Span;
 pub use target::differences;
+pub use waves::{Wave, WaveLimits};
 
 use crate::judge::Wanted;
 use crate::model::KeyMap;
@@ -51,6 +59,12 @@ pub struct CampaignFile {
     /// Which accounts the campaign is about. Without it: all.
     #[serde(default)]
     pub accounts: AccountFilter,
+    /// Which buckets the campaign is about. Without it: all.
+    #[serde(default)]
+    pub buckets: BucketFilter,
+    /// The file of exemptions, relative to the campaign file's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemptions: Option<String>,
     /// Regions that must have a central key. A bucket in a Region without one is held as `no_key_for_region`.
     #[serde(default)]
     pub regions: Vec<String>,
@@ -77,6 +91,9 @@ pub struct CampaignFile {
     /// How a campaign is undone.
     #[serde(default)]
     pub rollback: RollbackChoice,
+    /// What is changed first, and what must hold before the rest is. Without it: everything at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
 }
 
 impl CampaignFile {
@@ -96,6 +113,23 @@ impl CampaignFile {
         })
     }
 
+    /// The waves in their order: everything at once where none is named.
+    #[must_use]
+    pub fn waves(&self) -> Vec<Wave> {
+        if self.waves.is_empty() { vec![Wave::everything()] } else { self.waves.clone() }
+    }
+
+    /// Whether the OUs above an account decide anything, and whether its tags do.
+    #[must_use]
+    pub fn needs_of_accounts(&self) -> (bool, bool) {
+        let AccountFilter { include, exclude } = &self.accounts;
+        let ous = self.limits.overrides.iter().any(|over| !over.ous.is_empty())
+            || self.waves.iter().any(|wave| !wave.ous.is_empty())
+            || !include.ous.is_empty()
+            || !exclude.ous.is_empty();
+        (ous, !include.tags.is_empty() || !exclude.tags.is_empty())
+    }
+
     /// Everything that is wrong with the values, each concern asked in turn.
     fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
@@ -109,6 +143,7 @@ impl CampaignFile {
         self.limits.check(&mut found);
         self.executions.check(&mut found);
         self.failure_tolerance.check(&mut found);
+        waves::check(&self.waves, &self.limits, &mut found);
         found
     }
 

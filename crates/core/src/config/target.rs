@@ -13,6 +13,7 @@ impl CampaignFile {
             "encryption": self.encryption,
             "document": self.document,
             "automation_role": self.automation_role,
+            "waves": self.waves.iter().map(super::Wave::membership).collect::<Vec<_>>(),
         })
     }
 }
@@ -21,7 +22,9 @@ impl CampaignFile {
 #[must_use]
 pub fn differences(then: &Value, now: &Value) -> Vec<String> {
     let Some(now) = now.as_object() else { return Vec::new() };
-    now.iter().filter(|(name, value)| then[name.as_str()] != **value).map(|(name, _)| format!("[{name}]")).collect()
+    // A setting that a run's own version did not know yet says nothing of it.
+    let differs = |name: &str, value: &Value| !then[name].is_null() && then[name] != *value;
+    now.iter().filter(|(name, value)| differs(name, value)).map(|(name, _)| format!("[{name}]")).collect()
 }
 
 #[cfg(test)]

@@ -12,4 +12,4 @@ pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
 pub use restore::{former_rule, judge_restore};
 pub use unread::unread_reason;
-pub use verdict::{Replaceable, Wanted, judge, observe};
+pub use verdict::{Choices, Replaceable, Wanted, judge, observe};

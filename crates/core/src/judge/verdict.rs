@@ -80,6 +80,32 @@ impl Replaceable {
     }
 }
 
+/// What the campaign file says of what may be replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The kinds of configuration.
+    pub replace: BTreeSet<Replaceable>,
+    /// Accounts whose customer managed keys are kept all the same.
+    pub kept_owners: BTreeSet<String>,
+}
+
+impl From<BTreeSet<Replaceable>> for Choices {
+    fn from(replace: BTreeSet<Replaceable>) -> Choices {
+        Choices { replace, kept_owners: BTreeSet::new() }
+    }
+}
+
+impl Choices {
+    fn allow(&self, kind: Replaceable, found: &DefaultEncryption) -> bool {
+        let owner = || {
+            let key = found.only_rule()?.key.as_deref()?;
+            Some(key.parse::<KeyArn>().ok()?.account)
+        };
+        self.replace.contains(&kind)
+            && (self.kept_owners.is_empty() || !owner().is_some_and(|owner| self.kept_owners.contains(&owner)))
+    }
+}
+
 /// What a configuration is, compared with what is wanted: the reason, and what would have to be replaceable for a change.
 /// `None` there means that nothing needs to change.
 #[must_use]
@@ -145,7 +171,7 @@ pub fn judge(
     bucket: &Bucket,
     wanted: Option<&Wanted>,
     central: &KeyMap,
-    replace: &BTreeSet<Replaceable>,
+    choices: &Choices,
 ) -> Judgement {
     let Some(wanted) = wanted else {
         return Judgement { verdict: Verdict::Held, reason: Reason::NoKeyForRegion, observed: None };
@@ -154,7 +180,7 @@ pub fn judge(
     match (reason, needs) {
         (Reason::NotUnderstood, _) => Judgement { verdict: Verdict::Held, reason, observed: None },
         (_, None) => Judgement { verdict: Verdict::Sealed, reason, observed: None },
-        (_, Some(kind)) if replace.contains(&kind) => Judgement { verdict: Verdict::NotSealed, reason, observed: None },
+        (_, Some(kind)) if choices.allow(kind, found) => Judgement { verdict: Verdict::NotSealed, reason, observed: None },
         (_, Some(kind)) => Judgement { verdict: Verdict::Held, reason: kept(kind), observed: Some(reason) },
     }
 }
@@ -219,7 +245,7 @@ mod tests {
     }
 
     fn judged(found: &DefaultEncryption) -> (Verdict, Reason) {
-        let judgement = judge(found, &bucket(), Some(&wanted()), &central(), &Replaceable::default_set());
+        let judgement = judge(found, &bucket(), Some(&wanted()), &central(), &Replaceable::default_set().into());
         (judgement.verdict, judgement.reason)
     }
 
@@ -259,8 +285,19 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_named_accounts_are_kept_whatever_may_be_replaced() {
+        let replace = BTreeSet::from([Replaceable::CustomerKey, Replaceable::KeyOfOtherAccount]);
+        let choices = Choices { replace, kept_owners: BTreeSet::from([MEMBER.to_owned()]) };
+        let verdict = |owner: &str| {
+            let found = rule("aws:kms", Some(&arn("us-east-1", owner, "own")), None);
+            judge(&found, &bucket(), Some(&wanted()), &central(), &choices).verdict
+        };
+        assert_eq!((verdict(MEMBER), verdict("999999999999")), (Verdict::Held, Verdict::NotSealed));
+    }
+
+    #[test]
     fn a_region_without_a_key_is_held_whatever_is_found() {
-        let judgement = judge(&rule("AES256", None, None), &bucket(), None, &central(), &Replaceable::default_set());
+        let judgement = judge(&rule("AES256", None, None), &bucket(), None, &central(), &Replaceable::default_set().into());
         assert_eq!((judgement.verdict, judgement.reason), (Verdict::Held, Reason::NoKeyForRegion));
     }
 
@@ -323,7 +360,7 @@ mod tests {
         /// Law 4's other half: nothing is called sealed but the central key's own ARN under a KMS algorithm.
         #[test]
         fn sealed_means_the_central_key(found in any_found(), replace in any_replace()) {
-            let judgement = judge(&found, &bucket(), Some(&wanted()), &central(), &replace);
+            let judgement = judge(&found, &bucket(), Some(&wanted()), &central(), &replace.clone().into());
             if judgement.verdict == Verdict::Sealed {
                 let rule = found.only_rule().unwrap();
                 prop_assert_eq!(&rule.key, &Some(wanted().key.to_string()));
@@ -335,7 +372,7 @@ mod tests {
         /// Law 5: under the default choices, DSSE-KMS and customer managed keys are never up for replacement.
         #[test]
         fn the_default_never_replaces_what_may_be_stronger(found in any_found()) {
-            let judgement = judge(&found, &bucket(), Some(&wanted()), &central(), &Replaceable::default_set());
+            let judgement = judge(&found, &bucket(), Some(&wanted()), &central(), &Replaceable::default_set().into());
             if judgement.verdict == Verdict::NotSealed && let Some(rule) = found.only_rule() {
                 prop_assert_ne!(&rule.algorithm, &Some(Algorithm::DsseKms));
                 if rule.algorithm == Some(Algorithm::SseKms) && let Some(key) = rule.key.as_deref().filter(|k| !k.is_empty()) {
@@ -349,8 +386,8 @@ mod tests {
         #[test]
         fn fewer_choices_change_no_more(found in any_found(), replace in any_replace(), dropped in any_replace()) {
             let fewer: BTreeSet<_> = replace.difference(&dropped).copied().collect();
-            let small = judge(&found, &bucket(), Some(&wanted()), &central(), &fewer);
-            let large = judge(&found, &bucket(), Some(&wanted()), &central(), &replace);
+            let small = judge(&found, &bucket(), Some(&wanted()), &central(), &fewer.clone().into());
+            let large = judge(&found, &bucket(), Some(&wanted()), &central(), &replace.clone().into());
             prop_assert!(small.verdict != Verdict::NotSealed || large.verdict == Verdict::NotSealed);
         }
 
@@ -360,7 +397,7 @@ mod tests {
             let algorithm = if dsse { Algorithm::DsseKms } else { Algorithm::SseKms };
             let wanted = Wanted { algorithm, bucket_key, ..wanted() };
             let put = DefaultEncryption::from(wanted.rule(&found));
-            let judgement = judge(&put, &bucket(), Some(&wanted), &central(), &BTreeSet::new());
+            let judgement = judge(&put, &bucket(), Some(&wanted), &central(), &Choices::default());
             prop_assert_eq!(judgement.verdict, Verdict::Sealed);
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Binding;
 use super::chain::{self, Link};
 use super::moves::BucketState;
-use crate::model::{AccountOutcome, AwsError, Bucket, now};
+use crate::model::{AccountOutcome, AwsError, Bucket, WaveRecord, now};
 
 /// A run about to begin, with who runs it.
 #[derive(Clone, Debug)]
@@ -19,8 +19,23 @@ pub struct NewRun {
     pub parent: Option<String>,
     /// What decides its outcomes, as JSON; whoever goes on with it must want the same.
     pub target: String,
+    /// The approved plan that it carries out.
+    pub plan: Option<PlanReference>,
+    /// The exemptions in force, as JSON.
+    pub exemptions: Option<String>,
     /// Who runs it.
     pub session: NewSession,
+}
+
+/// An approved plan: which, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanReference {
+    /// The plan's id.
+    pub id: String,
+    /// SHA-256 of the plan file, in hex.
+    pub sha256: String,
+    /// Who approved it: a name given on the command line, or the caller who answered the question.
+    pub approver: String,
 }
 
 /// A process that works on a run: who runs what, where.
@@ -51,6 +66,10 @@ pub(super) enum RunEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<String>,
         target: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanReference>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exemptions: Option<String>,
         session: NewSession,
         /// Where it was written down later than it happened: the first schema had no entries for runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +91,15 @@ pub(super) enum RunEvent {
         state: String,
         outcome: AccountOutcome,
         error: Option<AwsError>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ous: Vec<String>,
+    },
+    WaveMoved {
+        wave: WaveRecord,
+    },
+    /// A plan was written to a file.
+    PlanWritten {
+        sha256: String,
     },
 }
 
@@ -177,8 +205,8 @@ pub(super) fn write_state(
         .prepare_cached(
             "INSERT OR REPLACE INTO bucket
              (run, account, name, region, phase, verdict, reason, observed, encryption, found, left_as, intent, execution,
-              status, error, starts, touched_at, restore, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+              status, error, starts, touched_at, restore, at, wave, guards, guarded_at, exemption)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         )?
         .execute(params![
             run,
@@ -199,6 +227,36 @@ pub(super) fn write_state(
             state.starts,
             state.touched_at.map(jiff::Timestamp::as_millisecond),
             state.restore.as_ref().map(json).transpose()?,
+            at.as_millisecond(),
+            state.wave,
+            (!state.guards.is_empty()).then(|| json(&state.guards)).transpose()?,
+            state.guarded_at.map(jiff::Timestamp::as_millisecond),
+            state.exemption.as_ref().map(json).transpose()?,
+        ])?;
+    Ok(())
+}
+
+/// Writes down how far a wave has come.
+pub(super) fn write_wave(
+    transaction: &Transaction<'_>,
+    run: i64,
+    wave: &WaveRecord,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            run,
+            wave.number,
+            wave.name,
+            wave.state.as_str(),
+            wave.bake_until.map(jiff::Timestamp::as_millisecond),
+            wave.watched_since.map(jiff::Timestamp::as_millisecond),
+            wave.says,
+            json(&wave.evidence)?,
             at.as_millisecond(),
         ])?;
     Ok(())

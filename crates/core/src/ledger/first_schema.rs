@@ -68,14 +68,22 @@ fn write_down(transaction: &Transaction<'_>, (seq, at, hash): (i64, i64, String)
         // A time beyond what a calendar knows was put there by hand: it is of now, as its entry.
         let began = jiff::Timestamp::from_millisecond(started).unwrap_or(at);
         open_session(transaction, number, &session, began)?;
-        let begun = RunEvent::RunBegun { kind, parent: None, target: String::new(), session, began_at: Some(began) };
+        let begun = RunEvent::RunBegun {
+            kind,
+            parent: None,
+            target: String::new(),
+            plan: None,
+            exemptions: None,
+            session,
+            began_at: Some(began),
+        };
         head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
         let mut accounts = transaction
-            .prepare_cached("SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id")?;
+            .prepare_cached("SELECT id, name, state, outcome, error, ous FROM account WHERE run = ?1 ORDER BY id")?;
         let mut rows = accounts.query(params![number])?;
         while let Some(row) = rows.next()? {
-            let AccountRecord { id, name, state, outcome, error } = account_of(row, 0)?;
-            let event = RunEvent::AccountRecorded { name, state, outcome, error };
+            let AccountRecord { id, name, state, outcome, error, ous } = account_of(row, 0)?;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous };
             head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
         }
         if let Some(finished) = finished {

@@ -17,14 +17,18 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod waves;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
-pub use entries::{NewRun, NewSession};
+pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
-pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
+pub use reader::{
+    AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
+};
+pub use waves::WaveCount;
 pub use verify::{Fault, Verified, verify};
 pub use writer::Ledger;
 

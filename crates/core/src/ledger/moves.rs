@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AwsError, Bucket, DefaultEncryption, EncryptionRule, Execution, ExecutionStatus, Finding, Judgement, Operation,
-    Reason, Restore, SealedInterval, Verdict,
+    AwsError, Bucket, DefaultEncryption, EncryptionRule, Execution, ExecutionStatus, ExemptionNote, Finding,
+    GuardFinding, Judgement, Operation, Reason, Restore, SealedInterval, Verdict,
 };
 
 /// How far a bucket has come.
@@ -82,6 +82,20 @@ pub enum BucketEvent {
         /// In a rollback: what is to be put back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         restore: Option<Box<Restore>>,
+        /// By which exemption it stays as it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exemption: Option<Box<ExemptionNote>>,
+    },
+    /// Its wave is known, and guards had their word on it: one that holds keeps it from being changed.
+    Planned {
+        /// The wave, from 1.
+        wave: u32,
+        /// What guards found.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<GuardFinding>,
+        /// When they looked, where that was earlier: in a plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guarded_at: Option<jiff::Timestamp>,
     },
     /// A start is about to leave. `found` is the configuration read right before, kept whole for the way back.
     Intended {
@@ -144,6 +158,7 @@ impl BucketEvent {
     pub fn name(&self) -> &'static str {
         match self {
             BucketEvent::Judged { .. } => "judged",
+            BucketEvent::Planned { .. } => "planned",
             BucketEvent::Intended { .. } => "intended",
             BucketEvent::StartRefused { .. } => "start_refused",
             BucketEvent::StartUnknown { .. } => "start_unknown",
@@ -182,6 +197,14 @@ pub struct BucketState {
     pub restore: Option<Box<Restore>>,
     /// What went wrong.
     pub error: Option<AwsError>,
+    /// The wave that it belongs to, from 1.
+    pub wave: Option<u32>,
+    /// What guards found on it.
+    pub guards: Vec<GuardFinding>,
+    /// When they looked.
+    pub guarded_at: Option<jiff::Timestamp>,
+    /// The exemption by which it stays as it is.
+    pub exemption: Option<Box<ExemptionNote>>,
 }
 
 impl BucketState {
@@ -195,6 +218,9 @@ impl BucketState {
             execution: self.execution.clone(),
             error: self.error.clone(),
             sealed: self.restore.as_ref().map(|restore| SealedInterval { from: restore.touched_at, until: None }),
+            wave: self.wave,
+            guards: self.guards.clone(),
+            exemption: self.exemption.as_deref().cloned(),
         }
     }
 
@@ -248,7 +274,7 @@ pub fn transition(
     let illegal = || IllegalMove { from: state.map_or("new", |state| state.phase.as_str()), event: event.name() };
     let in_phase = |phase: Phase| state.filter(|state| state.phase == phase).cloned().ok_or_else(illegal);
     match event {
-        BucketEvent::Judged { judgement, encryption, error, restore } => {
+        BucketEvent::Judged { judgement, encryption, error, restore, exemption } => {
             // Judged anew right before the start is legal, and so is a new attempt once the old one is settled without
             // success. In between, only S3's answer to what was started counts.
             let again = |state: &BucketState| match state.phase {
@@ -272,6 +298,29 @@ pub fn transition(
                 touched_at: state.and_then(|state| state.touched_at),
                 restore: restore.clone().or_else(|| state.and_then(|state| state.restore.clone())),
                 error: error.clone(),
+                wave: state.and_then(|state| state.wave),
+                guards: state.map(|state| state.guards.clone()).unwrap_or_default(),
+                guarded_at: state.and_then(|state| state.guarded_at),
+                exemption: exemption.clone(),
+            })
+        }
+        BucketEvent::Planned { wave, guards, guarded_at } => {
+            let before = in_phase(Phase::Judged)?;
+            if before.judgement.verdict != Verdict::NotSealed || *wave == 0 {
+                return Err(illegal());
+            }
+            let held = guards.iter().any(GuardFinding::holds);
+            let observed = Some(before.judgement.reason);
+            let judgement = match held {
+                true => Judgement { verdict: Verdict::Held, reason: Reason::Guarded, observed },
+                false => before.judgement,
+            };
+            Ok(BucketState {
+                judgement,
+                wave: Some(*wave),
+                guards: guards.clone(),
+                guarded_at: Some(guarded_at.unwrap_or(at)),
+                ..before
             })
         }
         BucketEvent::Intended { intent, found } => {
@@ -361,7 +410,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Algorithm;
+    use crate::model::{Algorithm, GuardOutcome, Severity};
 
     fn judgement(verdict: Verdict) -> Judgement {
         Judgement { verdict, reason: Reason::SseS3, observed: None }
@@ -396,7 +445,33 @@ mod tests {
     fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
         let restore = restore
             .then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at(), restored_at: None }));
-        BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore }
+        BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore, exemption: None }
+    }
+
+    fn planned(wave: u32, holds: bool) -> BucketEvent {
+        let severity = if holds { Severity::Hold } else { Severity::Warn };
+        let finding = GuardFinding {
+            guard: "public-access".into(),
+            outcome: GuardOutcome::Found,
+            severity,
+            overridden: !holds,
+            says: "x".into(),
+            evidence: vec![],
+            hint: "x".into(),
+        };
+        BucketEvent::Planned { wave, guards: vec![finding], guarded_at: None }
+    }
+
+    #[test]
+    fn what_a_guard_holds_cannot_be_started() {
+        let judged = transition(None, &judged(Verdict::NotSealed, false), at()).unwrap();
+        let held = transition(Some(&judged), &planned(1, true), at()).unwrap();
+        assert_eq!((held.judgement.verdict, held.judgement.reason), (Verdict::Held, Reason::Guarded));
+        assert_eq!(held.judgement.observed, Some(Reason::SseS3));
+        assert!(transition(Some(&held), &intended(1), at()).is_err());
+        let warned = transition(Some(&judged), &planned(2, false), at()).unwrap();
+        let started = transition(Some(&warned), &intended(1), at()).unwrap();
+        assert_eq!((started.wave, started.guards.len()), (Some(2), 1));
     }
 
     fn intended(attempt: u32) -> BucketEvent {
@@ -418,6 +493,7 @@ mod tests {
             1 => Just(BucketEvent::StartRefused { error: error() }),
             1 => Just(BucketEvent::StartUnknown { error: error() }),
             1 => Just(BucketEvent::NeverStarted),
+            2 => (1..4_u32, any::<bool>()).prop_map(|(wave, holds)| planned(wave, holds)),
             2 => Just(BucketEvent::Started { execution: "e".into() }),
             1 => Just(BucketEvent::Adopted { execution: "e".into() }),
             3 => prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])

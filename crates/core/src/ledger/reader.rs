@@ -7,14 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::rows::{SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, session_of, state_of};
-use super::{Binding, BucketState, LedgerError, NewSession, schema};
+use super::rows::{
+    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of, state_of,
+    wave_of,
+};
+use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
 /// A run as the record has it.
 #[derive(Clone, Debug)]
 pub struct Run {
-    number: i64,
+    pub(super) number: i64,
     /// Its id.
     pub id: String,
     /// `audit` or `rollout`.
@@ -39,6 +42,10 @@ pub struct Run {
     pub target: String,
     /// `reading` or `changing`.
     pub stage: String,
+    /// The approved plan that it carries out.
+    pub plan: Option<PlanReference>,
+    /// The exemptions that it began with, as JSON.
+    pub exemptions: Option<String>,
 }
 
 /// A process that worked on a run.
@@ -140,8 +147,9 @@ impl Scope {
             Scope::OpenAndFailed => {
                 "region <> '' AND (phase IN ('intended', 'started', 'ended')
                   OR verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
-                  OR verdict = 'held' AND reason IN ('key_not_usable', 'document_not_usable', 'document_cannot_carry',
-                                                     'former_key_not_usable', 'config_would_undo'))"
+                  OR verdict = 'held' AND reason IN ('key_not_usable', 'key_not_proven', 'document_not_usable',
+                                                     'document_cannot_carry', 'former_key_not_usable', 'config_would_undo',
+                                                     'guarded', 'exemption_unclear', 'in_no_wave'))"
             }
         }
     }
@@ -344,7 +352,7 @@ impl Reader {
         mut handle: impl FnMut(AccountRecord) -> Result<(), E>,
     ) -> Result<(), E> {
         self.each(
-            "SELECT id, name, state, outcome, error FROM account WHERE run = ?1 ORDER BY id",
+            "SELECT id, name, state, outcome, error, ous FROM account WHERE run = ?1 ORDER BY id",
             run,
             |row| account_of(row, 0),
             &mut handle,
@@ -362,23 +370,29 @@ impl Reader {
         self.each(&sql, run, finding_of, &mut handle)
     }
 
-    /// The accounts with buckets that are not done with, by id.
-    pub fn work(&self, run: &Run, scope: Scope) -> Result<Vec<AccountWork>, LedgerError> {
+    /// The accounts with buckets that are not done with, by id: of one wave, or of all.
+    pub fn work(&self, run: &Run, scope: Scope, wave: Option<u32>) -> Result<Vec<AccountWork>, LedgerError> {
         let sql = format!(
-            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {} GROUP BY account ORDER BY account",
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {OF_WAVE} AND {} GROUP BY account ORDER BY account",
             scope.condition()
         );
-        self.gather(&sql, params![run.number], |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }))
+        self.gather(&sql, params![run.number, wave], |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }))
     }
 
-    /// The buckets of one account that are not done with, by Region and name.
-    pub fn open_buckets(&self, run: &Run, account: &str, scope: Scope) -> Result<Vec<OpenBucket>, LedgerError> {
+    /// The buckets of one account that are not done with, by Region and name: of one wave, or of all.
+    pub fn open_buckets(
+        &self,
+        run: &Run,
+        account: &str,
+        scope: Scope,
+        wave: Option<u32>,
+    ) -> Result<Vec<OpenBucket>, LedgerError> {
         let sql = format!(
             "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
-             WHERE run = ?1 AND account = ?2 AND {} ORDER BY region, name",
+             WHERE run = ?1 AND {OF_WAVE} AND account = ?3 AND {} ORDER BY region, name",
             scope.condition()
         );
-        self.gather(&sql, params![run.number, account], open_bucket_of)
+        self.gather(&sql, params![run.number, wave, account], open_bucket_of)
     }
 
     /// Each bucket that a campaign may have changed, by account and name: what a rollback is about.
@@ -394,10 +408,12 @@ impl Reader {
         self.each(&sql, run, open_bucket_of, &mut handle)
     }
 
-    /// The accounts in which at least one bucket failed, with the number of those.
-    pub fn failures(&self, run: &Run) -> Result<BTreeMap<String, u64>, LedgerError> {
-        let sql = "SELECT account, count(*) FROM bucket WHERE run = ?1 AND verdict = 'failed' GROUP BY account";
-        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+    /// The accounts in which at least one bucket failed, with the number of those: of one wave, or of all.
+    pub fn failures(&self, run: &Run, wave: Option<u32>) -> Result<BTreeMap<String, u64>, LedgerError> {
+        let sql = format!(
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {OF_WAVE} AND verdict = 'failed' GROUP BY account"
+        );
+        self.gather(&sql, params![run.number, wave], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// The accounts of a run with what became of them, by id.
@@ -478,7 +494,7 @@ impl Reader {
     }
 
     /// What each row of an answer holds, gathered.
-    fn gather<T, C: FromIterator<T>>(
+    pub(super) fn gather<T, C: FromIterator<T>>(
         &self,
         sql: &str,
         values: impl rusqlite::Params,
@@ -502,7 +518,7 @@ impl Reader {
         Ok(())
     }
 
-    fn each<T, E: From<LedgerError>>(
+    pub(super) fn each<T, E: From<LedgerError>>(
         &self,
         sql: &str,
         run: &Run,
@@ -519,8 +535,12 @@ impl Reader {
 }
 
 const RUN: &str =
-    "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage
+    "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage,
+            plan, exemptions
      FROM run";
+
+/// The buckets of a wave. What a campaign of an older schema is about belongs to the only one there was.
+const OF_WAVE: &str = "(?2 IS NULL OR coalesce(wave, 1) = ?2)";
 
 /// An entry as it is kept.
 pub(super) struct Entry {
@@ -566,6 +586,8 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
         parent: row.get(10)?,
         target: row.get(11)?,
         stage: row.get(12)?,
+        plan: plan_of(row, 13)?,
+        exemptions: row.get(14)?,
     })
 }
 
@@ -584,7 +606,7 @@ fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
     Ok(finding)
 }
 
-fn open_bucket_of(row: &Row<'_>) -> rusqlite::Result<OpenBucket> {
+pub(super) fn open_bucket_of(row: &Row<'_>) -> rusqlite::Result<OpenBucket> {
     let at: i64 = row.get(STATE_WIDTH - 1)?;
     let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     Ok(OpenBucket { bucket: bucket_of(row)?, state: state_of(row)?, at })

@@ -2,15 +2,15 @@
 
 use rusqlite::Row;
 
-use super::entries::NewSession;
+use super::entries::{NewSession, PlanReference};
 use super::moves::BucketState;
-use crate::model::{AccountRecord, Execution, Judgement};
+use crate::model::{AccountRecord, Execution, Judgement, WaveRecord};
 
 /// The columns that [`state_of`] reads, in its order.
 pub(super) const STATE_COLUMNS: &str = "phase, verdict, reason, observed, encryption, found, left_as, intent, execution, status, error, starts, touched_at, \
-     restore, at";
+     restore, wave, guards, guarded_at, exemption, at";
 /// How many there are: what a query selects besides begins there.
-pub(super) const STATE_WIDTH: usize = 15;
+pub(super) const STATE_WIDTH: usize = 19;
 
 /// A bucket's state from a row that begins with [`STATE_COLUMNS`].
 pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
@@ -29,9 +29,17 @@ pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
         execution: id.map(|id| Execution { id, status: status.as_deref().map(Into::into) }),
         error: parsed(row, 10)?,
         starts: row.get(11)?,
-        touched_at: row.get::<_, Option<i64>>(12)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()),
+        touched_at: moment(row, 12)?,
         restore: parsed(row, 13)?,
+        wave: row.get(14)?,
+        guards: parsed(row, 15)?.unwrap_or_default(),
+        guarded_at: moment(row, 16)?,
+        exemption: parsed(row, 17)?,
     })
+}
+
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<jiff::Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()))
 }
 
 /// A bare word, as our enums are kept.
@@ -49,7 +57,7 @@ fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
-/// The account in a row that has its columns from `first` on.
+/// The account in a row that has id, name, state, outcome, error and ous from column `first` on.
 pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRecord> {
     let unreadable =
         |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
@@ -64,7 +72,29 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
             .map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
+        ous: serde_json::from_str(&row.get::<_, String>(first + 5)?).map_err(|error| unreadable(first + 5, error))?,
     })
+}
+
+/// The columns that [`wave_of`] reads, in its order.
+pub(super) const WAVE_COLUMNS: &str = "number, name, state, bake_until, watched_since, says, evidence";
+
+/// A wave from a row that begins with [`WAVE_COLUMNS`].
+pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
+    Ok(WaveRecord {
+        number: row.get(0)?,
+        name: row.get(1)?,
+        state: word(row, 2)?,
+        bake_until: moment(row, 3)?,
+        watched_since: moment(row, 4)?,
+        says: row.get(5)?,
+        evidence: parsed(row, 6)?.unwrap_or_default(),
+    })
+}
+
+/// The approved plan in a column of a run's row.
+pub(super) fn plan_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<PlanReference>> {
+    parsed(row, column)
 }
 
 /// The columns that [`session_of`] reads, in its order.

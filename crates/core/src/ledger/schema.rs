@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -112,6 +112,37 @@ CREATE TABLE pace (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The third: what guards and exemptions say, waves, plans. `planned` is what the plan file says, laid out for look-ups; the file's
+/// hash is in the chain.
+const THIRD: &str = "
+ALTER TABLE bucket ADD COLUMN wave INTEGER;
+ALTER TABLE bucket ADD COLUMN guards TEXT;
+ALTER TABLE bucket ADD COLUMN guarded_at INTEGER;
+ALTER TABLE bucket ADD COLUMN exemption TEXT;
+ALTER TABLE account ADD COLUMN ous TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE run ADD COLUMN plan TEXT;
+ALTER TABLE run ADD COLUMN exemptions TEXT;
+CREATE TABLE wave (
+    run           INTEGER NOT NULL REFERENCES run (number),
+    number        INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    bake_until    INTEGER,
+    watched_since INTEGER,
+    says          TEXT,
+    evidence      TEXT NOT NULL,
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE planned (
+    run     INTEGER NOT NULL REFERENCES run (number),
+    account TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    entry   TEXT NOT NULL,
+    PRIMARY KEY (run, account, name)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -154,6 +185,12 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 2 {
         transaction.execute_batch(SECOND)?;
+    }
+    if found < 3 {
+        transaction.execute_batch(THIRD)?;
+    }
+    if found == 1 {
+        // With the tables of today: rows are written as the writer writes them.
         if let Some(binding) = read_binding(&transaction)? {
             first_schema::bring_forward(&transaction, &binding)?;
         }

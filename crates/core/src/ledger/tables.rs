@@ -1,14 +1,19 @@
 //! Whether the tables that reports are made from are what the entries amount to. SQLite sorts both sides, and they are walked
 //! together, so that nothing is gathered.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
-use super::entries::{NewSession, RunEvent};
+use super::entries::{NewSession, PlanReference, RunEvent};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
-use super::rows::{SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, session_of, state_of};
+use super::rows::{
+    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of, state_of,
+    wave_of,
+};
 use super::verify::{Fault, is_damage, moment};
-use crate::model::AccountRecord;
+use crate::model::{AccountRecord, WaveRecord};
 
 /// The first thing in a table that does not follow from the entries: the one whose last entry came first.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<Option<Fault>> {
@@ -115,7 +120,7 @@ fn next_shown(rows: &mut Rows<'_>, first: &mut First) -> rusqlite::Result<Option
 fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT max(entry.seq), entry.account, entry.event, account.id, account.name, account.state, account.outcome,
-                account.error
+                account.error, account.ous
          FROM entry LEFT JOIN account ON account.run = entry.run AND account.id = entry.account
          WHERE entry.account <> '' AND entry.bucket = '' GROUP BY entry.run, entry.account",
     )?;
@@ -125,8 +130,8 @@ fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> 
         met += 1;
         let (seq, id, event): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let written = match serde_json::from_str(&event) {
-            Ok(RunEvent::AccountRecorded { name, state, outcome, error }) => {
-                Some(AccountRecord { id, name, state, outcome, error })
+            Ok(RunEvent::AccountRecorded { name, state, outcome, error, ous }) => {
+                Some(AccountRecord { id, name, state, outcome, error, ous })
             }
             _ => None,
         };
@@ -150,6 +155,9 @@ struct RunShown {
     kind: String,
     parent: Option<String>,
     target: String,
+    plan: Option<PlanReference>,
+    exemptions: Option<String>,
+    waves: BTreeMap<u32, (WaveRecord, i64)>,
     state: String,
     stage: String,
     started_at: i64,
@@ -168,7 +176,10 @@ struct SessionShown {
 
 fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
     let mut statement =
-        connection.prepare("SELECT run, seq, at, event FROM entry WHERE account = '' ORDER BY run, seq")?;
+        connection.prepare(
+            "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run WHERE account = ''
+             ORDER BY entry.run, seq",
+        )?;
     let mut entries = statement.query([])?;
     let mut next = next_of_run(&mut entries)?;
     let mut numbers = connection.prepare("SELECT number FROM run ORDER BY number")?;
@@ -203,13 +214,15 @@ fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
 
 struct OfRun {
     run: i64,
+    /// The run's id.
+    of: String,
     seq: i64,
     at: i64,
     event: String,
 }
 
 fn next_of_run(rows: &mut Rows<'_>) -> rusqlite::Result<Option<OfRun>> {
-    let read = |row: &Row<'_>| Ok(OfRun { run: row.get(0)?, seq: row.get(1)?, at: row.get(2)?, event: row.get(3)? });
+    let read = |row: &Row<'_>| Ok(OfRun { run: row.get(0)?, seq: row.get(1)?, at: row.get(2)?, event: row.get(3)?, of: row.get(4)? });
     rows.next()?.map(read).transpose()
 }
 
@@ -220,11 +233,14 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
     let opened = |by: NewSession, at: i64| SessionShown { number, by, started_at: at, ended_at: None, ending: None };
     let millis = |time: Option<jiff::Timestamp>| time.map_or(entry.at, jiff::Timestamp::as_millisecond);
     match (event, so_far.as_mut()) {
-        (RunEvent::RunBegun { kind, parent, target, session, began_at }, None) => {
+        (RunEvent::RunBegun { kind, parent, target, plan, exemptions, session, began_at }, None) => {
             *so_far = Some(RunShown {
                 kind,
                 parent,
                 target,
+                plan,
+                exemptions,
+                waves: BTreeMap::new(),
                 state: "running".to_owned(),
                 stage: "reading".to_owned(),
                 started_at: millis(began_at),
@@ -238,6 +254,12 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
             run.sessions.push(opened(session, entry.at));
         }
         (RunEvent::StageBegun { stage }, Some(run)) => run.stage = stage,
+        (RunEvent::WaveMoved { wave }, Some(run)) => {
+            run.waves.insert(wave.number, (wave, entry.at));
+        }
+        (RunEvent::PlanWritten { sha256 }, Some(run)) => {
+            run.plan = Some(PlanReference { id: entry.of.clone(), sha256, approver: String::new() });
+        }
         (RunEvent::RunEnded { state, ended_at }, Some(run)) => {
             run.finished_at = Some(millis(ended_at));
             if let Some(session) = run.sessions.last_mut() {
@@ -265,8 +287,16 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut statement = connection.prepare_cached(&format!("SELECT {WAVE_COLUMNS}, at FROM wave WHERE run = ?1"))?;
+    let waves = statement
+        .query_map(params![run], |row| {
+            let wave = wave_of(row)?;
+            Ok((wave.number, (wave, row.get("at")?)))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
     connection.query_row(
-        "SELECT kind, parent, target, state, stage, started_at, finished_at, caller, version, host, config_hash, selection
+        "SELECT kind, parent, target, state, stage, started_at, finished_at, caller, version, host, config_hash, selection,
+                plan, exemptions
          FROM run WHERE number = ?1",
         params![run],
         |row| {
@@ -279,6 +309,9 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
                 kind: row.get(0)?,
                 parent: row.get(1)?,
                 target: row.get(2)?,
+                plan: plan_of(row, 12)?,
+                exemptions: row.get(13)?,
+                waves,
                 state: row.get(3)?,
                 stage: row.get(4)?,
                 started_at: row.get(5)?,

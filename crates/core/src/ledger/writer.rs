@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::entries::{Head, NOWHERE, NewRun, NewSession, RunEvent, json, open_session, write_state};
+use super::entries::{
+    Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_state, write_wave};
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::rows::{STATE_COLUMNS, state_of};
 use super::{Binding, LedgerError, schema};
-use crate::model::{AccountRecord, Bucket, now};
+use crate::model::{AccountRecord, Bucket, WaveRecord, now};
 
 /// Most events in one transaction.
 const BATCH: usize = 4096;
@@ -39,6 +40,10 @@ enum Command {
     Begin { run: Box<NewRun>, ack: Ack<i64> },
     Resume { id: String, session: Box<NewSession>, ack: Ack<Option<i64>> },
     Stage { run: i64, stage: &'static str },
+    Wave { run: i64, wave: Box<WaveRecord>, ack: Ack<()> },
+    PlanWritten { run: i64, sha256: String, ack: Ack<()> },
+    /// What an approved plan says of buckets: account, name, entry.
+    Planned { run: i64, entries: Vec<(String, String, String)>, ack: Ack<()> },
     Pace { run: i64, account: String, region: String, per_second: f64 },
     Account { run: i64, record: Box<AccountRecord> },
     Bucket { run: i64, bucket: Bucket, event: Box<BucketEvent>, ack: Option<Ack<BucketState>> },
@@ -85,6 +90,24 @@ impl Ledger {
     pub async fn stage(&self, stage: &'static str) -> Result<(), LedgerError> {
         let run = self.number()?;
         self.send(Command::Stage { run, stage }).await
+    }
+
+    /// Writes down how far a wave has come, and returns when it is durable.
+    pub async fn wave(&self, wave: WaveRecord) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.ask(|ack| Command::Wave { run, wave: Box::new(wave), ack }).await
+    }
+
+    /// Writes down that the run's plan was written to a file with this hash.
+    pub async fn plan_written(&self, sha256: String) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.ask(|ack| Command::PlanWritten { run, sha256, ack }).await
+    }
+
+    /// Lays out what an approved plan says of buckets (account, name, entry as JSON) for look-ups. No evidence: the file is.
+    pub async fn lay_out_plan(&self, entries: Vec<(String, String, String)>) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.ask(|ack| Command::Planned { run, entries, ack }).await
     }
 
     /// Remembers how many starts a second an account and Region takes. No evidence, so no entry.
@@ -245,7 +268,13 @@ fn gather(first: Command, inbox: &mut mpsc::Receiver<Command>) -> Vec<Command> {
 impl Command {
     fn is_waited_for(&self) -> bool {
         match self {
-            Command::Begin { .. } | Command::Resume { .. } | Command::Flush { .. } | Command::Finish { .. } => true,
+            Command::Begin { .. }
+            | Command::Resume { .. }
+            | Command::Wave { .. }
+            | Command::PlanWritten { .. }
+            | Command::Planned { .. }
+            | Command::Flush { .. }
+            | Command::Finish { .. } => true,
             Command::Bucket { ack, .. } => ack.is_some(),
             Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => false,
         }
@@ -265,7 +294,11 @@ fn refuse(command: Command, error: &LedgerError) {
     match command {
         Command::Begin { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Resume { ack, .. } => drop(ack.send(Err(stopped()))),
-        Command::Flush { ack } | Command::Finish { ack, .. } => drop(ack.send(Err(stopped()))),
+        Command::Flush { ack }
+        | Command::Finish { ack, .. }
+        | Command::Wave { ack, .. }
+        | Command::PlanWritten { ack, .. }
+        | Command::Planned { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Bucket { ack: Some(ack), .. } => drop(ack.send(Err(stopped()))),
         Command::Bucket { ack: None, .. } | Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => {}
     }
@@ -291,10 +324,11 @@ fn apply(
     let at = head.now();
     match command {
         Command::Begin { run, ack } => {
-            let NewRun { id, kind, parent, target, session } = *run;
+            let NewRun { id, kind, parent, target, plan, exemptions, session } = *run;
             transaction.execute(
-                "INSERT INTO run (id, kind, state, started_at, caller, version, host, config_hash, selection, parent, target)
-                 VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO run (id, kind, state, started_at, caller, version, host, config_hash, selection, parent, target,
+                                  plan, exemptions)
+                 VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 params![
                     id,
                     kind,
@@ -305,12 +339,22 @@ fn apply(
                     session.config_hash,
                     session.selection,
                     parent,
-                    target
+                    target,
+                    plan.as_ref().map(json).transpose()?,
+                    exemptions
                 ],
             )?;
             let number = transaction.last_insert_rowid();
             open_session(transaction, number, &session, at)?;
-            let event = RunEvent::RunBegun { kind: kind.to_owned(), parent, target, session, began_at: None };
+            let event = RunEvent::RunBegun {
+                kind: kind.to_owned(),
+                parent,
+                target,
+                plan,
+                exemptions,
+                session,
+                began_at: None,
+            };
             head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
             waiting.push(once_durable(ack, number));
         }
@@ -332,6 +376,26 @@ fn apply(
             transaction.execute("UPDATE run SET stage = ?2 WHERE number = ?1", params![run, stage])?;
             head.add(transaction, run, NOWHERE, &json(&RunEvent::StageBegun { stage: stage.to_owned() })?, at)?;
         }
+        Command::Wave { run, wave, ack } => {
+            write_wave(transaction, run, &wave, at)?;
+            head.add(transaction, run, NOWHERE, &json(&RunEvent::WaveMoved { wave: *wave })?, at)?;
+            waiting.push(once_durable(ack, ()));
+        }
+        Command::PlanWritten { run, sha256, ack } => {
+            let id = head.run_id(transaction, run)?;
+            let plan = PlanReference { id, sha256: sha256.clone(), approver: String::new() };
+            transaction.execute("UPDATE run SET plan = ?2 WHERE number = ?1", params![run, json(&plan)?])?;
+            head.add(transaction, run, NOWHERE, &json(&RunEvent::PlanWritten { sha256 })?, at)?;
+            waiting.push(once_durable(ack, ()));
+        }
+        Command::Planned { run, entries, ack } => {
+            let mut insert = transaction
+                .prepare_cached("INSERT OR REPLACE INTO planned (run, account, name, entry) VALUES (?1, ?2, ?3, ?4)")?;
+            for (account, name, entry) in entries {
+                insert.execute(params![run, account, name, entry])?;
+            }
+            waiting.push(once_durable(ack, ()));
+        }
         Command::Pace { run, account, region, per_second } => {
             transaction.execute(
                 "INSERT OR REPLACE INTO pace (run, account, region, per_second) VALUES (?1, ?2, ?3, ?4)",
@@ -342,9 +406,9 @@ fn apply(
             let outcome = json(&record.outcome)?;
             transaction
                 .prepare_cached(
-                    "INSERT INTO account (run, id, name, state, outcome, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                    "INSERT INTO account (run, id, name, state, outcome, error, ous) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                      ON CONFLICT DO UPDATE SET name = excluded.name, state = excluded.state, outcome = excluded.outcome,
-                                               error = excluded.error",
+                                               error = excluded.error, ous = excluded.ous",
                 )?
                 .execute(params![
                     run,
@@ -352,10 +416,11 @@ fn apply(
                     record.name,
                     record.state,
                     outcome.trim_matches('"'),
-                    record.error.as_ref().map(json).transpose()?
+                    record.error.as_ref().map(json).transpose()?,
+                    json(&record.ous)?
                 ])?;
-            let AccountRecord { id, name, state, outcome, error } = *record;
-            let event = RunEvent::AccountRecorded { name, state, outcome, error };
+            let AccountRecord { id, name, state, outcome, error, ous } = *record;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous };
             head.add(transaction, run, (&id, "", ""), &json(&event)?, at)?;
         }
         Command::Bucket { run, bucket, event, ack } => {

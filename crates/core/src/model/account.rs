@@ -56,4 +56,7 @@ pub struct AccountRecord {
     pub outcome: AccountOutcome,
     /// Why it is unread.
     pub error: Option<AwsError>,
+    /// The root and the OUs above it. Empty where they were not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ous: Vec<String>,
 }

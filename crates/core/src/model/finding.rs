@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AwsError, Bucket, DefaultEncryption, Execution};
+use super::{AwsError, Bucket, DefaultEncryption, Execution, ExemptionNote, GuardFinding};
 
 /// The word that counts in summaries and exit codes. A bucket has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -129,6 +129,18 @@ reasons! {
     DocumentNotUsable = "document_not_usable", "the Automation document cannot be used in this account and Region";
     /// A configuration that this program does not understand.
     NotUnderstood = "not_understood", "a configuration that this version does not understand: left alone";
+    /// A guard found, or could not rule out, that the change would break something.
+    Guarded = "guarded", "a guard holds it: the change would, or may, break an application";
+    /// An exemption names it.
+    Exempted = "exempted", "exempted by a person's decision";
+    /// An exemption goes by bucket tags, and these could not be read.
+    ExemptionUnclear = "exemption_unclear", "whether an exemption names it cannot be told, since its tags could not be read";
+    /// No wave of the campaign takes it.
+    InNoWave = "in_no_wave", "no wave of the campaign takes it";
+    /// A rollout by plan leaves alone what the plan does not name.
+    NotInPlan = "not_in_plan", "the approved plan does not name it for a change";
+    /// What the plan rested on is not so any more.
+    DiffersFromPlan = "differs_from_plan", "it is not as the approved plan has it";
     /// `AccessDenied`.
     AccessDenied = "access_denied", "access was denied";
     /// Throttled to the end of the retries.
@@ -199,6 +211,12 @@ pub struct Finding {
     pub error: Option<AwsError>,
     /// In a rollback: between when and when the bucket was under the central key.
     pub sealed: Option<SealedInterval>,
+    /// The wave that it belongs to, from 1; `None` where nothing was planned for it.
+    pub wave: Option<u32>,
+    /// What guards found on it.
+    pub guards: Vec<GuardFinding>,
+    /// The exemption by which it stays as it is.
+    pub exemption: Option<ExemptionNote>,
 }
 
 /// The time in which a bucket's default was the central key by a campaign's doing. Objects written then that name no

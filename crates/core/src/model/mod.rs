@@ -6,12 +6,14 @@ mod encryption;
 mod error;
 mod evidence;
 mod execution;
+mod exemption;
 mod finding;
 mod guard;
 mod key;
 mod operation;
 mod restore;
 mod role;
+mod wave;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
@@ -22,6 +24,7 @@ pub use evidence::{
     PublicAccessBlock, Read, ReplicationRule,
 };
 pub use execution::{Execution, ExecutionStatus};
+pub use exemption::ExemptionNote;
 pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
 pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
@@ -29,6 +32,7 @@ pub use operation::Operation;
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
 pub use restore::Restore;
 pub use role::role_arn;
+pub use wave::{WaveRecord, WaveState};
 
 /// The moment now, to the millisecond: what the ledger and the reports are dated with.
 #[must_use]

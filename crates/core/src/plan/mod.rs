@@ -1,11 +1,22 @@
 //! From findings to what will be started: pure. Which accounts, which document with which parameters, under which limits.
 
+mod diff;
+mod file;
 mod limits;
+mod patterns;
 mod runbook;
 mod selection;
 mod token;
+mod waves;
 
+pub use diff::{PlanDifference, diff};
+pub use file::{
+    Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave,
+    UnreadAccount,
+};
 pub use limits::AccountLimits;
+pub use patterns::Patterns;
 pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
-pub use selection::{Needs, Selection};
+pub use selection::{Narrowed, Needs, Selection};
 pub use token::client_token;
+pub use waves::WaveMap;

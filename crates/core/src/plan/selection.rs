@@ -1,7 +1,71 @@
 //! Which accounts, Regions and buckets a run is about: the campaign file's choice, narrowed by the command line.
 
-use crate::config::{AccountSelection, CampaignFile};
-use crate::model::Account;
+use serde::{Deserialize, Serialize};
+
+use super::Patterns;
+use crate::config::{AccountSelection, CampaignFile, Exemptions};
+use crate::model::{Account, Bucket};
+
+/// What the command line narrows a run to: patterns with `*` and `?`, those that begin with `!` leave out. Empty lists mean
+/// "all".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Narrowed {
+    /// Account ids or names.
+    pub accounts: Vec<String>,
+    /// Ids of organizational units; what is below them is meant too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ous: Vec<String>,
+    /// Region names.
+    pub regions: Vec<String>,
+    /// Bucket names.
+    pub buckets: Vec<String>,
+}
+
+impl Narrowed {
+    /// Whether it narrows nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Narrowed::default()
+    }
+
+    /// Whether it says anything of accounts.
+    #[must_use]
+    pub fn names_accounts(&self) -> bool {
+        !self.accounts.is_empty() || !self.ous.is_empty()
+    }
+
+    /// Whether an account is in it.
+    #[must_use]
+    pub fn takes_account(&self, account: &Account) -> bool {
+        let ous: Vec<&str> = account.ous.iter().map(String::as_str).collect();
+        let ous_take = self.ous.is_empty() || Patterns::of(&self.ous).takes(&ous);
+        ous_take && Patterns::of(&self.accounts).takes(&[&account.id, &account.name])
+    }
+
+    /// Whether a bucket's Region and name are in it.
+    #[must_use]
+    pub fn takes_bucket(&self, bucket: &Bucket) -> bool {
+        Patterns::of(&self.regions).takes(&[&bucket.region]) && Patterns::of(&self.buckets).takes(&[&bucket.name])
+    }
+
+    /// In words, for the record; empty for everything.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let part =
+            |name: &str, values: &[String]| (!values.is_empty()).then(|| format!("{name} {}", values.join(", ")));
+        [
+            part("account", &self.accounts),
+            part("OU", &self.ous),
+            part("region", &self.regions),
+            part("bucket", &self.buckets),
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
+    }
+}
 
 /// What a selection has to know of an account beyond `ListAccounts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,43 +76,42 @@ pub struct Needs {
     pub tags: bool,
 }
 
-/// What a run is about. Empty lists on the command line's side mean "all".
+/// What a run is about.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     include: AccountSelection,
     exclude: AccountSelection,
-    accounts: Vec<String>,
-    regions: Vec<String>,
-    buckets: Vec<String>,
-    ou_limits: bool,
+    chosen: Patterns,
+    narrowed: Narrowed,
+    regions: Patterns,
+    buckets: Patterns,
+    needs_ous: bool,
+    needs_tags: bool,
 }
 
 impl Selection {
-    /// The campaign file's choice, narrowed to these accounts, Regions and buckets.
+    /// The campaign file's choice, narrowed as the command line says.
     #[must_use]
-    pub fn new(
-        campaign: &CampaignFile,
-        accounts: Vec<String>,
-        regions: Vec<String>,
-        buckets: Vec<String>,
-    ) -> Selection {
+    pub fn new(campaign: &CampaignFile, exemptions: &Exemptions, narrowed: Narrowed) -> Selection {
+        let (ous, tags) = campaign.needs_of_accounts();
+        let (exempt_ous, exempt_tags) = exemptions.need();
+        let (ous, tags) = (ous || exempt_ous, tags || exempt_tags);
         Selection {
             include: campaign.accounts.include.clone(),
             exclude: campaign.accounts.exclude.clone(),
-            accounts,
-            regions,
-            buckets,
-            ou_limits: campaign.limits.overrides.iter().any(|over| !over.ous.is_empty()),
+            chosen: Patterns::from_lists(&campaign.buckets.include, &campaign.buckets.exclude),
+            regions: Patterns::of(&narrowed.regions),
+            buckets: Patterns::of(&narrowed.buckets),
+            needs_ous: ous || !narrowed.ous.is_empty(),
+            needs_tags: tags,
+            narrowed,
         }
     }
 
     /// What has to be read besides `ListAccounts`.
     #[must_use]
     pub fn needs(&self) -> Needs {
-        Needs {
-            ous: self.ou_limits || !self.include.ous.is_empty() || !self.exclude.ous.is_empty(),
-            tags: !self.include.tags.is_empty() || !self.exclude.tags.is_empty(),
-        }
+        Needs { ous: self.needs_ous, tags: self.needs_tags }
     }
 
     /// Whether the run is about an account.
@@ -56,36 +119,89 @@ impl Selection {
     pub fn takes_account(&self, account: &Account) -> bool {
         (self.include.is_empty() || self.include.matches(account))
             && !self.exclude.matches(account)
-            && (self.accounts.is_empty() || self.accounts.contains(&account.id))
-    }
-
-    /// Whether the command line leaves an account in.
-    #[must_use]
-    pub fn takes_account_id(&self, id: &str) -> bool {
-        self.accounts.is_empty() || self.accounts.iter().any(|chosen| chosen == id)
+            && self.narrowed.takes_account(account)
     }
 
     /// Whether the run is about a Region.
     #[must_use]
     pub fn takes_region(&self, region: &str) -> bool {
-        self.regions.is_empty() || self.regions.iter().any(|chosen| chosen == region)
+        self.regions.takes(&[region])
     }
 
     /// Whether the run is about a bucket of this name.
     #[must_use]
     pub fn takes_bucket(&self, name: &str) -> bool {
-        self.buckets.is_empty() || self.buckets.iter().any(|chosen| chosen == name)
+        self.chosen.takes(&[name]) && self.buckets.takes(&[name])
     }
 
-    /// Account ids of the command line that Organizations did not list.
-    pub fn unknown_accounts<'a>(&'a self, listed: &'a [Account]) -> impl Iterator<Item = &'a str> {
-        let known = |id: &&str| listed.iter().any(|account| account.id == *id);
-        self.accounts.iter().map(String::as_str).filter(move |id| !known(id))
+    /// What the command line names and no account answers to: ids, names, OUs.
+    #[must_use]
+    pub fn unknown_accounts(&self, listed: &[Account]) -> Vec<String> {
+        let covers = |pattern: &str, account: &Account| {
+            Patterns::of(&[pattern.to_owned()]).takes(&[&account.id, &account.name])
+        };
+        let accounts = Patterns::of(&self.narrowed.accounts);
+        let ous = Patterns::of(&self.narrowed.ous);
+        let idle = accounts.idle(|pattern| listed.iter().any(|account| covers(pattern, account)));
+        let idle_ous = ous.idle(|pattern| {
+            listed.iter().any(|account| account.ous.iter().any(|ou| crate::glob::matches(pattern, ou)))
+        });
+        let named = |what: &str, patterns: Vec<&str>| -> Vec<String> {
+            patterns.into_iter().map(|pattern| format!("{what} {pattern}")).collect()
+        };
+        [named("account", idle), named("organizational unit", idle_ous)].concat()
     }
 
     /// Whether the command line names buckets or Regions: then finding none of them is an error, not a clean result.
     #[must_use]
     pub fn names_buckets(&self) -> bool {
         !self.buckets.is_empty() || !self.regions.is_empty()
+    }
+
+    /// The buckets that the command line names one by one.
+    pub fn named_buckets(&self) -> impl Iterator<Item = &str> {
+        self.buckets.literals()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(id: &str, name: &str, ou: &str) -> Account {
+        Account {
+            id: id.into(),
+            name: name.into(),
+            state: "ACTIVE".into(),
+            ous: vec!["r-ab12".into(), ou.into()],
+            tags: Default::default(),
+        }
+    }
+
+    fn narrowed(accounts: &[&str], ous: &[&str]) -> Narrowed {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        Narrowed { accounts: owned(accounts), ous: owned(ous), ..Narrowed::default() }
+    }
+
+    #[test]
+    fn accounts_are_taken_by_id_name_and_ou() {
+        let payments = account("444455556666", "payments-prod", "ou-ab12-prod");
+        assert!(narrowed(&["payments-*"], &[]).takes_account(&payments));
+        assert!(narrowed(&["4444*"], &["ou-ab12-prod"]).takes_account(&payments));
+        assert!(!narrowed(&["payments-*"], &["ou-ab12-dev"]).takes_account(&payments));
+        assert!(!narrowed(&["!payments-*"], &[]).takes_account(&payments));
+        assert!(!narrowed(&[], &["!ou-ab12-prod"]).takes_account(&payments));
+        assert!(narrowed(&[], &["r-ab12"]).takes_account(&payments));
+    }
+
+    #[test]
+    fn what_nothing_answers_to_is_named() {
+        let listed = [account("444455556666", "payments", "ou-ab12-prod")];
+        let unknown = |narrowed: Narrowed| Selection { narrowed, ..Selection::default() }.unknown_accounts(&listed);
+        assert!(unknown(narrowed(&["444455556666", "pay*", "!nobody"], &["ou-ab12-*"])).is_empty());
+        assert_eq!(
+            unknown(narrowed(&["web*"], &["ou-xx"])),
+            ["account web*", "organizational unit ou-xx"]
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::glob::matches;
+
 /// Why a policy cannot be read with certainty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -272,28 +274,4 @@ fn read_conditions(operators: Map<String, Value>) -> Result<Vec<Condition>, NotU
         }
     }
     Ok(found)
-}
-
-/// Whether a pattern with `*` and `?` covers the whole of a text.
-#[must_use]
-pub fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut seen) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while seen < text.len() {
-        if at < pattern.len() && (pattern[at] == '?' || (pattern[at] != '*' && pattern[at] == text[seen])) {
-            at += 1;
-            seen += 1;
-        } else if at < pattern.len() && pattern[at] == '*' {
-            star = Some((at, seen));
-            at += 1;
-        } else if let Some((star_at, star_seen)) = star {
-            star = Some((star_at, star_seen + 1));
-            at = star_at + 1;
-            seen = star_seen + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[at..].iter().all(|&letter| letter == '*')
 }

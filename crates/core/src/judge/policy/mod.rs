@@ -4,4 +4,6 @@
 
 mod document;
 
-pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement, matches};
+pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement};
+
+pub use crate::glob::matches;

@@ -1,0 +1,55 @@
+//! The accounts of the organization as they were listed, and what follows from them: who is chosen, who goes in which wave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Campaign;
+use crate::model::{Account, Bucket, OrganizationEvidence};
+use crate::plan::{Narrowed, WaveMap};
+
+/// The accounts of the organization.
+pub(super) struct Population {
+    /// All of them, whatever the run is about: who is inside and who is not.
+    pub(super) organization: OrganizationEvidence,
+    /// Those that this process is narrowed to; `None`: it is not narrowed by account.
+    chosen: Option<BTreeSet<String>>,
+    /// Those that the run is about.
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) waves: WaveMap,
+}
+
+impl Population {
+    pub(super) fn new(
+        organization: &str,
+        listed: &[Account],
+        accounts: &[Account],
+        narrowed: &Narrowed,
+        waves: WaveMap,
+    ) -> Population {
+        let ids = |accounts: &[Account], takes: &dyn Fn(&Account) -> bool| {
+            accounts.iter().filter(|account| takes(account)).map(|account| account.id.clone()).collect()
+        };
+        Population {
+            organization: OrganizationEvidence { id: organization.to_owned(), accounts: ids(listed, &|_| true) },
+            chosen: narrowed.names_accounts().then(|| ids(listed, &|account| narrowed.takes_account(account))),
+            accounts: accounts.iter().map(|account| (account.id.clone(), account.clone())).collect(),
+            waves,
+        }
+    }
+
+    /// Whether this process is narrowed to an account, or not narrowed at all.
+    pub(super) fn takes_account(&self, id: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(id))
+    }
+}
+
+impl Campaign {
+    /// Whether this process is about an account.
+    pub(super) fn takes_account(&self, id: &str) -> bool {
+        self.population.get().is_none_or(|population| population.takes_account(id))
+    }
+
+    /// Whether this process is about a bucket.
+    pub(super) fn takes_bucket(&self, bucket: &Bucket) -> bool {
+        self.takes_account(&bucket.account) && self.narrowed.takes_bucket(bucket)
+    }
+}

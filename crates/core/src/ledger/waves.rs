@@ -1,0 +1,97 @@
+//! Reading the record: waves, and what a plan says of buckets.
+
+use std::collections::HashMap;
+
+use rusqlite::params;
+use serde::Serialize;
+
+use super::reader::open_bucket_of;
+use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, wave_of};
+use super::{LedgerError, OpenBucket, Reader, Run};
+use crate::model::WaveRecord;
+
+/// The counts of a wave's buckets: those that were planned for a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WaveCount {
+    /// The wave, from 1.
+    pub number: u32,
+    /// Accounts with a bucket in it.
+    pub accounts: u64,
+    /// Its buckets.
+    pub buckets: u64,
+    /// S3 shows what is wanted.
+    pub sealed: u64,
+    /// Waiting for their change.
+    pub not_sealed: u64,
+    /// Held.
+    pub held: u64,
+    /// Failed, or not to be read.
+    pub failed: u64,
+    /// Executions started.
+    pub started: u64,
+}
+
+impl Reader {
+    /// The last that was written down of each wave, by number.
+    pub fn waves(&self, run: &Run) -> Result<Vec<WaveRecord>, LedgerError> {
+        let sql = format!("SELECT {WAVE_COLUMNS} FROM wave WHERE run = ?1 ORDER BY number");
+        self.gather(&sql, params![run.number], wave_of)
+    }
+
+    /// The counts of each wave's buckets, by number.
+    pub fn wave_counts(&self, run: &Run) -> Result<Vec<WaveCount>, LedgerError> {
+        let sql = "SELECT wave, count(DISTINCT account), count(*),
+                          sum(verdict = 'sealed'), sum(verdict = 'not_sealed'), sum(verdict = 'held'),
+                          sum(verdict IN ('failed', 'unread')), sum(starts)
+                   FROM bucket WHERE run = ?1 AND wave IS NOT NULL GROUP BY wave ORDER BY wave";
+        self.gather(sql, params![run.number], |row| {
+            Ok(WaveCount {
+                number: row.get(0)?,
+                accounts: row.get(1)?,
+                buckets: row.get(2)?,
+                sealed: row.get(3)?,
+                not_sealed: row.get(4)?,
+                held: row.get(5)?,
+                failed: row.get(6)?,
+                started: row.get(7)?,
+            })
+        })
+    }
+
+    /// The buckets of an account that were changed in a wave.
+    pub fn changed_in_wave(&self, run: &Run, wave: u32, account: &str) -> Result<Vec<OpenBucket>, LedgerError> {
+        let sql = format!(
+            "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
+             WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND account = ?3 AND touched_at IS NOT NULL AND verdict = 'sealed'
+             ORDER BY region, name"
+        );
+        self.gather(&sql, params![run.number, wave, account], open_bucket_of)
+    }
+
+    /// The accounts with a bucket that was changed in a wave.
+    pub fn accounts_changed_in_wave(&self, run: &Run, wave: u32) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT DISTINCT account FROM bucket
+                   WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND touched_at IS NOT NULL ORDER BY account";
+        self.gather(sql, params![run.number, wave], |row| row.get(0))
+    }
+
+    /// What the approved plan says of an account's buckets: entries as JSON, by name.
+    pub fn planned(&self, run: &Run, account: &str) -> Result<HashMap<String, String>, LedgerError> {
+        let sql = "SELECT name, entry FROM planned WHERE run = ?1 AND account = ?2";
+        self.gather(sql, params![run.number, account], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// The accounts of which the approved plan speaks.
+    pub fn planned_accounts(&self, run: &Run) -> Result<Vec<String>, LedgerError> {
+        self.gather("SELECT DISTINCT account FROM planned WHERE run = ?1", params![run.number], |row| row.get(0))
+    }
+
+    /// The hash of the plan file that a run wrote, if this ledger knows of one by this id.
+    pub fn plan_hash(&self, plan: &str) -> Result<Option<String>, LedgerError> {
+        match self.run(plan) {
+            Ok(run) => Ok(run.plan.filter(|_| run.kind == "plan").map(|plan| plan.sha256)),
+            Err(LedgerError::NoSuchRun(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A wave of a campaign, as the record keeps it.
+
+use serde::{Deserialize, Serialize};
+
+/// How far a wave has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaveState {
+    /// A person must approve it before it begins.
+    Waiting,
+    /// A person approved it; it did not begin yet.
+    Approved,
+    /// Its buckets are being changed.
+    Changing,
+    /// All of it is changed; it is watched.
+    Baking,
+    /// It is done with: the next one may begin.
+    Done,
+    /// Something speaks against it: the next one must not begin.
+    Stopped,
+}
+
+impl WaveState {
+    /// The name in the ledger and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WaveState::Waiting => "waiting",
+            WaveState::Approved => "approved",
+            WaveState::Changing => "changing",
+            WaveState::Baking => "baking",
+            WaveState::Done => "done",
+            WaveState::Stopped => "stopped",
+        }
+    }
+}
+
+/// The last that was written down of a wave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveRecord {
+    /// Its place in the campaign file, from 1.
+    pub number: u32,
+    /// What people call it.
+    pub name: String,
+    /// How far it has come.
+    pub state: WaveState,
+    /// Until when it is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake_until: Option<jiff::Timestamp>,
+    /// Denied uses of the key before this moment are known, and a person accepted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched_since: Option<jiff::Timestamp>,
+    /// Why it was stopped, or who approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// What was seen: principals and buckets, the command's last words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}

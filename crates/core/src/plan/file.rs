@@ -1,0 +1,512 @@
+//! The plan file `orgseal.plan/1`: what a rollout is to do, whole, for a person to read and approve. JSON, one bucket a line, so
+//! that it is written and read as a stream, and two of them compare line by line.
+//!
+//! Its last member is the SHA-256 of everything before it, which finds slips of an editor. What proves a plan is the hash of the
+//! whole file, kept elsewhere.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::model::{
+    AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict,
+};
+
+/// The name and version of the file's shape.
+pub const PLAN_SCHEMA: &str = "orgseal.plan/1";
+
+/// What a plan says of itself, before its buckets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanHead {
+    /// [`PLAN_SCHEMA`].
+    pub schema: String,
+    /// Its id: the run that made it.
+    pub id: String,
+    /// When reading began.
+    pub created_at: jiff::Timestamp,
+    /// `o-…`
+    pub organization: String,
+    /// `aws`, …
+    pub partition: String,
+    /// `aws`, or the endpoint that stands in for it.
+    pub endpoint: String,
+    /// Who made it.
+    pub caller: String,
+    /// This program's version.
+    pub version: String,
+    /// SHA-256 of the campaign file in force.
+    pub campaign_file_sha256: String,
+    /// SHA-256 of the exemptions in force.
+    pub exemptions_sha256: Option<String>,
+    /// What the command line narrowed it to; empty for everything.
+    pub selection: String,
+    /// The settings that decide outcomes.
+    pub target: Value,
+    /// The central key of each Region, with its state.
+    pub keys: Vec<PlannedKey>,
+    /// The documents found, each with the number of places (account and Region) that have it.
+    pub documents: Vec<PlannedDocument>,
+    /// The waves, in their order.
+    pub waves: Vec<PlannedWave>,
+    /// How many buckets have which decision.
+    pub decisions: BTreeMap<String, u64>,
+    /// What the rollout will take.
+    pub forecast: Value,
+    /// What configuration cannot show.
+    pub notices: Vec<String>,
+    /// Accounts that could not be read.
+    pub unread_accounts: Vec<UnreadAccount>,
+}
+
+/// The central key of a Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedKey {
+    /// The Region.
+    pub region: String,
+    /// The key's ARN.
+    pub arn: String,
+    /// Why it cannot be used.
+    pub fault: Option<AwsError>,
+}
+
+/// A document as it was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlannedDocument {
+    /// Name or ARN.
+    pub name: String,
+    /// The version that would be started.
+    pub version: String,
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// In how many accounts and Regions.
+    pub places: u64,
+}
+
+/// A wave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedWave {
+    /// From 1.
+    pub number: u32,
+    /// What people call it.
+    pub name: String,
+    /// Accounts with a bucket to change in it.
+    pub accounts: u64,
+    /// Buckets to change.
+    pub buckets: u64,
+    /// Seconds of watching afterwards.
+    pub bake: u64,
+    /// Whether a person must approve it.
+    pub approval: bool,
+}
+
+/// An account that could not be read: what is in it is in no plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadAccount {
+    /// Twelve digits.
+    pub id: String,
+    /// The name given in Organizations.
+    pub name: String,
+    /// Why.
+    pub error: Option<AwsError>,
+}
+
+/// What is to be done with a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It is changed.
+    Change,
+    /// It is held back.
+    Hold,
+    /// It stays as it is, by exemption.
+    Exempt,
+    /// It is as wanted.
+    Keep,
+    /// It could not be read.
+    Unread,
+}
+
+impl Decision {
+    /// The name in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Change => "change",
+            Decision::Hold => "hold",
+            Decision::Exempt => "exempt",
+            Decision::Keep => "keep",
+            Decision::Unread => "unread",
+        }
+    }
+
+    /// What a verdict comes to.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Decision {
+        match verdict {
+            Verdict::NotSealed | Verdict::NotRestored => Decision::Change,
+            Verdict::Sealed | Verdict::Restored => Decision::Keep,
+            Verdict::Exempt => Decision::Exempt,
+            Verdict::Held => Decision::Hold,
+            Verdict::Unread | Verdict::Failed => Decision::Unread,
+        }
+    }
+}
+
+/// A bucket in a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedBucket {
+    /// Its account.
+    pub account: String,
+    /// Its Region.
+    pub region: String,
+    /// Its name.
+    pub bucket: String,
+    /// What is to be done.
+    pub decision: Decision,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// What lies beneath a hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Reason>,
+    /// The reason in words.
+    pub why: String,
+    /// The wave in which it is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<u32>,
+    /// What it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<DefaultEncryption>,
+    /// What it would get.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<EncryptionRule>,
+    /// SHA-256 of the document that would change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_sha256: Option<String>,
+    /// What guards found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardFinding>,
+    /// When they looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarded_at: Option<jiff::Timestamp>,
+    /// The exemption that names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exemption: Option<ExemptionNote>,
+    /// Why it is unread or held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<AwsError>,
+}
+
+/// Why a plan file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// It cannot be read.
+    #[error("the plan {} cannot be read: {why}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It cannot be written.
+    #[error("the plan {} cannot be written: {why}", path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It is no plan, or one of a version that is not known.
+    #[error("{} is no plan that this version understands: {why}", path.display())]
+    NoPlan {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Its own hash does not fit.
+    #[error("the plan {} was changed after it was made: what it holds does not fit its own sha256", path.display())]
+    Altered {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A plan being written. Each bucket is a line of its own; nothing is gathered.
+pub struct PlanWriter<W: Write> {
+    out: W,
+    inside: Sha256,
+    whole: Sha256,
+    first: bool,
+}
+
+impl<W: Write> PlanWriter<W> {
+    /// Writes what the plan says of itself.
+    pub fn begin(out: W, head: &PlanHead) -> io::Result<PlanWriter<W>> {
+        let mut writer = PlanWriter { out, inside: Sha256::new(), whole: Sha256::new(), first: true };
+        let text = serde_json::to_string_pretty(head)?;
+        // The head's closing brace makes way for the buckets.
+        let open = text.trim_end().trim_end_matches('}').trim_end();
+        writer.put(open)?;
+        writer.put(",\n  \"buckets\": [")?;
+        Ok(writer)
+    }
+
+    /// Writes a bucket.
+    pub fn bucket(&mut self, bucket: &PlannedBucket) -> io::Result<()> {
+        let line = serde_json::to_string(bucket)?;
+        let separator = if std::mem::take(&mut self.first) { "\n    " } else { ",\n    " };
+        self.put(separator)?;
+        self.put(&line)
+    }
+
+    /// Ends the file. Returns the SHA-256 of the whole of it, in hex.
+    pub fn end(mut self) -> io::Result<String> {
+        let close = if self.first { "],\n" } else { "\n  ],\n" };
+        self.put(close)?;
+        let own = hex(&self.inside.clone().finalize());
+        let last = format!("  \"sha256\": \"{own}\"\n}}\n");
+        self.out.write_all(last.as_bytes())?;
+        self.whole.update(last.as_bytes());
+        self.out.flush()?;
+        Ok(hex(&self.whole.finalize()))
+    }
+
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        self.inside.update(text.as_bytes());
+        self.whole.update(text.as_bytes());
+        self.out.write_all(text.as_bytes())
+    }
+}
+
+/// A plan file that is whole: its own hash fits.
+#[derive(Clone, Debug)]
+pub struct PlanFile {
+    path: PathBuf,
+    /// What it says of itself.
+    pub head: PlanHead,
+    /// SHA-256 of the whole file, in hex.
+    pub sha256: String,
+}
+
+impl PlanFile {
+    /// Opens a plan and reads it through once, so that nothing of it is believed before all of it fits.
+    pub fn open(path: &Path) -> Result<PlanFile, PlanError> {
+        let unreadable = |error: io::Error| PlanError::Unreadable { path: path.to_owned(), why: error.to_string() };
+        let no_plan = |why: String| PlanError::NoPlan { path: path.to_owned(), why };
+        let mut whole = Sha256::new();
+        let mut inside = Sha256::new();
+        // The last two lines are held back: what they are shows when nothing follows.
+        let mut held: Vec<Vec<u8>> = Vec::new();
+        let mut head = Vec::new();
+        let mut in_head = true;
+        let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
+        loop {
+            let mut line = Vec::new();
+            if lines.read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+                break;
+            }
+            whole.update(&line);
+            if in_head {
+                in_head = !line.starts_with(BUCKETS.as_bytes());
+                if in_head {
+                    head.extend_from_slice(&line);
+                }
+                if head.len() > MOST_OF_HEAD {
+                    return Err(no_plan("its head has no end".to_owned()));
+                }
+            }
+            held.push(line);
+            if held.len() > 2 {
+                inside.update(held.remove(0));
+            }
+        }
+        let [own, close] = held.as_slice() else { return Err(no_plan("it is no JSON object".to_owned())) };
+        let fits = format!("  \"sha256\": \"{}\"\n", hex(&inside.finalize()));
+        let head = String::from_utf8_lossy(&head);
+        let head = format!("{}\n}}", head.trim_end().trim_end_matches(','));
+        let parsed: Value = serde_json::from_str(&head).map_err(|error| no_plan(error.to_string()))?;
+        if parsed["schema"] != PLAN_SCHEMA {
+            return Err(no_plan(format!("its schema is {}, and {PLAN_SCHEMA} is known", parsed["schema"])));
+        }
+        if *own != fits.as_bytes() || close != b"}\n" {
+            return Err(PlanError::Altered { path: path.to_owned() });
+        }
+        let head: PlanHead = serde_json::from_value(parsed).map_err(|error| no_plan(error.to_string()))?;
+        Ok(PlanFile { path: path.to_owned(), head, sha256: hex(&whole.finalize()) })
+    }
+
+    /// Its buckets, in the order of the file: by account and name.
+    pub fn buckets(&self) -> Result<PlannedBuckets, PlanError> {
+        let unreadable = |error: io::Error| PlanError::Unreadable { path: self.path.clone(), why: error.to_string() };
+        let mut lines = BufReader::new(File::open(&self.path).map_err(unreadable)?).lines();
+        for line in lines.by_ref() {
+            if line.map_err(unreadable)?.starts_with(BUCKETS) {
+                break;
+            }
+        }
+        Ok(PlannedBuckets { lines, path: self.path.clone() })
+    }
+
+    /// Copies the file, and makes sure that the copy is the same.
+    pub fn keep(&self, folder: &Path) -> Result<PlanFile, PlanError> {
+        let kept = folder.join(format!("{}.json", self.sha256));
+        let unwritable = |error: io::Error| PlanError::Unwritable { path: kept.clone(), why: error.to_string() };
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        if self.path != kept {
+            let mut bytes = Vec::new();
+            File::open(&self.path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unwritable)?;
+            let part = kept.with_extension("part");
+            std::fs::write(&part, &bytes).and_then(|()| std::fs::rename(&part, &kept)).map_err(unwritable)?;
+        }
+        let copy = PlanFile::open(&kept)?;
+        if copy.sha256 != self.sha256 {
+            return Err(PlanError::Altered { path: self.path.clone() });
+        }
+        Ok(copy)
+    }
+}
+
+/// The buckets of a plan, read line by line.
+pub struct PlannedBuckets {
+    lines: io::Lines<BufReader<File>>,
+    path: PathBuf,
+}
+
+impl Iterator for PlannedBuckets {
+    type Item = Result<PlannedBucket, PlanError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = match self.lines.next()? {
+            Ok(line) => line,
+            Err(error) => {
+                return Some(Err(PlanError::Unreadable { path: self.path.clone(), why: error.to_string() }));
+            }
+        };
+        let bucket = line.strip_prefix("    {")?;
+        let parsed = serde_json::from_str(&format!("{{{}", bucket.trim_end_matches(',')));
+        Some(parsed.map_err(|error| PlanError::NoPlan { path: self.path.clone(), why: error.to_string() }))
+    }
+}
+
+/// How the line begins after which the buckets come.
+const BUCKETS: &str = "  \"buckets\": [";
+/// A head is small: waves, keys, documents, the accounts that could not be read.
+const MOST_OF_HEAD: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head() -> PlanHead {
+        PlanHead {
+            schema: PLAN_SCHEMA.into(),
+            id: "plan-1".into(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            organization: "o-a".into(),
+            partition: "aws".into(),
+            endpoint: "aws".into(),
+            caller: "arn".into(),
+            version: "0".into(),
+            campaign_file_sha256: "x".into(),
+            exemptions_sha256: None,
+            selection: String::new(),
+            target: Value::Null,
+            keys: vec![],
+            documents: vec![],
+            waves: vec![],
+            decisions: BTreeMap::from([("change".to_owned(), 2)]),
+            forecast: Value::Null,
+            notices: vec!["}".to_owned(), "  \"buckets\": [".to_owned()],
+            unread_accounts: vec![],
+        }
+    }
+
+    fn bucket(name: &str) -> PlannedBucket {
+        PlannedBucket {
+            account: "444455556666".into(),
+            region: "us-east-1".into(),
+            bucket: name.into(),
+            decision: Decision::Change,
+            verdict: Verdict::NotSealed,
+            reason: Reason::SseS3,
+            observed: None,
+            why: "SSE-S3".into(),
+            wave: Some(1),
+            found: None,
+            rule: None,
+            document_sha256: None,
+            guards: vec![],
+            guarded_at: None,
+            exemption: None,
+            error: None,
+        }
+    }
+
+    fn written(names: &[&str]) -> (Vec<u8>, String) {
+        let mut bytes = Vec::new();
+        let mut writer = PlanWriter::begin(&mut bytes, &head()).unwrap();
+        names.iter().for_each(|name| writer.bucket(&bucket(name)).unwrap());
+        let hash = writer.end().unwrap();
+        (bytes, hash)
+    }
+
+    fn read(bytes: &[u8]) -> Result<(PlanFile, Vec<String>), PlanError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        std::fs::write(&path, bytes).unwrap();
+        let plan = PlanFile::open(&path)?;
+        let names = plan.buckets()?.map(|bucket| Ok(bucket?.bucket)).collect::<Result<_, PlanError>>()?;
+        Ok((plan, names))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for names in [&["a", "b"][..], &[], &["one"]] {
+            let (bytes, hash) = written(names);
+            serde_json::from_slice::<Value>(&bytes).unwrap();
+            let (plan, found) = read(&bytes).unwrap();
+            assert_eq!(found, names);
+            assert_eq!(plan.head, head());
+            assert_eq!(plan.sha256, hash);
+            assert_eq!(plan.sha256, hex(&Sha256::digest(&bytes)));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_wherever_it_is() {
+        let (bytes, hash) = written(&["a", "b"]);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] = if changed[at] == b'x' { b'y' } else { b'x' };
+            match read(&changed) {
+                Err(_) => {}
+                Ok((plan, _)) => panic!("byte {at} is not missed: {} {hash}", plan.sha256),
+            }
+        }
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_plan_with_its_own_hash_made_anew_has_another_hash() {
+        let (bytes, hash) = written(&["a"]);
+        let text = String::from_utf8(bytes).unwrap().replace("\"bucket\":\"a\"", "\"bucket\":\"z\"");
+        let inside = &text[..text.rfind("  \"sha256\"").unwrap()];
+        let forged = format!("{inside}  \"sha256\": \"{}\"\n}}\n", hex(&Sha256::digest(inside)));
+        let (plan, names) = read(forged.as_bytes()).unwrap();
+        assert_eq!(names, ["z"]);
+        assert_ne!(plan.sha256, hash);
+    }
+}
