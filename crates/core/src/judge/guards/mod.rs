@@ -10,34 +10,7 @@ use crate::model::{
     KeyEvidence, OrganizationEvidence, Severity,
 };
 
-/// A read that guards need. Each is made at most once per bucket (per account, per key), and only where a guard in force asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// `GetBucketPolicy`.
-    Policy,
-    /// `GetBucketPolicyStatus`.
-    PolicyStatus,
-    /// `GetBucketWebsite`.
-    Website,
-    /// `GetBucketAcl`.
-    Acl,
-    /// `GetBucketOwnershipControls`.
-    Ownership,
-    /// `GetPublicAccessBlock` of the bucket.
-    PublicAccessBlock,
-    /// `GetBucketReplication`.
-    Replication,
-    /// `GetBucketTagging`.
-    Tags,
-    /// `ListAccessPoints`, `GetAccessPointPolicy`.
-    AccessPoints,
-    /// `GetAccountAuthorizationDetails`, once per account.
-    Identities,
-    /// S3 Control `GetPublicAccessBlock`, once per account.
-    AccountPublicAccessBlock,
-    /// `GetKeyPolicy`, once per Region, as the security account.
-    KeyPolicy,
-}
+pub use crate::model::Need;
 
 /// What a guard looks at.
 #[derive(Clone, Copy)]
