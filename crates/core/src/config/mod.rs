@@ -10,6 +10,8 @@ mod document;
 mod encryption;
 mod executions;
 mod failure_tolerance;
+mod guard_override;
+mod guards;
 mod limits;
 mod load;
 mod member_role;
@@ -29,6 +31,8 @@ pub use document::DocumentChoice;
 pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
+pub use guard_override::GuardOverride;
+pub use guards::Guards;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -74,6 +78,9 @@ pub struct CampaignFile {
     /// How much may fail before a campaign stops by itself.
     #[serde(default)]
     pub failure_tolerance: FailureTolerance,
+    /// What becomes of a bucket whose change would break something.
+    #[serde(default)]
+    pub guards: Guards,
     /// How a campaign is undone.
     #[serde(default)]
     pub rollback: RollbackChoice,
@@ -109,6 +116,7 @@ impl CampaignFile {
         self.limits.check(&mut found);
         self.executions.check(&mut found);
         self.failure_tolerance.check(&mut found);
+        self.guards.check(&mut found);
         found
     }
 
