@@ -145,6 +145,13 @@ impl Aws {
         super::kms::describe_key(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
     }
 
+    /// `GetKeyPolicy` as the security account's caller, in the key's own Region: the JSON of the policy `default`. It works in
+    /// the key's own account only.
+    pub async fn key_policy(&self, key: &KeyArn) -> Result<String, AwsError> {
+        let client = aws_sdk_kms::Client::new(&derive(&self.config, &key.region, None));
+        super::kms::key_policy(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
+    }
+
     /// Enters a member account: `AssumeRole` once, refreshed before it expires.
     pub async fn enter(
         &self,
@@ -177,7 +184,7 @@ fn timeouts() -> TimeoutConfig {
 
 /// The services that orgseal calls, by the ids under which `AWS_ENDPOINT_URL_<SERVICE>` and a profile's `services` section
 /// name them.
-const SERVICES: [&str; 5] = ["S3", "SSM", "STS", "KMS", "Organizations"];
+const SERVICES: [&str; 7] = ["S3", "S3 Control", "SSM", "STS", "KMS", "Organizations", "Config Service"];
 
 /// Every endpoint that is in use, if the general one is overridden: a service may have one of its own, from the
 /// environment or the profile.

@@ -79,6 +79,17 @@ fn innermost(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
+/// What to do when a read of a bucket's configuration was denied: the bucket's own policy has a say there.
+macro_rules! allow_to_member {
+    ($action:literal) => {
+        concat!(
+            "allow ",
+            $action,
+            " to the member role, and look for a bucket policy or a service control policy that denies it"
+        )
+    };
+}
+
 fn hint(operation: &str, code: &str, message: &str) -> &'static str {
     if message.contains("service control policy") {
         return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
@@ -101,7 +112,18 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             | "StartAutomationExecution"
             | "GetDocument"
             | "DescribeAutomationExecutions"
-            | "GetAutomationExecution",
+            | "GetAutomationExecution"
+            | "GetBucketPolicy"
+            | "GetBucketPolicyStatus"
+            | "GetBucketWebsite"
+            | "GetBucketAcl"
+            | "GetBucketOwnershipControls"
+            | "GetPublicAccessBlock"
+            | "GetBucketReplication"
+            | "GetBucketTagging"
+            | "GetAccountPublicAccessBlock"
+            | "ListAccessPoints"
+            | "GetAccessPointPolicy",
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired",
         ) => {
             "the session in this account was refused again although it was new: check this machine's clock, and policies there \
@@ -127,6 +149,17 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("HeadBucket", "AccessDenied") => {
             "allow s3:ListBucket to the member role: the bucket's Region is not known otherwise"
         }
+        ("GetBucketPolicy", "AccessDenied") => allow_to_member!("s3:GetBucketPolicy"),
+        ("GetBucketPolicyStatus", "AccessDenied") => allow_to_member!("s3:GetBucketPolicyStatus"),
+        ("GetBucketWebsite", "AccessDenied") => allow_to_member!("s3:GetBucketWebsite"),
+        ("GetBucketAcl", "AccessDenied") => allow_to_member!("s3:GetBucketAcl"),
+        ("GetBucketOwnershipControls", "AccessDenied") => allow_to_member!("s3:GetBucketOwnershipControls"),
+        ("GetPublicAccessBlock", "AccessDenied") => allow_to_member!("s3:GetBucketPublicAccessBlock"),
+        ("GetBucketReplication", "AccessDenied") => allow_to_member!("s3:GetReplicationConfiguration"),
+        ("GetBucketTagging", "AccessDenied") => allow_to_member!("s3:GetBucketTagging"),
+        ("GetAccountPublicAccessBlock", "AccessDenied") => "allow s3:GetAccountPublicAccessBlock to the member role",
+        ("ListAccessPoints", "AccessDenied") => "allow s3:ListAccessPoints to the member role",
+        ("GetAccessPointPolicy", "AccessDenied") => "allow s3:GetAccessPointPolicy to the member role",
         (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
             "the bucket is in another Region than when it was listed: run the command again"
         }
@@ -154,7 +187,10 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "allow ssm:DescribeAutomationExecutions to the member role"
         }
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
-        ("DescribeKey", "NotFoundException") => "check the key's ARN in [central_key]",
+        ("GetKeyPolicy", "AccessDeniedException") => {
+            "allow kms:GetKeyPolicy to your caller, which must be of the key's own account"
+        }
+        ("DescribeKey" | "GetKeyPolicy", "NotFoundException") => "check the key's ARN in [central_key]",
         (_, "NoSuchBucket") => "nothing: the bucket is gone",
         (_, "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException") => {
             "lower the limits for this account, or run again later"

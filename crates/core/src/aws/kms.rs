@@ -1,4 +1,4 @@
-//! AWS KMS: what a key is.
+//! AWS KMS: what a key is, and whom it admits.
 
 use aws_sdk_kms::Client;
 
@@ -17,5 +17,19 @@ pub(super) async fn describe_key(client: &Client, key: &str) -> Result<KeyFacts,
         usage: text(facts.and_then(|facts| facts.key_usage()).map(|usage| usage.as_str())),
         spec: text(facts.and_then(|facts| facts.key_spec()).map(|spec| spec.as_str())),
         manager: text(facts.and_then(|facts| facts.key_manager()).map(|manager| manager.as_str())),
+    })
+}
+
+/// The only policy that a key has.
+const POLICY: &str = "default";
+
+/// `GetKeyPolicy` in the client's Region: the policy's JSON. KMS answers it in the key's own account only.
+pub(super) async fn key_policy(client: &Client, key: &str) -> Result<String, AwsError> {
+    let answer = client.get_key_policy().key_id(key).policy_name(POLICY).send().await;
+    let answer = answer.map_err(|error| aws_error("GetKeyPolicy", &error))?;
+    answer.policy().map(str::to_owned).ok_or_else(|| AwsError {
+        code: "Unreadable".to_owned(),
+        message: "GetKeyPolicy: the answer holds no policy".to_owned(),
+        hint: "check the endpoint".to_owned(),
     })
 }

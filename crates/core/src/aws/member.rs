@@ -1,6 +1,6 @@
 //! A member account while it is worked on: its clients, and what they share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -12,8 +12,9 @@ use aws_sdk_s3::config::retry::RetryPartition;
 use super::adaptive::{Adaptive, Permit};
 use super::derived::derive;
 use super::observer::{ExpiredIsTransient, Observer};
+use super::s3_control::S3Control;
 use super::{Halt, S3, Session, Ssm};
-use crate::model::{AwsError, KeyFacts};
+use crate::model::{AwsError, Bucket, BucketEvidence, KeyFacts, Need, PublicAccessBlock};
 
 /// How many calls of an account may be under way to each service.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,7 @@ pub struct Member {
     ssm_calls: Calls,
     kms_calls: Calls,
     config_calls: Calls,
+    s3_control_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
@@ -74,7 +76,8 @@ impl Calls {
     }
 }
 
-/// Calls of one account under way to KMS, and to AWS Config: a few for each Region, when there is something to undo.
+/// Calls of one account under way to KMS and AWS Config, a few for each Region when there is something to undo, and to S3
+/// Control.
 const OTHER_CALLS: usize = 10;
 
 /// Attempts of the SDK for one read in a member account, the first one included.
@@ -100,6 +103,7 @@ impl Member {
             ssm_calls: Calls::new("ssm", session, limits.ssm),
             kms_calls: Calls::new("kms", session, OTHER_CALLS),
             config_calls: Calls::new("config", session, OTHER_CALLS),
+            s3_control_calls: Calls::new("s3control", session, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -121,7 +125,11 @@ impl Member {
     /// S3 in the Region that calls without a place of their own go to.
     #[must_use]
     pub fn s3_at_home(&self) -> S3 {
-        self.s3(self.config.region().map_or("", |region| region.as_ref()))
+        self.s3(self.home())
+    }
+
+    fn home(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
     }
 
     /// `DescribeKey` in a Region, as this account's session. The key may be named in any form that KMS takes.
@@ -143,6 +151,29 @@ impl Member {
             .retry_classifier(self.config_calls.classifier)
             .interceptor(self.config_calls.observer.clone());
         (aws_sdk_config::Client::from_conf(settings.build()), &self.config_calls)
+    }
+
+    /// S3 Control in a Region of this account.
+    #[must_use]
+    pub(super) fn s3_control(&self, region: &str) -> S3Control {
+        S3Control::new(&derive(&self.config, region, None), &self.account, &self.s3_control_calls)
+    }
+
+    /// S3 Control `GetPublicAccessBlock`: the account's own; all off where none was put.
+    pub async fn public_access_block(&self) -> Result<PublicAccessBlock, AwsError> {
+        self.s3_control(self.home()).public_access_block().await
+    }
+
+    /// What guards look at on a bucket: the reads that are needed, side by side under the account's limits, each naming the
+    /// owner. "Not configured" is an answer; a read that fails is an error of its own and stops no other.
+    pub async fn bucket_evidence(&self, bucket: &Bucket, needs: &BTreeSet<Need>) -> BucketEvidence {
+        let (s3, control) = (self.s3(&bucket.region), self.s3_control(&bucket.region));
+        let access_points = async {
+            if needs.contains(&Need::AccessPoints) { Some(control.access_points(&bucket.name).await) } else { None }
+        };
+        let (mut evidence, access_points) = futures::join!(s3.evidence(&bucket.name, needs), access_points);
+        evidence.access_points = access_points;
+        evidence
     }
 
     /// Systems Manager in a Region of this account.

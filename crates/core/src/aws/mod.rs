@@ -5,6 +5,7 @@
 //! are under way follows from what its services refuse (`adaptive`).
 
 mod adaptive;
+mod bucket_evidence;
 mod config_rules;
 mod connection;
 mod derived;
@@ -16,6 +17,7 @@ mod not_renewed;
 mod observer;
 mod organizations;
 mod s3;
+mod s3_control;
 mod session;
 mod session_policy;
 mod ssm;

@@ -15,9 +15,9 @@ const BUCKETS_A_PAGE: i32 = 10_000;
 /// S3 in one Region, as one account.
 #[derive(Clone)]
 pub struct S3 {
-    client: Client,
-    owner: String,
-    calls: Calls,
+    pub(super) client: Client,
+    pub(super) owner: String,
+    pub(super) calls: Calls,
 }
 
 /// A page of `ListBuckets`: names with their Regions, where the answer carries them.

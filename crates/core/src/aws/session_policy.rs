@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub enum Purpose {
     /// Read buckets and their default encryption.
     Audit,
-    /// Start and follow executions as well.
+    /// Start and follow executions, and read what guards look at, as well.
     Rollout,
     /// Look at former keys, and at what AWS Config would undo, as well.
     Rollback,
@@ -40,6 +40,19 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Condition": { "StringEquals": { "iam:PassedToService": "ssm.amazonaws.com" } }
         }));
     }
+    if purpose == Purpose::Rollout {
+        // What guards read of a bucket about to change, and of its account.
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketWebsite", "s3:GetBucketAcl",
+                "s3:GetBucketOwnershipControls", "s3:GetBucketPublicAccessBlock", "s3:GetReplicationConfiguration",
+                "s3:GetBucketTagging", "s3:ListAccessPoints", "s3:GetAccessPointPolicy", "s3:GetAccountPublicAccessBlock",
+                "iam:GetAccountAuthorizationDetails"
+            ],
+            "Resource": "*"
+        }));
+    }
     if purpose == Purpose::Rollback {
         statements.push(json!({
             "Effect": "Allow",
@@ -63,6 +76,15 @@ mod tests {
         let policy = session_policy(Purpose::Audit);
         for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
             assert!(!policy.contains(verb), "{verb}");
+        }
+    }
+
+    #[test]
+    fn guards_can_read_in_a_rollout_alone() {
+        for action in ["s3:GetBucketPolicy", "s3:ListAccessPoints", "iam:GetAccountAuthorizationDetails"] {
+            assert!(session_policy(Purpose::Rollout).contains(action), "{action}");
+            assert!(!session_policy(Purpose::Audit).contains(action), "{action}");
+            assert!(!session_policy(Purpose::Rollback).contains(action), "{action}");
         }
     }
 

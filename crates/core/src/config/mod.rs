@@ -12,6 +12,8 @@ mod encryption;
 mod executions;
 mod exemptions;
 mod failure_tolerance;
+mod guard_override;
+mod guards;
 mod limits;
 mod load;
 mod member_role;
@@ -35,6 +37,8 @@ pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
 pub use exemptions::{Exemption, Exemptions};
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
+pub use guard_override::GuardOverride;
+pub use guards::Guards;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -88,6 +92,9 @@ pub struct CampaignFile {
     /// How much may fail before a campaign stops by itself.
     #[serde(default)]
     pub failure_tolerance: FailureTolerance,
+    /// What becomes of a bucket whose change would break something.
+    #[serde(default)]
+    pub guards: Guards,
     /// How a campaign is undone.
     #[serde(default)]
     pub rollback: RollbackChoice,
@@ -144,6 +151,7 @@ impl CampaignFile {
         self.executions.check(&mut found);
         self.failure_tolerance.check(&mut found);
         waves::check(&self.waves, &self.limits, &mut found);
+        self.guards.check(&mut found);
         found
     }
 

@@ -88,7 +88,8 @@ fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     }
 }
 
-fn advice(name: &str, known: &[&str]) -> String {
+/// The nearest of the names that are known, or all of them.
+pub(super) fn advice(name: &str, known: &[&str]) -> String {
     let nearest = known.iter().map(|candidate| (distance(name, candidate), candidate)).min();
     match nearest {
         Some((steps, candidate)) if steps <= 2 => format!("did you mean `{candidate}`?"),

@@ -8,6 +8,35 @@ use super::AwsError;
 /// What was read, or why it could not be; `None` where no guard in force needed it.
 pub type Read<T> = Option<Result<T, AwsError>>;
 
+/// A read that guards need. Each is made at most once per bucket (per account, per key), and only where a guard in force asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// `GetBucketPolicy`.
+    Policy,
+    /// `GetBucketPolicyStatus`.
+    PolicyStatus,
+    /// `GetBucketWebsite`.
+    Website,
+    /// `GetBucketAcl`.
+    Acl,
+    /// `GetBucketOwnershipControls`.
+    Ownership,
+    /// `GetPublicAccessBlock` of the bucket.
+    PublicAccessBlock,
+    /// `GetBucketReplication`.
+    Replication,
+    /// `GetBucketTagging`.
+    Tags,
+    /// `ListAccessPoints`, `GetAccessPointPolicy`.
+    AccessPoints,
+    /// `GetAccountAuthorizationDetails`, once per account.
+    Identities,
+    /// S3 Control `GetPublicAccessBlock`, once per account.
+    AccountPublicAccessBlock,
+    /// `GetKeyPolicy`, once per Region, as the security account.
+    KeyPolicy,
+}
+
 /// The configuration of one bucket, as S3 shows it to its owner. "Not configured" is an answer, not an error.
 #[derive(Clone, Debug, Default)]
 pub struct BucketEvidence {

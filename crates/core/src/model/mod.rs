@@ -20,7 +20,7 @@ pub use bucket::Bucket;
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
 pub use evidence::{
-    AccessPoint, AccountEvidence, Acl, BucketEvidence, Identities, Identity, KeyEvidence, OrganizationEvidence,
+    AccessPoint, AccountEvidence, Acl, BucketEvidence, Identities, Identity, KeyEvidence, Need, OrganizationEvidence,
     PublicAccessBlock, Read, ReplicationRule,
 };
 pub use execution::{Execution, ExecutionStatus};

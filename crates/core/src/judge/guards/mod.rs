@@ -3,6 +3,23 @@
 //! A guard is a pure function over what was read. It says nothing, what it found, or that it cannot tell: what it needs could
 //! not be read, or is not understood. Unknown is not safe.
 
+mod access_log_target;
+mod access_points;
+mod admission;
+mod infrastructure_as_code;
+pub mod legacy_clients;
+mod load_balancer_log_target;
+mod log_destinations;
+mod not_owned;
+mod object_ownership;
+mod opt_out_tag;
+mod origin_access_identity;
+mod public_access;
+mod replication_source;
+#[cfg(test)]
+mod scene;
+mod sight;
+
 use std::collections::BTreeSet;
 
 use crate::model::{
@@ -10,34 +27,7 @@ use crate::model::{
     KeyEvidence, OrganizationEvidence, Severity,
 };
 
-/// A read that guards need. Each is made at most once per bucket (per account, per key), and only where a guard in force asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// `GetBucketPolicy`.
-    Policy,
-    /// `GetBucketPolicyStatus`.
-    PolicyStatus,
-    /// `GetBucketWebsite`.
-    Website,
-    /// `GetBucketAcl`.
-    Acl,
-    /// `GetBucketOwnershipControls`.
-    Ownership,
-    /// `GetPublicAccessBlock` of the bucket.
-    PublicAccessBlock,
-    /// `GetBucketReplication`.
-    Replication,
-    /// `GetBucketTagging`.
-    Tags,
-    /// `ListAccessPoints`, `GetAccessPointPolicy`.
-    AccessPoints,
-    /// `GetAccountAuthorizationDetails`, once per account.
-    Identities,
-    /// S3 Control `GetPublicAccessBlock`, once per account.
-    AccountPublicAccessBlock,
-    /// `GetKeyPolicy`, once per Region, as the security account.
-    KeyPolicy,
-}
+pub use crate::model::Need;
 
 /// What a guard looks at.
 #[derive(Clone, Copy)]
@@ -71,7 +61,7 @@ pub struct Terms {
     pub ignored_principals: Vec<String>,
     /// Accounts outside the organization that are known to hold rights on the key.
     pub trusted_accounts: BTreeSet<String>,
-    /// Tag keys that say that Terraform owns a bucket.
+    /// Tags that say that Terraform owns a bucket: a key, for any value but `false`, or `key=value`. Case does not matter.
     pub terraform_tags: Vec<String>,
 }
 
@@ -123,7 +113,19 @@ pub trait Guard: Sync {
 }
 
 /// Every guard, in the order in which findings are shown.
-pub const ALL: &[&dyn Guard] = &[];
+pub const ALL: &[&dyn Guard] = &[
+    &access_log_target::AccessLogTarget,
+    &load_balancer_log_target::LoadBalancerLogTarget,
+    &log_destinations::LogDestinations,
+    &public_access::PublicAccess,
+    &origin_access_identity::OriginAccessIdentity,
+    &access_points::AccessPoints,
+    &object_ownership::ObjectOwnership,
+    &replication_source::ReplicationSource,
+    &infrastructure_as_code::InfrastructureAsCode,
+    &not_owned::NotOwned,
+    &opt_out_tag::OptOutTag,
+];
 
 /// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.
 #[must_use]

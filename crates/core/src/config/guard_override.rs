@@ -1,0 +1,91 @@
+//! `[[guards.overrides]]`: a person's decision about one guard and some buckets.
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Problem, is_account_id, unknown};
+use crate::judge::guards;
+use crate::judge::policy::matches;
+use crate::model::{Bucket, Severity};
+
+/// Another severity of one guard for some buckets, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuardOverride {
+    /// The guard's name.
+    pub guard: String,
+    /// Account ids; without them, all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+    /// Bucket names, in which `*` and `?` may stand; without them, all of the accounts named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<String>,
+    /// The severity there.
+    pub severity: Severity,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The last day (UTC) on which it holds, such as 2030-12-31; without it, it holds until it is taken out.
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub until: Option<Date>,
+}
+
+impl GuardOverride {
+    /// Whether it speaks of a bucket on a day.
+    pub(super) fn is_for(&self, bucket: &Bucket, day: Date) -> bool {
+        self.until.is_none_or(|until| day <= until)
+            && (self.accounts.is_empty() || self.accounts.contains(&bucket.account))
+            && (self.buckets.is_empty() || self.buckets.iter().any(|pattern| matches(pattern, &bucket.name)))
+    }
+
+    pub(super) fn check(&self, path: &str, found: &mut Vec<Problem>) {
+        let mut problem = |below: &str, message: String, instead: String| {
+            found.push(Problem::new(format!("{path}{below}"), message, instead));
+        };
+        let names: Vec<&str> = guards::ALL.iter().map(|guard| guard.name()).collect();
+        if !names.contains(&self.guard.as_str()) {
+            problem(".guard", format!("there is no guard `{}`", self.guard), unknown::advice(&self.guard, &names));
+        }
+        if self.accounts.is_empty() && self.buckets.is_empty() {
+            problem(
+                "",
+                "this override names neither accounts nor buckets".to_owned(),
+                format!("add them, or write {} = \"{}\" under [guards]", self.guard, self.severity.as_str()),
+            );
+        }
+        for (index, id) in self.accounts.iter().enumerate().filter(|(_, id)| !is_account_id(id)) {
+            let message = format!("`{id}` is not an account id");
+            problem(&format!(".accounts[{index}]"), message, "write twelve digits in quotes".to_owned());
+        }
+        for (index, name) in self.buckets.iter().enumerate().filter(|(_, name)| name.trim().is_empty()) {
+            let message = format!("`{name}` is not a bucket's name");
+            problem(&format!(".buckets[{index}]"), message, "write a name, with `*` for any letters".to_owned());
+        }
+        if self.reason.trim().is_empty() {
+            let message = "the reason is empty".to_owned();
+            problem(".reason", message, "say why: whoever reads the record will ask".to_owned());
+        }
+    }
+}
+
+/// A date as TOML writes it, or in quotes.
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Bare(toml::value::Datetime),
+        Quoted(String),
+    }
+    let written = match Written::deserialize(deserializer)? {
+        Written::Bare(date) => date.to_string(),
+        Written::Quoted(text) => text,
+    };
+    // The parser would drop a time of day without a word.
+    let parsed = if written.len() == "2030-12-31".len() { written.parse().ok() } else { None };
+    let wrong = || serde::de::Error::custom(format!("`{written}` is not a date: write a date such as 2030-12-31"));
+    parsed.map(Some).ok_or_else(wrong)
+}

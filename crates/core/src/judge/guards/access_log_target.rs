@@ -1,0 +1,95 @@
+//! `access-log-target`: S3 server access logs are written with SSE-S3 only, as the S3 user guide has it.
+
+use super::admission::admissions;
+use super::sight::Sight;
+use super::{Guard, Need, Subject, Word};
+
+/// The service that writes server access logs.
+const LOGGING: &str = "logging.s3.amazonaws.com";
+/// The group that stands for it in ACLs.
+const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
+
+pub(super) struct AccessLogTarget;
+
+impl Guard for AccessLogTarget {
+    fn name(&self) -> &'static str {
+        "access-log-target"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "S3 server access logs that are no longer delivered"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Policy, Need::Acl]
+    }
+
+    // S3 takes no target that lets the service in neither by policy nor by ACL, so the target alone shows it.
+    fn look(&self, at: &Subject<'_>) -> Word {
+        let mut sight = Sight::default();
+        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
+            admissions(&policy, "s3:PutObject", |service| service == LOGGING)
+                .into_iter()
+                .for_each(|admission| sight.saw(admission));
+        }
+        if let Some(acl) = sight.read(&at.evidence.acl, "GetBucketAcl") {
+            for (_, permission) in acl.grants.iter().filter(|(grantee, _)| grantee == LOG_DELIVERY) {
+                if matches!(permission.as_str(), "WRITE" | "FULL_CONTROL") {
+                    sight.saw(format!("the ACL gives the group LogDelivery {permission}"));
+                }
+            }
+        }
+        sight.word(
+            "the bucket may receive S3 server access logs, which S3 writes with SSE-S3 only",
+            "keep SSE-S3 here, or take the admission away if no bucket logs into it any more",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::*;
+    use super::*;
+    use crate::model::Acl;
+
+    const POLICY: &str = r#"{"Statement":[{"Sid":"Logs","Effect":"Allow","Principal":{"Service":"logging.s3.amazonaws.com"},
+        "Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+
+    fn acl(grantee: &str, permission: &str) -> Acl {
+        Acl { owner: "owner".into(), grants: vec![(grantee.into(), permission.into())] }
+    }
+
+    #[test]
+    fn finds_the_service_in_the_policy_and_the_group_in_the_acl() {
+        let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(Some(POLICY.into())));
+        scene.evidence.acl = Some(Ok(Acl::default()));
+        let seen = found(&scene.look(&AccessLogTarget));
+        assert_eq!(seen, ["the bucket policy, statement Logs: logging.s3.amazonaws.com may s3:PutObject"]);
+        scene.evidence.policy = Some(Ok(None));
+        scene.evidence.acl = Some(Ok(acl(LOG_DELIVERY, "WRITE")));
+        assert_eq!(found(&scene.look(&AccessLogTarget)), ["the ACL gives the group LogDelivery WRITE"]);
+    }
+
+    #[test]
+    fn finds_nothing_where_neither_lets_it_in() {
+        let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(Some(POLICY.replace("Allow", "Deny"))));
+        scene.evidence.acl = Some(Ok(acl(LOG_DELIVERY, "READ_ACP")));
+        assert_eq!(scene.look(&AccessLogTarget), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_without_either_and_names_the_permission() {
+        let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(None));
+        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
+        let (why, hint) = dark(&scene.look(&AccessLogTarget));
+        assert_eq!(
+            (why, hint.as_str()),
+            (vec!["AccessDenied: GetBucketAcl: Access Denied".into()], "allow s3:GetBucketAcl")
+        );
+        scene.evidence.policy = Some(Ok(Some("{".into())));
+        assert!(dark(&scene.look(&AccessLogTarget)).0[0].starts_with("the bucket policy is not understood"));
+    }
+}

@@ -1,0 +1,167 @@
+//! `access-points`: who comes in by an access point of another account, or by one whose policy admits others, needs the key on
+//! its own side too. Access points of other accounts are listed to them alone; the bucket's policy has to delegate to them.
+
+use super::admission::{account_of, strangers};
+use super::sight::Sight;
+use super::{Guard, Need, Subject, Word};
+use crate::judge::policy::{Condition, Statement};
+
+const ACCOUNT: &str = "s3:dataaccesspointaccount";
+const ARN: &str = "s3:dataaccesspointarn";
+const ORIGIN: &str = "s3:accesspointnetworkorigin";
+
+pub(super) struct AccessPoints;
+
+impl Guard for AccessPoints {
+    fn name(&self) -> &'static str {
+        "access-points"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "other accounts that are refused at an access point"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Policy, Need::Acl, Need::AccessPoints]
+    }
+
+    fn look(&self, at: &Subject<'_>) -> Word {
+        let mut sight = Sight::default();
+        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
+            for statement in policy.allows() {
+                if let Some(how) = delegates(statement, at) {
+                    sight.saw(format!("the bucket policy, {}, delegates to access points {how}", statement.called()));
+                }
+            }
+        }
+        let points = sight.read(&at.evidence.access_points, "ListAccessPoints").map(Vec::as_slice).unwrap_or_default();
+        for point in points {
+            let called = format!("access point {}", point.name);
+            if point.account != at.bucket.account {
+                sight.saw(format!("{called} is of account {}", point.account));
+            }
+            let text = point.policy.as_deref();
+            let Some(policy) = text.and_then(|text| sight.policy(text, &format!("the policy of {called}"))) else {
+                continue;
+            };
+            for statement in policy.allows() {
+                for who in strangers(statement, at) {
+                    sight.saw(format!("the policy of {called}, {}, admits {who}", statement.called()));
+                }
+            }
+        }
+        sight.word(
+            "other accounts use the bucket through access points, and have no right on the central key of their own",
+            "let those principals kms:GenerateDataKey and kms:Decrypt in their own accounts and in the key's policy, then override \
+             the guard; accounts that have it already can be named in guards.trusted_accounts",
+        )
+    }
+}
+
+/// In which way a statement leaves the decision to access points beyond the bucket's own account.
+fn delegates(statement: &Statement, at: &Subject<'_>) -> Option<String> {
+    let asked = |key: &str| statement.conditions.iter().find(|condition| condition.key == key);
+    let is_known = |account: &str| account == at.bucket.account || at.terms.trusted_accounts.contains(account);
+    let foreign = |condition: &Condition, account: fn(&str) -> Option<&str>| {
+        let others: Vec<&str> =
+            condition.values.iter().filter(|value| !account(value).is_some_and(is_known)).map(String::as_str).collect();
+        match (condition.plain_operator().1, others.is_empty()) {
+            (true, _) => Some(format!("of all but {}", condition.values.join(", "))),
+            (false, false) => Some(format!("of {}", others.join(", "))),
+            (false, true) => None,
+        }
+    };
+    match (asked(ACCOUNT), asked(ARN)) {
+        // Both must hold: one that names known accounts alone is enough.
+        (Some(accounts), Some(arns)) => foreign(accounts, |account| Some(account)).and(foreign(arns, account_of)),
+        (Some(accounts), None) => foreign(accounts, |account| Some(account)),
+        (None, Some(arns)) => foreign(arns, account_of),
+        (None, None) => asked(ORIGIN).map(|_| "of any account".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::*;
+    use super::*;
+    use crate::model::AccessPoint;
+
+    fn delegating(condition: &str) -> Scene {
+        let mut scene = Scene::with_policy(&format!(
+            r#"{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{condition}}}"#
+        ));
+        scene.evidence.access_points = Some(Ok(Vec::new()));
+        scene
+    }
+
+    fn point(principal: &str, condition: &str) -> Scene {
+        let mut scene = Scene::with_policy("");
+        scene.evidence.policy = Some(Ok(None));
+        scene.evidence.access_points = Some(Ok(vec![AccessPoint {
+            name: "analytics".into(),
+            account: OWN.into(),
+            origin: "Internet".into(),
+            policy: Some(policy(&format!(
+                r#"{{"Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"*"{condition}}}"#
+            ))),
+        }]));
+        scene
+    }
+
+    #[test]
+    fn finds_delegation_to_other_accounts() {
+        for (condition, how) in [
+            (r#"{"StringEquals":{"s3:DataAccessPointAccount":["444455556666","777788889999"]}}"#, "of 777788889999"),
+            (
+                r#"{"ArnLike":{"s3:DataAccessPointArn":"arn:aws:s3:*:*:accesspoint/*"}}"#,
+                "of arn:aws:s3:*:*:accesspoint/*",
+            ),
+            (r#"{"StringNotEquals":{"s3:DataAccessPointAccount":"1"}}"#, "of all but 1"),
+            (r#"{"StringEquals":{"s3:AccessPointNetworkOrigin":"VPC"}}"#, "of any account"),
+        ] {
+            let seen = found(&delegating(condition).look(&AccessPoints));
+            assert!(seen[0].ends_with(how), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn finds_access_points_that_admit_others() {
+        for principal in [r#"{"AWS":"arn:aws:iam::777788889999:role/app"}"#, r#""*""#] {
+            assert_eq!(found(&point(principal, "").look(&AccessPoints)).len(), 1, "{principal}");
+        }
+        let org = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}"#;
+        let seen = found(&point(r#""*""#, org).look(&AccessPoints));
+        assert!(seen[0].ends_with("everyone, under conditions on aws:principalorgid"), "{seen:?}");
+        let mut scene = point(r#"{"AWS":"444455556666"}"#, "");
+        if let Some(Ok(points)) = &mut scene.evidence.access_points {
+            points[0].account = "777788889999".into();
+        }
+        assert_eq!(found(&scene.look(&AccessPoints)), ["access point analytics is of account 777788889999"]);
+    }
+
+    #[test]
+    fn finds_nothing_within_the_account_and_among_the_trusted() {
+        for condition in [
+            r#"{"StringEquals":{"s3:DataAccessPointAccount":"444455556666"}}"#,
+            r#"{"ArnLike":{"s3:DataAccessPointArn":"arn:aws:s3:us-east-1:444455556666:accesspoint/*"}}"#,
+            r#"{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#,
+        ] {
+            assert_eq!(delegating(condition).look(&AccessPoints), Word::Clear, "{condition}");
+        }
+        assert_eq!(point(r#"{"AWS":"arn:aws:iam::444455556666:role/app"}"#, "").look(&AccessPoints), Word::Clear);
+        let own = r#","Condition":{"StringEquals":{"aws:PrincipalAccount":"444455556666"}}"#;
+        assert_eq!(point(r#""*""#, own).look(&AccessPoints), Word::Clear);
+        let mut scene = point(r#"{"AWS":["777788889999","arn:aws:iam::123412341234:role/break-glass"]}"#, "");
+        scene.terms.trusted_accounts = ["777788889999".to_owned()].into();
+        scene.terms.ignored_principals = vec!["arn:aws:iam::*:role/break-glass".into()];
+        assert_eq!(scene.look(&AccessPoints), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_without_the_list() {
+        let mut scene = Scene::with_policy("");
+        scene.evidence.policy = Some(Ok(None));
+        scene.evidence.access_points = Some(Err(denied("ListAccessPoints", "allow s3:ListAccessPoints")));
+        assert_eq!(dark(&scene.look(&AccessPoints)).1, "allow s3:ListAccessPoints");
+    }
+}

@@ -1,0 +1,134 @@
+//! `log-destinations`: services that deliver reports and logs into buckets, and take a KMS key of another account only under
+//! conditions, or not at all. Those whose support hangs on the key's policy alone are `service-principals`' business.
+
+use super::admission::{admissions, key_admits};
+use super::sight::Sight;
+use super::{Guard, Need, Subject, Word};
+
+/// A service that delivers into buckets.
+struct Deliverer {
+    /// Its principal in a bucket policy.
+    service: &'static str,
+    /// What it delivers.
+    what: &'static str,
+    /// Whether a key whose policy admits it is enough, as its user guide has it.
+    key_policy_is_enough: bool,
+}
+
+/// From the user guides of S3 (Inventory, Storage Class Analysis, Storage Lens), Redshift (audit logging), Billing (Cost and
+/// Usage Reports, Data Exports).
+const DELIVERERS: [Deliverer; 4] = [
+    Deliverer {
+        service: "s3.amazonaws.com",
+        what: "S3 Inventory, analytics or Storage Lens reports",
+        key_policy_is_enough: true,
+    },
+    Deliverer { service: "redshift.amazonaws.com", what: "Redshift audit logs", key_policy_is_enough: false },
+    Deliverer { service: "billingreports.amazonaws.com", what: "Cost and Usage Reports", key_policy_is_enough: false },
+    Deliverer { service: "bcm-data-exports.amazonaws.com", what: "billing data exports", key_policy_is_enough: false },
+];
+
+/// The canonical user as whom CloudFront writes its older standard logs, by ACL: `awslogsdelivery`, from its user guide.
+const CLOUDFRONT_LOGS: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0";
+
+pub(super) struct LogDestinations;
+
+impl Guard for LogDestinations {
+    fn name(&self) -> &'static str {
+        "log-destinations"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "reports and logs of AWS services that are no longer delivered"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Policy, Need::Acl, Need::KeyPolicy]
+    }
+
+    fn look(&self, at: &Subject<'_>) -> Word {
+        let mut sight = Sight::default();
+        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
+            for deliverer in &DELIVERERS {
+                let found = admissions(&policy, "s3:PutObject", |service| service == deliverer.service);
+                if !found.is_empty() {
+                    weigh(deliverer, found, at, &mut sight);
+                }
+            }
+        }
+        if let Some(acl) = sight.read(&at.evidence.acl, "GetBucketAcl")
+            && acl.grants.iter().any(|(grantee, _)| grantee == CLOUDFRONT_LOGS)
+        {
+            sight.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
+        }
+        sight.word(
+            "an AWS service delivers reports or logs here, and may not be able to with a key of another account",
+            "send them to a bucket that keeps SSE-S3, or admit the service in the key's policy where its guide says that this is \
+             enough, and look at the next delivery",
+        )
+    }
+}
+
+fn weigh(deliverer: &Deliverer, admissions: Vec<String>, at: &Subject<'_>, sight: &mut Sight) {
+    let told = |why: &str| admissions.iter().map(|one| format!("{one} ({}){why}", deliverer.what)).collect::<Vec<_>>();
+    if !deliverer.key_policy_is_enough {
+        told("").into_iter().for_each(|one| sight.saw(one));
+        return;
+    }
+    let Some(key) = sight.key_policy(&at.key.policy) else { return };
+    match key_admits(&key, deliverer.service, "kms:GenerateDataKey", at) {
+        Some(true) => {}
+        Some(false) => {
+            told(", and the key's policy does not admit it").into_iter().for_each(|one| sight.saw(one));
+        }
+        None => sight.unsure(
+            format!("the key's policy admits {} under conditions that are not understood", deliverer.service),
+            "look at the conditions, and override the guard if they hold for this account",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::*;
+    use super::*;
+
+    fn admitting(service: &str, key: &str) -> Scene {
+        let mut scene = Scene::with_policy(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}}"#
+        ));
+        scene.key.policy = Some(Ok(policy(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"Service":"{key}"}},"Action":"kms:GenerateDataKey","Resource":"*"}}"#
+        ))));
+        scene
+    }
+
+    #[test]
+    fn finds_services_whose_support_is_limited() {
+        for (service, key) in [
+            ("redshift.amazonaws.com", "redshift.amazonaws.com"),
+            ("billingreports.amazonaws.com", "s3.amazonaws.com"),
+            ("s3.amazonaws.com", "logs.amazonaws.com"),
+        ] {
+            assert_eq!(found(&admitting(service, key).look(&LogDestinations)).len(), 1, "{service}");
+        }
+        let mut scene = admitting("config.amazonaws.com", "");
+        if let Some(Ok(acl)) = &mut scene.evidence.acl {
+            acl.grants = vec![(CLOUDFRONT_LOGS.into(), "FULL_CONTROL".into())];
+        }
+        assert_eq!(found(&scene.look(&LogDestinations)).len(), 1);
+    }
+
+    #[test]
+    fn finds_nothing_where_the_key_admits_inventory_and_in_others() {
+        assert_eq!(admitting("s3.amazonaws.com", "s3.amazonaws.com").look(&LogDestinations), Word::Clear);
+        assert_eq!(admitting("config.amazonaws.com", "").look(&LogDestinations), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_without_the_keys_policy() {
+        let mut scene = admitting("s3.amazonaws.com", "");
+        scene.key.policy = Some(Err(denied("GetKeyPolicy", "allow kms:GetKeyPolicy")));
+        assert_eq!(dark(&scene.look(&LogDestinations)).1, "allow kms:GetKeyPolicy");
+    }
+}

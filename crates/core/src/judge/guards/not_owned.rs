@@ -1,0 +1,101 @@
+//! `not-owned`: a bucket's name can change hands after it was listed. Every read names the owner that is expected, so an answer
+//! to one of them proves the owner; a refusal of all of them proves nothing.
+
+use super::{Guard, Need, Subject, Word};
+use crate::model::{AwsError, BucketEvidence, Read};
+
+pub(super) struct NotOwned;
+
+impl Guard for NotOwned {
+    fn name(&self) -> &'static str {
+        "not-owned"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "a change to a bucket that another account has by now"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Acl]
+    }
+
+    fn look(&self, at: &Subject<'_>) -> Word {
+        let reads = reads(at.evidence);
+        if reads.iter().any(|(_, read)| matches!(read, Some(Ok(())))) {
+            return Word::Clear;
+        }
+        let failed = || reads.iter().filter_map(|(_, read)| read.as_ref()?.as_ref().err());
+        if let Some(gone) = failed().find(|error| error.code == "NoSuchBucket") {
+            return Word::Found {
+                says: "the bucket is gone since it was listed".to_owned(),
+                evidence: vec![gone.to_string()],
+                hint: "nothing; run the command again to see what is there now".to_owned(),
+            };
+        }
+        let mut evidence: Vec<String> = failed().map(ToString::to_string).collect();
+        let denied = failed().all(|error| error.code == "AccessDenied");
+        let hint = match failed().next() {
+            // S3 answers AccessDenied for a missing permission and for an unexpected owner alike.
+            Some(first) if denied => format!(
+                "{}; if it is allowed, another account owns the bucket by now: compare with `aws s3api list-buckets` there",
+                first.hint
+            ),
+            Some(first) => first.hint.clone(),
+            None => "run the command again".to_owned(),
+        };
+        if evidence.is_empty() {
+            evidence.push("GetBucketAcl was not asked".to_owned());
+        }
+        Word::CannotTell { evidence, hint }
+    }
+}
+
+/// What each read on the bucket came to.
+fn reads(evidence: &BucketEvidence) -> [(&'static str, Option<Result<(), &AwsError>>); 8] {
+    fn came_to<T>(read: &Read<T>) -> Option<Result<(), &AwsError>> {
+        read.as_ref().map(|read| read.as_ref().map(|_| ()))
+    }
+    [
+        ("GetBucketAcl", came_to(&evidence.acl)),
+        ("GetBucketPolicy", came_to(&evidence.policy)),
+        ("GetBucketPolicyStatus", came_to(&evidence.policy_is_public)),
+        ("GetBucketWebsite", came_to(&evidence.website)),
+        ("GetBucketOwnershipControls", came_to(&evidence.ownership)),
+        ("GetPublicAccessBlock", came_to(&evidence.public_access_block)),
+        ("GetBucketReplication", came_to(&evidence.replication)),
+        ("GetBucketTagging", came_to(&evidence.tags)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::*;
+    use super::*;
+
+    #[test]
+    fn one_answer_proves_the_owner() {
+        let mut scene = Scene::default();
+        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
+        scene.evidence.policy = Some(Ok(None));
+        assert_eq!(scene.look(&NotOwned), Word::Clear);
+    }
+
+    #[test]
+    fn finds_a_bucket_that_is_gone() {
+        let mut scene = Scene::default();
+        let gone = AwsError { code: "NoSuchBucket".into(), ..denied("GetBucketAcl", "nothing") };
+        scene.evidence.acl = Some(Err(gone));
+        assert_eq!(found(&scene.look(&NotOwned)).len(), 1);
+    }
+
+    #[test]
+    fn refusals_alone_cannot_tell() {
+        let mut scene = Scene::default();
+        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
+        scene.evidence.tags = Some(Err(denied("GetBucketTagging", "allow s3:GetBucketTagging")));
+        let (why, hint) = dark(&scene.look(&NotOwned));
+        assert_eq!(why.len(), 2);
+        assert!(hint.starts_with("allow s3:GetBucketAcl; if it is allowed, another account owns"), "{hint}");
+        assert_eq!(dark(&Scene::default().look(&NotOwned)).0, ["GetBucketAcl was not asked"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! `opt-out-tag`: the tag by which a team keeps its bucket out of the campaign.
+
+use super::sight::Sight;
+use super::{Guard, Need, Subject, Word};
+
+pub(super) struct OptOutTag;
+
+impl Guard for OptOutTag {
+    fn name(&self) -> &'static str {
+        "opt-out-tag"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "a change that the bucket's team has asked not to be made"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Tags]
+    }
+
+    fn look(&self, at: &Subject<'_>) -> Word {
+        let Some((key, wanted)) = &at.terms.opt_out_tag else { return Word::Clear };
+        let mut sight = Sight::default();
+        if let Some(value) = sight.read(&at.evidence.tags, "GetBucketTagging").and_then(|tags| tags.get(key)) {
+            let opts_out = match wanted {
+                Some(wanted) => value == wanted,
+                None => !value.eq_ignore_ascii_case("false"),
+            };
+            if opts_out {
+                sight.saw(format!("the tag {key}={value}"));
+            }
+        }
+        sight.word(
+            "the bucket's team keeps it out of the campaign by a tag",
+            "ask the team; when it agrees, it takes the tag away",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::*;
+    use super::*;
+
+    fn tagged(key: &str, value: &str, wanted: Option<&str>) -> Scene {
+        let mut scene = Scene::default();
+        scene.terms.opt_out_tag = Some(("orgseal:opt-out".into(), wanted.map(str::to_owned)));
+        scene.evidence.tags = Some(Ok([(key.to_owned(), value.to_owned())].into()));
+        scene
+    }
+
+    #[test]
+    fn finds_the_tag() {
+        assert_eq!(
+            found(&tagged("orgseal:opt-out", "until May", None).look(&OptOutTag)),
+            ["the tag orgseal:opt-out=until May"]
+        );
+        assert_eq!(found(&tagged("orgseal:opt-out", "yes", Some("yes")).look(&OptOutTag)).len(), 1);
+    }
+
+    #[test]
+    fn finds_nothing_in_others() {
+        assert_eq!(tagged("orgseal:opt-out", "False", None).look(&OptOutTag), Word::Clear);
+        assert_eq!(tagged("orgseal:opt-out", "no", Some("yes")).look(&OptOutTag), Word::Clear);
+        assert_eq!(tagged("opt-out", "true", None).look(&OptOutTag), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_without_the_tags() {
+        let mut scene = tagged("a", "b", None);
+        scene.evidence.tags = Some(Err(denied("GetBucketTagging", "allow s3:GetBucketTagging")));
+        assert_eq!(dark(&scene.look(&OptOutTag)).1, "allow s3:GetBucketTagging");
+    }
+}
