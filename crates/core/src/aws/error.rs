@@ -79,7 +79,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
-fn hint(operation: &str, code: &str, message: &str) -> &'static str {
+pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
     if message.contains("service control policy") {
         return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
     }
@@ -153,6 +153,13 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("DescribeAutomationExecutions", "AccessDeniedException") => {
             "allow ssm:DescribeAutomationExecutions to the member role"
         }
+        ("LookupEvents", "AccessDeniedException") => {
+            "allow cloudtrail:LookupEvents to the member role: without it nobody sees whether a change denies somebody the key"
+        }
+        ("LookupEvents", "TooManyEvents") => {
+            "look for denied KMS events of the central key in the organization's own trail (CloudTrail Lake, Athena) before the next wave"
+        }
+        ("LookupEvents", "Unreadable") => "look the event up in CloudTrail's event history in this account and Region",
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
         ("DescribeKey", "NotFoundException") => "check the key's ARN in [central_key]",
         (_, "NoSuchBucket") => "nothing: the bucket is gone",

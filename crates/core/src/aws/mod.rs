@@ -5,6 +5,7 @@
 //! are under way follows from what its services refuse (`adaptive`).
 
 mod adaptive;
+mod cloudtrail;
 mod config_rules;
 mod connection;
 mod derived;

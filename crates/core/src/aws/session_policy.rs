@@ -40,6 +40,9 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Condition": { "StringEquals": { "iam:PassedToService": "ssm.amazonaws.com" } }
         }));
     }
+    if purpose == Purpose::Rollout {
+        statements.push(json!({ "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*" }));
+    }
     if purpose == Purpose::Rollback {
         statements.push(json!({
             "Effect": "Allow",
