@@ -10,6 +10,7 @@ mod document;
 mod encryption;
 mod executions;
 mod failure_tolerance;
+mod forecast;
 mod limits;
 mod load;
 mod member_role;
@@ -29,6 +30,7 @@ pub use document::DocumentChoice;
 pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
+pub use forecast::{Assumptions, RateOverride, RequestMilliseconds, RequestsPaidBy};
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -77,6 +79,9 @@ pub struct CampaignFile {
     /// How a campaign is undone.
     #[serde(default)]
     pub rollback: RollbackChoice,
+    /// What a plan's forecast assumes.
+    #[serde(default)]
+    pub forecast: Assumptions,
 }
 
 impl CampaignFile {
@@ -109,6 +114,7 @@ impl CampaignFile {
         self.limits.check(&mut found);
         self.executions.check(&mut found);
         self.failure_tolerance.check(&mut found);
+        self.forecast.check(&mut found);
         found
     }
 
