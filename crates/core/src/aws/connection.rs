@@ -184,7 +184,8 @@ fn timeouts() -> TimeoutConfig {
 
 /// The services that orgseal calls, by the ids under which `AWS_ENDPOINT_URL_<SERVICE>` and a profile's `services` section
 /// name them.
-const SERVICES: [&str; 7] = ["S3", "S3 Control", "SSM", "STS", "KMS", "Organizations", "Config Service"];
+const SERVICES: [&str; 9] =
+    ["S3", "S3 Control", "SSM", "STS", "KMS", "IAM", "Organizations", "Config Service", "CloudTrail"];
 
 /// Every endpoint that is in use, if the general one is overridden: a service may have one of its own, from the
 /// environment or the profile.

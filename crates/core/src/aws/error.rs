@@ -90,7 +90,7 @@ macro_rules! allow_to_member {
     };
 }
 
-fn hint(operation: &str, code: &str, message: &str) -> &'static str {
+pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
     if message.contains("service control policy") {
         return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
     }
@@ -186,6 +186,13 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("DescribeAutomationExecutions", "AccessDeniedException") => {
             "allow ssm:DescribeAutomationExecutions to the member role"
         }
+        ("LookupEvents", "AccessDeniedException") => {
+            "allow cloudtrail:LookupEvents to the member role: without it nobody sees whether a change denies somebody the key"
+        }
+        ("LookupEvents", "TooManyEvents") => {
+            "look for denied KMS events of the central key in the organization's own trail (CloudTrail Lake, Athena) before the next wave"
+        }
+        ("LookupEvents", "Unreadable") => "look the event up in CloudTrail's event history in this account and Region",
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
         ("GetKeyPolicy", "AccessDeniedException") => {
             "allow kms:GetKeyPolicy to your caller, which must be of the key's own account"

@@ -10,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::retry::RetryPartition;
 
 use super::adaptive::{Adaptive, Permit};
+use super::cloudtrail::Interval;
 use super::derived::derive;
 use super::observer::{ExpiredIsTransient, Observer};
 use super::s3_control::S3Control;
@@ -34,6 +35,8 @@ pub struct Member {
     kms_calls: Calls,
     config_calls: Calls,
     s3_control_calls: Calls,
+    cloudtrail_calls: Calls,
+    lookups: std::sync::Mutex<HashMap<String, Interval>>,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
@@ -76,8 +79,7 @@ impl Calls {
     }
 }
 
-/// Calls of one account under way to KMS and AWS Config, a few for each Region when there is something to undo, and to S3
-/// Control.
+/// Calls of one account under way to each of the services that are asked now and then: KMS, AWS Config, CloudTrail, S3 Control.
 const OTHER_CALLS: usize = 10;
 
 /// Attempts of the SDK for one read in a member account, the first one included.
@@ -104,6 +106,8 @@ impl Member {
             kms_calls: Calls::new("kms", session, OTHER_CALLS),
             config_calls: Calls::new("config", session, OTHER_CALLS),
             s3_control_calls: Calls::new("s3control", session, OTHER_CALLS),
+            cloudtrail_calls: Calls::new("cloudtrail", session, OTHER_CALLS),
+            lookups: std::sync::Mutex::default(),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -174,6 +178,17 @@ impl Member {
         let (mut evidence, access_points) = futures::join!(s3.evidence(&bucket.name, needs), access_points);
         evidence.access_points = access_points;
         evidence
+    }
+
+    /// The client of CloudTrail in a Region of this account, what its calls share, and their pace in that Region.
+    pub(super) fn cloudtrail(&self, region: &str) -> (aws_sdk_cloudtrail::Client, &Calls, Interval) {
+        let settings = aws_sdk_cloudtrail::config::Builder::from(&derive(&self.config, region, None))
+            .retry_partition(self.cloudtrail_calls.partition.clone())
+            .retry_classifier(self.cloudtrail_calls.classifier)
+            .interceptor(self.cloudtrail_calls.observer.clone());
+        let mut lookups = self.lookups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let interval = lookups.entry(region.to_owned()).or_default().clone();
+        (aws_sdk_cloudtrail::Client::from_conf(settings.build()), &self.cloudtrail_calls, interval)
     }
 
     /// Systems Manager in a Region of this account.

@@ -52,6 +52,7 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             ],
             "Resource": "*"
         }));
+        statements.push(json!({ "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*" }));
     }
     if purpose == Purpose::Rollback {
         statements.push(json!({

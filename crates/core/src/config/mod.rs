@@ -14,6 +14,7 @@ mod exemptions;
 mod failure_tolerance;
 mod guard_override;
 mod guards;
+mod forecast;
 mod limits;
 mod load;
 mod member_role;
@@ -39,6 +40,7 @@ pub use exemptions::{Exemption, Exemptions};
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
 pub use guard_override::GuardOverride;
 pub use guards::Guards;
+pub use forecast::{Assumptions, RateOverride, RequestMilliseconds, RequestsPaidBy};
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -101,6 +103,9 @@ pub struct CampaignFile {
     /// What is changed first, and what must hold before the rest is. Without it: everything at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
+    /// What a plan's forecast assumes.
+    #[serde(default)]
+    pub forecast: Assumptions,
 }
 
 impl CampaignFile {
@@ -152,6 +157,7 @@ impl CampaignFile {
         self.failure_tolerance.check(&mut found);
         waves::check(&self.waves, &self.limits, &mut found);
         self.guards.check(&mut found);
+        self.forecast.check(&mut found);
         found
     }
 

@@ -1,5 +1,6 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
+mod denials;
 mod failure;
 pub mod guards;
 mod key;
@@ -8,6 +9,7 @@ mod restore;
 mod unread;
 mod verdict;
 
+pub use denials::{Denial, Unreadable, denial};
 pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
 pub use restore::{former_rule, judge_restore};

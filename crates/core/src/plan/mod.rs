@@ -2,6 +2,8 @@
 
 mod diff;
 mod file;
+mod forecast;
+mod iac;
 mod limits;
 mod patterns;
 mod runbook;
@@ -14,6 +16,8 @@ pub use file::{
     Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave,
     UnreadAccount,
 };
+pub use forecast::{AccountWork, Forecast, GuardReads, KmsLoad, Money, Requests, WaveForecast, Workload, forecast};
+pub use iac::{IacSnippet, IacTool, suggest_iac};
 pub use limits::AccountLimits;
 pub use patterns::Patterns;
 pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
