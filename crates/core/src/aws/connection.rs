@@ -177,7 +177,7 @@ fn timeouts() -> TimeoutConfig {
 
 /// The services that orgseal calls, by the ids under which `AWS_ENDPOINT_URL_<SERVICE>` and a profile's `services` section
 /// name them.
-const SERVICES: [&str; 5] = ["S3", "SSM", "STS", "KMS", "Organizations"];
+const SERVICES: [&str; 6] = ["S3", "SSM", "STS", "KMS", "Organizations", "IAM"];
 
 /// Every endpoint that is in use, if the general one is overridden: a service may have one of its own, from the
 /// environment or the profile.

@@ -153,6 +153,9 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("DescribeAutomationExecutions", "AccessDeniedException") => {
             "allow ssm:DescribeAutomationExecutions to the member role"
         }
+        ("GetAccountAuthorizationDetails", "AccessDenied") => {
+            "allow iam:GetAccountAuthorizationDetails to the member role: guards read there who uses a bucket and may not use the key"
+        }
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
         ("DescribeKey", "NotFoundException") => "check the key's ARN in [central_key]",
         (_, "NoSuchBucket") => "nothing: the bucket is gone",

@@ -115,6 +115,9 @@ impl Condition {
 impl Policy {
     /// Reads a policy's JSON.
     pub fn parse(text: &str) -> Result<Policy, NotUnderstood> {
+        if text.is_empty() {
+            return Err(not("its document was not returned"));
+        }
         let value: Value = serde_json::from_str(text).map_err(|error| not(format!("it is no JSON: {error}")))?;
         let Value::Object(mut policy) = value else { return Err(not("it is no JSON object")) };
         policy.remove("Id");
