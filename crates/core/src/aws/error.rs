@@ -193,6 +193,9 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "look for denied KMS events of the central key in the organization's own trail (CloudTrail Lake, Athena) before the next wave"
         }
         ("LookupEvents", "Unreadable") => "look the event up in CloudTrail's event history in this account and Region",
+        ("GetAccountAuthorizationDetails", "AccessDenied") => {
+            "allow iam:GetAccountAuthorizationDetails to the member role: guards read there who uses a bucket and may not use the key"
+        }
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
         ("GetKeyPolicy", "AccessDeniedException") => {
             "allow kms:GetKeyPolicy to your caller, which must be of the key's own account"

@@ -37,6 +37,7 @@ pub struct Member {
     s3_control_calls: Calls,
     cloudtrail_calls: Calls,
     lookups: std::sync::Mutex<HashMap<String, Interval>>,
+    iam_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
@@ -79,7 +80,7 @@ impl Calls {
     }
 }
 
-/// Calls of one account under way to each of the services that are asked now and then: KMS, AWS Config, CloudTrail, S3 Control.
+/// Calls of one account under way to each of the services that are asked now and then.
 const OTHER_CALLS: usize = 10;
 
 /// Attempts of the SDK for one read in a member account, the first one included.
@@ -108,6 +109,7 @@ impl Member {
             s3_control_calls: Calls::new("s3control", session, OTHER_CALLS),
             cloudtrail_calls: Calls::new("cloudtrail", session, OTHER_CALLS),
             lookups: std::sync::Mutex::default(),
+            iam_calls: Calls::new("iam", session, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -189,6 +191,15 @@ impl Member {
         let mut lookups = self.lookups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let interval = lookups.entry(region.to_owned()).or_default().clone();
         (aws_sdk_cloudtrail::Client::from_conf(settings.build()), &self.cloudtrail_calls, interval)
+    }
+
+    /// The client of IAM, and what its calls share. IAM has one place in each partition, which the SDK's endpoint rules know.
+    pub(super) fn iam_service(&self) -> (aws_sdk_iam::Client, &Calls) {
+        let settings = aws_sdk_iam::config::Builder::from(&self.config)
+            .retry_partition(self.iam_calls.partition.clone())
+            .retry_classifier(self.iam_calls.classifier)
+            .interceptor(self.iam_calls.observer.clone());
+        (aws_sdk_iam::Client::from_conf(settings.build()), &self.iam_calls)
     }
 
     /// Systems Manager in a Region of this account.

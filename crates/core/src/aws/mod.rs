@@ -12,6 +12,7 @@ mod connection;
 mod derived;
 mod error;
 mod halt;
+mod iam;
 mod kms;
 mod member;
 mod not_renewed;

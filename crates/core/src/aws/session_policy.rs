@@ -29,7 +29,8 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Effect": "Allow",
             "Action": [
                 "ssm:GetDocument", "ssm:StartAutomationExecution", "ssm:AddTagsToResource",
-                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution"
+                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution",
+                "iam:GetAccountAuthorizationDetails"
             ],
             "Resource": "*"
         }));

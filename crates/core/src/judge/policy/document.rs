@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::glob::matches;
+use super::pattern::{Coverage, Text, coverage, matches_ignoring_case, widened};
 
 /// Why a policy cannot be read with certainty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +115,9 @@ impl Condition {
 impl Policy {
     /// Reads a policy's JSON.
     pub fn parse(text: &str) -> Result<Policy, NotUnderstood> {
+        if text.is_empty() {
+            return Err(not("its document was not returned"));
+        }
         let value: Value = serde_json::from_str(text).map_err(|error| not(format!("it is no JSON: {error}")))?;
         let Value::Object(mut policy) = value else { return Err(not("it is no JSON object")) };
         policy.remove("Id");
@@ -182,17 +185,31 @@ impl Statement {
     /// Whether the statement speaks of an action, such as `s3:PutObject`.
     #[must_use]
     pub fn covers_action(&self, action: &str) -> bool {
-        let action = action.to_ascii_lowercase();
-        self.actions.negated
-            != self.actions.patterns.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
+        let named = self.actions.patterns.iter().any(|pattern| matches_ignoring_case(pattern, action));
+        self.actions.negated != named
     }
 
-    /// Whether the statement speaks of a resource. Policy variables make it uncertain.
+    /// Whether the statement speaks of a resource. A policy variable that may decide it makes it uncertain.
     pub fn covers_resource(&self, resource: &str) -> Result<bool, NotUnderstood> {
-        if let Some(variable) = self.resources.patterns.iter().find(|pattern| pattern.contains("${")) {
-            return Err(not(format!("a resource has a policy variable: {variable}")));
+        Ok(self.coverage(&Text::from(resource))? == Coverage::All)
+    }
+
+    /// How much of a resource, or of the objects of a bucket, the statement speaks of.
+    pub fn coverage(&self, resource: &Text) -> Result<Coverage, NotUnderstood> {
+        let mut named = Coverage::None;
+        for pattern in &self.resources.patterns {
+            match widened(pattern) {
+                None => named = named.max(coverage(pattern, resource)),
+                Some(wide) if coverage(&wide, resource) == Coverage::None => {}
+                Some(_) => return Err(not(format!("a resource has a policy variable: {pattern}"))),
+            }
         }
-        Ok(self.resources.negated != self.resources.patterns.iter().any(|pattern| matches(pattern, resource)))
+        Ok(match (self.resources.negated, named) {
+            (false, named) => named,
+            (true, Coverage::None) => Coverage::All,
+            (true, Coverage::Some) => Coverage::Some,
+            (true, Coverage::All) => Coverage::None,
+        })
     }
 
     /// The principals that `Principal` names; empty for identity policies and for `NotPrincipal`.
@@ -274,4 +291,100 @@ fn read_conditions(operators: Map<String, Value>) -> Result<Vec<Condition>, NotU
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(statement: &str) -> Result<Statement, NotUnderstood> {
+        let policy = Policy::parse(&format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#))?;
+        Ok(policy.statements.into_iter().next().unwrap())
+    }
+
+    #[test]
+    fn a_single_statement_stands_without_a_list() {
+        let statement = one(r#"{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}"#).unwrap();
+        assert_eq!((statement.effect, &statement.principals), (Effect::Allow, &Principals::Bearer));
+        assert_eq!(statement.called(), "a statement without Sid");
+        assert!(statement.covers_action("s3:PutObject") && !statement.covers_action("kms:Decrypt"));
+        assert_eq!(one(r#"[{"Sid":"x","Effect":"Deny","Action":"*"}]"#).unwrap().called(), "statement x");
+    }
+
+    #[test]
+    fn all_but_an_action_and_all_but_a_resource() {
+        let bucket = "arn:aws:s3:::b/*";
+        let text = format!(r#"{{"Effect":"Deny","NotAction":["S3:get*"],"NotResource":["{bucket}"]}}"#);
+        let statement = one(&text).unwrap();
+        assert!(!statement.covers_action("s3:GetObject") && statement.covers_action("kms:Decrypt"));
+        let covers = |resource: Text| statement.coverage(&resource).unwrap();
+        assert_eq!(covers("arn:aws:s3:::b/k".into()), Coverage::None);
+        assert_eq!(covers("arn:aws:s3:::c/k".into()), Coverage::All);
+        assert_eq!(covers(Text::Beginning("arn:aws:s3:::".into())), Coverage::Some);
+    }
+
+    #[test]
+    fn principals_of_each_kind() {
+        let statement = one(
+            r#"{"Effect":"Deny","Action":"*","NotPrincipal":{"AWS":["111122223333","*"],"Service":"x.amazonaws.com",
+                "Federated":"cognito-identity.amazonaws.com","CanonicalUser":"abc"}}"#,
+        )
+        .unwrap();
+        let Principals::AllBut(mut but) = statement.principals.clone() else { panic!("{statement:?}") };
+        but.sort();
+        let service = Principal::Service("x.amazonaws.com".into());
+        let federated = Principal::Federated("cognito-identity.amazonaws.com".into());
+        let account = Principal::Aws("111122223333".into());
+        assert_eq!(account.account(), Some("111122223333"));
+        assert_eq!(but, [Principal::Everyone, account, service, federated, Principal::CanonicalUser("abc".into())]);
+        assert!(statement.named_principals().is_empty());
+        let everyone = one(r#"{"Effect":"Allow","Action":"*","Principal":"*"}"#).unwrap();
+        assert_eq!(everyone.named_principals(), [Principal::Everyone]);
+        assert_eq!(Principal::Aws("arn:aws:iam::cloudfront:user/x".into()).account(), None);
+        assert_eq!(Principal::Aws("arn:aws-cn:iam::111122223333:root".into()).account(), Some("111122223333"));
+        assert_eq!(Principal::Aws("AIDAEXAMPLE".into()).account(), None);
+    }
+
+    #[test]
+    fn values_of_conditions_are_texts() {
+        let statement = one(r#"{"Effect":"Deny","Action":"*","Condition":{"Bool":{"aws:SecureTransport":false},
+                "NumericLessThanIfExists":{"s3:TlsVersion":[1.2]}}}"#)
+        .unwrap();
+        let find = |key: &str| statement.conditions.iter().find(|condition| condition.key == key).unwrap();
+        assert_eq!(find("aws:securetransport").values, ["false"]);
+        assert_eq!(find("s3:tlsversion").values, ["1.2"]);
+        assert_eq!(find("s3:tlsversion").plain_operator(), ("numericlessthan".into(), false));
+    }
+
+    #[test]
+    fn a_variable_is_uncertain_where_it_decides() {
+        let statement = one(
+            r#"{"Effect":"Allow","Action":"*","Resource":["arn:aws:s3:::b/${aws:username}/*","arn:aws:s3:::c/*"]}"#,
+        )
+        .unwrap();
+        assert_eq!(statement.covers_resource("arn:aws:s3:::c/k"), Ok(true));
+        assert!(statement.covers_resource("arn:aws:s3:::b/x/y").is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for statement in [
+            r#"{"Effect":"Allow","Action":"*","Resource":"*","Until":"2030"}"#,
+            r#"{"Effect":"Perhaps","Action":"*"}"#,
+            r#"{"Effect":"Allow"}"#,
+            r#"{"Effect":"Allow","Action":"*","NotAction":"*"}"#,
+            r#"{"Effect":"Allow","Action":"*","Principal":"*","NotPrincipal":"*"}"#,
+            r#"{"Effect":"Allow","Action":"*","Principal":{"Robot":"x"}}"#,
+            r#"{"Effect":"Allow","Action":{"a":1}}"#,
+            r#"{"Effect":"Allow","Action":"*","Condition":[]}"#,
+            r#"{"Effect":"Allow","Action":"*","Condition":{"Bool":true}}"#,
+            r#"["Allow"]"#,
+        ] {
+            assert!(one(statement).is_err(), "{statement}");
+        }
+        for policy in ["", "[]", "{}", r#"{"Statement":[],"More":1}"#, r#"{"Version":"2031-01-01","Statement":[]}"#] {
+            assert!(Policy::parse(policy).is_err(), "{policy}");
+        }
+        assert_eq!(Policy::parse(r#"{"Id":"x","Statement":[]}"#).unwrap().allows().count(), 0);
+    }
 }

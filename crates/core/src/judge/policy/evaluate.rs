@@ -1,0 +1,350 @@
+//! What policies say to a request, in three values. An explicit deny wins; what is not understood is never a yes, and where it
+//! may deny, not one either.
+//!
+//! Not seen here: service and resource control policies, session policies, VPC endpoint policies. They only take away.
+
+use std::sync::Arc;
+
+use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement};
+use crate::model::Identity;
+
+/// A policy that was read, or why it is not understood. Many principals share one.
+pub type Parsed = Arc<Result<Policy, NotUnderstood>>;
+
+/// A user or role with what its own policies say.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Its ARN.
+    pub arn: String,
+    /// Its unique id.
+    pub id: String,
+    /// Its account.
+    pub account: String,
+    /// Its policies, those of its groups among them, by name.
+    pub policies: Vec<(String, Parsed)>,
+    /// Its permissions boundary.
+    pub boundary: Option<Parsed>,
+}
+
+/// Whether something may be done, and by which policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// Whether.
+    pub answer: Answer,
+    /// The policy and statement that allow it, or may.
+    pub by: Option<String>,
+}
+
+/// What a bucket or key policy says of a principal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Whether it allows the principal by name.
+    pub named: Answer,
+    /// Whether it allows everyone, the principal among them.
+    pub everyone: Answer,
+    /// Whether it leaves it to the principal's account, whose own policies then decide.
+    pub delegated: Answer,
+    /// Whether it denies.
+    pub denied: Answer,
+    /// The first statement that allows the principal by name, or may.
+    pub by: Option<String>,
+}
+
+impl Admission {
+    /// Whether the policy lets the principal in at all, its own policies aside.
+    #[must_use]
+    pub fn admitted(&self) -> Answer {
+        self.named.clone().or(self.everyone.clone()).or(self.delegated.clone()).unless(self.denied.clone())
+    }
+}
+
+/// Whether a principal may use a key, by either side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRight {
+    /// By the key's policy.
+    pub admitted: Answer,
+    /// By the principal's own policies, where they count.
+    pub own: Answer,
+}
+
+impl KeyRight {
+    /// By both.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        self.admitted.clone().and(self.own.clone())
+    }
+}
+
+impl Holder {
+    /// Reads the policies of an identity through `read`, which may share what it read.
+    #[must_use]
+    pub fn of<'a>(identity: &'a Identity, mut read: impl FnMut(&'a str) -> Parsed) -> Holder {
+        Holder {
+            arn: identity.arn.clone(),
+            id: identity.id.clone(),
+            account: identity.arn.split(':').nth(4).unwrap_or_default().to_owned(),
+            policies: identity.policies.iter().map(|(name, text)| (name.clone(), read(text))).collect(),
+            boundary: identity.boundary.as_deref().map(read),
+        }
+    }
+
+    /// A request of this principal, whose account is in the organization.
+    #[must_use]
+    pub fn request(&self, organization: &str, action: &str, resource: super::Text) -> Request {
+        let id = match self.is_role() {
+            // A role acts in sessions, whose name follows.
+            true => super::Text::Beginning(format!("{}:", self.id)),
+            false => super::Text::Exactly(self.id.clone()),
+        };
+        Request::of(&self.arn, &self.account, action, resource)
+            .with_value("aws:PrincipalOrgID", organization)
+            .with_value("aws:userid", id)
+    }
+
+    /// Whether it is a role, not a user.
+    #[must_use]
+    pub fn is_role(&self) -> bool {
+        self.arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("role/"))
+    }
+
+    /// What its own policies allow: one of them, its boundary too, and no deny in either.
+    #[must_use]
+    pub fn may(&self, request: &Request) -> Right {
+        let (mut allowed, mut by) = (Answer::No, None);
+        for (name, policy) in &self.policies {
+            let (answer, statement) = match policy.as_ref() {
+                Ok(policy) => allow(policy, request, &Answer::Yes),
+                Err(why) => (Answer::CannotTell(why.to_string()), None),
+            };
+            if answer.is_possible() && (by.is_none() || answer == Answer::Yes && allowed != Answer::Yes) {
+                by = Some(match statement {
+                    Some(statement) => format!("policy {name}, {}", statement.called()),
+                    None => format!("policy {name}"),
+                });
+            }
+            allowed = allowed.or(answer.because(|why| format!("policy {name}: {why}")));
+        }
+        if allowed == Answer::No {
+            return Right { answer: Answer::No, by: None };
+        }
+        let answer = allowed.and(self.bounded(request)).unless(self.denied(request));
+        Right { by: by.filter(|_| answer.is_possible()), answer }
+    }
+
+    /// Whether one of its own policies, or its boundary, denies.
+    #[must_use]
+    pub fn denied(&self, request: &Request) -> Answer {
+        let own = self.policies.iter().map(|(name, policy)| (name.as_str(), policy));
+        let boundary = self.boundary.iter().map(|policy| ("of its permissions boundary", policy));
+        own.chain(boundary).fold(Answer::No, |denied, (name, policy)| {
+            denied.or(match policy.as_ref() {
+                Ok(policy) => deny(policy, request, |_| Answer::Yes).because(|why| format!("policy {name}: {why}")),
+                Err(why) => Answer::CannotTell(format!("policy {name}: {why}")),
+            })
+        })
+    }
+
+    /// Whether its permissions boundary, if it has one, leaves room for the request.
+    fn bounded(&self, request: &Request) -> Answer {
+        let Some(boundary) = &self.boundary else { return Answer::Yes };
+        match boundary.as_ref() {
+            // The objects that the boundary covers need not be those that a policy covers.
+            Ok(policy) => allow(policy, request, &Answer::CannotTell("it covers some of the objects".to_owned())).0,
+            Err(why) => Answer::CannotTell(why.to_string()),
+        }
+        .because(|why| format!("its permissions boundary: {why}"))
+    }
+
+    /// What a resource policy of its own account allows it directly. A boundary holds a role back, but not a user.
+    fn directly(&self, allowed: Answer, request: &Request) -> Answer {
+        if allowed == Answer::No {
+            return allowed;
+        }
+        let bounded = if self.is_role() { self.bounded(request) } else { Answer::Yes };
+        allowed.and(bounded).unless(self.denied(request))
+    }
+
+    /// Whether it may do something to a bucket of its own account, by its own policies or by being named in the bucket's.
+    /// What the bucket's policy allows everyone is not asked: that says of nobody in particular that they use the bucket.
+    #[must_use]
+    pub fn may_in_own_bucket(&self, bucket_policy: Option<&Policy>, request: &Request) -> Right {
+        let own = self.may(request);
+        let Some(policy) = bucket_policy else { return own };
+        let said = policy.admission(request);
+        let named = self.directly(said.named, request);
+        let by = own.by.filter(|_| own.answer == Answer::Yes || named != Answer::Yes).or(said.by);
+        let answer = own.answer.or(named).unless(said.denied);
+        Right { by: by.filter(|_| answer.is_possible()), answer }
+    }
+
+    /// Whether it may use a key. Across accounts both sides must allow it; in the key's own account the key's policy may do so
+    /// alone.
+    #[must_use]
+    pub fn may_use_key(&self, key_policy: &Policy, key_account: &str, request: &Request) -> KeyRight {
+        let said = key_policy.admission(request);
+        let mut own = self.may(request).answer;
+        if self.account == key_account {
+            own = own.or(self.directly(said.named.clone().or(said.everyone.clone()), request));
+        }
+        KeyRight { admitted: said.admitted(), own }
+    }
+}
+
+impl Policy {
+    /// What the policy, of a bucket or a key, says to a request.
+    #[must_use]
+    pub fn admission(&self, request: &Request) -> Admission {
+        let no = || Answer::No;
+        let mut said = Admission { named: no(), everyone: no(), delegated: no(), denied: no(), by: None };
+        for statement in self.allows() {
+            let applies = statement.applies(request, &Answer::Yes);
+            if applies == Answer::No {
+                continue;
+            }
+            let reach = statement.reach(request);
+            let put =
+                |answer: Answer| answer.and(applies.clone()).because(|why| format!("{}: {why}", statement.called()));
+            let named = put(reach.named);
+            if named.is_possible() && (said.by.is_none() || named == Answer::Yes && said.named != Answer::Yes) {
+                said.by = Some(statement.called());
+            }
+            said.named = said.named.or(named);
+            said.everyone = said.everyone.or(put(reach.everyone));
+            said.delegated = said.delegated.or(put(reach.account));
+        }
+        said.denied = deny(self, request, |statement| statement.reach(request).any());
+        said
+    }
+}
+
+/// Whom a statement of a resource policy reaches, of the principal of a request.
+struct Reach {
+    /// By its ARN, or as the service that it is.
+    named: Answer,
+    /// As one of all.
+    everyone: Answer,
+    /// By its account.
+    account: Answer,
+}
+
+impl Reach {
+    fn any(self) -> Answer {
+        self.named.or(self.everyone).or(self.account)
+    }
+}
+
+impl Statement {
+    /// Whether the statement is about the request's action and resource, and its conditions hold. `partly` is the answer where
+    /// it covers some of the resources that the request may mean.
+    fn applies(&self, request: &Request, partly: &Answer) -> Answer {
+        if !self.covers_action(&request.action) {
+            return Answer::No;
+        }
+        let covers = match self.coverage(&request.resource) {
+            Ok(Coverage::None) => return Answer::No,
+            Ok(Coverage::Some) => partly.clone(),
+            Ok(Coverage::All) => Answer::Yes,
+            Err(why) => Answer::CannotTell(why.to_string()),
+        };
+        covers.and(self.conditions_hold(request))
+    }
+
+    /// Whether all conditions hold for a request.
+    #[must_use]
+    pub fn conditions_hold(&self, request: &Request) -> Answer {
+        self.conditions.iter().fold(Answer::Yes, |holds, condition| holds.and(condition.holds(request)))
+    }
+
+    fn reach(&self, request: &Request) -> Reach {
+        let mut reach = Reach { named: Answer::No, everyone: Answer::No, account: Answer::No };
+        match &self.principals {
+            Principals::Are(principals) => {
+                for principal in principals {
+                    self.reach_of(principal, request, &mut reach);
+                }
+            }
+            Principals::AllBut(but) => {
+                let mut left_out = Reach { named: Answer::No, everyone: Answer::No, account: Answer::No };
+                for principal in but {
+                    self.reach_of(principal, request, &mut left_out);
+                }
+                reach.everyone = match (left_out.everyone == Answer::Yes, left_out.any()) {
+                    (true, _) => Answer::No,
+                    (false, Answer::No) => self.all(request),
+                    // Whether account, role and session must all be named to be left out is IAM's own riddle.
+                    _ => Answer::CannotTell("its NotPrincipal may leave this principal out".to_owned()),
+                };
+            }
+            Principals::Bearer => reach.everyone = Answer::CannotTell("it has no Principal".to_owned()),
+        }
+        reach
+    }
+
+    fn reach_of(&self, principal: &Principal, request: &Request, reach: &mut Reach) {
+        let or = |known: &mut Answer, answer: Answer| *known = std::mem::replace(known, Answer::No).or(answer);
+        match principal {
+            Principal::Everyone => or(&mut reach.everyone, self.all(request)),
+            Principal::Service(name) => {
+                or(&mut reach.named, Answer::from(request.is_service && *name == request.principal));
+            }
+            _ if request.is_service => {}
+            Principal::Aws(text) if *text == request.principal => or(&mut reach.named, Answer::Yes),
+            Principal::Aws(text) if principal.account() == Some(&request.account) => {
+                if !text.starts_with("arn:") || text.ends_with(":root") {
+                    or(&mut reach.account, Answer::Yes);
+                } else if is_session_of(text, &request.principal) {
+                    let why = "it names one session of the role".to_owned();
+                    or(&mut reach.named, Answer::CannotTell(why));
+                }
+            }
+            // Other accounts, and unique ids: those of principals that were deleted.
+            Principal::Aws(_) | Principal::Federated(_) => {}
+            Principal::CanonicalUser(_) => {
+                or(&mut reach.account, Answer::CannotTell("it names an account by its canonical user id".to_owned()));
+            }
+        }
+    }
+
+    /// Whether "everyone" holds the principal. That a deny for all binds services is documented; that an allow for all admits
+    /// one is not.
+    fn all(&self, request: &Request) -> Answer {
+        if request.is_service && self.effect == Effect::Allow {
+            return Answer::CannotTell("it allows everyone, and names no service".to_owned());
+        }
+        Answer::Yes
+    }
+}
+
+/// Whether an ARN of a session (`arn:aws:sts::…:assumed-role/NAME/SESSION`) is one of a role's.
+fn is_session_of(session: &str, role: &str) -> bool {
+    let named = session.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
+    role.contains(":role/") && named.is_some() && named == role.rsplit('/').next()
+}
+
+/// Whether a policy allows a request, whoever makes it, and the statement that does.
+fn allow<'a>(policy: &'a Policy, request: &Request, partly: &Answer) -> (Answer, Option<&'a Statement>) {
+    let mut found = (Answer::No, None);
+    for statement in policy.allows() {
+        let applies = statement.applies(request, partly).because(|why| format!("{}: {why}", statement.called()));
+        if applies == Answer::Yes {
+            return (Answer::Yes, Some(statement));
+        }
+        if applies.is_possible() && found.1.is_none() {
+            found = (applies, Some(statement));
+        }
+    }
+    found
+}
+
+/// Whether a policy denies a request; `reaches` says whether a statement is about the principal.
+fn deny(policy: &Policy, request: &Request, reaches: impl Fn(&Statement) -> Answer) -> Answer {
+    let partly = Answer::CannotTell("it denies some of the objects".to_owned());
+    policy.denies().fold(Answer::No, |denied, statement| {
+        if denied == Answer::Yes {
+            return denied;
+        }
+        let applies = statement.applies(request, &partly);
+        let applies = if applies.is_possible() { applies.and(reaches(statement)) } else { applies };
+        denied.or(applies.because(|why| format!("{} may deny: {why}", statement.called())))
+    })
+}
