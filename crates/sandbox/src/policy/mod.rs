@@ -3,6 +3,7 @@
 
 pub(crate) mod condition;
 pub(crate) mod evaluate;
+pub(crate) mod identities;
 pub(crate) mod parse;
 pub(crate) mod pattern;
 pub(crate) mod principal;

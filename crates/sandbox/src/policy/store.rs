@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use super::shipped::{self, Names, checked};
+use super::identities::{Managed, Users};
+use super::shipped::{self, Names, checked, in_account};
 use super::{Kind, Policy};
 use crate::spec::{ControlPolicySpec, Spec};
 use crate::world::World;
@@ -26,6 +27,8 @@ enum Trust {
 pub(crate) struct RolePolicies {
     trust: Trust,
     pub(crate) identity: Vec<Arc<Policy>>,
+    /// Present when the identity policy is an attached managed one, and no inline one.
+    pub(crate) managed: Option<Managed>,
     pub(crate) boundary: Option<Arc<Policy>>,
     pub(crate) max_session_seconds: u32,
 }
@@ -38,7 +41,7 @@ impl RolePolicies {
         boundary: Option<Arc<Policy>>,
         max_session_seconds: u32,
     ) -> RolePolicies {
-        RolePolicies { trust: Trust::Same(trust), identity, boundary, max_session_seconds }
+        RolePolicies { trust: Trust::Same(trust), identity, managed: None, boundary, max_session_seconds }
     }
 
     pub(crate) fn trust(&self, account_id: &str) -> Arc<Policy> {
@@ -119,6 +122,7 @@ pub(crate) struct Permissions {
     caller: Vec<Arc<Policy>>,
     full_access: Arc<Policy>,
     central_key: Arc<Policy>,
+    pub(super) users: Users,
     changes: RwLock<Arc<Changes>>,
     /// By kind and text: a campaign hands the same session policy to each of its sessions, and who stores a policy as text
     /// need not read it at each request.
@@ -166,11 +170,12 @@ impl Permissions {
         };
         for (index, account) in organization.accounts.iter().enumerate() {
             let Some(described) = account.described else { continue };
+            let here = |kind, text: &String| checked(kind, &in_account(text, organization, index));
             for role in &spec.account[described as usize].roles {
                 let policies = RolePolicies::made(
-                    checked(Kind::Trust, &role.trust),
-                    role.policy.iter().map(|text| checked(Kind::Identity, text)).collect(),
-                    boundary(&role.boundary),
+                    here(Kind::Trust, &role.trust),
+                    role.policy.iter().map(|text| here(Kind::Identity, text)).collect(),
+                    role.boundary.as_ref().map(|text| here(Kind::Identity, text)),
                     role.max_session_seconds,
                 );
                 changes.roles.entry(index).or_default().insert(role.name.clone(), Arc::new(policies));
@@ -180,30 +185,35 @@ impl Permissions {
             member: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &member_trust)),
                 identity: vec![identity(&own.member_role, shipped::MEMBER_ROLLOUT)],
+                managed: None,
                 boundary: boundary(&own.member_boundary),
                 max_session_seconds: spec.member_role.max_session_seconds,
             }),
             automation: Arc::new(RolePolicies {
                 trust: Trust::ByAccount(names.put_into(automation_trust).into()),
                 identity: vec![identity(&own.automation_role, shipped::AUTOMATION)],
+                managed: None,
                 boundary: boundary(&own.automation_boundary),
                 max_session_seconds: 3600,
             }),
             administrator: Arc::new(RolePolicies {
                 trust: by_account(management, &["sts:AssumeRole"]),
                 identity: vec![administrator.clone()],
+                managed: Some(Managed::administrator()),
                 boundary: None,
                 max_session_seconds: 3600,
             }),
             caller_role: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &caller_trust)),
                 identity: caller.clone(),
+                managed: None,
                 boundary: None,
                 max_session_seconds: 3600,
             }),
             caller,
             full_access: administrator,
             central_key: checked(Kind::Key, &key),
+            users: Users::default(),
             changes: RwLock::new(Arc::new(changes)),
             loaded: RwLock::default(),
         }
@@ -236,6 +246,16 @@ impl Permissions {
 
     fn now(&self) -> Arc<Changes> {
         read(&self.changes).clone()
+    }
+
+    /// The identity policies of the management account's user `admin`.
+    pub(super) fn administrator(&self) -> Vec<Arc<Policy>> {
+        self.administrator.identity.clone()
+    }
+
+    /// The identity policies of the security account's user `orgseal`.
+    pub(super) fn caller(&self) -> Vec<Arc<Policy>> {
+        self.now().caller.clone().unwrap_or_else(|| self.caller.clone())
     }
 
     fn change(&self, work: impl FnOnce(&mut Changes)) {
@@ -285,17 +305,6 @@ impl World {
         }
         let created = self.created_roles.get(account, name);
         created.map_or(name.into(), |role| format!("{}{}", &role.path[1..], role.name).into())
-    }
-
-    /// The identity policies of the user `orgseal` or `admin`.
-    pub(crate) fn user_policies(&self, account: usize) -> Vec<Arc<Policy>> {
-        match account {
-            Organization::MANAGEMENT => self.permissions.administrator.identity.clone(),
-            Organization::SECURITY => {
-                self.permissions.now().caller.clone().unwrap_or_else(|| self.permissions.caller.clone())
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// Whether the target is the account, or the root or an OU above it.
@@ -414,7 +423,9 @@ impl World {
         };
         match change {
             RoleChange::Trust(text) => policies.trust = Trust::Same(Arc::new(Policy::load(Kind::Trust, text)?)),
-            RoleChange::Identity(text) => policies.identity = vec![Arc::new(Policy::load(Kind::Identity, text)?)],
+            RoleChange::Identity(text) => {
+                (policies.identity, policies.managed) = (vec![Arc::new(Policy::load(Kind::Identity, text)?)], None);
+            }
             RoleChange::Boundary(None) => policies.boundary = None,
             RoleChange::Boundary(Some(text)) => {
                 policies.boundary = Some(Arc::new(Policy::load(Kind::Identity, text)?));

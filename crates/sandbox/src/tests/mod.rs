@@ -7,6 +7,7 @@ mod evaluate;
 mod faults;
 mod fuzz;
 mod generator;
+mod iam;
 mod journal;
 mod made;
 mod objects;
