@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Policy;
-use crate::random::{KEY_ID, Random};
 use crate::world::World;
 use crate::world::organization::Organization;
 use crate::world::session::Caller;
@@ -56,11 +55,6 @@ fn user_name(caller: &Caller) -> &str {
     caller.arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// The id of a described user; the two users of the seed have those of their access keys' callers.
-pub(crate) fn user_id(seed: u64, account: usize, name: &str) -> String {
-    format!("AIDA{}", Random::new(seed, &format!("user {name}"), account as u64).text(KEY_ID, 17))
-}
-
 impl World {
     /// The policies of a calling user; none for one that is not there.
     pub(crate) fn user_policies(&self, caller: &Caller) -> Arc<UserPolicies> {
@@ -85,16 +79,14 @@ impl World {
 
     /// The users of an account, by name.
     pub(crate) fn users(&self, account: usize) -> Vec<User> {
-        let described = self.permissions.users.get(&account).into_iter().flat_map(HashMap::keys);
-        let described = described.map(|name| (name.clone(), user_id(self.spec.seed, account, name)));
-        let fixed = [&self.management_user, &self.security_user].into_iter().map(|user| &user.caller);
-        let fixed = fixed.filter(|user| user.account == account);
-        let mut users: Vec<User> = fixed
-            .map(|user| (user_name(user).to_string(), user.user_id.to_string()))
-            .chain(described)
-            .filter_map(|(name, id)| {
+        let fixed = [&self.management_user, &self.security_user];
+        let all = fixed.into_iter().chain(self.applications.users()).map(|user| &user.caller);
+        let mut users: Vec<User> = all
+            .filter(|user| user.account == account)
+            .filter_map(|user| {
+                let name = user_name(user).to_string();
                 let policies = self.policies_of_user(account, &name)?;
-                Some(User { name, id, policies })
+                Some(User { name, id: user.user_id.to_string(), policies })
             })
             .collect();
         users.sort_by(|a, b| a.name.cmp(&b.name));

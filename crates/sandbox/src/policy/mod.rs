@@ -2,6 +2,7 @@
 //! where an organization's policies come from is in `store`.
 
 pub(crate) mod condition;
+mod described;
 pub(crate) mod evaluate;
 pub(crate) mod identities;
 pub(crate) mod parse;

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use super::described::{self, Roles};
 use super::identities::{Managed, Users};
-use super::shipped::{self, Names, checked, in_account};
+use super::shipped::{self, Names, checked};
 use super::{Kind, Policy};
 use crate::spec::{ControlPolicySpec, Spec};
 use crate::world::World;
@@ -105,7 +106,7 @@ pub(crate) fn targets(organization: &Organization, names: &[String]) -> Result<V
 /// What differs from the generated policies.
 #[derive(Debug, Clone, Default)]
 struct Changes {
-    roles: HashMap<usize, HashMap<String, Arc<RolePolicies>>>,
+    roles: Roles,
     caller: Option<Vec<Arc<Policy>>>,
     scps: Vec<Control>,
     rcps: Vec<Control>,
@@ -163,24 +164,9 @@ impl Permissions {
         let controls = |kind, specs: &[ControlPolicySpec]| {
             specs.iter().filter_map(|spec| Control::new(kind, spec, organization).ok()).collect()
         };
-        let mut changes = Changes {
-            scps: controls(Kind::Scp, &spec.scp),
-            rcps: controls(Kind::Rcp, &spec.rcp),
-            ..Changes::default()
-        };
-        for (index, account) in organization.accounts.iter().enumerate() {
-            let Some(described) = account.described else { continue };
-            let here = |kind, text: &String| checked(kind, &in_account(text, organization, index));
-            for role in &spec.account[described as usize].roles {
-                let policies = RolePolicies::made(
-                    here(Kind::Trust, &role.trust),
-                    role.policy.iter().map(|text| here(Kind::Identity, text)).collect(),
-                    role.boundary.as_ref().map(|text| here(Kind::Identity, text)),
-                    role.max_session_seconds,
-                );
-                changes.roles.entry(index).or_default().insert(role.name.clone(), Arc::new(policies));
-            }
-        }
+        let (roles, users) = described::identities(spec, organization);
+        let changes =
+            Changes { roles, caller: None, scps: controls(Kind::Scp, &spec.scp), rcps: controls(Kind::Rcp, &spec.rcp) };
         Permissions {
             member: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &member_trust)),
@@ -213,7 +199,7 @@ impl Permissions {
             caller,
             full_access: administrator,
             central_key: checked(Kind::Key, &key),
-            users: Users::default(),
+            users,
             changes: RwLock::new(Arc::new(changes)),
             loaded: RwLock::default(),
         }

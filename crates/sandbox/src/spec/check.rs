@@ -83,6 +83,7 @@ impl Spec {
             .or_else(|| self.described_fault())
             .or_else(|| self.policies_fault())
             .or_else(|| self.config_remediation_fault())
+            .or_else(|| self.application_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {

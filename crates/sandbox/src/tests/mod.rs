@@ -1,5 +1,6 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
+mod applications;
 mod automation;
 mod condition_keys;
 mod config;
@@ -94,7 +95,8 @@ impl Sandbox {
     }
 
     fn secret(&self, keys: &Keys) -> String {
-        for user in [&self.world.security_user, &self.world.management_user] {
+        let described = self.world.applications.user(&keys.access_key);
+        for user in [&self.world.security_user, &self.world.management_user].into_iter().chain(described) {
             if user.access_key == keys.access_key {
                 return user.secret.clone();
             }

@@ -97,7 +97,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
     let region = request.scope().map_or("", |scope| scope.region.as_str());
     let expected_owner = request.header("x-amz-expected-bucket-owner");
     if is_for_objects(operation) {
-        return object_answer(world, Some(caller), operation, request);
+        return object_answer(world, Some(caller), operation, request, true);
     }
     if operation.contains("AccountPublicAccessBlock") {
         return account_block::answer(world, caller, operation, request);
@@ -139,9 +139,19 @@ fn is_for_objects(operation: &str) -> bool {
 /// An unsigned request: objects may be open to everyone, everything else is not.
 pub(crate) fn answer_anonymous(world: &World, operation: &str, request: &Request) -> Result<Answer, AwsError> {
     match is_for_objects(operation) {
-        true => object_answer(world, None, operation, request),
+        true => object_answer(world, None, operation, request, true),
         false => Err(AwsError::new(403, "AccessDenied", "Access Denied")),
     }
+}
+
+/// An object call of an application, which writes on and on: its objects do not outlive the process.
+pub(crate) fn answer_unrecorded(
+    world: &World,
+    caller: &Caller,
+    operation: &str,
+    request: &Request,
+) -> Result<Answer, AwsError> {
+    object_answer(world, Some(caller), operation, request, false)
 }
 
 fn object_answer(
@@ -149,12 +159,13 @@ fn object_answer(
     caller: Option<&Caller>,
     operation: &str,
     request: &Request,
+    durable: bool,
 ) -> Result<Answer, AwsError> {
     let (bucket, key) = bucket_and_key(request);
     let region = request.scope().map_or("", |scope| scope.region.as_str());
     let expected_owner = request.header("x-amz-expected-bucket-owner");
     check_expected_owner(expected_owner)?;
-    let subject = objects::Subject { caller, region, bucket, key, expected_owner };
+    let subject = objects::Subject { caller, region, bucket, key, expected_owner, durable };
     match operation {
         "PutObject" => objects::put(world, &subject, request),
         "DeleteObject" => objects::delete(world, &subject, request),
