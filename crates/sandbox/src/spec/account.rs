@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EncryptionName, RoleSpec};
+use super::check::Fault;
+use super::{EncryptionName, RoleSpec, Spec};
+use crate::generate;
 
 /// One account, described by hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,4 +135,57 @@ pub struct AccessPointSpec {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+impl Spec {
+    /// What described buckets state that S3 would not take.
+    pub(super) fn bucket_fault(&self) -> Option<Fault> {
+        let buckets = || self.account.iter().flat_map(|account| account.buckets.iter().flatten());
+        for bucket in buckets() {
+            let known = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
+            if let Some(name) = bucket.object_ownership.as_ref().filter(|name| !known.contains(&name.as_str())) {
+                let message = format!("object_ownership \"{name}\" is not known: write one of {}", known.join(", "));
+                return Some(("object_ownership", message));
+            }
+            let known = ["FULL_CONTROL", "WRITE", "WRITE_ACP", "READ", "READ_ACP"];
+            if let Some(grant) = bucket.acl_grants.iter().find(|grant| !known.contains(&grant.permission.as_str())) {
+                let message =
+                    format!("the permission \"{}\" is not known: write one of {}", grant.permission, known.join(", "));
+                return Some(("acl_grants", message));
+            }
+        }
+        let points = || buckets().flat_map(|bucket| &bucket.access_points);
+        if points().all(|point| point.account.is_none()) {
+            return None;
+        }
+        let organization = generate::organization(self);
+        let there = |name: &&String| !organization.accounts.iter().any(|one| one.id == **name || one.name == **name);
+        points().filter_map(|point| point.account.as_ref()).find(there).map(|name| {
+            let message =
+                format!("an access point is of \"{name}\", which is not there: write the name or id of an account");
+            ("access_points", message)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_would_not_take_is_said() {
+        let error = |text: &str| {
+            let text = format!(
+                "accounts = 3\n[[account]]\nname = \"a\"\n[[account.buckets]]\nname = \"b\"\nencryption = \"sse_s3\"\n{text}"
+            );
+            Spec::from_toml(&text, "my.toml").unwrap_err().to_string()
+        };
+        assert!(error("object_ownership = \"Mine\"").starts_with("my.toml:7: object_ownership \"Mine\""));
+        assert!(
+            error("acl_grants = [{ account = \"a\", permission = \"ALL\" }]").contains("write one of FULL_CONTROL")
+        );
+        assert!(
+            error("access_points = [{ name = \"p\", account = \"moon\" }]").contains("of \"moon\", which is not there")
+        );
+    }
 }

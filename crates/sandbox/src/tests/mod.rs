@@ -1,5 +1,6 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
+mod access_points;
 mod applications;
 mod automation;
 mod condition_keys;

@@ -99,6 +99,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("s3:GetBucketAcl", "acl"),
         ("s3:GetBucketPublicAccessBlock", "publicAccessBlock"),
         ("s3:GetBucketOwnershipControls", "ownershipControls"),
+        ("s3:GetInventoryConfiguration", "inventory"),
     ];
     let mut cases = vec![
         ("ListBuckets", "s3:ListAllMyBuckets"),
@@ -114,6 +115,8 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
         ("LookAtConfigRemediation", "config:DescribeRemediationExceptions"),
         ("ReadTheAccountForGuards", "s3:GetAccountPublicAccessBlock"),
+        ("ReadTheAccountForGuards", "s3:ListAccessPoints"),
+        ("ReadTheAccountForGuards", "s3:GetAccessPointPolicy"),
         ("ReadTheAccountForGuards", "iam:GetAccountAuthorizationDetails"),
         ("ProveTheCentralKey", "kms:GenerateDataKey"),
         ("LookForDenials", "cloudtrail:LookupEvents"),
@@ -134,8 +137,13 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let call = async |action: &str| match action {
         "s3:ListAllMyBuckets" => sandbox.s3(&keys, "us-east-1", "/").await,
         "s3:GetEncryptionConfiguration" => sandbox.s3(&keys, "us-east-1", "/alpha-one?encryption").await,
-        "s3:GetAccountPublicAccessBlock" => {
-            let (path, id) = ("/v20180820/configuration/publicAccessBlock", [("x-amz-account-id", ALPHA)]);
+        "s3:GetAccountPublicAccessBlock" | "s3:ListAccessPoints" | "s3:GetAccessPointPolicy" => {
+            let path = match action {
+                "s3:ListAccessPoints" => "/v20180820/accesspoint?bucket=alpha-one",
+                "s3:GetAccessPointPolicy" => "/v20180820/accesspoint/any/policy",
+                _ => "/v20180820/configuration/publicAccessBlock",
+            };
+            let id = [("x-amz-account-id", ALPHA)];
             sandbox.send(&keys, "us-east-1/s3", "GET", path, &id, "").await
         }
         "ssm:GetDocument" => sandbox.ssm(&keys, "GetDocument", json!({ "Name": document })).await,

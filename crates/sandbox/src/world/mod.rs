@@ -176,6 +176,11 @@ impl World {
         &self.organization.accounts[Organization::SECURITY]
     }
 
+    /// The canonical user id of an account.
+    pub(crate) fn canonical_id(&self, account: usize) -> String {
+        Random::new(self.spec.seed, "canonical-id", account as u64).text(b"0123456789abcdef", 64)
+    }
+
     pub(crate) fn region_index(&self, name: &str) -> Option<usize> {
         self.spec.regions.iter().position(|region| region == name)
     }
