@@ -114,7 +114,7 @@ pub(crate) fn authorize<'a>(world: &World, who: impl Into<Who<'a>>, ask: &Ask<'_
 /// The decision itself, for who words its refusal otherwise.
 pub(crate) fn decide(world: &World, who: Who<'_>, ask: &Ask<'_>) -> Result<(), Refusal> {
     let role;
-    let user_policies;
+    let user;
     let mut identity: &[Arc<Policy>] = &[];
     let mut boundary = None;
     let mut session = None;
@@ -136,8 +136,9 @@ pub(crate) fn decide(world: &World, who: Who<'_>, ask: &Ask<'_>) -> Result<(), R
                     Asker::Session { account, arn: &caller.arn, role: name }
                 }
                 None => {
-                    user_policies = world.user_policies(caller.account);
-                    identity = &user_policies;
+                    user = world.user_policies(caller);
+                    identity = &user.identity;
+                    boundary = user.boundary.as_deref();
                     Asker::User { account, arn: &caller.arn }
                 }
             }
@@ -185,7 +186,8 @@ pub(crate) fn refused(who: Who<'_>, ask: &Ask<'_>, refusal: Option<Refusal>) -> 
     let by_s3 = service == "s3" || ask.via.is_some_and(|via| via.starts_with("s3."));
     let of = |message| match service {
         _ if by_s3 => AwsError::new(403, "AccessDenied", message),
-        "sts" => AwsError::new(403, "AccessDenied", message),
+        // PassRole is asked for by the service that a role is passed to, and refused in its form.
+        "sts" | "iam" if ask.action != "iam:PassRole" => AwsError::new(403, "AccessDenied", message),
         _ => AwsError::client("AccessDeniedException", message),
     };
     let arn = match who {

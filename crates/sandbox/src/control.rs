@@ -61,6 +61,14 @@ pub(crate) fn answer(world: &Arc<World>, request: &Request) -> Option<Answer> {
             "accounts": world.account_states(),
             "buckets": world.bucket_states(),
         }),
+        (&Method::GET, "applications") => json!({ "applications": world.application_states() }),
+        (&Method::GET, "application-credentials") => {
+            let name = request.parameter("name").unwrap_or_default();
+            match world.application_credentials(name) {
+                Some(credentials) => json!({ "credentials": credentials }),
+                None => return Some(refused(404, &format!("there is no application named {name}"))),
+            }
+        }
         (&Method::GET, "executions") => json!({ "executions": world.execution_states() }),
         (&Method::GET, "in-flight") => {
             let by_region: Vec<Value> = world
@@ -71,7 +79,8 @@ pub(crate) fn answer(world: &Arc<World>, request: &Request) -> Option<Answer> {
             json!({ "by_account_and_region": by_region, "by_account": world.peak_in_flight_by_account() })
         }
         _ => {
-            let known = "GET and DELETE counters, GET state, GET executions, GET in-flight, GET, PUT and DELETE faults, \
+            let known = "GET and DELETE counters, GET state, GET executions, GET in-flight, GET applications, \
+                         GET application-credentials?name=NAME, GET, PUT and DELETE faults, \
                          GET dump, POST dump?name=NAME, GET diff?from=NAME&to=NAME";
             return Some(refused(404, &format!("the control path knows {known}")));
         }

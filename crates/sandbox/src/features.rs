@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::policy::shipped::in_account;
 use crate::random::Random;
-use crate::spec::{BucketSpec, FeaturesSpec};
+use crate::spec::{BucketSpec, FeaturesSpec, InventorySpec};
 use crate::world::World;
 use crate::world::configuration::{Configuration, Configurations};
 
@@ -123,15 +124,60 @@ pub(crate) fn bucket_name(world: &World, account: usize, nth: usize) -> Option<S
     hit.then(|| format!("aws-controltower-logs-{nth}-{}", world.organization.accounts[account].id))
 }
 
-/// What a described bucket states.
-pub(crate) fn described(bucket: &BucketSpec) -> Configurations {
+/// The canonical user of an account, by its name or id; one outside the organization has one too.
+fn canonical_user(world: &World, account: &str) -> String {
+    match world.organization.accounts.iter().position(|one| one.id == account || one.name == account) {
+        Some(index) => world.canonical_id(index),
+        None => Random::new(0, account, 0).text(b"0123456789abcdef", 64),
+    }
+}
+
+/// The ACL of a described bucket; nothing where it states none.
+fn acl(world: &World, account: usize, bucket: &BucketSpec) -> Option<Value> {
+    if bucket.acl_grants.is_empty() && !bucket.log_delivery_acl {
+        return None;
+    }
+    let own = world.canonical_id(account);
+    let user = |id: &str, permission: &str| json!({ "Grantee": { "Type": "CanonicalUser", "ID": id }, "Permission": permission });
+    let group = |permission: &str| {
+        json!({ "Grantee": { "Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery" },
+                "Permission": permission })
+    };
+    let mut grants = vec![user(&own, "FULL_CONTROL")];
+    if bucket.log_delivery_acl {
+        grants.extend([group("WRITE"), group("READ_ACP")]);
+    }
+    let others = bucket.acl_grants.iter();
+    grants.extend(others.map(|grant| user(&canonical_user(world, &grant.account), &grant.permission)));
+    Some(json!({ "Owner": { "ID": own }, "Grants": grants }))
+}
+
+fn inventory(inventory: &InventorySpec) -> Value {
+    let destination = format!("arn:aws:s3:::{}", inventory.destination);
+    let mut to = json!({ "Bucket": destination, "Format": "CSV" });
+    if let Some(account) = &inventory.account {
+        to["AccountId"] = json!(account);
+    }
+    if let Some(key) = &inventory.key {
+        to["Encryption"] = json!({ "SSEKMS": { "KeyId": key } });
+    }
+    json!({
+        "Destination": { "S3BucketDestination": to }, "IsEnabled": true, "Id": inventory.id,
+        "IncludedObjectVersions": "Current", "Schedule": { "Frequency": "Daily" },
+    })
+}
+
+/// What a described bucket of this account states.
+pub(crate) fn described(world: &World, account: usize, bucket: &BucketSpec) -> Configurations {
+    let owner = &world.organization.accounts[account].id;
     let mut configurations = Configurations::default();
     let mut set = |which, value: Option<Value>| {
         if value.is_some() {
             configurations.set(which, value);
         }
     };
-    set(Configuration::Policy, bucket.policy.as_ref().map(|policy| json!(policy)));
+    let policy = |text: &String| json!(in_account(text, &world.organization, account));
+    set(Configuration::Policy, bucket.policy.as_ref().map(policy));
     let tags: Vec<Value> = bucket.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     set(Configuration::Tagging, (!tags.is_empty()).then(|| json!({ "TagSet": tags })));
     set(Configuration::Website, bucket.website.then(|| json!({ "IndexDocument": { "Suffix": "index.html" } })));
@@ -143,18 +189,16 @@ pub(crate) fn described(bucket: &BucketSpec) -> Configurations {
         set(
             Configuration::Replication,
             Some(json!({
-                "Role": "arn:aws:iam::999999999999:role/replication",
+                "Role": format!("arn:aws:iam::{owner}:role/replication"),
                 "Rules": [{ "ID": "all", "Status": "Enabled", "Prefix": "",
                             "Destination": { "Bucket": format!("arn:aws:s3:::{destination}") } }],
             })),
         );
     }
-    if bucket.log_delivery_acl {
-        let group = |permission: &str| {
-            json!({ "Grantee": { "Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery" },
-                    "Permission": permission })
-        };
-        set(Configuration::Acl, Some(json!({ "Grants": [group("WRITE"), group("READ_ACP")] })));
-    }
+    set(Configuration::Acl, acl(world, account, bucket));
+    let ownership = |name: &String| json!({ "Rules": [{ "ObjectOwnership": name }] });
+    set(Configuration::OwnershipControls, bucket.object_ownership.as_ref().map(ownership));
+    let reports: Vec<Value> = bucket.inventory.iter().map(inventory).collect();
+    set(Configuration::Inventory, (!reports.is_empty()).then_some(Value::Array(reports)));
     configurations
 }

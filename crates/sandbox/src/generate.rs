@@ -242,7 +242,7 @@ pub(crate) fn buckets(world: &World, account: usize) -> Vec<Bucket> {
                     region: region as u8,
                     created: 1_600_000_000,
                     encryption,
-                    configurations: features::described(bucket),
+                    configurations: features::described(world, account, bucket),
                 }
             })
             .collect()

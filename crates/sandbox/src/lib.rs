@@ -3,6 +3,7 @@
 //! Here: the public face (start, observe, meddle, stop). The world's state lives in `world`, the protocols in `wire`, the
 //! services in `services`, the Automation engine in `automation`. Nothing here knows orgseal's own types.
 
+mod applications;
 mod authorize;
 mod automation;
 mod campaign_file;
@@ -37,15 +38,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use applications::{ApplicationBucket, ApplicationCredentials, ApplicationState};
 pub use dump::{Difference, Dump, DumpedBucket, DumpedDocument};
 pub use faults::{Fault, FaultFilter, FaultKind, FaultState};
 pub use observe::{AccountState, AnswerCount, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
 pub use permissions::PolicyRefused;
 pub use rates::{Rate, RatesSpec};
 pub use spec::{
-    AccountChoice, AccountSpec, All, AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens,
-    ConfigRemediationSpec, ControlPolicySpec, Deploy, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec,
-    ExecutionsSpec, FeaturesSpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
+    AccessPointSpec, AccountChoice, AccountSpec, AclGrantSpec, All, ApplicationKind, ApplicationSpec,
+    AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ConfigRemediationSpec,
+    ControlPolicySpec, Deploy, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec,
+    FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
 };
 
 pub use world::key_state::KeyState;
@@ -197,6 +200,7 @@ impl Sandbox {
         runtime.spawn(server::serve(listener, world.clone()));
         runtime.spawn(services::config::remediate::watch(world.clone()));
         automation::engine::go_on(&world);
+        applications::start(&world);
         Ok(Sandbox { world, endpoint, runtime: Some(runtime), stopped: watch::channel(false).0 })
     }
 
@@ -391,6 +395,21 @@ impl Sandbox {
         self.world
             .put_document_content(account, region, name, content)
             .map_err(|reason| NotThere { what: format!("document {name} to change in {account} {region}: {reason}") })
+    }
+
+    /// What an application of the spec has done so far; nothing when there is none of this name.
+    pub fn application(&self, name: &str) -> Option<ApplicationState> {
+        self.world.application_state(name)
+    }
+
+    /// What every application of the spec has done so far.
+    pub fn applications(&self) -> Vec<ApplicationState> {
+        self.world.application_states()
+    }
+
+    /// Credentials of an application, one for each of its accounts: a user's own, or a role's session of an hour.
+    pub fn application_credentials(&self, name: &str) -> Option<Vec<ApplicationCredentials>> {
+        self.world.application_credentials(name)
     }
 
     /// Answers so far, by account, Region, service, operation and error code.

@@ -2,7 +2,9 @@
 //! where an organization's policies come from is in `store`.
 
 pub(crate) mod condition;
+mod described;
 pub(crate) mod evaluate;
+pub(crate) mod identities;
 pub(crate) mod parse;
 pub(crate) mod pattern;
 pub(crate) mod principal;

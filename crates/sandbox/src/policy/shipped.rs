@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Kind, Policy};
 use crate::spec::Spec;
+use crate::world::organization::Organization;
 
 pub(crate) const MEMBER_ROLLOUT: &str = include_str!("../../../../config/policies/member-rollout.json");
 pub(crate) const MEMBER_TRUST: &str = include_str!("../../../../config/policies/member-trust.json");
@@ -121,6 +122,13 @@ pub(crate) fn aws_managed_key(account: &str, region: &str) -> String {
     .to_string()
 }
 
+/// A policy of the spec, with the names in it that follow from the seed or from the account it is for.
+pub(crate) fn in_account(text: &str, organization: &Organization, account: usize) -> String {
+    text.replace("MEMBER-ACCOUNT", &organization.accounts[account].id)
+        .replace("SECURITY-ACCOUNT", &organization.accounts[Organization::SECURITY].id)
+        .replace("ORGANIZATION-ID", &organization.id)
+}
+
 /// Loads what was checked with the spec, or is one of ours. A policy that does not load allows nothing.
 pub(crate) fn checked(kind: Kind, text: &str) -> Arc<Policy> {
     Arc::new(Policy::load(kind, text).unwrap_or_else(|_| Policy { statements: Vec::new(), text: text.into() }))
@@ -141,6 +149,7 @@ mod tests {
             assert!(trust.contains("999999999999:user/orgseal") && !trust.contains("111122223333"));
             for (kind, text) in [
                 (Kind::Identity, MEMBER_ROLLOUT),
+                (Kind::Identity, include_str!("../../../../config/policies/member-audit.json")),
                 (Kind::Identity, AUTOMATION),
                 (Kind::Trust, AUTOMATION_TRUST),
                 (Kind::Identity, CALLER),

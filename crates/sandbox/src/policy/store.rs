@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use super::described::{self, Roles};
+use super::identities::{Managed, Users};
 use super::shipped::{self, Names, checked};
 use super::{Kind, Policy};
 use crate::spec::{ControlPolicySpec, Spec};
@@ -26,6 +28,8 @@ enum Trust {
 pub(crate) struct RolePolicies {
     trust: Trust,
     pub(crate) identity: Vec<Arc<Policy>>,
+    /// Present when the identity policy is an attached managed one, and no inline one.
+    pub(crate) managed: Option<Managed>,
     pub(crate) boundary: Option<Arc<Policy>>,
     pub(crate) max_session_seconds: u32,
 }
@@ -38,7 +42,7 @@ impl RolePolicies {
         boundary: Option<Arc<Policy>>,
         max_session_seconds: u32,
     ) -> RolePolicies {
-        RolePolicies { trust: Trust::Same(trust), identity, boundary, max_session_seconds }
+        RolePolicies { trust: Trust::Same(trust), identity, managed: None, boundary, max_session_seconds }
     }
 
     pub(crate) fn trust(&self, account_id: &str) -> Arc<Policy> {
@@ -102,7 +106,7 @@ pub(crate) fn targets(organization: &Organization, names: &[String]) -> Result<V
 /// What differs from the generated policies.
 #[derive(Debug, Clone, Default)]
 struct Changes {
-    roles: HashMap<usize, HashMap<String, Arc<RolePolicies>>>,
+    roles: Roles,
     caller: Option<Vec<Arc<Policy>>>,
     scps: Vec<Control>,
     rcps: Vec<Control>,
@@ -119,6 +123,7 @@ pub(crate) struct Permissions {
     caller: Vec<Arc<Policy>>,
     full_access: Arc<Policy>,
     central_key: Arc<Policy>,
+    pub(super) users: Users,
     changes: RwLock<Arc<Changes>>,
     /// By kind and text: a campaign hands the same session policy to each of its sessions, and who stores a policy as text
     /// need not read it at each request.
@@ -159,51 +164,42 @@ impl Permissions {
         let controls = |kind, specs: &[ControlPolicySpec]| {
             specs.iter().filter_map(|spec| Control::new(kind, spec, organization).ok()).collect()
         };
-        let mut changes = Changes {
-            scps: controls(Kind::Scp, &spec.scp),
-            rcps: controls(Kind::Rcp, &spec.rcp),
-            ..Changes::default()
-        };
-        for (index, account) in organization.accounts.iter().enumerate() {
-            let Some(described) = account.described else { continue };
-            for role in &spec.account[described as usize].roles {
-                let policies = RolePolicies::made(
-                    checked(Kind::Trust, &role.trust),
-                    role.policy.iter().map(|text| checked(Kind::Identity, text)).collect(),
-                    boundary(&role.boundary),
-                    role.max_session_seconds,
-                );
-                changes.roles.entry(index).or_default().insert(role.name.clone(), Arc::new(policies));
-            }
-        }
+        let (roles, users) = described::identities(spec, organization);
+        let changes =
+            Changes { roles, caller: None, scps: controls(Kind::Scp, &spec.scp), rcps: controls(Kind::Rcp, &spec.rcp) };
         Permissions {
             member: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &member_trust)),
                 identity: vec![identity(&own.member_role, shipped::MEMBER_ROLLOUT)],
+                managed: None,
                 boundary: boundary(&own.member_boundary),
                 max_session_seconds: spec.member_role.max_session_seconds,
             }),
             automation: Arc::new(RolePolicies {
                 trust: Trust::ByAccount(names.put_into(automation_trust).into()),
                 identity: vec![identity(&own.automation_role, shipped::AUTOMATION)],
+                managed: None,
                 boundary: boundary(&own.automation_boundary),
                 max_session_seconds: 3600,
             }),
             administrator: Arc::new(RolePolicies {
                 trust: by_account(management, &["sts:AssumeRole"]),
                 identity: vec![administrator.clone()],
+                managed: Some(Managed::administrator()),
                 boundary: None,
                 max_session_seconds: 3600,
             }),
             caller_role: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &caller_trust)),
                 identity: caller.clone(),
+                managed: None,
                 boundary: None,
                 max_session_seconds: 3600,
             }),
             caller,
             full_access: administrator,
             central_key: checked(Kind::Key, &key),
+            users,
             changes: RwLock::new(Arc::new(changes)),
             loaded: RwLock::default(),
         }
@@ -236,6 +232,16 @@ impl Permissions {
 
     fn now(&self) -> Arc<Changes> {
         read(&self.changes).clone()
+    }
+
+    /// The identity policies of the management account's user `admin`.
+    pub(super) fn administrator(&self) -> Vec<Arc<Policy>> {
+        self.administrator.identity.clone()
+    }
+
+    /// The identity policies of the security account's user `orgseal`.
+    pub(super) fn caller(&self) -> Vec<Arc<Policy>> {
+        self.now().caller.clone().unwrap_or_else(|| self.caller.clone())
     }
 
     fn change(&self, work: impl FnOnce(&mut Changes)) {
@@ -285,17 +291,6 @@ impl World {
         }
         let created = self.created_roles.get(account, name);
         created.map_or(name.into(), |role| format!("{}{}", &role.path[1..], role.name).into())
-    }
-
-    /// The identity policies of the user `orgseal` or `admin`.
-    pub(crate) fn user_policies(&self, account: usize) -> Vec<Arc<Policy>> {
-        match account {
-            Organization::MANAGEMENT => self.permissions.administrator.identity.clone(),
-            Organization::SECURITY => {
-                self.permissions.now().caller.clone().unwrap_or_else(|| self.permissions.caller.clone())
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// Whether the target is the account, or the root or an OU above it.
@@ -414,7 +409,9 @@ impl World {
         };
         match change {
             RoleChange::Trust(text) => policies.trust = Trust::Same(Arc::new(Policy::load(Kind::Trust, text)?)),
-            RoleChange::Identity(text) => policies.identity = vec![Arc::new(Policy::load(Kind::Identity, text)?)],
+            RoleChange::Identity(text) => {
+                (policies.identity, policies.managed) = (vec![Arc::new(Policy::load(Kind::Identity, text)?)], None);
+            }
             RoleChange::Boundary(None) => policies.boundary = None,
             RoleChange::Boundary(Some(text)) => {
                 policies.boundary = Some(Arc::new(Policy::load(Kind::Identity, text)?));

@@ -320,7 +320,8 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
             .with("Region", world.spec.regions[0].as_str()),
         });
     }
-    for user in [&world.security_user, &world.management_user] {
+    let described = world.applications.user(&scope.access_key);
+    for user in [&world.security_user, &world.management_user].into_iter().chain(described) {
         if user.access_key == scope.access_key {
             if request.session_token.is_some() {
                 return Err(invalid_token(service));

@@ -81,8 +81,10 @@ impl Spec {
             .or_else(|| self.document_fault())
             .or_else(|| self.misbehaviour_fault())
             .or_else(|| self.described_fault())
+            .or_else(|| self.bucket_fault())
             .or_else(|| self.policies_fault())
             .or_else(|| self.config_remediation_fault())
+            .or_else(|| self.application_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {

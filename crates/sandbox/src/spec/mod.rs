@@ -1,12 +1,12 @@
 //! The spec: what is in a simulated organization. One small type per concern, all of it optional, unknown keys refused.
 //! How a sandbox is run (directory, speed, port) is not here but in `Options`.
 
+mod account;
+mod applications;
 mod check;
 mod config_remediation;
 mod features;
 mod policies;
-
-use std::collections::BTreeMap;
 
 use std::path::PathBuf;
 
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::faults::Fault;
 use crate::rates::RatesSpec;
 
+pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, InventorySpec};
+pub use applications::{ApplicationKind, ApplicationSpec};
 pub use check::SpecError;
 pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};
 pub use features::FeaturesSpec;
@@ -79,6 +81,9 @@ pub struct Spec {
     /// What goes wrong.
     #[serde(skip_serializing_if = "is_default")]
     pub fault: Vec<Fault>,
+    /// Applications: identities that write into buckets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub application: Vec<ApplicationSpec>,
     /// Accounts described one by one; they take the place of the last generated ones.
     pub account: Vec<AccountSpec>,
 }
@@ -114,6 +119,7 @@ impl Default for Spec {
             observe: ObserveSpec::default(),
             config_remediation: Vec::new(),
             fault: Vec::new(),
+            application: Vec::new(),
             account: Vec::new(),
         }
     }
@@ -433,80 +439,6 @@ impl Default for ObserveSpec {
     }
 }
 
-/// One account, described by hand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountSpec {
-    /// Its name, also the start of its generated buckets' names.
-    pub name: String,
-    /// Twelve digits; made from the seed when absent.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// ACTIVE, SUSPENDED, PENDING_CLOSURE, PENDING_ACTIVATION or CLOSED.
-    #[serde(default = "active")]
-    pub state: String,
-    /// Whether it has the member role.
-    #[serde(default = "yes")]
-    pub member_role: bool,
-    /// Whether it has the automation role.
-    #[serde(default = "yes")]
-    pub automation_role: bool,
-    /// Its buckets; generated ones when absent.
-    #[serde(default)]
-    pub buckets: Option<Vec<BucketSpec>>,
-    /// Further roles, such as those of applications.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub roles: Vec<RoleSpec>,
-}
-
-fn active() -> String {
-    "ACTIVE".into()
-}
-
 fn yes() -> bool {
     true
-}
-
-/// One bucket, described by hand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BucketSpec {
-    /// Its name, unique in the world.
-    pub name: String,
-    /// Its Region; the spec's first when absent.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Its default encryption.
-    pub encryption: EncryptionName,
-    /// A key to write in place of the state's own, verbatim.
-    #[serde(default)]
-    pub key: Option<String>,
-    /// Whether it blocks SSE-C.
-    #[serde(default)]
-    pub sse_c_blocked: bool,
-    /// Its bucket policy, JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
-    /// Whether it is a website.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub website: bool,
-    /// The bucket that its access logs go to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logging_target: Option<String>,
-    /// The bucket that it replicates to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replication_target: Option<String>,
-    /// Whether its ACL lets the log delivery group write.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub log_delivery_acl: bool,
-    /// Whether it blocks all public access.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub public_access_block: bool,
-    /// Its tags.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }

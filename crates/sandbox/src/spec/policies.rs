@@ -96,6 +96,9 @@ impl Spec {
         let mut texts: Vec<&mut String> = self.policies.texts().into_iter().flatten().collect();
         texts.extend(self.central_key.policy.as_mut());
         texts.extend(self.scp.iter_mut().chain(&mut self.rcp).map(|control| &mut control.document));
+        for application in &mut self.application {
+            texts.extend(application.texts().into_iter().flatten());
+        }
         for role in self.account.iter_mut().flat_map(|account| &mut account.roles) {
             texts.push(&mut role.trust);
             texts.extend(role.policy.as_mut());

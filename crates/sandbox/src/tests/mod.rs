@@ -1,5 +1,7 @@
 //! Tests that need a whole organization: requests go in where the socket would put them, answers come out.
 
+mod access_points;
+mod applications;
 mod automation;
 mod condition_keys;
 mod config;
@@ -7,6 +9,7 @@ mod evaluate;
 mod faults;
 mod fuzz;
 mod generator;
+mod iam;
 mod journal;
 mod made;
 mod objects;
@@ -93,7 +96,8 @@ impl Sandbox {
     }
 
     fn secret(&self, keys: &Keys) -> String {
-        for user in [&self.world.security_user, &self.world.management_user] {
+        let described = self.world.applications.user(&keys.access_key);
+        for user in [&self.world.security_user, &self.world.management_user].into_iter().chain(described) {
             if user.access_key == keys.access_key {
                 return user.secret.clone();
             }

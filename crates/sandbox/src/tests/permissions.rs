@@ -43,6 +43,11 @@ impl Sandbox {
         self.send(keys, "us-east-1/ssm", "POST", "/", &[("x-amz-target", &target)], &input.to_string()).await
     }
 
+    async fn iam_call(&self, keys: &Keys, form: &str) -> Answer {
+        let form = format!("{form}&Version=2010-05-08");
+        self.send(keys, "us-east-1/iam", "POST", "/", &[], &form).await
+    }
+
     async fn start_sealing(&self, keys: &Keys, tags: bool) -> Answer {
         let mut input = json!({ "DocumentName": DOCUMENT, "Parameters": seal(self, ALPHA, 0, "alpha-one") });
         if tags {
@@ -82,7 +87,21 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let started = sandbox.start_sealing(&keys, true).await;
     assert_eq!(started.status, 200, "{}", text(&started));
     let id = serde_json::from_slice::<Value>(&started.body).unwrap()["AutomationExecutionId"].clone();
-    let cases = [
+    let rollout = shipped::MEMBER_ROLLOUT.replace("111122223333", sandbox.security_account());
+    // The operations of the guards on a bucket, by their subresource.
+    let subresources = [
+        ("s3:GetBucketPolicy", "policy"),
+        ("s3:GetBucketPolicyStatus", "policyStatus"),
+        ("s3:GetBucketLogging", "logging"),
+        ("s3:GetBucketWebsite", "website"),
+        ("s3:GetReplicationConfiguration", "replication"),
+        ("s3:GetBucketTagging", "tagging"),
+        ("s3:GetBucketAcl", "acl"),
+        ("s3:GetBucketPublicAccessBlock", "publicAccessBlock"),
+        ("s3:GetBucketOwnershipControls", "ownershipControls"),
+        ("s3:GetInventoryConfiguration", "inventory"),
+    ];
+    let mut cases = vec![
         ("ListBuckets", "s3:ListAllMyBuckets"),
         ("ReadDefaultEncryption", "s3:GetEncryptionConfiguration"),
         ("ReadTheDocuments", "ssm:GetDocument"),
@@ -95,24 +114,55 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
         ("LookAtConfigRemediation", "config:DescribeRemediationExceptions"),
+        ("ReadTheAccountForGuards", "s3:GetAccountPublicAccessBlock"),
+        ("ReadTheAccountForGuards", "s3:ListAccessPoints"),
+        ("ReadTheAccountForGuards", "s3:GetAccessPointPolicy"),
+        ("ReadTheAccountForGuards", "iam:GetAccountAuthorizationDetails"),
+        ("ProveTheCentralKey", "kms:GenerateDataKey"),
+        ("LookForDenials", "cloudtrail:LookupEvents"),
+        ("LookAtTheDocumentAndRole", "ssm:DescribeDocument"),
+        ("LookAtTheDocumentAndRole", "iam:GetRole"),
     ];
+    cases.extend(subresources.iter().map(|(action, _)| ("ReadForGuards", *action)));
     let of_json = async |target: &str, scope: &str, input: Value| {
         sandbox.send(&keys, scope, "POST", "/", &[("x-amz-target", target)], &input.to_string()).await
     };
-    // The central key admits the organization: what is left to decide is this policy.
-    let former = sandbox.world.central_arns[0].to_string();
+    // The team's own key leaves the decision to IAM; the central key admits the organization for a look and a proof.
+    let alpha = sandbox.world.organization.find(ALPHA).unwrap();
+    let former = sandbox.world.key(crate::world::key::KeyKind::Customer, alpha, 0).arn;
+    let central = sandbox.world.central_arns[0].to_string();
     let tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
     let document = sandbox.world.spec.document.name.clone();
     assert_eq!(tried, sids(shipped::MEMBER_ROLLOUT).into_iter().collect(), "a statement without a scenario");
     let call = async |action: &str| match action {
         "s3:ListAllMyBuckets" => sandbox.s3(&keys, "us-east-1", "/").await,
         "s3:GetEncryptionConfiguration" => sandbox.s3(&keys, "us-east-1", "/alpha-one?encryption").await,
+        "s3:GetAccountPublicAccessBlock" | "s3:ListAccessPoints" | "s3:GetAccessPointPolicy" => {
+            let path = match action {
+                "s3:ListAccessPoints" => "/v20180820/accesspoint?bucket=alpha-one",
+                "s3:GetAccessPointPolicy" => "/v20180820/accesspoint/any/policy",
+                _ => "/v20180820/configuration/publicAccessBlock",
+            };
+            let id = [("x-amz-account-id", ALPHA)];
+            sandbox.send(&keys, "us-east-1/s3", "GET", path, &id, "").await
+        }
         "ssm:GetDocument" => sandbox.ssm(&keys, "GetDocument", json!({ "Name": document })).await,
+        "ssm:DescribeDocument" => sandbox.ssm(&keys, "DescribeDocument", json!({ "Name": document })).await,
         "ssm:DescribeAutomationExecutions" => sandbox.ssm(&keys, "DescribeAutomationExecutions", json!({})).await,
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await
         }
         "kms:DescribeKey" => of_json("TrentService.DescribeKey", "us-east-1/kms", json!({ "KeyId": former })).await,
+        "kms:GenerateDataKey" => {
+            let input = json!({ "KeyId": central, "KeySpec": "AES_256" });
+            of_json("TrentService.GenerateDataKey", "us-east-1/kms", input).await
+        }
+        "cloudtrail:LookupEvents" => {
+            let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+            of_json(target, "us-east-1/cloudtrail", json!({})).await
+        }
+        "iam:GetRole" => sandbox.iam_call(&keys, "Action=GetRole&RoleName=orgseal-automation").await,
+        "iam:GetAccountAuthorizationDetails" => sandbox.iam_call(&keys, "Action=GetAccountAuthorizationDetails").await,
         config if config.starts_with("config:") => {
             let input = match config {
                 "config:DescribeConfigRules" => json!({}),
@@ -122,17 +172,21 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
             let target = config.replacen("config:", "StarlingDoveService.", 1);
             of_json(&target, "us-east-1/config", input).await
         }
-        _ => sandbox.start_sealing(&keys, true).await,
+        action => match subresources.iter().find(|(of, _)| *of == action) {
+            Some((_, name)) => sandbox.s3(&keys, "us-east-1", &format!("/alpha-one?{name}")).await,
+            None => sandbox.start_sealing(&keys, true).await,
+        },
     };
     for (sid, action) in cases {
-        sandbox.set_role_policy(ALPHA, "orgseal-member", shipped::MEMBER_ROLLOUT).unwrap();
+        sandbox.set_role_policy(ALPHA, "orgseal-member", &rollout).unwrap();
         let allowed = call(action).await;
-        assert_eq!(allowed.status, 200, "{action}: {}", text(&allowed));
-        sandbox.set_role_policy(ALPHA, "orgseal-member", &without(shipped::MEMBER_ROLLOUT, sid)).unwrap();
+        // What is not configured is "not found" to who may ask.
+        assert!([200, 404].contains(&allowed.status), "{action}: {}", text(&allowed));
+        sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&rollout, sid)).unwrap();
         let refused = call(action).await;
-        let s3 = action.starts_with("s3:");
-        assert_eq!(refused.status, if s3 { 403 } else { 400 }, "{sid}: {}", text(&refused));
-        let code = if s3 { "<Code>AccessDenied</Code>" } else { "\"AccessDeniedException\"" };
+        let xml = action.starts_with("s3:") || matches!(action, "iam:GetRole" | "iam:GetAccountAuthorizationDetails");
+        assert_eq!(refused.status, if xml { 403 } else { 400 }, "{sid}: {}", text(&refused));
+        let code = if xml { "<Code>AccessDenied</Code>" } else { "\"AccessDeniedException\"" };
         let wanted = format!("is not authorized to perform: {action}");
         let why = format!("because no identity-based policy allows the {action} action");
         let said = text(&refused);
@@ -213,17 +267,17 @@ async fn each_statement_of_the_callers_policy_is_needed() {
     let role = format!("arn:aws:iam::{ALPHA}:role/orgseal-member");
     let call = async |action: &str| match action {
         "sts:AssumeRole" => sandbox.assume(&keys, &role, &[("ExternalId", &external_id)]).await,
-        "kms:DescribeKey" => {
+        "kms:DescribeKey" | "kms:GetKeyPolicy" => {
             let input = json!({ "KeyId": sandbox.world.central_arns[0].as_ref() }).to_string();
-            sandbox
-                .send(&keys, "us-east-1/kms", "POST", "/", &[("x-amz-target", "TrentService.DescribeKey")], &input)
-                .await
+            let target = action.replacen("kms:", "TrentService.", 1);
+            sandbox.send(&keys, "us-east-1/kms", "POST", "/", &[("x-amz-target", &target)], &input).await
         }
         organizations => {
             let target = format!("AWSOrganizationsV20161128.{}", &organizations["organizations:".len()..]);
             let organization = &sandbox.world.organization;
             let input = match organizations {
                 "organizations:ListTagsForResource" => json!({ "ResourceId": ALPHA }),
+                "organizations:ListParents" => json!({ "ChildId": ALPHA }),
                 of if of.ends_with("ForParent") => json!({ "ParentId": organization.root }),
                 _ => json!({}),
             };
@@ -238,9 +292,11 @@ async fn each_statement_of_the_callers_policy_is_needed() {
         ("ReadTheOrganization", "organizations:ListRoots"),
         ("ReadTheOrganization", "organizations:ListOrganizationalUnitsForParent"),
         ("ReadTheOrganization", "organizations:ListAccountsForParent"),
+        ("ReadTheOrganization", "organizations:ListParents"),
         ("ReadTheOrganization", "organizations:ListTagsForResource"),
         ("EnterMemberAccounts", "sts:AssumeRole"),
         ("CheckTheCentralKeys", "kms:DescribeKey"),
+        ("CheckTheCentralKeys", "kms:GetKeyPolicy"),
     ] {
         tried.insert(sid.to_string());
         sandbox.set_caller_policy(&caller).unwrap();

@@ -29,6 +29,9 @@ const LEAST_OF_ACCOUNT: usize = 10;
 /// Sessions whose source identity is remembered.
 const MOST_SESSIONS: usize = 100_000;
 
+/// How long S3 goes on with a Bucket Key before it asks KMS again.
+const WHILE_MS: i64 = 300_000;
+
 /// The events of one account, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -64,6 +67,8 @@ pub(crate) struct Trail {
     log: OnceLock<Mutex<File>>,
     agents: RwLock<HashMap<String, Arc<str>>>,
     sources: RwLock<Sources>,
+    /// What `is_new` was asked about, and when it last said yes.
+    seen: Mutex<HashMap<String, i64>>,
 }
 
 impl Trail {
@@ -75,7 +80,21 @@ impl Trail {
             log: OnceLock::new(),
             agents: RwLock::default(),
             sources: RwLock::default(),
+            seen: Mutex::default(),
         }
+    }
+
+    /// Whether this has not been said for a while.
+    pub(crate) fn is_new(&self, text: &str) -> bool {
+        let (mut seen, now) = (lock(&self.seen), now_ms());
+        if seen.get(text).is_some_and(|last| now - last < WHILE_MS) {
+            return false;
+        }
+        if seen.len() >= MOST_SESSIONS {
+            seen.clear();
+        }
+        seen.insert(text.into(), now);
+        true
     }
 
     /// Appends every record to this file from now on.

@@ -273,7 +273,11 @@ impl Event {
             _ => name.to_string(),
         };
         let mut resource = json!({ "type": kind, "ARN": arn });
-        if let Some(account) = self.recipient {
+        // A key's owner may be another account than the one that asks.
+        let owner = if kind == "AWS::KMS::Key" { name.split(':').nth(4) } else { None };
+        if let Some(owner) = owner {
+            resource["accountId"] = json!(owner);
+        } else if let Some(account) = self.recipient {
             resource["accountId"] = json!(world.organization.accounts[account].id);
         }
         resource

@@ -22,6 +22,8 @@ pub(crate) enum Configuration {
     Notification,
     Versioning,
     Accelerate,
+    /// A list of InventoryConfiguration.
+    Inventory,
 }
 
 /// The configurations of one bucket, each as the payload structure of its Put operation.

@@ -23,6 +23,7 @@ pub(crate) mod session;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::applications::Applications;
 use crate::automation::document::Format;
 use crate::dump::{DumpedDocument, Dumps};
 use crate::faults::{FaultState, Faults};
@@ -117,6 +118,7 @@ pub(crate) struct World {
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
     pub(crate) config_changes: Changes,
+    pub(crate) applications: Applications,
     named_buckets: BTreeMap<String, u32>,
     /// By name: what `document.deploy` puts into accounts.
     deployed: Vec<(String, Arc<DocumentVersion>)>,
@@ -152,6 +154,7 @@ impl World {
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),
             config_changes: Changes::default(),
+            applications: Applications::new(&spec, &organization),
             named_buckets: generate::named_buckets(&spec, &organization),
             deployed: deployed(&spec),
             accounts: organization.accounts.iter().map(|_| Mutex::default()).collect(),
@@ -171,6 +174,11 @@ impl World {
 
     pub(crate) fn security_account(&self) -> &Account {
         &self.organization.accounts[Organization::SECURITY]
+    }
+
+    /// The canonical user id of an account.
+    pub(crate) fn canonical_id(&self, account: usize) -> String {
+        Random::new(self.spec.seed, "canonical-id", account as u64).text(b"0123456789abcdef", 64)
     }
 
     pub(crate) fn region_index(&self, name: &str) -> Option<usize> {

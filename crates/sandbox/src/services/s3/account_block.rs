@@ -1,7 +1,9 @@
-//! S3 Control: the account's own public access block. Its API has a path and a header of its own, under S3's scope.
+//! S3 Control: its API has a path and a header of its own, under S3's scope. Here the account's own public access block;
+//! access points are in `access_points`.
 
 use serde_json::Value;
 
+use super::access_points;
 use super::encryption::malformed;
 use super::shapes::PUBLIC_ACCESS_BLOCK;
 use crate::journal::Entry;
@@ -20,6 +22,9 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
     if !request.path.starts_with("/v20180820/") {
         return None;
     }
+    if let Some(operation) = access_points::operation(request) {
+        return Some(operation);
+    }
     Some(match (request.path.as_str(), request.method.as_str()) {
         (PATH, "GET") => "GetAccountPublicAccessBlock",
         (PATH, "PUT") => "PutAccountPublicAccessBlock",
@@ -33,6 +38,9 @@ pub(super) fn answer(world: &World, caller: &Caller, operation: &str, request: &
     let account = request.header("x-amz-account-id").map(String::from).or_else(|| request.host_bucket.clone());
     if account.as_ref() != Some(own) {
         return Err(AwsError::new(403, "AccessDenied", "Access Denied"));
+    }
+    if access_points::OPERATIONS.contains(&operation) {
+        return access_points::answer(world, caller, operation, request);
     }
     super::permissions::account(world, caller, operation)?;
     let store = |value: Option<Value>| -> Result<(), AwsError> {

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::random::Random;
 use crate::request::Request;
 use crate::wire::error::AwsError;
 use crate::wire::rest_xml::NAMESPACE;
@@ -71,7 +70,7 @@ pub(super) fn list(world: &World, caller: &Caller, region: &str, request: &Reque
         let more = matching.next().is_some();
         let mut body = format!(
             "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{}</ID></Owner><Buckets>",
-            canonical_id(world, caller.account)
+            world.canonical_id(caller.account)
         );
         for bucket in &page {
             let _ = write!(
@@ -101,7 +100,7 @@ pub(super) fn list(world: &World, caller: &Caller, region: &str, request: &Reque
 pub(super) fn list_value(world: &World, caller: &Caller) -> Value {
     world.with_buckets(caller.account, |buckets| {
         let all: Vec<Value> = buckets.iter().map(|bucket| json!({ "Name": &*bucket.name })).collect();
-        json!({ "Buckets": all, "Owner": { "ID": canonical_id(world, caller.account) } })
+        json!({ "Buckets": all, "Owner": { "ID": world.canonical_id(caller.account) } })
     })
 }
 
@@ -128,10 +127,6 @@ pub(super) fn location(world: &World, place: &Place<'_>) -> Result<Answer, AwsEr
         None => format!("<LocationConstraint xmlns=\"{NAMESPACE}\"/>"),
     };
     Ok(rest_xml::answer(&body))
-}
-
-pub(super) fn canonical_id(world: &World, account: usize) -> String {
-    Random::new(world.spec.seed, "canonical-id", account as u64).text(b"0123456789abcdef", 64)
 }
 
 pub(super) fn to_token(name: &str) -> String {

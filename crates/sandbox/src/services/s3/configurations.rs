@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::encryption::malformed;
 use super::shape::Shape;
-use super::{Place, buckets, shapes};
+use super::{Place, shapes};
 use crate::journal::Entry;
 use crate::request::Request;
 use crate::wire::element::Element;
@@ -324,7 +324,7 @@ fn refuse_target(world: &World, place: &Place<'_>, value: &Value) -> Result<(), 
 
 /// What a canned ACL stands for; nothing for an unknown name. Without any, a bucket is `private`.
 fn canned_acl(world: &World, account: usize, name: &str) -> Option<Value> {
-    let id = buckets::canonical_id(world, account);
+    let id = world.canonical_id(account);
     let group = |group: &str, permission: &str| {
         let uri = format!("http://acs.amazonaws.com/groups/{group}");
         json!({ "Grantee": { "Type": "Group", "URI": uri }, "Permission": permission })

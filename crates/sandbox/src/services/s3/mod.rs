@@ -1,12 +1,14 @@
 //! S3: which operation a request is, and S3's own order of checks: does the bucket exist, is it here, is it yours.
 //! The operations themselves are in the files beside this one; `call` is the door for automations.
 
+mod access_points;
 mod account_block;
 mod body;
 mod buckets;
 mod configurations;
 mod creation;
 mod encryption;
+mod inventory;
 mod object_listing;
 mod objects;
 mod permissions;
@@ -40,6 +42,9 @@ pub(crate) fn operation(request: &Request) -> &'static str {
     }
     if request.method == Method::GET && request.parameter("list-type") == Some("2") {
         return "ListObjectsV2";
+    }
+    if let Some(operation) = inventory::operation(request) {
+        return operation;
     }
     // `x-id` is the SDKs' own name for the operation; S3 does not look at it. The rest signs a URL.
     let mut subresources = request
@@ -97,9 +102,9 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
     let region = request.scope().map_or("", |scope| scope.region.as_str());
     let expected_owner = request.header("x-amz-expected-bucket-owner");
     if is_for_objects(operation) {
-        return object_answer(world, Some(caller), operation, request);
+        return object_answer(world, Some(caller), operation, request, true);
     }
-    if operation.contains("AccountPublicAccessBlock") {
+    if operation.contains("AccountPublicAccessBlock") || access_points::OPERATIONS.contains(&operation) {
         return account_block::answer(world, caller, operation, request);
     }
     let place = Place { caller, region, bucket, expected_owner, operation };
@@ -121,6 +126,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
             policy::put(world, &place, &String::from_utf8_lossy(&request.body)).map(|()| rest_xml::empty(204))
         }
         "DeleteBucketPolicy" => policy::delete(world, &place).map(|()| rest_xml::empty(204)),
+        "GetBucketInventoryConfiguration" => inventory::get(world, &place, request),
+        "ListBucketInventoryConfigurations" => inventory::list(world, &place, request),
         other => match configurations::Kind::of(other) {
             Some(kind) => kind.answer(world, &place, other, request),
             None => Err(AwsError::new(
@@ -139,9 +146,19 @@ fn is_for_objects(operation: &str) -> bool {
 /// An unsigned request: objects may be open to everyone, everything else is not.
 pub(crate) fn answer_anonymous(world: &World, operation: &str, request: &Request) -> Result<Answer, AwsError> {
     match is_for_objects(operation) {
-        true => object_answer(world, None, operation, request),
+        true => object_answer(world, None, operation, request, true),
         false => Err(AwsError::new(403, "AccessDenied", "Access Denied")),
     }
+}
+
+/// An object call of an application, which writes on and on: its objects do not outlive the process.
+pub(crate) fn answer_unrecorded(
+    world: &World,
+    caller: &Caller,
+    operation: &str,
+    request: &Request,
+) -> Result<Answer, AwsError> {
+    object_answer(world, Some(caller), operation, request, false)
 }
 
 fn object_answer(
@@ -149,12 +166,13 @@ fn object_answer(
     caller: Option<&Caller>,
     operation: &str,
     request: &Request,
+    durable: bool,
 ) -> Result<Answer, AwsError> {
     let (bucket, key) = bucket_and_key(request);
     let region = request.scope().map_or("", |scope| scope.region.as_str());
     let expected_owner = request.header("x-amz-expected-bucket-owner");
     check_expected_owner(expected_owner)?;
-    let subject = objects::Subject { caller, region, bucket, key, expected_owner };
+    let subject = objects::Subject { caller, region, bucket, key, expected_owner, durable };
     match operation {
         "PutObject" => objects::put(world, &subject, request),
         "DeleteObject" => objects::delete(world, &subject, request),

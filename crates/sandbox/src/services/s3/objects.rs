@@ -24,6 +24,8 @@ pub(super) struct Subject<'a> {
     pub(super) bucket: &'a str,
     pub(super) key: &'a str,
     pub(super) expected_owner: Option<&'a str>,
+    /// Whether an object that is put goes into the journal.
+    pub(super) durable: bool,
 }
 
 impl Subject<'_> {
@@ -167,11 +169,13 @@ pub(super) fn put(world: &World, subject: &Subject<'_>, request: &Request) -> Re
         buckets.binary_search_by(|b| (*b.name).cmp(subject.bucket)).map_err(|_| {
             AwsError::new(404, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", subject.bucket)
         })?;
-        world.journal.append(&Entry::ObjectPut {
-            bucket: subject.bucket.into(),
-            key: subject.key.into(),
-            object: Box::new(object.clone()),
-        })?;
+        if subject.durable {
+            world.journal.append(&Entry::ObjectPut {
+                bucket: subject.bucket.into(),
+                key: subject.key.into(),
+                object: Box::new(object.clone()),
+            })?;
+        }
         world.objects.put(subject.bucket, subject.key, object);
         Ok(answer)
     })

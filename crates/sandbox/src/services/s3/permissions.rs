@@ -30,6 +30,7 @@ pub(super) fn action(operation: &str) -> &str {
         "GetBucketTagging" => "s3:GetBucketTagging",
         "GetBucketAcl" => "s3:GetBucketAcl",
         "GetBucketOwnershipControls" => "s3:GetBucketOwnershipControls",
+        "GetBucketInventoryConfiguration" | "ListBucketInventoryConfigurations" => "s3:GetInventoryConfiguration",
         "GetBucketVersioning" => "s3:GetBucketVersioning",
         "PutBucketPolicy" => "s3:PutBucketPolicy",
         "DeleteBucketPolicy" => "s3:DeleteBucketPolicy",

@@ -164,3 +164,24 @@ pub(super) const VERSIONING: Shape = Shape::Struct(&[
     optional("MFADelete", &ENABLED).element("MfaDelete"),
 ]);
 pub(super) const ACCELERATE: Shape = Shape::Struct(&[optional("Status", &Shape::OneOf(&["Enabled", "Suspended"]))]);
+
+const INVENTORY_DESTINATION: Shape = Shape::Struct(&[
+    optional("AccountId", &TEXT),
+    required("Bucket", &TEXT),
+    required("Format", &Shape::OneOf(&["CSV", "ORC", "Parquet"])),
+    optional("Prefix", &TEXT),
+    optional(
+        "Encryption",
+        &Shape::Struct(&[
+            optional("SSES3", &Shape::Struct(&[])).element("SSE-S3"),
+            optional("SSEKMS", &Shape::Struct(&[required("KeyId", &TEXT)])).element("SSE-KMS"),
+        ]),
+    ),
+]);
+pub(super) const INVENTORY: Shape = Shape::Struct(&[
+    required("Destination", &Shape::Struct(&[required("S3BucketDestination", &INVENTORY_DESTINATION)])),
+    required("IsEnabled", &BOOL),
+    required("Id", &TEXT),
+    required("IncludedObjectVersions", &Shape::OneOf(&["All", "Current"])),
+    required("Schedule", &Shape::Struct(&[required("Frequency", &Shape::OneOf(&["Daily", "Weekly"]))])),
+]);

@@ -1,10 +1,12 @@
 //! IAM, as much as the single-account procedure needs: roles with a trust policy and inline policies.
 //! What the policies allow is decided elsewhere; here they are stored texts.
 
+mod authorization_details;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::authorize::{Ask, authorize};
@@ -31,7 +33,15 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "GetRolePolicy",
     "DeleteRolePolicy",
     "ListRolePolicies",
+    "GetAccountAuthorizationDetails",
 ];
+
+/// RFC 3986: everything but its unreserved characters, as IAM encodes the policies it answers.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn encoded(policy: &str) -> String {
+    utf8_percent_encode(policy, RESERVED).to_string()
+}
 
 /// Inline policies of a role, all together, without white space.
 const MOST_POLICY_CHARACTERS: usize = 10_240;
@@ -49,6 +59,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
     let known: &[&str] = match operation {
         "CreateRole" => &["Path", "RoleName", "AssumeRolePolicyDocument", "Description", "MaxSessionDuration"],
         "ListRoles" => &["PathPrefix", "Marker", "MaxItems"],
+        "GetAccountAuthorizationDetails" => &["Marker", "MaxItems"],
         "PutRolePolicy" => &["RoleName", "PolicyName", "PolicyDocument"],
         "GetRolePolicy" | "DeleteRolePolicy" => &["RoleName", "PolicyName"],
         _ => &["RoleName"],
@@ -57,17 +68,25 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         matches!(name, "Action" | "Version")
             || known.contains(&name)
             || (operation == "CreateRole" && name.starts_with("Tags.member."))
+            || (operation == "GetAccountAuthorizationDetails" && name.starts_with("Filter.member."))
     };
     if let Some(name) = form.names().find(|name| !fits(name)) {
         let message = format!("The parameter {name} is unknown or not modelled by this sandbox");
         return Err(AwsError::client("ValidationError", message));
     }
     let role = form.get("RoleName").unwrap_or_default();
-    let arn = format!("arn:aws:iam::{}:role/{role}", world.organization.accounts[caller.account].id);
+    let arn = match operation {
+        "GetAccountAuthorizationDetails" => "*".into(),
+        _ => {
+            let role = world.role_path(caller.account, role);
+            format!("arn:aws:iam::{}:role/{role}", world.organization.accounts[caller.account].id)
+        }
+    };
     authorize(world, caller, &Ask::new(&format!("iam:{operation}"), arn))?;
     match operation {
         "CreateRole" => create(world, caller, &form),
         "ListRoles" => list(world, caller, &form),
+        "GetAccountAuthorizationDetails" => authorization_details::answer(world, caller, &form),
         "GetRole" => {
             let name = named(&form, "RoleName", "roleName", 64)?;
             let role = world.role(caller.account, name).or_else(|| by_name(world, caller, name));
@@ -94,7 +113,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
                 "<RoleName>{}</RoleName>\n<PolicyName>{}</PolicyName>\n<PolicyDocument>{}</PolicyDocument>\n",
                 role.name,
                 escape(name),
-                utf8_percent_encode(document, NON_ALPHANUMERIC)
+                encoded(document)
             ))
         }
         "DeleteRolePolicy" => {
@@ -262,61 +281,80 @@ fn put_policy(world: &World, caller: &Caller, form: &Form) -> Result<String, Aws
     Ok(String::new())
 }
 
-/// The members of the Role structure.
-fn shape(world: &World, caller: &Caller, role: &Role, created: Option<&CreatedRole>) -> String {
-    let account = &world.organization.accounts[caller.account].id;
-    let (path, name) = match (created, role.name.rsplit_once('/')) {
+/// The path of a role, with its slashes, and its name.
+fn path_and_name<'a>(role: &'a Role, created: Option<&'a CreatedRole>) -> (String, &'a str) {
+    match (created, role.name.rsplit_once('/')) {
         (Some(created), _) => (created.path.clone(), created.name.as_str()),
         (None, Some((path, name))) => (format!("/{path}/"), name),
         (None, None) => ("/".into(), role.name.as_str()),
-    };
+    }
+}
+
+/// What the structures Role and RoleDetail begin with.
+fn role_head(account: &str, role: &Role, created: Option<&CreatedRole>) -> String {
+    let (path, name) = path_and_name(role, created);
     let trust =
         created.map_or_else(|| role.policies.trust(account).text.to_string(), |created| created.trust.to_string());
-    let mut xml = format!(
+    format!(
         "<Path>{path}</Path><RoleName>{name}</RoleName><RoleId>{}</RoleId><Arn>arn:aws:iam::{account}:role{path}{name}</Arn>\
          <CreateDate>{}</CreateDate><AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument>",
         role.id,
         iso8601(created.map_or(1_672_531_200_000, |created| created.created_ms)),
-        utf8_percent_encode(&trust, NON_ALPHANUMERIC)
-    );
-    if let Some(created) = created {
-        if !created.description.is_empty() {
-            let _ = write!(xml, "<Description>{}</Description>", escape(&created.description));
-        }
-        if !created.tags.is_empty() {
-            xml.push_str("<Tags>");
-            for (key, value) in &created.tags {
-                let _ = write!(xml, "<member><Key>{}</Key><Value>{}</Value></member>", escape(key), escape(value));
-            }
-            xml.push_str("</Tags>");
-        }
+        encoded(&trust)
+    )
+}
+
+/// `Tags`, where there are some.
+fn tags_xml(tags: &[(String, String)]) -> String {
+    let members = tags.iter().fold(String::new(), |mut members, (key, value)| {
+        let _ = write!(members, "<member><Key>{}</Key><Value>{}</Value></member>", escape(key), escape(value));
+        members
+    });
+    if members.is_empty() { members } else { format!("<Tags>{members}</Tags>") }
+}
+
+/// The members of the Role structure.
+fn shape(world: &World, caller: &Caller, role: &Role, created: Option<&CreatedRole>) -> String {
+    let account = &world.organization.accounts[caller.account].id;
+    let mut xml = role_head(account, role, created);
+    if let Some(created) = created.filter(|created| !created.description.is_empty()) {
+        let _ = write!(xml, "<Description>{}</Description>", escape(&created.description));
     }
+    xml.push_str(&tags_xml(created.map_or(&[], |created| &created.tags)));
     let _ = write!(xml, "<MaxSessionDuration>{}</MaxSessionDuration>", role.policies.max_session_seconds);
     xml
 }
 
-fn list(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
-    let most = match form.get("MaxItems") {
-        None => 100,
+/// `MaxItems`, or its default.
+fn max_items(form: &Form) -> Result<usize, AwsError> {
+    match form.get("MaxItems") {
+        None => Ok(100),
         Some(text) => text.parse::<usize>().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
             AwsError::client("ValidationError", format!("1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and 1000"))
-        })?,
-    };
-    let prefix = form.get("PathPrefix").unwrap_or("/");
-    let mut roles: Vec<(String, Role, Option<Arc<CreatedRole>>)> = world
-        .generated_role_names(caller.account)
-        .into_iter()
-        .filter_map(|name| Some((name.clone(), world.role(caller.account, &name)?, None)))
-        .filter(|_| prefix == "/")
-        .collect();
-    for created in world.created_roles.list(caller.account) {
-        if created.path.starts_with(prefix)
-            && let Some(role) = by_name(world, caller, &created.name)
-        {
-            roles.push((created.name.clone(), role, Some(created)));
-        }
+        }),
     }
+}
+
+/// Every role of the account, generated or made, by its path and name.
+fn all_roles(world: &World, account: usize) -> Vec<(String, Role, Option<Arc<CreatedRole>>)> {
+    let generated = world.generated_role_names(account).into_iter();
+    let generated = generated
+        .filter(|name| world.created_role(account, name).is_none())
+        .filter_map(|name| Some((name.clone(), world.role(account, &name)?, None)));
+    let created = world.created_roles.list(account).into_iter().filter_map(|created| {
+        let role = world.role(account, &format!("{}{}", &created.path[1..], created.name))?;
+        Some((created.name.clone(), role, Some(created)))
+    });
+    let mut roles: Vec<_> = generated.chain(created).collect();
     roles.sort_by(|a, b| a.0.cmp(&b.0));
+    roles
+}
+
+fn list(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
+    let most = max_items(form)?;
+    let prefix = form.get("PathPrefix").unwrap_or("/");
+    let mut roles = all_roles(world, caller.account);
+    roles.retain(|(_, role, created)| path_and_name(role, created.as_deref()).0.starts_with(prefix));
     let after = form.get("Marker").unwrap_or_default();
     let mut left = roles.iter().filter(|(name, _, _)| name.as_str() > after);
     let page: Vec<_> = left.by_ref().take(most).collect();
