@@ -11,6 +11,7 @@ mod discover;
 mod fail_point;
 mod follow;
 mod former_key;
+mod key_proof;
 mod key_watch;
 mod life;
 mod pace;
@@ -38,6 +39,7 @@ use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Ru
 use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Restore, now};
 use crate::plan::Selection;
 
+use key_proof::KeyProofs;
 use key_watch::KeyWatch;
 
 pub use change::{Preview, RegionPreview};
@@ -223,6 +225,7 @@ pub struct Campaign {
     file: CampaignFile,
     keys: KeyMap,
     key_watch: KeyWatch,
+    key_proofs: KeyProofs,
     /// What the run was begun for.
     selection: Selection,
     /// What this process is narrowed to beyond that.
@@ -379,12 +382,15 @@ impl Campaign {
         let Narrowed { accounts, regions, buckets } = began.of;
         let selection = Selection::new(&loaded.campaign, accounts, regions, buckets);
         let key_watch = KeyWatch::new(aws.clone(), keys.clone(), loaded.campaign.executions.key_checked_every());
+        let aws = aws.with_keys(&keys);
+        let key_proofs = KeyProofs::new(aws.clone(), keys.clone(), organization.id.clone(), events.clone());
         Arc::new(Campaign {
             aws,
             organization,
             file: loaded.campaign,
             keys,
             key_watch,
+            key_proofs,
             selection,
             narrowed,
             ledger,

@@ -10,6 +10,7 @@ mod document;
 mod encryption;
 mod executions;
 mod failure_tolerance;
+mod keys;
 mod limits;
 mod load;
 mod member_role;
@@ -29,6 +30,7 @@ pub use document::DocumentChoice;
 pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
+pub use keys::KeysChoice;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -58,6 +60,9 @@ pub struct CampaignFile {
     pub member_role: MemberRole,
     /// The organization's central KMS key, per Region.
     pub central_key: CentralKey,
+    /// What has to be known of the central key before a bucket is pointed at it.
+    #[serde(default)]
+    pub keys: KeysChoice,
     /// What counts as compliant, and what may be replaced.
     #[serde(default)]
     pub encryption: EncryptionChoice,

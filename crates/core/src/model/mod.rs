@@ -2,6 +2,7 @@
 
 mod account;
 mod bucket;
+mod denial;
 mod encryption;
 mod error;
 mod evidence;
@@ -10,11 +11,13 @@ mod finding;
 mod guard;
 mod key;
 mod operation;
+mod proof;
 mod restore;
 mod role;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
+pub use denial::{Denial, Denier};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
 pub use evidence::{
@@ -27,6 +30,7 @@ pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use proof::DryRun;
 pub use restore::Restore;
 pub use role::role_arn;
 
