@@ -32,6 +32,7 @@ pub struct Member {
     ssm_calls: Calls,
     kms_calls: Calls,
     config_calls: Calls,
+    iam_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
 
@@ -74,7 +75,7 @@ impl Calls {
     }
 }
 
-/// Calls of one account under way to KMS, and to AWS Config: a few for each Region, when there is something to undo.
+/// Calls of one account under way to KMS, to AWS Config and to IAM: a few for each Region.
 const OTHER_CALLS: usize = 10;
 
 /// Attempts of the SDK for one read in a member account, the first one included.
@@ -100,6 +101,7 @@ impl Member {
             ssm_calls: Calls::new("ssm", session, limits.ssm),
             kms_calls: Calls::new("kms", session, OTHER_CALLS),
             config_calls: Calls::new("config", session, OTHER_CALLS),
+            iam_calls: Calls::new("iam", session, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
         }
     }
@@ -163,6 +165,15 @@ impl Member {
             .retry_classifier(self.config_calls.classifier)
             .interceptor(self.config_calls.observer.clone());
         (aws_sdk_config::Client::from_conf(settings.build()), &self.config_calls)
+    }
+
+    /// The client of IAM, which is global, and what its calls share.
+    pub(super) fn iam_service(&self) -> (aws_sdk_iam::Client, &Calls) {
+        let settings = aws_sdk_iam::config::Builder::from(&self.config)
+            .retry_partition(self.iam_calls.partition.clone())
+            .retry_classifier(self.iam_calls.classifier)
+            .interceptor(self.iam_calls.observer.clone());
+        (aws_sdk_iam::Client::from_conf(settings.build()), &self.iam_calls)
     }
 
     /// Systems Manager in a Region of this account.

@@ -1,5 +1,6 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
+mod automation_role;
 mod denial;
 mod failure;
 pub mod guards;
@@ -10,6 +11,7 @@ mod restore;
 mod unread;
 mod verdict;
 
+pub use automation_role::{Trust, trusts_automation};
 pub use denial::denial;
 pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;

@@ -140,7 +140,7 @@ impl Scope {
             Scope::OpenAndFailed => {
                 "region <> '' AND (phase IN ('intended', 'started', 'ended')
                   OR verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
-                  OR verdict = 'held' AND reason IN ('key_not_usable', 'document_not_usable', 'document_cannot_carry',
+                  OR verdict = 'held' AND reason IN ('key_not_usable', 'key_not_proven', 'document_not_usable', 'document_cannot_carry',
                                                      'former_key_not_usable', 'config_would_undo'))"
             }
         }

@@ -11,6 +11,7 @@ mod finding;
 mod guard;
 mod key;
 mod operation;
+mod preflight;
 mod proof;
 mod restore;
 mod role;
@@ -30,6 +31,7 @@ pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use preflight::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, RegionChecks, Standing};
 pub use proof::DryRun;
 pub use restore::Restore;
 pub use role::role_arn;
