@@ -39,8 +39,9 @@ pub(crate) fn run() {
         polls as f64 / BUCKETS as f64
     ));
     say(&format!(
-        "fixed: GetDocument {}, DescribeKey {} (must be at most 4 for an account and Region, the first look included)",
+        "fixed: GetDocument {}, DescribeKey {}, GenerateDataKey {} (must be at most 4 for an account and Region, the first look included; one DescribeKey is the Region's)",
         counters.totals("ssm", "GetDocument"),
-        counters.totals("kms", "DescribeKey")
+        counters.totals("kms", "DescribeKey"),
+        counters.totals("kms", "GenerateDataKey")
     ));
 }

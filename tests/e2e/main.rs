@@ -5,6 +5,7 @@ mod campaign_file;
 mod faults;
 mod interrupt;
 mod judging;
+mod keys;
 mod kill;
 mod ledger;
 mod limits;

@@ -160,6 +160,7 @@ fn each_right_of_a_rollback_is_needed_and_named() {
         let left: Vec<_> = statements.iter().filter(|statement| statement["Sid"] != sid).collect();
         assert_eq!(left.len(), statements.len() - 1, "{sid}");
         let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": left }).to_string();
+        let policy = policy.replace("111122223333", world.sandbox.security_account());
         world.sandbox.set_role_policy("555555555551", "orgseal-member", &policy).unwrap();
         let (code, document) = world.json(&[&["rollback", "--yes"][..], &replace].concat());
         assert!(code == 2 || code == 3, "{sid}: exit {code}");

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Member;
 use super::error::{aws_error, hint};
-use crate::judge::{Denial, denial};
+use crate::judge::{KeyDenial, key_denial};
 use crate::model::{AwsError, KeyArn};
 
 const OPERATION: &str = "LookupEvents";
@@ -58,7 +58,7 @@ impl Member {
     ///
     /// What CloudTrail answered; `Unreadable` for an event that cannot be judged; `TooManyEvents` where the account has more
     /// KMS events than can be read in ten minutes and none of those read was a denial: an empty list means that all were read.
-    pub async fn kms_denials(&self, region: &str, key: &KeyArn, since: Timestamp) -> Result<Vec<Denial>, AwsError> {
+    pub async fn kms_denials(&self, region: &str, key: &KeyArn, since: Timestamp) -> Result<Vec<KeyDenial>, AwsError> {
         self.kms_denials_within(region, key, since, MOST_PAGES).await
     }
 
@@ -68,7 +68,7 @@ impl Member {
         key: &KeyArn,
         since: Timestamp,
         most_pages: usize,
-    ) -> Result<Vec<Denial>, AwsError> {
+    ) -> Result<Vec<KeyDenial>, AwsError> {
         let (client, calls, interval) = self.cloudtrail(region);
         let source = LookupAttribute::builder()
             .attribute_key(LookupAttributeKey::EventSource)
@@ -95,7 +95,7 @@ impl Member {
                 let record = event.cloud_trail_event().unwrap_or_default();
                 let id = event.event_id().unwrap_or("without an id");
                 let judged =
-                    denial(record, key).map_err(|error| failed("Unreadable", &format!("event {id}: {error}")))?;
+                    key_denial(record, key).map_err(|error| failed("Unreadable", &format!("event {id}: {error}")))?;
                 found.extend(judged);
             }
             if page.next_token().is_none() || found.len() >= ENOUGH {

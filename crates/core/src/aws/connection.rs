@@ -1,5 +1,6 @@
 //! The security account's side: configuration, one HTTP client, and who we are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -12,9 +13,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::derived::derive;
+use super::session_policy::session_policy;
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
-use crate::model::{AwsError, KeyArn, KeyFacts};
+use crate::model::{AwsError, KeyArn, KeyFacts, KeyMap};
 
 /// Attempts of the SDK for one call, the first one included.
 const SDK_ATTEMPTS: u32 = 4;
@@ -60,6 +62,8 @@ pub struct Aws {
     region: String,
     endpoints: Vec<String>,
     binding: String,
+    /// The campaign's central keys: sessions may prove that they can use them.
+    keys: Arc<[KeyArn]>,
 }
 
 impl Aws {
@@ -94,7 +98,7 @@ impl Aws {
         let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
         let sts = aws_sdk_sts::Client::new(&config);
         let caller = sts::caller_identity(&sts).await.map_err(ConnectError::NoCaller)?;
-        Ok(Aws { config, sts, halt: Halt::default(), caller, region, endpoints, binding })
+        Ok(Aws { config, sts, halt: Halt::default(), caller, region, endpoints, binding, keys: Arc::default() })
     }
 
     /// Who we are.
@@ -145,11 +149,17 @@ impl Aws {
         super::kms::describe_key(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
     }
 
-    /// `GetKeyPolicy` as the security account's caller, in the key's own Region: the JSON of the policy `default`. It works in
-    /// the key's own account only.
+    /// `GetKeyPolicy` as the security account's caller, in the key's own Region. Works in the key's own account alone.
     pub async fn key_policy(&self, key: &KeyArn) -> Result<String, AwsError> {
         let client = aws_sdk_kms::Client::new(&derive(&self.config, &key.region, None));
         super::kms::key_policy(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
+    }
+
+    /// The same connection, whose sessions in member accounts may prove that they can use these keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &KeyMap) -> Aws {
+        self.keys = keys.iter().map(|(_, key)| key.clone()).collect();
+        self
     }
 
     /// Enters a member account: `AssumeRole` once, refreshed before it expires.
@@ -160,7 +170,8 @@ impl Aws {
         purpose: Purpose,
         session_name: &str,
     ) -> Result<Session, AwsError> {
-        Session::enter(&self.sts, &self.halt, &self.caller, account, role, purpose, session_name).await
+        let policy = session_policy(purpose, &self.keys);
+        Session::enter(&self.sts, &self.halt, &self.caller, account, role, policy, session_name).await
     }
 
     /// The clients of a member account, for as long as it is worked on.

@@ -15,7 +15,7 @@ use super::derived::derive;
 use super::observer::{ExpiredIsTransient, Observer};
 use super::s3_control::S3Control;
 use super::{Halt, S3, Session, Ssm};
-use crate::model::{AwsError, Bucket, BucketEvidence, KeyFacts, Need, PublicAccessBlock};
+use crate::model::{AwsError, Bucket, BucketEvidence, DryRun, KeyArn, KeyFacts, Need, PublicAccessBlock};
 
 /// How many calls of an account may be under way to each service.
 #[derive(Clone, Copy, Debug)]
@@ -138,16 +138,36 @@ impl Member {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
+    /// Twelve digits.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
     /// `DescribeKey` in a Region, as this account's session. The key may be named in any form that KMS takes.
     pub async fn describe_key(&self, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
+        let client = self.kms(region);
+        let _permit = self.kms_calls.enter().await;
+        super::kms::describe_key(&client, key).await.map_err(|error| self.kms_calls.heed(error))
+    }
+
+    /// Asks KMS, as this account's session and in the key's Region, whether it would give a data key for a bucket:
+    /// `GenerateDataKey` with `DryRun`. What is proven so is that this role can use the key.
+    pub async fn prove_key(&self, key: &KeyArn, bucket: &str) -> DryRun {
+        let client = self.kms(&key.region);
+        let _permit = self.kms_calls.enter().await;
+        match super::kms::prove_key(&client, key, bucket).await {
+            DryRun::Refused(error) => DryRun::Refused(self.kms_calls.heed(error)),
+            answer => answer,
+        }
+    }
+
+    fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, region, None))
             .retry_partition(self.kms_calls.partition.clone())
             .retry_classifier(self.kms_calls.classifier)
             .interceptor(self.kms_calls.observer.clone());
-        let _permit = self.kms_calls.enter().await;
-        super::kms::describe_key(&aws_sdk_kms::Client::from_conf(settings.build()), key)
-            .await
-            .map_err(|error| self.kms_calls.heed(error))
+        aws_sdk_kms::Client::from_conf(settings.build())
     }
 
     /// The client of AWS Config in a Region of this account, and what its calls share.

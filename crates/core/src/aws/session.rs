@@ -11,9 +11,8 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::sync::Mutex;
 
 use super::not_renewed::NotRenewed;
-use super::session_policy::session_policy;
 use super::sts::{RoleRequest, assume_role};
-use super::{Caller, Halt, Purpose};
+use super::{Caller, Halt};
 use crate::config::{MemberRole, OwnAccount, SessionPolicy};
 use crate::model::{AwsError, role_arn};
 
@@ -36,7 +35,7 @@ impl Session {
         caller: &Caller,
         account: &str,
         role: &MemberRole,
-        purpose: Purpose,
+        policy: String,
         session_name: &str,
     ) -> Result<Session, AwsError> {
         let request = RoleRequest {
@@ -44,7 +43,7 @@ impl Session {
             session_name: session_name.to_owned(),
             external_id: role.external_id.clone(),
             duration: role.session_duration,
-            policy: (role.session_policy == SessionPolicy::Narrow).then(|| session_policy(purpose)),
+            policy: (role.session_policy == SessionPolicy::Narrow).then_some(policy),
         };
         if account == caller.account && role.own_account == OwnAccount::Caller {
             return Ok(Session { account: account.to_owned(), credentials: None, halt: halt.clone() });

@@ -1,99 +1,169 @@
 //! Session policies: a session is narrower than the role, so that a command can do no more than it needs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+
+use crate::model::KeyArn;
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Read buckets and their default encryption.
     Audit,
-    /// Start and follow executions, and read what guards look at, as well.
+    /// Look at buckets about to change, and at what they would be changed with.
+    Plan,
+    /// Start and follow executions as well.
     Rollout,
     /// Look at former keys, and at what AWS Config would undo, as well.
     Rollback,
+    /// Look at all that a rollout rests on, and change nothing.
+    Preflight,
 }
 
-/// The session policy for a purpose, minified: STS takes 2,048 characters.
+/// Keys that are named one by one: STS also has a limit on the packed size, and key ids do not pack well.
+const KEYS_NAMED: usize = 4;
+
+/// The session policy for a purpose, minified: STS takes 2,048 characters. `keys` are the campaign's central keys.
 ///
 /// `iam:PassRole` is bound to Systems Manager; which role may be passed is the member role's own business.
 #[must_use]
-pub(super) fn session_policy(purpose: Purpose) -> String {
-    // s3:ListBucket is what HeadBucket asks for, where ListBuckets gives no Region.
-    let mut statements = vec![json!({
+pub(super) fn session_policy(purpose: Purpose, keys: &[KeyArn]) -> String {
+    let statements = match purpose {
+        Purpose::Audit => vec![buckets()],
+        Purpose::Plan => [vec![buckets(), read_documents(), guards()], prove(keys)].concat(),
+        Purpose::Rollout => [vec![buckets(), guards(), denials()], changes().to_vec(), prove(keys)].concat(),
+        Purpose::Rollback => [vec![buckets()], changes().to_vec(), vec![former_keys()]].concat(),
+        Purpose::Preflight => [vec![looks()], prove(keys)].concat(),
+    };
+    let policy: Value = json!({ "Version": "2012-10-17", "Statement": statements });
+    policy.to_string()
+}
+
+fn buckets() -> Value {
+    // s3:ListBucket is what HeadBucket asks for, where ListBuckets gives no Region. Tags: an exemption may go by them.
+    json!({
         "Effect": "Allow",
-        "Action": ["s3:ListAllMyBuckets", "s3:GetEncryptionConfiguration", "s3:ListBucket"],
+        "Action": ["s3:ListAllMyBuckets", "s3:GetEncryptionConfiguration", "s3:ListBucket", "s3:GetBucketTagging"],
         "Resource": "*"
-    })];
-    if purpose != Purpose::Audit {
-        statements.push(json!({
+    })
+}
+
+fn read_documents() -> Value {
+    json!({ "Effect": "Allow", "Action": "ssm:GetDocument", "Resource": "*" })
+}
+
+/// What guards read of a bucket about to change, and of its account.
+fn guards() -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": [
+            "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketWebsite", "s3:GetBucketAcl",
+            "s3:GetBucketOwnershipControls", "s3:GetBucketPublicAccessBlock", "s3:GetReplicationConfiguration",
+            "s3:ListAccessPoints", "s3:GetAccessPointPolicy", "s3:GetAccountPublicAccessBlock",
+            "iam:GetAccountAuthorizationDetails"
+        ],
+        "Resource": "*"
+    })
+}
+
+/// The look for denied uses of the central key while a wave is watched.
+fn denials() -> Value {
+    json!({ "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*" })
+}
+
+fn changes() -> [Value; 2] {
+    [
+        json!({
             "Effect": "Allow",
             "Action": [
                 "ssm:GetDocument", "ssm:StartAutomationExecution", "ssm:AddTagsToResource",
-                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution",
-                "iam:GetAccountAuthorizationDetails"
+                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution"
             ],
             "Resource": "*"
-        }));
-        statements.push(json!({
+        }),
+        json!({
             "Effect": "Allow",
             "Action": "iam:PassRole",
             "Resource": "*",
             "Condition": { "StringEquals": { "iam:PassedToService": "ssm.amazonaws.com" } }
-        }));
+        }),
+    ]
+}
+
+fn former_keys() -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": [
+            "kms:DescribeKey", "config:DescribeConfigRules", "config:DescribeRemediationConfigurations",
+            "config:DescribeRemediationExceptions"
+        ],
+        "Resource": "*"
+    })
+}
+
+fn looks() -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": [
+            "ssm:GetDocument", "ssm:DescribeAutomationExecutions", "iam:GetRole", "config:DescribeConfigRules",
+            "config:DescribeRemediationConfigurations", "config:DescribeRemediationExceptions"
+        ],
+        "Resource": "*"
+    })
+}
+
+/// The dry run that proves that the role can use the central keys; nothing where there are none.
+fn prove(keys: &[KeyArn]) -> Vec<Value> {
+    if keys.is_empty() {
+        return Vec::new();
     }
-    if purpose == Purpose::Rollout {
-        // What guards read of a bucket about to change, and of its account.
-        statements.push(json!({
-            "Effect": "Allow",
-            "Action": [
-                "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketWebsite", "s3:GetBucketAcl",
-                "s3:GetBucketOwnershipControls", "s3:GetBucketPublicAccessBlock", "s3:GetReplicationConfiguration",
-                "s3:GetBucketTagging", "s3:ListAccessPoints", "s3:GetAccessPointPolicy", "s3:GetAccountPublicAccessBlock",
-                "iam:GetAccountAuthorizationDetails"
-            ],
-            "Resource": "*"
-        }));
-        statements.push(json!({ "Effect": "Allow", "Action": "cloudtrail:LookupEvents", "Resource": "*" }));
-    }
-    if purpose == Purpose::Rollback {
-        statements.push(json!({
-            "Effect": "Allow",
-            "Action": [
-                "kms:DescribeKey", "config:DescribeConfigRules", "config:DescribeRemediationConfigurations",
-                "config:DescribeRemediationExceptions"
-            ],
-            "Resource": "*"
-        }));
-    }
-    let policy: Value = json!({ "Version": "2012-10-17", "Statement": statements });
-    policy.to_string()
+    let resources: BTreeSet<String> = match keys.len() > KEYS_NAMED {
+        true => keys.iter().map(|key| format!("arn:{}:kms:*:{}:key/*", key.partition, key.account)).collect(),
+        false => keys.iter().map(ToString::to_string).collect(),
+    };
+    vec![json!({ "Effect": "Allow", "Action": ["kms:DescribeKey", "kms:GenerateDataKey"], "Resource": resources })]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_audit_session_cannot_change_anything() {
-        let policy = session_policy(Purpose::Audit);
-        for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
-            assert!(!policy.contains(verb), "{verb}");
-        }
+    fn keys(amount: usize) -> Vec<KeyArn> {
+        (0..amount)
+            .map(|n| {
+                let arn =
+                    format!("arn:aws-us-gov:kms:us-gov-west-{n}:111122223333:key/1234abcd-12ab-34cd-56ef-{n:012}");
+                arn.parse().unwrap()
+            })
+            .collect()
     }
 
     #[test]
-    fn guards_can_read_in_a_rollout_alone() {
-        for action in ["s3:GetBucketPolicy", "s3:ListAccessPoints", "iam:GetAccountAuthorizationDetails"] {
-            assert!(session_policy(Purpose::Rollout).contains(action), "{action}");
-            assert!(!session_policy(Purpose::Audit).contains(action), "{action}");
-            assert!(!session_policy(Purpose::Rollback).contains(action), "{action}");
+    fn sessions_that_only_look_cannot_change_anything() {
+        for purpose in [Purpose::Audit, Purpose::Preflight] {
+            let policy = session_policy(purpose, &keys(2));
+            for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
+                assert!(!policy.contains(verb), "{purpose:?} {verb}");
+            }
         }
     }
 
     #[test]
     fn all_fit_what_sts_takes() {
-        for purpose in [Purpose::Audit, Purpose::Rollout, Purpose::Rollback] {
-            assert!(session_policy(purpose).len() <= 2048);
+        for purpose in [Purpose::Audit, Purpose::Rollout, Purpose::Rollback, Purpose::Preflight] {
+            for amount in [0, 1, KEYS_NAMED, KEYS_NAMED + 1, 40] {
+                assert!(session_policy(purpose, &keys(amount)).len() <= 2048, "{purpose:?} {amount}");
+            }
         }
+    }
+
+    #[test]
+    fn a_rollout_may_prove_the_campaigns_keys_and_no_others() {
+        let policy = session_policy(Purpose::Rollout, &keys(2));
+        assert!(policy.contains(&keys(2)[1].to_string()) && !policy.contains("key/*"));
+        let policy = session_policy(Purpose::Rollout, &keys(30));
+        assert_eq!(policy.matches("arn:aws-us-gov:kms:*:111122223333:key/*").count(), 1);
+        assert!(!session_policy(Purpose::Audit, &keys(2)).contains("kms:"));
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 
-use futures::future::{join, try_join_all};
+use futures::future::{join, join3, try_join_all};
 use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
@@ -20,7 +20,7 @@ use super::{Campaign, CampaignError};
 use crate::aws::Ssm;
 use crate::event::Event;
 use crate::ledger::{OpenBucket, Phase, Scope};
-use crate::model::{AwsError, Bucket, Reason, Verdict, role_arn};
+use crate::model::{AwsError, Bucket, Operation, Reason, Verdict, role_arn};
 use crate::plan::{AccountLimits, Runbook};
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
@@ -122,7 +122,8 @@ impl Campaign {
         let region_slots = Slots::new(work.limits.executions_per_region);
         let watch = self.watch(work, region, region_slots.clone());
         // A dry run starts nothing, but says whether the document would do.
-        let (document, follower) = join(self.document(&ssm, region), Follower::start(watch)).await;
+        let (document, follower, proof) =
+            join3(self.document(&ssm, region), Follower::start(watch), self.proof_of(work, open)).await;
         let follower = match follower {
             Ok(follower) => follower,
             Err(error) => {
@@ -130,8 +131,17 @@ impl Campaign {
                 return Ok(None);
             }
         };
+        if let Err((reason, fault)) = &proof {
+            self.settle_all(open, Verdict::Held, *reason, fault).await?;
+        }
+        // What is in flight is followed whatever the proof says.
+        let go_on = |open: &&OpenBucket| proof.is_ok() || in_flight(open.state.phase);
+        if !open.iter().any(|open| go_on(&open)) {
+            return Ok(None);
+        }
         let lives: Vec<Life> = open
             .iter()
+            .filter(go_on)
             .map(|open| {
                 let taken = matches!(open.state.phase, Phase::Intended | Phase::Started);
                 let slots = taken.then(|| (region_slots.take_anyway(), work.slots.take_anyway()));
@@ -150,6 +160,7 @@ impl Campaign {
             s3: work.member.s3(region),
             ssm,
             document,
+            proof,
             automation_role: role_arn(&self.aws.caller().partition, account, &role.path, &role.name),
             region_slots,
             follower,
@@ -161,11 +172,20 @@ impl Campaign {
         Ok(Some((place, lives)))
     }
 
+    /// Whether the account can use the Region's key, where something is about to be pointed at it.
+    async fn proof_of(&self, work: &AccountAtWork<'_>, open: &[OpenBucket]) -> Result<(), (Reason, AwsError)> {
+        let waiting = open.iter().find(|open| !in_flight(open.state.phase)).map(|open| &open.bucket);
+        match (self.operation, waiting) {
+            (Operation::Seal, Some(bucket)) => self.key_proof(&work.member, &bucket.region, &bucket.name).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Why nothing may be pointed at a Region's key now. A rollback points nothing at it.
     pub(super) async fn key_fault(&self, region: &str) -> Option<AwsError> {
         match self.operation {
-            crate::model::Operation::Seal => self.key_watch.fault(region).await,
-            crate::model::Operation::Restore => None,
+            Operation::Seal => self.key_watch.fault(region).await,
+            Operation::Restore => None,
         }
     }
 

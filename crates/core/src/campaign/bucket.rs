@@ -98,8 +98,9 @@ impl Campaign {
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 6: a key that has turned bad stops its Region.
-        if let Some(fault) = self.key_fault(place.region).await {
-            let event = not_started(Verdict::Held, Reason::KeyNotUsable, None, &fault);
+        let turned_bad = self.key_fault(place.region).await.map(|fault| (Reason::KeyNotUsable, fault));
+        if let Some((reason, fault)) = turned_bad.or_else(|| place.proof.clone().err()) {
+            let event = not_started(Verdict::Held, reason, None, &fault);
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 8: what was read when the bucket was judged may be hours old.

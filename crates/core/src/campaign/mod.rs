@@ -13,6 +13,7 @@ mod examine;
 mod fail_point;
 mod follow;
 mod former_key;
+mod key_proof;
 mod key_watch;
 mod life;
 mod pace;
@@ -46,6 +47,7 @@ pub use crate::plan::Narrowed;
 use crate::plan::{PlanError, PlanFile, Selection};
 
 use examine::GuardKeys;
+use key_proof::KeyProofs;
 use key_watch::KeyWatch;
 use population::Population;
 
@@ -315,6 +317,7 @@ pub struct Campaign {
     exemptions: Exemptions,
     config_hash: String,
     key_watch: KeyWatch,
+    key_proofs: KeyProofs,
     /// What the run was begun for.
     selection: Selection,
     /// What this process is narrowed to beyond that.
@@ -486,6 +489,8 @@ impl Campaign {
         let keys = loaded.campaign.keys();
         let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
         let key_watch = KeyWatch::new(aws.clone(), keys.clone(), loaded.campaign.executions.key_checked_every());
+        let aws = aws.with_keys(&keys);
+        let key_proofs = KeyProofs::new(aws.clone(), keys.clone(), organization.id.clone(), events.clone());
         Arc::new(Campaign {
             aws,
             organization,
@@ -495,6 +500,7 @@ impl Campaign {
             config_hash: loaded.hash,
             keys,
             key_watch,
+            key_proofs,
             selection,
             narrowed,
             population: OnceLock::new(),

@@ -15,7 +15,7 @@ use super::tolerance::Tolerance;
 use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
 use crate::jitter::jitter;
 use crate::ledger::{Phase, Unsettled};
-use crate::model::AwsError;
+use crate::model::{AwsError, Reason};
 use crate::plan::{AccountLimits, Runbook};
 
 /// One account at work.
@@ -40,6 +40,8 @@ pub(super) struct Place<'a> {
     pub(super) ssm: Ssm,
     /// Read once. In-flight executions are followed whatever it is like.
     pub(super) document: Result<Document, AwsError>,
+    /// Whether the account can use the Region's key; in a rollback nothing is pointed at it.
+    pub(super) proof: Result<(), (Reason, AwsError)>,
     pub(super) automation_role: String,
     pub(super) region_slots: Slots,
     pub(super) follower: Follower,

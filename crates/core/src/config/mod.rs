@@ -15,6 +15,7 @@ mod failure_tolerance;
 mod guard_override;
 mod guards;
 mod forecast;
+mod keys;
 mod limits;
 mod load;
 mod member_role;
@@ -41,6 +42,7 @@ pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
 pub use guard_override::GuardOverride;
 pub use guards::Guards;
 pub use forecast::{Assumptions, RateOverride, RequestMilliseconds, RequestsPaidBy};
+pub use keys::KeysChoice;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
@@ -78,6 +80,9 @@ pub struct CampaignFile {
     pub member_role: MemberRole,
     /// The organization's central KMS key, per Region.
     pub central_key: CentralKey,
+    /// What has to be known of the central key before a bucket is pointed at it.
+    #[serde(default)]
+    pub keys: KeysChoice,
     /// What counts as compliant, and what may be replaced.
     #[serde(default)]
     pub encryption: EncryptionChoice,

@@ -11,7 +11,7 @@ use crate::model::KeyArn;
 
 /// A request to KMS that was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Denial {
+pub struct KeyDenial {
     /// When, to the second.
     pub at: Timestamp,
     /// Who was denied: `userIdentity.arn`, or the service or the id where the record has no ARN.
@@ -55,7 +55,7 @@ const OWN_SESSIONS: &str = "orgseal-";
 /// # Errors
 ///
 /// A record that cannot be read: it may have been a denial, so it must not pass for none.
-pub fn denial(record: &str, key: &KeyArn) -> Result<Option<Denial>, Unreadable> {
+pub fn key_denial(record: &str, key: &KeyArn) -> Result<Option<KeyDenial>, Unreadable> {
     let record: Value = serde_json::from_str(record).map_err(|_| Unreadable::NotJson)?;
     if !record.is_object() {
         return Err(Unreadable::NotJson);
@@ -85,7 +85,7 @@ pub fn denial(record: &str, key: &KeyArn) -> Result<Option<Denial>, Unreadable> 
         return Ok(None);
     }
     let principal = text("/userIdentity/arn").or(by_service).or_else(|| text("/userIdentity/principalId"));
-    Ok(Some(Denial {
+    Ok(Some(KeyDenial {
         at,
         principal: principal.unwrap_or("unknown").to_owned(),
         role: text("/userIdentity/sessionContext/sessionIssuer/arn").map(str::to_owned),
@@ -161,8 +161,8 @@ mod tests {
         KEY.parse().unwrap()
     }
 
-    fn judged(record: &Value) -> Option<Denial> {
-        denial(&record.to_string(), &key()).unwrap()
+    fn judged(record: &Value) -> Option<KeyDenial> {
+        key_denial(&record.to_string(), &key()).unwrap()
     }
 
     /// A role writes an object, S3 asks for a data key on its behalf, and KMS denies.
@@ -319,12 +319,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_does_not_pass_for_harmless() {
         for text in ["", "[]", "{\"errorCode\":", "null"] {
-            assert_eq!(denial(text, &key()), Err(Unreadable::NotJson), "{text}");
+            assert_eq!(key_denial(text, &key()), Err(Unreadable::NotJson), "{text}");
         }
         for name in ["eventTime", "eventName"] {
             let mut record = write();
             record[name] = json!("");
-            assert_eq!(denial(&record.to_string(), &key()), Err(Unreadable::NoEvent), "{name}");
+            assert_eq!(key_denial(&record.to_string(), &key()), Err(Unreadable::NoEvent), "{name}");
         }
     }
 }

@@ -14,7 +14,8 @@ pub fn key_fault(facts: &KeyFacts, wanted: &KeyArn) -> Option<String> {
     ];
     let wrong = checks.iter().find(|(_, found, must_be)| found.as_str() != *must_be);
     if let Some((name, found, must_be)) = wrong {
-        return Some(format!("{name} is {found}, and must be {must_be}"));
+        let date = facts.deletion_date.map(|date| format!(" (it is deleted on {})", date.strftime("%-d %b %Y")));
+        return Some(format!("{name} is {found}{}, and must be {must_be}", date.unwrap_or_default()));
     }
     // The answer's own ARN names Region and key: another one would be another key.
     (facts.arn != wanted.to_string()).then(|| format!("it describes itself as {}", facts.arn))
@@ -34,6 +35,8 @@ mod tests {
             usage: "ENCRYPT_DECRYPT".into(),
             spec: "SYMMETRIC_DEFAULT".into(),
             manager: "CUSTOMER".into(),
+            deletion_date: None,
+            valid_to: None,
         };
         assert_eq!(key_fault(&good, &wanted), None);
         let faults = [
@@ -49,5 +52,11 @@ mod tests {
         for facts in faults {
             assert!(key_fault(&facts, &wanted).is_some(), "{facts:?}");
         }
+        let going = KeyFacts {
+            state: "PendingDeletion".into(),
+            deletion_date: Some("2026-12-02T00:00:00Z".parse().unwrap()),
+            ..good
+        };
+        assert!(key_fault(&going, &wanted).unwrap().contains("deleted on 2 Dec 2026"));
     }
 }

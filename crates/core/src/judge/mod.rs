@@ -1,17 +1,23 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
 mod denials;
+mod automation_role;
+mod denial;
 mod failure;
 pub mod guards;
 mod key;
 pub mod policy;
+mod proof;
 mod restore;
 mod unread;
 mod verdict;
 
-pub use denials::{Denial, Unreadable, denial};
+pub use denials::{KeyDenial, Unreadable, key_denial};
+pub use automation_role::{Trust, trusts_automation};
+pub use denial::denial;
 pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
+pub use proof::{KeyPolicySeen, Proof, ProofAsked, judge_proof, needs_key_policy};
 pub use restore::{former_rule, judge_restore};
 pub use unread::unread_reason;
 pub use verdict::{Choices, Replaceable, Wanted, judge, observe};

@@ -123,6 +123,8 @@ reasons! {
     NoKeyForRegion = "no_key_for_region", "the campaign names no central key for this Region";
     /// The central key of the Region failed a check.
     KeyNotUsable = "key_not_usable", "the central key of this Region cannot be used";
+    /// The member role could not be proven able to use the central key.
+    KeyNotProven = "key_not_proven", "it is not proven that the member role can use the central key of this Region";
     /// The document's exact result would differ from what is wanted.
     DocumentCannotCarry = "document_cannot_carry", "the Automation document cannot produce exactly the wanted configuration";
     /// The document is missing in the account and Region, or must not be started.

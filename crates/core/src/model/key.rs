@@ -87,6 +87,10 @@ pub struct KeyFacts {
     pub spec: String,
     /// `CUSTOMER` or `AWS`.
     pub manager: String,
+    /// When a key that is pending deletion goes (`DeletionDate`).
+    pub deletion_date: Option<jiff::Timestamp>,
+    /// When its imported key material expires (`ValidTo`); `None` where it does not.
+    pub valid_to: Option<jiff::Timestamp>,
 }
 
 /// What `KMSMasterKeyID` may hold. S3 gives back whatever was put.

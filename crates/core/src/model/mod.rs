@@ -2,6 +2,7 @@
 
 mod account;
 mod bucket;
+mod denial;
 mod encryption;
 mod error;
 mod evidence;
@@ -11,12 +12,15 @@ mod finding;
 mod guard;
 mod key;
 mod operation;
+mod preflight;
+mod proof;
 mod restore;
 mod role;
 mod wave;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
+pub use denial::{Denial, Denier};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
 pub use evidence::{
@@ -30,6 +34,8 @@ pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use preflight::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, RegionChecks, Standing};
+pub use proof::DryRun;
 pub use restore::Restore;
 pub use role::role_arn;
 pub use wave::{WaveRecord, WaveState};

@@ -1,0 +1,51 @@
+//! Which kind of policy denied a call: whoever reads it learns whom to ask.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of policy that stood in the way, as AWS's message names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denier {
+    /// A service control policy of the organization.
+    ServiceControlPolicy,
+    /// A resource control policy of the organization.
+    ResourceControlPolicy,
+    /// The policy of the resource itself: of a KMS key, its key policy.
+    ResourcePolicy,
+    /// The trust policy of a role.
+    TrustPolicy,
+    /// The caller's own IAM policies.
+    IdentityPolicy,
+    /// The caller's permissions boundary.
+    PermissionsBoundary,
+    /// The policy that the session was made with.
+    SessionPolicy,
+    /// The policy of the VPC endpoint that the call went through.
+    VpcEndpointPolicy,
+}
+
+impl Denier {
+    /// In AWS's own words, with the article.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Denier::ServiceControlPolicy => "a service control policy",
+            Denier::ResourceControlPolicy => "a resource control policy",
+            Denier::ResourcePolicy => "the resource's own policy",
+            Denier::TrustPolicy => "the role's trust policy",
+            Denier::IdentityPolicy => "the role's own IAM policies",
+            Denier::PermissionsBoundary => "the role's permissions boundary",
+            Denier::SessionPolicy => "the session policy",
+            Denier::VpcEndpointPolicy => "the policy of a VPC endpoint",
+        }
+    }
+}
+
+/// Why a call was denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    /// By which kind of policy.
+    pub by: Denier,
+    /// By a Deny statement, and not merely for the lack of an Allow.
+    pub explicit: bool,
+}
