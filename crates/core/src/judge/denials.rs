@@ -81,7 +81,8 @@ pub fn key_denial(record: &str, key: &KeyArn) -> Result<Option<KeyDenial>, Unrea
     let named = keys_named(&record);
     let names_key = named.iter().any(|named| named.is(key));
     let over_s3 = bucket.is_some() || by_service.is_some_and(|service| service.split('.').any(|part| part == "s3"));
-    if !names_key && !(named.is_empty() && over_s3) {
+    let may_concern = names_key || (named.is_empty() && over_s3);
+    if !may_concern {
         return Ok(None);
     }
     let principal = text("/userIdentity/arn").or(by_service).or_else(|| text("/userIdentity/principalId"));
