@@ -38,6 +38,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read the organization, judge each bucket, report; changes nothing
     Audit(Audit),
+    /// Write down what a rollout would do, for a person to approve; changes nothing
+    Plan(Plan),
     /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
     Rollout(Rollout),
     /// Show where a campaign stands, also while it runs
@@ -68,14 +70,17 @@ pub(crate) struct Common {
     /// The state folder: ledger and lock live there [default: orgseal in the XDG state folder]
     #[arg(long, global = true, env = "ORGSEAL_STATE", value_name = "DIR", help_heading = "Campaign")]
     pub(crate) state: Option<PathBuf>,
-    /// Only this account; may be given more than once
-    #[arg(long, global = true, value_name = "ID", help_heading = "Selection")]
+    /// Only accounts of this id or name; `*` and `?` stand for anything, `!` before it leaves out; may be given more than once
+    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) account: Vec<String>,
-    /// Only this Region; may be given more than once
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Selection")]
+    /// Only accounts below this OU, by its id (ou-…); patterns as above
+    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
+    pub(crate) ou: Vec<String>,
+    /// Only this Region; patterns as above
+    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) region: Vec<String>,
-    /// Only this bucket; may be given more than once
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Selection")]
+    /// Only buckets of this name; patterns as above
+    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) bucket: Vec<String>,
     /// Work on a simulated organization inside this process, of a spec file or the default one; real credentials are not read
     #[arg(long, global = true, value_name = "SPEC", num_args = 0..=1, require_equals = true, help_heading = "Sandbox")]
@@ -121,12 +126,68 @@ pub(crate) struct Audit {}
 
 #[derive(Args)]
 pub(crate) struct Rollout {
+    /// Carry out exactly this plan; what differs by then is taken out of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// The approved plan's SHA-256, as `orgseal plan` printed it; needed with --yes
+    #[arg(long, value_name = "HEX", requires = "plan")]
+    pub(crate) plan_sha256: Option<String>,
+    /// Who approved the plan, for the record [default: your own ARN]
+    #[arg(long, value_name = "NAME", requires = "plan")]
+    pub(crate) approved_by: Option<String>,
+    #[command(flatten)]
+    pub(crate) waves: Waves,
     /// Do everything up to the first start, and stop there
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
+}
+
+/// How far a campaign goes by itself.
+#[derive(Args, Clone)]
+pub(crate) struct Waves {
+    /// Begin no wave after this one; `orgseal resume` goes on
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) until_wave: Option<u32>,
+    /// Let this wave begin, or go on after something spoke against it; may be given more than once
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) approve_wave: Vec<u32>,
+}
+
+#[derive(Args)]
+pub(crate) struct Plan {
+    #[command(subcommand)]
+    pub(crate) verb: Option<PlanVerb>,
+    /// Write the plan to this file [default: the plan's id, with .json, in this folder]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write it also as Markdown, for a person to read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Print, for each bucket that CloudFormation or Terraform owns, the code that its team should merge
     #[arg(long)]
-    pub(crate) without_guards: bool,
+    pub(crate) suggest_iac: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PlanVerb {
+    /// Show a plan file again
+    Show {
+        /// The plan file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// As Markdown
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// What differs between two plans; exit code 2 if anything does
+    Diff {
+        /// The earlier plan
+        #[arg(value_name = "A")]
+        before: PathBuf,
+        /// The later plan
+        #[arg(value_name = "B")]
+        after: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -138,15 +199,14 @@ pub(crate) struct Status {
 
 #[derive(Args)]
 pub(crate) struct Resume {
+    #[command(flatten)]
+    pub(crate) waves: Waves,
     /// The campaign, a rollout's or a rollback's id [default: the newest one]
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: Option<String>,
     /// Try again what failed, and what was held back for a cause that may be gone
     #[arg(long)]
     pub(crate) retry_failed: bool,
-    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
-    #[arg(long)]
-    pub(crate) without_guards: bool,
 }
 
 #[derive(Args)]
@@ -154,12 +214,12 @@ pub(crate) struct Rollback {
     /// The campaign to undo [default: the newest rollout that changed anything]
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: Option<String>,
+    /// Only what was changed in this wave
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) wave: Option<u32>,
     /// Do everything up to the first start, and stop there
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Go ahead outside the sandbox although the checks against breaking applications (guards) are not built yet
-    #[arg(long)]
-    pub(crate) without_guards: bool,
 }
 
 #[derive(Args)]
@@ -244,8 +304,12 @@ pub(crate) struct Config {
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigVerb {
-    /// Check the campaign file whole
+    /// Check the campaign file whole, and the exemptions that it names
     Check,
     /// Print the JSON Schema of the campaign file
-    Schema,
+    Schema {
+        /// That of the file of exemptions instead
+        #[arg(long)]
+        exemptions: bool,
+    },
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use orgseal_core::aws::{Aws, Connection};
 use orgseal_core::campaign::{CampaignError, Narrowed, Setting};
-use orgseal_core::config::{self, Loaded, Override};
+use orgseal_core::config::{self, Exemptions, Loaded, Override};
 use orgseal_core::event::Events;
 use orgseal_core::ledger;
 use orgseal_sandbox::{Options, Sandbox, Spec};
@@ -43,8 +43,7 @@ impl Workplace {
 
 /// Connects as the command line says.
 pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
-    let narrowed =
-        Narrowed { accounts: common.account.clone(), regions: common.region.clone(), buckets: common.bucket.clone() };
+    let narrowed = narrowed(common);
     let Some(spec) = sandbox_spec(common)? else {
         let loaded = campaign_file(common)?;
         let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
@@ -58,7 +57,11 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
     let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed.unwrap_or(1.0), 0).await?;
     let loaded = match &common.config {
         Some(_) => campaign_file(common)?,
-        None => config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?,
+        None => {
+            let loaded =
+                config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?;
+            with_exemptions(loaded, Path::new(""))?
+        }
     };
     let (access_key, secret_key) = sandbox.credentials();
     let connection = Connection::Sandbox {
@@ -70,6 +73,16 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
     };
     let aws = Aws::connect(connection).await.map_err(CampaignError::from)?;
     Ok(Workplace { aws, loaded, state, narrowed, _sandbox: Some(sandbox) })
+}
+
+/// What the command line narrows a run, or the look at one, to.
+pub(crate) fn narrowed(common: &Common) -> Narrowed {
+    Narrowed {
+        accounts: common.account.clone(),
+        ous: common.ou.clone(),
+        regions: common.region.clone(),
+        buckets: common.bucket.clone(),
+    }
 }
 
 /// Starts a sandbox. Its state goes to `directory`, if there is one.
@@ -139,7 +152,22 @@ pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
         };
         Failure::plain(format!("the campaign file {} cannot be read: {error}", path.display()), help)
     })?;
-    Ok(config::load(&text, &path.display().to_string(), &overrides(common)?)?)
+    let loaded = config::load(&text, &path.display().to_string(), &overrides(common)?)?;
+    with_exemptions(loaded, path.parent().unwrap_or(Path::new("")))
+}
+
+/// Reads the file of exemptions that a campaign file names. A campaign without the exemptions that it names would change what a
+/// person wanted left alone.
+fn with_exemptions(mut loaded: Loaded, folder: &Path) -> Result<Loaded, Failure> {
+    if let Some(name) = &loaded.campaign.exemptions {
+        let path = folder.join(name);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let said = format!("the exemptions {} cannot be read: {error}", path.display());
+            Failure::plain(said, "`exemptions` in the campaign file names it, relative to the campaign file's folder")
+        })?;
+        loaded.exemptions = Exemptions::load(&text, &path.display().to_string())?;
+    }
+    Ok(loaded)
 }
 
 /// `--set` flags and `ORGSEAL_*__*` variables; a flag wins over a variable.
@@ -191,6 +219,10 @@ pub(crate) fn flags_again(common: &Common) -> String {
     }
     if let Some(seed) = common.sandbox_seed {
         add("--sandbox-seed ", &seed.to_string());
+    }
+    // What is laid over the file decides as much as the file; a secret stays out of what is shown.
+    for set in common.set.iter().filter(|set| !set.contains("external_id")) {
+        add("--set ", set);
     }
     flags
 }

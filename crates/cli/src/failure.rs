@@ -6,6 +6,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use orgseal_core::campaign::CampaignError;
 use orgseal_core::config::{ConfigError, Problem};
 use orgseal_core::ledger::LedgerError;
+use orgseal_core::plan::PlanError;
 use orgseal_report::ReportError;
 
 use crate::output;
@@ -124,9 +125,11 @@ impl From<CampaignError> for Failure {
             CampaignError::OtherOrganization { .. } => {
                 "use credentials of the organization that organization.id names, or another campaign file".to_owned()
             }
-            CampaignError::NoSuchAccount(_) => "check the id: aws organizations list-accounts".to_owned(),
+            CampaignError::NoSuchAccount(_) => {
+                "check the pattern: aws organizations list-accounts shows ids and names, and an OU is named by its id (ou-…)".to_owned()
+            }
             CampaignError::NothingSelected(_) => {
-                "check --account, --region and --bucket, and [accounts] in the campaign file".to_owned()
+                "check --account, --ou, --region and --bucket, and [accounts] and [buckets] in the campaign file".to_owned()
             }
             CampaignError::NothingToUndo(_) => "`orgseal status` shows the newest campaign".to_owned(),
             CampaignError::NoCampaign(_) => "begin one with `orgseal rollout`".to_owned(),
@@ -142,13 +145,33 @@ impl From<CampaignError> for Failure {
                 "begin a new rollout: it reads every bucket anew, and seals what is not sealed".to_owned()
             }
             CampaignError::RollbackOpen(id) => format!("finish it first: orgseal resume --campaign {id}"),
-            CampaignError::GuardsMissing(_) => {
-                "try it with --sandbox or --dry-run; if you know every bucket, add --without-guards".to_owned()
+            CampaignError::Plan(PlanError::Altered { .. }) => {
+                "take the plan from where it was approved, or make a new one with `orgseal plan`".to_owned()
             }
+            CampaignError::Plan(PlanError::NoPlan { .. }) => "make one with `orgseal plan`".to_owned(),
+            CampaignError::Plan(_) => "check the path and its permissions".to_owned(),
+            CampaignError::OtherPlan { .. } => {
+                "nothing was started: compare the two with `orgseal plan diff`, and have the right one approved".to_owned()
+            }
+            CampaignError::UnknownPlan(_) => {
+                "give the SHA-256 that `orgseal plan` printed with --plan-sha256, or use the state folder in which the plan was made"
+                    .to_owned()
+            }
+            CampaignError::PlanOfOther { .. } => "make a plan here with `orgseal plan`".to_owned(),
+            CampaignError::PlanTooOld { .. } => {
+                "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
+            }
+            CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
         };
         Failure::plain(error.to_string(), help)
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Failure {
+        CampaignError::from(error).into()
     }
 }
 
@@ -194,6 +217,7 @@ impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Failure {
         match error {
             ReportError::Ledger(error) => error.into(),
+            ReportError::Plan(error) => error.into(),
             error => Failure::plain(error.to_string(), "check where it goes: disk, pipe, permissions"),
         }
     }

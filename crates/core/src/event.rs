@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Account, AwsError, Bucket, ExecutionStatus, Finding, Judgement};
+use crate::model::{Account, AwsError, Bucket, ExecutionStatus, Finding, Judgement, WaveRecord};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -69,6 +69,13 @@ pub enum Event {
         buckets: u64,
         /// Accounts that hold them.
         accounts: usize,
+    },
+    /// A wave has come further.
+    WaveMoved {
+        /// Which, and how far.
+        wave: WaveRecord,
+        /// How many waves there are.
+        of: usize,
     },
     /// Changing an account's buckets begins.
     AccountChanging {

@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod plan;
 pub mod status;
 pub mod terminal;
 
@@ -22,6 +23,7 @@ mod words;
 use std::io::{self, Write};
 
 use orgseal_core::ledger::{LedgerError, Reader, Run};
+use orgseal_core::plan::PlanError;
 
 pub use exit::exit_code;
 pub use format::{Format, UnknownFormat};
@@ -34,6 +36,9 @@ pub enum ReportError {
     /// The ledger could not be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A plan could not be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The writer took no more.
     #[error("the report cannot be written: {0}")]
     Io(#[from] io::Error),

@@ -36,7 +36,7 @@ fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
     Ok(Standing {
         summary: reader.summary(run)?,
         in_flight: reader.in_flight(run)?,
-        open: reader.work(run, Scope::Waiting)?.iter().map(|account| account.buckets).sum(),
+        open: reader.work(run, Scope::Waiting, None)?.iter().map(|account| account.buckets).sum(),
         sessions: reader.sessions(run)?,
         rollbacks,
         head: reader.head()?,

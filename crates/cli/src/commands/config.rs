@@ -1,6 +1,6 @@
 //! `orgseal config`: check the campaign file, print its schema.
 
-use orgseal_core::config::CampaignFile;
+use orgseal_core::config::{CampaignFile, Exemptions};
 
 use crate::args::{Common, Config, ConfigVerb};
 use crate::failure::Failure;
@@ -8,8 +8,9 @@ use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Config, json: bool) -> Result<u8, Failure> {
     match own.verb {
-        ConfigVerb::Schema => {
-            output::out_json(CampaignFile::schema().as_value())?;
+        ConfigVerb::Schema { exemptions } => {
+            let schema = if exemptions { Exemptions::schema() } else { CampaignFile::schema() };
+            output::out_json(schema.as_value())?;
             Ok(0)
         }
         ConfigVerb::Check => check(common, json),

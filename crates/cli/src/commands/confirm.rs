@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use orgseal_core::campaign::Preview;
+use orgseal_core::campaign::{Decide, Preview, WaveQuestion};
+use orgseal_core::judge::guards::legacy_clients::NOTICE;
 use orgseal_core::model::Operation;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::listen::Screen;
+use crate::listen::{Screen, clock};
 use crate::output;
 
 /// Whether the question can be asked, if it has to be.
@@ -22,23 +23,52 @@ pub(crate) fn possible(command: &str, answered: bool, has_dry_run: bool) -> Resu
     Err(Failure::plain(format!("{command} asks before it changes anything, and there is no terminal to ask on"), help))
 }
 
-/// Shows what would be done, and asks.
-pub(crate) async fn ask(preview: Preview, yes: bool, screen: Screen, stop: CancellationToken) -> bool {
-    if yes {
-        return true;
+/// Asks a person, or answers for one who said so beforehand.
+pub(crate) struct Asker {
+    /// Everything that is asked about changes is answered with yes.
+    pub(crate) yes: bool,
+    pub(crate) screen: Screen,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Decide for Asker {
+    async fn change(&self, preview: Preview) -> bool {
+        if self.yes {
+            return true;
+        }
+        self.screen.suspend(|| show(&preview));
+        self.ask("Change them? [y/N] ").await
     }
-    screen.suspend(|| show(&preview));
-    let answer = tokio::task::spawn_blocking(move || {
-        screen.suspend(|| {
-            output::ask("Change them? [y/N] ");
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).is_ok()
-                && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-        })
-    });
-    tokio::select! {
-        answer = answer => answer.unwrap_or(false),
-        () = stop.cancelled() => false,
+
+    /// A wave's approval is a person's: `--yes` does not give it.
+    async fn wave(&self, wave: WaveQuestion) -> bool {
+        if self.yes || !std::io::stdin().is_terminal() {
+            return false;
+        }
+        self.screen.suspend(|| {
+            let WaveQuestion { number, of, name, buckets, accounts, before } = &wave;
+            output::err(&format!("\nWave {number} of {of}, {name}: {buckets} buckets in {accounts} accounts."));
+            before.iter().for_each(|line| output::err(&format!("  {line}")));
+        });
+        self.ask("Let it begin? [y/N] ").await
+    }
+}
+
+impl Asker {
+    async fn ask(&self, question: &'static str) -> bool {
+        let screen = self.screen.clone();
+        let answer = tokio::task::spawn_blocking(move || {
+            screen.suspend(|| {
+                output::ask(question);
+                let mut line = String::new();
+                std::io::stdin().lock().read_line(&mut line).is_ok()
+                    && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+            })
+        });
+        tokio::select! {
+            answer = answer => answer.unwrap_or(false),
+            () = self.stop.cancelled() => false,
+        }
     }
 }
 
@@ -49,6 +79,9 @@ fn show(preview: &Preview) {
         Operation::Restore => "put back the former default encryption",
     };
     output::err(&format!("\nDocument {document} would {does} of {buckets} buckets in {accounts} accounts:"));
+    if let Some(plan) = &preview.plan {
+        output::err(&format!("It carries out the approved plan {plan}."));
+    }
     if let Some(campaign) = &preview.undoes {
         output::err(&format!("It undoes campaign {campaign}."));
     }
@@ -60,12 +93,27 @@ fn show(preview: &Preview) {
             (None, None) => output::err(&count),
         }
     }
+    for wave in &preview.waves {
+        let bake = match wave.bake.as_secs() {
+            0 => String::new(),
+            seconds => format!(", then watched for {}", clock(seconds)),
+        };
+        let approval = if wave.approval { ", needs approval" } else { "" };
+        output::err(&format!(
+            "  wave {:<2} {:<16} {:>7} buckets in {} accounts{bake}{approval}",
+            wave.number, wave.name, wave.buckets, wave.accounts
+        ));
+    }
     let summary = &preview.summary;
     let done = match preview.operation {
         Operation::Seal => format!("{} buckets are sealed already", summary.sealed),
         Operation::Restore => format!("{} buckets are as before already", summary.restored),
     };
-    output::err(&format!("{done}, {} are held, {} could not be read.", summary.held, summary.unread));
+    let exempt = if summary.exempt > 0 { format!(", {} are exempt", summary.exempt) } else { String::new() };
+    output::err(&format!("{done}, {} are held{exempt}, {} could not be read.", summary.held, summary.unread));
+    if preview.operation == Operation::Seal {
+        output::err(&format!("Beware: {NOTICE}."));
+    }
     if preview.in_flight > 0 {
         output::err(&format!(
             "{} buckets have an execution under way, which is followed in any case.",

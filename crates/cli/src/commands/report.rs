@@ -12,21 +12,16 @@ use crate::failure::Failure;
 use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failure> {
-    if !(common.account.is_empty() && common.region.is_empty() && common.bucket.is_empty()) {
-        return Err(Failure::plain(
-            "--account, --region and --bucket narrow a run, not the report on one",
-            "run `orgseal audit` with them, or filter the report's CSV",
-        ));
-    }
     let reader = Reader::open(&connect::state_in_force(common)?)?;
-    // Counts and rows belong together, also while another process writes.
-    reader.snapshot()?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,
         None => reader.newest_run()?.ok_or_else(|| {
             Failure::plain("the ledger holds no run yet", "run `orgseal audit` or `orgseal rollout` first")
         })?,
     };
+    // Counts and rows belong together, also while another process writes.
+    reader.narrow(&run, &connect::narrowed(common))?;
+    reader.snapshot()?;
     let format = match own.format {
         None if json && own.output.is_none() => Format::Json,
         None | Some(ReportFormat::Terminal) => Format::Terminal,

@@ -3,6 +3,8 @@
 use orgseal_core::campaign::{Campaign, ChangeOptions};
 use tokio_util::sync::CancellationToken;
 
+use super::confirm::Asker;
+use super::rollout::with_waves;
 use super::{close, confirm};
 use crate::args::{Common, Resume};
 use crate::failure::Failure;
@@ -14,14 +16,10 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let options = ChangeOptions {
-        without_guards: own.without_guards,
-        retry_failed: own.retry_failed,
-        ..ChangeOptions::default()
-    };
+    let options = ChangeOptions { retry_failed: own.retry_failed, ..with_waves(&own.waves) };
     let setting = place.setting(events, stop.clone());
     let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
-    let ending = campaign.carry_out(|preview| confirm::ask(preview, yes, screen.clone(), stop)).await;
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }

@@ -4,6 +4,7 @@ use orgseal_core::campaign::{Campaign, ChangeOptions, Kind};
 use orgseal_core::ledger::Reader;
 use tokio_util::sync::CancellationToken;
 
+use super::confirm::Asker;
 use super::{close, confirm};
 use crate::args::{Common, Rollback};
 use crate::connect::Workplace;
@@ -23,11 +24,10 @@ pub(crate) async fn run(common: &Common, own: &Rollback, json: bool, yes: bool) 
     }
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let options =
-        ChangeOptions { dry_run: own.dry_run, without_guards: own.without_guards, ..ChangeOptions::default() };
-    let kind = Kind::Rollback { of: own.campaign.clone(), options };
+    let options = ChangeOptions { dry_run: own.dry_run, ..ChangeOptions::default() };
+    let kind = Kind::Rollback { of: own.campaign.clone(), wave: own.wave, options };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), kind).await?;
-    let ending = campaign.carry_out(|preview| confirm::ask(preview, yes, screen.clone(), stop)).await;
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }
@@ -55,8 +55,8 @@ async fn settle(place: &Workplace, own: &Rollback, stop: CancellationToken) -> R
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
     let options = ChangeOptions { settle_only: true, ..ChangeOptions::default() };
-    let campaign = Campaign::resume(place.setting(events, stop), Some(&campaign), "rollback", options).await?;
-    let ending = campaign.carry_out(|_| async { true }).await;
+    let campaign = Campaign::resume(place.setting(events, stop.clone()), Some(&campaign), "rollback", options).await?;
+    let ending = campaign.carry_out(&Asker { yes: true, screen: screen.clone(), stop }).await;
     screen.clear();
     ending?;
     Ok(true)

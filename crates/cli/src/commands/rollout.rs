@@ -1,23 +1,49 @@
-//! `orgseal rollout`: read, ask, seal, report.
+//! `orgseal rollout`: read, ask, seal wave by wave, report; or carry out an approved plan.
 
-use orgseal_core::campaign::{Campaign, ChangeOptions, Kind};
+use std::collections::BTreeSet;
+
+use orgseal_core::campaign::{ApprovedPlan, Campaign, CampaignError, ChangeOptions, Kind};
+use orgseal_core::plan::PlanFile;
 use tokio_util::sync::CancellationToken;
 
+use super::confirm::Asker;
 use super::{close, confirm};
-use crate::args::{Common, Rollout};
+use crate::args::{Common, Rollout, Waves};
 use crate::failure::Failure;
 use crate::{connect, listen, signals};
 
 pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("rollout", yes || own.dry_run, true)?;
+    let plan = approved(own, yes)?;
     let place = connect::open(common).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let options =
-        ChangeOptions { dry_run: own.dry_run, without_guards: own.without_guards, ..ChangeOptions::default() };
-    let campaign = Campaign::begin(place.setting(events, stop.clone()), Kind::Rollout(options)).await?;
-    let ending = campaign.carry_out(|preview| confirm::ask(preview, yes, screen.clone(), stop)).await;
+    let options = ChangeOptions { dry_run: own.dry_run, ..with_waves(&own.waves) };
+    let campaign = Campaign::begin(place.setting(events, stop.clone()), Kind::Rollout { plan, options }).await?;
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
+}
+
+/// How far a campaign goes by itself.
+pub(super) fn with_waves(waves: &Waves) -> ChangeOptions {
+    ChangeOptions {
+        until_wave: waves.until_wave,
+        approved_waves: waves.approve_wave.iter().copied().collect::<BTreeSet<_>>(),
+        ..ChangeOptions::default()
+    }
+}
+
+/// The plan that is to be carried out. Without a person to look at it, its hash says that it is the approved one.
+fn approved(own: &Rollout, yes: bool) -> Result<Option<ApprovedPlan>, Failure> {
+    let Some(path) = &own.plan else { return Ok(None) };
+    if yes && own.plan_sha256.is_none() {
+        return Err(Failure::plain(
+            "--yes with --plan needs --plan-sha256: nobody looks at what is about to be done",
+            "give the SHA-256 that `orgseal plan` printed and that was approved",
+        ));
+    }
+    let file = PlanFile::open(path).map_err(CampaignError::from)?;
+    Ok(Some(ApprovedPlan { file, sha256: own.plan_sha256.clone(), approver: own.approved_by.clone() }))
 }

@@ -9,22 +9,17 @@ use crate::failure::Failure;
 use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failure> {
-    if !(common.account.is_empty() && common.region.is_empty() && common.bucket.is_empty()) {
-        return Err(Failure::plain(
-            "--account, --region and --bucket narrow a run, not the look at one",
-            "leave them out, or filter `orgseal report --format csv`",
-        ));
-    }
     let state = connect::state_in_force(common)?;
     let reader = Reader::open(&state)?;
-    // Counts belong together, also while another process writes.
-    reader.snapshot()?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,
         None => reader
             .newest_of(&["rollout", "rollback"])?
             .ok_or_else(|| Failure::plain("the ledger holds no campaign yet", "begin one with `orgseal rollout`"))?,
     };
+    reader.narrow(&run, &connect::narrowed(common))?;
+    // Counts belong together, also while another process writes.
+    reader.snapshot()?;
     let busy = ledger::is_busy(&state)?;
     let style =
         Style { color: output::stdout_color(), width: output::stdout_width(), again: connect::flags_again(common) };

@@ -8,8 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::Verdict;
 
-use super::lines;
 use super::tally::{Counters, Tally};
+use super::{clock, lines};
 
 /// Accounts at work that get a line; the others are counted in the line above.
 const ACCOUNT_LINES: usize = 8;
@@ -75,7 +75,10 @@ impl Bars {
 
     fn refresh(&self, tally: &Tally) {
         self.accounts.set_length(tally.accounts);
-        if let Some(sealing) = &tally.sealing {
+        if let Some(until) = tally.baking_until {
+            let left = (until.as_second() - jiff::Timestamp::now().as_second()).max(0).unsigned_abs();
+            self.buckets.set_message(format!("changed; watched for {} more", clock(left)));
+        } else if let Some(sealing) = &tally.sealing {
             self.buckets.set_length(sealing.buckets);
             self.buckets.set_position(sealing.settled);
             let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", {} left", clock(left)));
@@ -149,6 +152,7 @@ impl Listener for Bars {
                     self.say(&lines::failed(finding));
                 }
             }
+            Event::WaveMoved { wave, of } => self.say(&lines::wave(wave, *of)),
             Event::Warning { message } => self.say(&format!("warning: {message}")),
             Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ => {}
@@ -160,12 +164,4 @@ impl Listener for Bars {
 fn style(template: &str) -> ProgressStyle {
     // The templates are ours and fixed; a wrong one shows as indicatif's own bar.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌")
-}
-
-fn clock(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }

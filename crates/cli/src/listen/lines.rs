@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use orgseal_core::event::{Event, Listener};
-use orgseal_core::model::Verdict;
+use orgseal_core::model::{Verdict, WaveRecord, WaveState};
 
 use super::tally::{Counters, Tally};
 use crate::output;
@@ -39,6 +39,7 @@ impl Listener for Lines {
             Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
                 output::err(&failed(finding));
             }
+            Event::WaveMoved { wave: moved, of } => output::err(&wave(moved, *of)),
             Event::Warning { message } => output::err(&format!("warning: {message}")),
             Event::Stopping => output::err("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ if last.elapsed() >= EVERY => {
@@ -55,6 +56,22 @@ pub(super) fn failed(finding: &orgseal_core::model::Finding) -> String {
     let bucket = &finding.bucket;
     let why = finding.error.as_ref().map_or_else(|| finding.judgement.reason.says().to_owned(), ToString::to_string);
     format!("failed: {} in account {}, Region {}: {why}", bucket.name, bucket.account, bucket.region)
+}
+
+/// One line on how far a wave has come.
+pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
+    let says = match wave.state {
+        WaveState::Waiting => "waits for approval".to_owned(),
+        WaveState::Approved => wave.says.clone().unwrap_or_else(|| "approved".to_owned()),
+        WaveState::Changing => "is being changed".to_owned(),
+        WaveState::Baking => {
+            let until = wave.bake_until.map(|until| until.strftime("%-d %b %Y, %H:%M:%S UTC").to_string());
+            format!("is changed, and is watched until {}", until.unwrap_or_default())
+        }
+        WaveState::Done => "is done with".to_owned(),
+        WaveState::Stopped => format!("is stopped: {}", wave.says.as_deref().unwrap_or_default()),
+    };
+    format!("wave {} of {of}, {}, {says}", wave.number, wave.name)
 }
 
 fn progress(tally: &Tally) -> String {

@@ -82,6 +82,10 @@ impl Listener for Log {
             Event::ChangesStarted { buckets, accounts } => {
                 info!(target: "orgseal", buckets, accounts, "changes started");
             }
+            Event::WaveMoved { wave, of } => info!(
+                target: "orgseal",
+                wave = wave.number, of, name = %wave.name, state = wave.state.as_str(), says = wave.says.as_deref(), "wave moved"
+            ),
             Event::AccountChanging { account, buckets } => {
                 info!(target: "orgseal", %account, buckets, "account changing")
             }

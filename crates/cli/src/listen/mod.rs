@@ -53,3 +53,12 @@ pub(crate) fn events() -> (Events, Screen) {
     }
     (Events::new(listeners), screen)
 }
+
+/// A time that people read at a glance.
+pub(crate) fn clock(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use orgseal_core::event::{Event, Listener};
-use orgseal_core::model::Verdict;
+use orgseal_core::model::{Verdict, WaveState};
 
 /// The counters, as those who show them share them. They must hear of an event before those who show it.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub(crate) struct Tally {
     pub(crate) judged: u64,
     pub(crate) verdicts: BTreeMap<Verdict, u64>,
     pub(crate) sealing: Option<Sealing>,
+    /// The wave is changed, and watched until then.
+    pub(crate) baking_until: Option<jiff::Timestamp>,
 }
 
 /// How far the sealing is.
@@ -63,6 +65,7 @@ impl Tally {
             judged: 0,
             verdicts: BTreeMap::new(),
             sealing: None,
+            baking_until: None,
         }
     }
 
@@ -94,6 +97,9 @@ impl Tally {
                     failed: 0,
                     in_flight: 0,
                 });
+            }
+            Event::WaveMoved { wave, .. } => {
+                self.baking_until = wave.bake_until.filter(|_| wave.state == WaveState::Baking);
             }
             Event::ExecutionStarted { .. } => self.sealing().in_flight += 1,
             Event::ExecutionEnded { .. } => {

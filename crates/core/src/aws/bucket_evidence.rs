@@ -128,7 +128,8 @@ impl S3 {
         Ok(configuration.map(|configuration| replication(&configuration)).unwrap_or_default())
     }
 
-    async fn tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, AwsError> {
+    /// `GetBucketTagging`; no tags where there is no set of them.
+    pub async fn tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, AwsError> {
         let call = self.client.get_bucket_tagging().bucket(bucket).expected_bucket_owner(&self.owner);
         let answer = self.configured("GetBucketTagging", call.send()).await?;
         let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();

@@ -16,6 +16,7 @@ use super::read::Entered;
 use super::slots::Slots;
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
+use super::waves::InWave;
 use super::{Campaign, CampaignError};
 use crate::aws::Ssm;
 use crate::event::Event;
@@ -32,19 +33,22 @@ impl Campaign {
         &self,
         entered: Entered,
         scope: Scope,
+        wave: Option<&InWave>,
         tolerance: &Tolerance,
     ) -> Result<(), CampaignError> {
         let account = entered.account.id.clone();
         let (open, earlier) = {
             let (reader, run) = self.reader()?;
-            let mut open = reader.open_buckets(&run, &account, scope)?;
+            let mut open = reader.open_buckets(&run, &account, scope, wave.map(|wave| wave.number))?;
             open.retain(|open| self.takes(open));
             (open, reader.unsettled(&run, &account)?)
         };
         self.events.emit(&Event::AccountChanging { account: account.clone(), buckets: open.len() as u64 });
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
+        let limits = wave.map_or(limits, |wave| limits.within(wave.limits));
         let work = AccountAtWork {
             member: self.aws.member(&entered.session, calls_of_changes(limits)),
+            look: self.account_look(&entered.account)?,
             limits,
             slots: Slots::new(limits.executions),
             earlier,
@@ -65,7 +69,7 @@ impl Campaign {
 
     /// Whether this process is about a bucket: what is in flight is always followed.
     pub(super) fn takes(&self, open: &OpenBucket) -> bool {
-        self.narrowed.takes(&open.bucket) || in_flight(open.state.phase)
+        self.takes_bucket(&open.bucket) || in_flight(open.state.phase)
     }
 
     /// Watches the Regions in which another run left starts without an outcome and this one has nothing to do: what still
@@ -131,6 +135,12 @@ impl Campaign {
                 return Ok(None);
             }
         };
+        let proof = proof.and_then(|()| match (&document, work.look.planned_document(region)) {
+            (Ok(document), Some(planned)) if document.runbook.hash() != planned => {
+                Err((Reason::DiffersFromPlan, self.other_document(account, region, document)))
+            }
+            _ => Ok(()),
+        });
         if let Err((reason, fault)) = &proof {
             self.settle_all(open, Verdict::Held, *reason, fault).await?;
         }
@@ -152,7 +162,6 @@ impl Campaign {
             let (reader, run) = self.reader()?;
             reader.pace(&run, account, region)?
         };
-        let role = &self.file.automation_role;
         let place = Place {
             work,
             account,
@@ -161,7 +170,7 @@ impl Campaign {
             ssm,
             document,
             proof,
-            automation_role: role_arn(&self.aws.caller().partition, account, &role.path, &role.name),
+            automation_role: self.automation_role(account),
             region_slots,
             follower,
             rate: StartRate::new(remembered),
@@ -179,6 +188,25 @@ impl Campaign {
             (Operation::Seal, Some(bucket)) => self.key_proof(&work.member, &bucket.region, &bucket.name).await,
             _ => Ok(()),
         }
+    }
+
+    /// Why a document that was changed since the plan is not started.
+    fn other_document(&self, account: &str, region: &str, document: &Document) -> AwsError {
+        AwsError {
+            code: "DiffersFromPlan".to_owned(),
+            message: format!(
+                "document {} in account {account} and {region} is not the one that the plan saw: its sha256 is {}",
+                document.reference,
+                document.runbook.hash()
+            ),
+            hint: "find out who changed it, then make a new plan, and have it approved".to_owned(),
+        }
+    }
+
+    /// The ARN of the automation role in an account.
+    pub(super) fn automation_role(&self, account: &str) -> String {
+        let role = &self.file.automation_role;
+        role_arn(&self.aws.caller().partition, account, &role.path, &role.name)
     }
 
     /// Why nothing may be pointed at a Region's key now. A rollback points nothing at it.
@@ -216,7 +244,7 @@ impl Campaign {
     }
 
     /// The document of a Region, fit to be started: read once per account and Region (`GetDocument`).
-    async fn document(&self, ssm: &Ssm, region: &str) -> Result<Document, AwsError> {
+    pub(super) async fn document(&self, ssm: &Ssm, region: &str) -> Result<Document, AwsError> {
         let choice = &self.file.document;
         let reference = choice.reference(self.operation, &self.aws.caller().partition, region);
         let document = ssm.document(&reference, choice.version(self.operation)).await?;

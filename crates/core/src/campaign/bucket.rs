@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 
+use super::examine::{Outlook, hold};
 use super::fail_point::fail_point;
 use super::follow::Followed;
 use super::life::{Life, not_started};
@@ -18,8 +19,8 @@ use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::judge::{FailureClass, classify, execution_is_retryable, former_rule};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
-use crate::model::{AwsError, Bucket, DefaultEncryption, ExecutionStatus, Judgement, Reason, Verdict};
-use crate::plan::{Change, client_token};
+use crate::model::{AwsError, Bucket, DefaultEncryption, ExecutionStatus, Judgement, Operation, Reason, Verdict};
+use crate::plan::{CannotCarry, Change, client_token};
 
 /// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
 /// any more.
@@ -104,7 +105,7 @@ impl Campaign {
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 8: what was read when the bucket was judged may be hours old.
-        let look = self.look(&place.s3, life.bucket(), life.state().restore.as_deref()).await;
+        let look = self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref()).await;
         let found = match look {
             BucketEvent::Judged { judgement, encryption: Some(ref found), .. } if waits(judgement) => {
                 let (same, found) = (self.says_nothing_new(life, judgement, found), found.clone());
@@ -118,6 +119,9 @@ impl Campaign {
                 return Ok(Step::Over(self.record(life, changed).await?));
             }
         };
+        if let Some(step) = self.still_planned(place, life, &found).await? {
+            return Ok(step);
+        }
         let intent = match self.intent(place, life, &found).await {
             Ok(intent) => intent,
             Err((reason, error)) => {
@@ -137,6 +141,54 @@ impl Campaign {
         life.intended_at = Some(Instant::now());
         life.attempts += 1;
         Ok(Step::On(state))
+    }
+
+    /// Why a Region's document cannot produce what is wanted.
+    pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
+        let name = self.file.document.name(self.operation);
+        let error = AwsError {
+            code: "DocumentCannotCarry".to_owned(),
+            message: format!("document {name} in {region}: {cannot}"),
+            hint:
+                "use the document that ships in config/documents, or a campaign file that wants what this document does"
+                    .to_owned(),
+        };
+        (Reason::DocumentCannotCarry, error)
+    }
+
+    /// Whether a bucket that waits may go on: as the approved plan has it, and with a fresh word of the guards. `None`: it may.
+    async fn still_planned(
+        &self,
+        place: &Place<'_>,
+        life: &mut Life,
+        found: &DefaultEncryption,
+    ) -> Result<Option<Step>, CampaignError> {
+        if self.operation == Operation::Restore {
+            return Ok(None);
+        }
+        let (work, bucket) = (place.work, life.bucket().clone());
+        let planned_anew = match self.plan.is_some() || life.state().wave.is_none() {
+            true => match self.outlook(&work.look, &work.member, &bucket, found).await {
+                Outlook::Planned { wave, guards, guarded_at } => Some((wave, guards, guarded_at)),
+                Outlook::Held(reason, error) => {
+                    let held = hold(life.state().judgement, reason, found.clone(), error);
+                    return Ok(Some(Step::Over(self.record(life, held).await?)));
+                }
+            },
+            false => None,
+        };
+        if let Some((wave, guards, guarded_at)) = planned_anew
+            && life.state().wave.is_none()
+        {
+            life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;
+        }
+        if self.guards_are_stale(life.state()) {
+            let wave = life.state().wave.unwrap_or(1);
+            let guards = self.guard(&work.look, &work.member, &bucket, found).await;
+            life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at: None }).await?;
+        }
+        let held = life.state().judgement.verdict == Verdict::Held;
+        Ok(held.then(|| Step::Over(life.state().clone())))
     }
 
     /// Whether a look shows just what the ledger says already.
@@ -166,16 +218,8 @@ impl Campaign {
             },
         };
         let change = Change { bucket, automation_role: &place.automation_role, rule: &rule };
-        let parameters = document.runbook.parameters_for(&change).map_err(|cannot| {
-            let name = self.file.document.name(self.operation);
-            let error = AwsError {
-                code: "DocumentCannotCarry".to_owned(),
-                message: format!("document {name} in {}: {cannot}", place.region),
-                hint: "use the document that ships in config/documents, or a campaign file that wants what this document does"
-                    .to_owned(),
-            };
-            (Reason::DocumentCannotCarry, error)
-        })?;
+        let parameters =
+            document.runbook.parameters_for(&change).map_err(|cannot| self.cannot_carry(place.region, &cannot))?;
         let attempt = life.state().attempts() + 1;
         let mut earlier = life.state().intent.as_ref().map_or_else(Vec::new, |intent| intent.earlier.clone());
         earlier.extend(life.state().execution.as_ref().map(|execution| execution.id.clone()));

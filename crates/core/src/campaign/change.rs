@@ -1,19 +1,21 @@
 //! The changing runs: read, show what would change, then change account by account under the limits. A rollout seals, a
 //! rollback restores, and either goes on where an earlier process ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
 use super::read::{Entered, record};
 use super::tolerance::Tolerance;
+use super::waves::{Hands, InWave, WaveQuestion};
 use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
 use crate::event::Event;
 use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope, Summary};
-use crate::model::{Account, AccountOutcome, AwsError, Operation};
+use crate::model::{Account, AccountOutcome, AwsError, Operation, WaveState};
 
 /// What a run is about to do, for the person who is asked.
 #[derive(Clone, Debug)]
@@ -34,6 +36,10 @@ pub struct Preview {
     pub accounts: usize,
     /// By Region: the key, and how many buckets would get it.
     pub regions: Vec<RegionPreview>,
+    /// The waves, where the campaign file names any.
+    pub waves: Vec<WavePreview>,
+    /// The approved plan that is carried out.
+    pub plan: Option<String>,
     /// The document.
     pub document: String,
 }
@@ -51,25 +57,42 @@ pub struct RegionPreview {
     pub fault: Option<AwsError>,
 }
 
-/// What there is to do by account, and how many buckets there are to change by Region.
-type Work = (Vec<AccountWork>, Vec<(String, u64)>);
+/// A wave of what would change.
+#[derive(Clone, Debug)]
+pub struct WavePreview {
+    /// From 1.
+    pub number: u32,
+    /// What people call it.
+    pub name: String,
+    /// Buckets to change in it.
+    pub buckets: u64,
+    /// Accounts that hold them.
+    pub accounts: usize,
+    /// How long it is watched afterwards.
+    pub bake: Duration,
+    /// Whether a person must approve it first.
+    pub approval: bool,
+}
+
+/// The person, or the flags in a person's place, that a run asks.
+pub trait Decide: Send + Sync {
+    /// Whether all of this is to be done.
+    fn change(&self, preview: Preview) -> impl Future<Output = bool> + Send;
+
+    /// Whether a wave that needs approval may begin. `false` also where nobody is there to ask: the campaign waits then.
+    fn wave(&self, wave: WaveQuestion) -> impl Future<Output = bool> + Send;
+}
 
 impl Campaign {
-    /// Reads what is to be read, asks `confirm`, changes what is to be changed. All outcomes are in the ledger when this returns.
+    /// Reads what is to be read, asks, changes what is to be changed. All outcomes are in the ledger when this returns.
     ///
-    /// Nothing was started when `confirm` says no, in a dry run, or on an error before it.
-    pub async fn carry_out<F>(self: &Arc<Self>, confirm: impl FnOnce(Preview) -> F) -> Result<Ending, CampaignError>
-    where
-        F: Future<Output = bool>,
-    {
-        let outcome = self.run(confirm).await;
+    /// Nothing was started when the answer is no, in a dry run, or on an error before it.
+    pub async fn carry_out(self: &Arc<Self>, decide: &impl Decide) -> Result<Ending, CampaignError> {
+        let outcome = self.run(decide).await;
         self.closed(outcome).await
     }
 
-    async fn run<F>(self: &Arc<Self>, confirm: impl FnOnce(Preview) -> F) -> Result<Ending, CampaignError>
-    where
-        F: Future<Output = bool>,
-    {
+    async fn run(self: &Arc<Self>, decide: &impl Decide) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
         let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None)).await };
         let entered = match (self.operation, self.options.settle_only) {
@@ -83,36 +106,61 @@ impl Campaign {
             return self.finish(self.ending(None)).await;
         }
         self.narrowed_to_something()?;
-        let (preview, work, tolerance) = self.prepare().await?;
-        if let Some(passed) = tolerance.passed() {
-            self.events.emit(&Event::Warning { message: format!("{passed}: nothing new is started") });
+        if let Some(plan) = &self.plan {
+            for message in self.differences_from_plan(plan)? {
+                self.events.emit(&Event::Warning { message });
+            }
         }
-        if work.is_empty() {
-            return self.finish(self.left_open(self.ending(Some(&tolerance)))?).await;
+        let preview = self.prepare().await?;
+        let waits_for_more = self.watches_a_wave()?;
+        if preview.accounts == 0 && !waits_for_more {
+            return self.finish(self.left_open(self.ending(None))?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
-        if asks && !confirm(preview.clone()).await {
+        if asks && !decide.change(preview.clone()).await {
             let ending = if self.stop.is_cancelled() { self.ending(None) } else { Ending::Declined };
             return self.finish(ending).await;
         }
-        if !self.options.dry_run {
-            self.ledger.stage(CHANGING).await?;
+        let hands = Hands {
+            accounts: accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
+            sessions: entered.into_iter().map(|entered| (entered.account.id.clone(), entered)).collect(),
+        };
+        if self.options.dry_run || self.options.settle_only || self.operation == Operation::Restore {
+            if !self.options.dry_run {
+                self.ledger.stage(CHANGING).await?;
+            }
+            let work = self.work_of(None)?;
+            let tolerance = self.tolerance(None, &work)?;
+            let buckets = preview.buckets + preview.in_flight;
+            self.events.emit(&Event::ChangesStarted { buckets, accounts: preview.accounts });
+            self.change_accounts(&hands, work, None, &tolerance).await?;
+            halted.abort();
+            return self.finish(self.left_open(self.ending(Some(&tolerance)))?).await;
         }
-        let buckets = preview.buckets + preview.in_flight;
-        self.events.emit(&Event::ChangesStarted { buckets, accounts: preview.accounts });
-        self.change_accounts(accounts, entered, work, &tolerance).await?;
+        self.ledger.stage(CHANGING).await?;
+        let ending = self.change_in_waves(&hands, decide).await?;
         halted.abort();
-        self.finish(self.left_open(self.ending(Some(&tolerance)))?).await
+        self.finish(self.left_open(ending)?).await
+    }
+
+    /// Whether a wave that was changed is not done with: it is watched also where there is nothing more to change.
+    fn watches_a_wave(&self) -> Result<bool, CampaignError> {
+        if !self.resumed || self.options.settle_only || self.operation == Operation::Restore {
+            return Ok(false);
+        }
+        let (reader, run) = self.reader()?;
+        let watched = [WaveState::Changing, WaveState::Baking, WaveState::Stopped];
+        Ok(reader.waves(&run)?.iter().any(|wave| watched.contains(&wave.state)))
     }
 
     /// A part of a campaign that came to its end is not the end of the campaign.
     fn left_open(&self, ending: Ending) -> Result<Ending, CampaignError> {
-        let partly = self.options.settle_only || (self.resumed && self.narrowed != Default::default());
+        let partly = self.options.settle_only || (self.resumed && !self.narrowed.is_empty());
         if ending != Ending::Finished || !partly {
             return Ok(ending);
         }
         let (reader, run) = self.reader()?;
-        Ok(match (reader.work(&run, Scope::Waiting)?.is_empty(), self.options.settle_only) {
+        Ok(match (reader.work(&run, Scope::Waiting, None)?.is_empty(), self.options.settle_only) {
             (true, _) => Ending::Finished,
             (false, true) => Ending::Interrupted,
             (false, false) => Ending::Narrowed,
@@ -121,13 +169,13 @@ impl Campaign {
 
     /// A command line that narrows a campaign to nothing of it is an error, not a clean result.
     fn narrowed_to_something(&self) -> Result<(), CampaignError> {
-        if !self.resumed || self.narrowed == Default::default() {
+        if !self.resumed || self.narrowed.is_empty() {
             return Ok(());
         }
         let (reader, run) = self.reader()?;
         let mut any = false;
         reader.each_finding::<LedgerError>(&run, |finding| {
-            any |= self.narrowed.takes(&finding.bucket);
+            any |= self.takes_bucket(&finding.bucket);
             Ok(())
         })?;
         if any { Ok(()) } else { Err(CampaignError::NothingSelected("bucket of the campaign")) }
@@ -169,13 +217,13 @@ impl Campaign {
         let (reader, run) = self.reader()?;
         let known = reader.accounts(&run)?;
         let unread = |account: &&Account| {
-            known.get(&account.id) == Some(&AccountOutcome::Unread) && self.narrowed.takes_account(&account.id)
+            known.get(&account.id) == Some(&AccountOutcome::Unread) && self.takes_account(&account.id)
         };
         Ok(accounts.iter().filter(unread).cloned().collect())
     }
 
     /// Which buckets this process is about.
-    fn scope(&self) -> Scope {
+    pub(super) fn scope(&self) -> Scope {
         match (self.options.settle_only, self.resumed, self.options.retry_failed) {
             (true, ..) => Scope::InFlight,
             (false, _, true) => Scope::OpenAndFailed,
@@ -185,25 +233,31 @@ impl Campaign {
     }
 
     /// What there is to do, and whether each Region's key can serve (`DescribeKey` once per Region).
-    async fn prepare(&self) -> Result<(Preview, Vec<AccountWork>, Arc<Tolerance>), CampaignError> {
+    async fn prepare(&self) -> Result<Preview, CampaignError> {
         let scope = self.scope();
-        let (mut work, mut regions, summary, in_flight, mut failed) = {
+        let work = self.work_of(None)?;
+        let (regions, summary, in_flight, waves) = {
             let (reader, run) = self.reader()?;
-            (
-                reader.work(&run, scope)?,
-                reader.regions_to_change(&run, scope)?,
-                reader.summary(&run)?,
-                reader.in_flight(&run)?,
-                reader.failures(&run)?,
-            )
+            let regions = match self.resumed && !self.narrowed.is_empty() {
+                true => self.regions_of(&work, scope)?,
+                false => reader.regions_to_change(&run, scope)?,
+            };
+            let mut waves = Vec::new();
+            if self.operation == Operation::Seal && !self.file.waves.is_empty() {
+                for (number, wave) in (1..).zip(&self.file.waves) {
+                    let work = self.work_of(Some(number))?;
+                    waves.push(WavePreview {
+                        number,
+                        name: wave.name.clone(),
+                        buckets: work.iter().map(|account| account.buckets).sum(),
+                        accounts: work.len(),
+                        bake: wave.bake(),
+                        approval: wave.approval,
+                    });
+                }
+            }
+            (regions, reader.summary(&run)?, reader.in_flight(&run)?, waves)
         };
-        if self.narrowed != Default::default() && self.resumed {
-            (work, regions) = self.narrow(scope)?;
-        }
-        if self.options.retry_failed {
-            // What is tried again is not counted before it fails again.
-            failed.retain(|account, _| !self.narrowed.takes_account(account));
-        }
         let mut shown = Vec::new();
         for (region, buckets) in regions {
             let key = match self.operation {
@@ -217,9 +271,7 @@ impl Campaign {
             shown.push(RegionPreview { region, key, buckets, fault });
         }
         let buckets = shown.iter().filter(|region| region.fault.is_none()).map(|region| region.buckets).sum();
-        let tolerated = (buckets + summary.sealed + summary.restored + summary.failed, work.len() as u64);
-        let tolerance = Tolerance::new(&self.file.failure_tolerance, tolerated, failed, &self.no_starts);
-        let preview = Preview {
+        Ok(Preview {
             operation: self.operation,
             undoes: self.parent.clone(),
             resumed: self.resumed,
@@ -228,55 +280,45 @@ impl Campaign {
             in_flight,
             accounts: work.len(),
             regions: shown,
+            waves,
+            plan: self.plan.as_ref().map(|plan| plan.head.id.clone()),
             document: self.file.document.name(self.operation).to_owned(),
-        };
-        Ok((preview, work, Arc::new(tolerance)))
+        })
     }
 
-    /// The work of a resumed run that the command line narrows.
-    fn narrow(&self, scope: Scope) -> Result<Work, CampaignError> {
+    /// How many buckets a resumed run that the command line narrows has to start on, by Region.
+    fn regions_of(&self, work: &[AccountWork], scope: Scope) -> Result<Vec<(String, u64)>, CampaignError> {
         let (reader, run): (Reader, Run) = self.reader()?;
-        let (mut work, mut regions) = (Vec::new(), BTreeMap::<String, u64>::new());
-        for account in reader.work(&run, scope)? {
-            let mut open = reader.open_buckets(&run, &account.account, scope)?;
-            open.retain(|open| self.takes(open));
-            for open in open.iter().filter(|open| !super::place::in_flight(open.state.phase)) {
-                *regions.entry(open.bucket.region.clone()).or_default() += 1;
-            }
-            if !open.is_empty() {
-                work.push(AccountWork { buckets: open.len() as u64, ..account });
+        let mut regions = BTreeMap::<String, u64>::new();
+        for account in work {
+            let mut open = reader.open_buckets(&run, &account.account, scope, None)?;
+            open.retain(|open| self.takes(open) && !super::place::in_flight(open.state.phase));
+            for open in open {
+                *regions.entry(open.bucket.region).or_default() += 1;
             }
         }
-        Ok((work, regions.into_iter().collect()))
+        Ok(regions.into_iter().collect())
     }
 
     /// Works on accounts, `limits.accounts` at once.
-    async fn change_accounts(
+    pub(super) async fn change_accounts(
         self: &Arc<Self>,
-        accounts: Vec<Account>,
-        entered: Vec<Entered>,
+        hands: &Hands,
         mut work: Vec<AccountWork>,
+        wave: Option<InWave>,
         tolerance: &Arc<Tolerance>,
     ) -> Result<(), CampaignError> {
-        let mut sessions: HashMap<String, Entered> =
-            entered.into_iter().map(|entered| (entered.account.id.clone(), entered)).collect();
-        let mut accounts: HashMap<String, Account> =
-            accounts.into_iter().map(|account| (account.id.clone(), account)).collect();
         // The longest first: what takes longest must not begin last.
         work.sort_by_key(|account| std::cmp::Reverse(account.buckets));
         let scope = self.scope();
         let stopped = self.stop.clone().cancelled_owned();
-        let open: Vec<(String, Option<Entered>, Option<Account>)> = work
-            .into_iter()
-            .map(|work| {
-                let (session, account) = (sessions.remove(&work.account), accounts.remove(&work.account));
-                (work.account, session, account)
-            })
-            .collect();
+        let own = wave.and_then(|wave| wave.limits.accounts).unwrap_or(usize::MAX);
         let mut changes = pin!(
-            stream::iter(open)
+            stream::iter(work)
                 .take_until(stopped)
-                .map(|(id, session, account)| {
+                .map(|work| {
+                    let id = work.account;
+                    let (session, account) = (hands.sessions.get(&id).cloned(), hands.accounts.get(&id).cloned());
                     let (campaign, tolerance) = (Arc::clone(self), Arc::clone(tolerance));
                     tokio::spawn(async move {
                         let entered = match session {
@@ -291,10 +333,10 @@ impl Campaign {
                             // What is in flight is followed all the same.
                             () = campaign.no_starts.cancelled() => None,
                         };
-                        campaign.change_account(entered, scope, &tolerance).await
+                        campaign.change_account(entered, scope, wave.as_ref(), &tolerance).await
                     })
                 })
-                .buffer_unordered(self.file.limits.accounts)
+                .buffer_unordered(self.file.limits.accounts.min(own))
         );
         let mut outcome = Ok(());
         while let Some(changed) = changes.next().await {
@@ -309,7 +351,11 @@ impl Campaign {
     }
 
     /// Enters an account that an earlier process had read. `None`: it cannot be entered now, which is recorded.
-    async fn enter_again(&self, id: &str, account: Option<Account>) -> Result<Option<Entered>, CampaignError> {
+    pub(super) async fn enter_again(
+        &self,
+        id: &str,
+        account: Option<Account>,
+    ) -> Result<Option<Entered>, CampaignError> {
         let Some(account) = account else {
             let error = AwsError {
                 code: "AccountGone".to_owned(),

@@ -77,5 +77,5 @@ pub(super) fn not_started(
     error: &AwsError,
 ) -> BucketEvent {
     let judgement = Judgement { verdict, reason, observed: None };
-    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()), restore: None }
+    BucketEvent::Judged { judgement, encryption, error: Some(error.clone()), restore: None, exemption: None }
 }

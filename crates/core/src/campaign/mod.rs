@@ -49,9 +49,11 @@ use crate::plan::{PlanError, PlanFile, Selection};
 use examine::GuardKeys;
 use key_proof::KeyProofs;
 use key_watch::KeyWatch;
+use planning::PlanDocuments;
 use population::Population;
 
-pub use change::{Decide, Preview, RegionPreview};
+pub use change::{Decide, Preview, RegionPreview, WavePreview};
+pub use planning::WrittenPlan;
 pub use waves::WaveQuestion;
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
@@ -65,7 +67,10 @@ pub enum Kind {
     /// Read-only.
     Audit,
     /// Read-only: what a rollout would do, for a person to approve.
-    Plan,
+    Plan {
+        /// Gather code for the teams that own buckets as code.
+        suggest_code: bool,
+    },
     /// Reads, then changes.
     Rollout {
         /// The approved plan that it carries out; `None`: it plans by itself, and asks.
@@ -90,7 +95,7 @@ impl Kind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Kind::Audit => "audit",
-            Kind::Plan => "plan",
+            Kind::Plan { .. } => "plan",
             Kind::Rollout { .. } => "rollout",
             Kind::Rollback { .. } => "rollback",
         }
@@ -98,7 +103,10 @@ impl Kind {
 
     fn options(&self) -> ChangeOptions {
         match self {
-            Kind::Audit | Kind::Plan => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
+            Kind::Audit => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
+            Kind::Plan { suggest_code } => {
+                ChangeOptions { dry_run: true, suggest_code: *suggest_code, ..ChangeOptions::default() }
+            }
             Kind::Rollout { options, .. } | Kind::Rollback { options, .. } => options.clone(),
         }
     }
@@ -132,6 +140,8 @@ pub struct ChangeOptions {
     pub retry_failed: bool,
     /// Learn the outcome of what is in flight, and start nothing.
     pub settle_only: bool,
+    /// Gather code for the teams that own buckets as code.
+    pub suggest_code: bool,
     /// Begin no wave after this one.
     pub until_wave: Option<u32>,
     /// Waves that a person approved beforehand.
@@ -253,7 +263,9 @@ pub enum CampaignError {
         wanted: String,
     },
     /// Nobody says that the plan was approved.
-    #[error("nothing shows that the plan {0} is as it was when it was made: this ledger does not know it, and no sha256 is given")]
+    #[error(
+        "nothing shows that the plan {0} is as it was when it was made: this ledger does not know it, and no sha256 is given"
+    )]
     UnknownPlan(String),
     /// The plan was made for something else.
     #[error("the plan {plan} was made for {made_for}, and this is {this}")]
@@ -331,6 +343,9 @@ pub struct Campaign {
     guard_keys: GuardKeys,
     /// It makes a plan.
     plans: bool,
+    /// It looks ahead of the verdict: at waves and guards.
+    looks_ahead: bool,
+    plan_documents: PlanDocuments,
     ledger: Ledger,
     events: Events,
     stop: CancellationToken,
@@ -362,7 +377,7 @@ impl Campaign {
         let (parent, unfinished) = match &kind {
             Kind::Rollback { of, .. } => (Some(to_undo(ledger.folder(), of.as_deref())?), None),
             Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
-            Kind::Audit | Kind::Plan | Kind::Rollout { .. } => (None, None),
+            Kind::Audit | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
         };
         let (wave, plan) = match &kind {
             Kind::Rollback { wave, .. } => (*wave, None),
@@ -371,6 +386,7 @@ impl Campaign {
             }
             _ => (None, None),
         };
+        known_waves(&setting.loaded.campaign, &kind.options())?;
         let id = new_id(&kind);
         let settings = setting.loaded.campaign.target();
         let target = Target { settings, narrowed: setting.narrowed.clone(), wave };
@@ -382,7 +398,9 @@ impl Campaign {
                 parent: parent.clone(),
                 target: serde_json::to_string(&target).map_err(|error| CampaignError::Task(error.to_string()))?,
                 plan: plan.as_ref().map(|(_, reference)| reference.clone()),
-                exemptions: (!exemptions.exemption.is_empty()).then(|| serde_json::to_string(exemptions)).transpose()
+                exemptions: (!exemptions.exemption.is_empty())
+                    .then(|| serde_json::to_string(exemptions))
+                    .transpose()
                     .map_err(|error| CampaignError::Task(error.to_string()))?,
                 session: session(&setting, kind.as_str()),
             })
@@ -441,6 +459,7 @@ impl Campaign {
                 return Err(CampaignError::NotThat { id: run.id, what });
             }
         };
+        known_waves(&setting.loaded.campaign, &options)?;
         if !options.settle_only {
             may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
         }
@@ -455,9 +474,7 @@ impl Campaign {
             return Err(CampaignError::OtherTarget { id: run.id, settings });
         }
         let plan = match &run.plan {
-            Some(plan) if run.kind == "rollout" && !options.settle_only => {
-                Some(planning::kept(ledger.folder(), plan)?)
-            }
+            Some(plan) if run.kind == "rollout" && !options.settle_only => Some(planning::kept(ledger.folder(), plan)?),
             _ => None,
         };
         let ledger = ledger.resume(&run.id, session(&setting, command)).await?;
@@ -508,6 +525,8 @@ impl Campaign {
             plan: began.plan,
             guard_keys: GuardKeys::default(),
             plans: began.kind == "plan",
+            looks_ahead: matches!(began.kind, "plan" | "rollout"),
+            plan_documents: PlanDocuments::default(),
             ledger,
             events,
             no_starts: stop.child_token(),
@@ -604,6 +623,16 @@ async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError
         endpoint: aws.binding().to_owned(),
     };
     Ok((organization, Ledger::open(state, &binding)?))
+}
+
+/// Whether the waves that the command line names are there.
+fn known_waves(file: &CampaignFile, options: &ChangeOptions) -> Result<(), CampaignError> {
+    let waves = file.waves().len();
+    let named = options.until_wave.iter().chain(&options.approved_waves);
+    match named.copied().find(|wave| *wave as usize > waves) {
+        Some(wanted) => Err(CampaignError::NoSuchWave { wanted, waves }),
+        None => Ok(()),
+    }
 }
 
 fn session(setting: &Setting, command: &'static str) -> NewSession {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::adoptable::Adoptable;
+use super::examine::AccountLook;
 use super::follow::Follower;
 use super::former_key::FormerKeys;
 use super::slots::{Slot, Slots};
@@ -21,6 +22,7 @@ use crate::plan::{AccountLimits, Runbook};
 /// One account at work.
 pub(super) struct AccountAtWork<'a> {
     pub(super) member: Member,
+    pub(super) look: AccountLook,
     pub(super) limits: AccountLimits,
     pub(super) slots: Slots,
     /// Starts of other runs of which the ledger has no outcome, by bucket.

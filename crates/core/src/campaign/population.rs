@@ -1,6 +1,6 @@
 //! The accounts of the organization as they were listed, and what follows from them: who is chosen, who goes in which wave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Campaign;
 use crate::model::{Account, Bucket, OrganizationEvidence};
@@ -12,26 +12,17 @@ pub(super) struct Population {
     pub(super) organization: OrganizationEvidence,
     /// Those that this process is narrowed to; `None`: it is not narrowed by account.
     chosen: Option<BTreeSet<String>>,
-    /// Those that the run is about.
-    pub(super) accounts: BTreeMap<String, Account>,
     pub(super) waves: WaveMap,
 }
 
 impl Population {
-    pub(super) fn new(
-        organization: &str,
-        listed: &[Account],
-        accounts: &[Account],
-        narrowed: &Narrowed,
-        waves: WaveMap,
-    ) -> Population {
+    pub(super) fn new(organization: &str, listed: &[Account], narrowed: &Narrowed, waves: WaveMap) -> Population {
         let ids = |accounts: &[Account], takes: &dyn Fn(&Account) -> bool| {
             accounts.iter().filter(|account| takes(account)).map(|account| account.id.clone()).collect()
         };
         Population {
             organization: OrganizationEvidence { id: organization.to_owned(), accounts: ids(listed, &|_| true) },
             chosen: narrowed.names_accounts().then(|| ids(listed, &|account| narrowed.takes_account(account))),
-            accounts: accounts.iter().map(|account| (account.id.clone(), account.clone())).collect(),
             waves,
         }
     }

@@ -9,16 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
 
+use super::examine::{AccountLook, Outlook, held, hold};
 use super::place::calls;
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, Purpose, S3, Session};
 use crate::event::Event;
 use crate::judge::unread_reason;
 use crate::ledger::BucketEvent;
-use crate::model::{Account, AccountOutcome, AccountRecord, AwsError, Bucket, Judgement, Reason, Restore, Verdict};
+use crate::model::{
+    Account, AccountOutcome, AccountRecord, AwsError, Bucket, GuardFinding, Judgement, Reason, Restore, Verdict,
+};
 use crate::plan::AccountLimits;
 
 /// An account that was entered, and may be worked on further.
+#[derive(Clone)]
 pub(super) struct Entered {
     pub(super) account: Account,
     pub(super) session: Session,
@@ -68,11 +72,28 @@ impl Campaign {
             whole &= read.whole;
             entered.extend(read.entered);
         }
+        self.tell_of_missing_buckets(whole)?;
         // Where an account could not be read, the bucket may be in it: unknown is not absent.
         if buckets == 0 && whole && self.selection.names_buckets() && !self.stop.is_cancelled() {
             return Err(CampaignError::NothingSelected("bucket"));
         }
         Ok(entered)
+    }
+
+    /// A bucket that was named and is nowhere is told of: the others are changed all the same.
+    fn tell_of_missing_buckets(&self, whole: bool) -> Result<(), CampaignError> {
+        let named: Vec<&str> = self.selection.named_buckets().collect();
+        if named.len() < 2 || !whole || self.stop.is_cancelled() {
+            return Ok(());
+        }
+        let (reader, run) = self.reader()?;
+        for name in named {
+            if !reader.knows_bucket(&run, name)? {
+                let message = format!("no account of the selection has a bucket {name}");
+                self.events.emit(&Event::Warning { message });
+            }
+        }
+        Ok(())
     }
 
     /// Reads one account. Its session is kept if there is something to seal.
@@ -100,7 +121,8 @@ impl Campaign {
             false => HashSet::new(),
         };
         let (mut buckets, to_seal) = (known.len(), AtomicUsize::new(0));
-        let reading = self.read_buckets(&member, &account, limits, &known, &mut buckets, &to_seal);
+        let look = self.account_look(&account)?;
+        let reading = self.read_buckets(&member, &look, limits, &known, &mut buckets, &to_seal);
         let trouble = match self.stop.run_until_cancelled(reading).await {
             Some(outcome) => outcome?,
             None => Some(interrupted()),
@@ -122,7 +144,7 @@ impl Campaign {
     async fn read_buckets(
         &self,
         member: &Member,
-        account: &Account,
+        look: &AccountLook,
         limits: AccountLimits,
         known: &HashSet<String>,
         buckets: &mut usize,
@@ -139,10 +161,11 @@ impl Campaign {
                     && !known.contains(name)
                     && region.as_deref().is_none_or(|region| self.selection.takes_region(region))
             });
-            self.events.emit(&Event::BucketsListed { account: account.id.clone(), buckets: chosen.len() });
+            let account = look.account().id.clone();
+            self.events.emit(&Event::BucketsListed { account, buckets: chosen.len() });
             let mut reads = pin!(
                 stream::iter(chosen)
-                    .map(|(name, region)| self.read_bucket(member, account, name, region, to_seal))
+                    .map(|(name, region)| self.read_bucket(member, look, name, region, to_seal))
                     .buffer_unordered(limits.reads)
             );
             while let Some(taken) = reads.next().await {
@@ -156,12 +179,13 @@ impl Campaign {
     async fn read_bucket(
         &self,
         member: &Member,
-        account: &Account,
+        look: &AccountLook,
         name: String,
         region: Option<String>,
         to_seal: &AtomicUsize,
     ) -> Result<bool, CampaignError> {
-        let mut bucket = Bucket { account: account.id.clone(), region: region.unwrap_or_default(), name };
+        let account = look.account().id.clone();
+        let mut bucket = Bucket { account, region: region.unwrap_or_default(), name };
         if bucket.region.is_empty() {
             match member.s3_at_home().region_of(&bucket.name).await {
                 Ok(region) if !self.selection.takes_region(&region) => return Ok(false),
@@ -173,27 +197,53 @@ impl Campaign {
             }
         }
         let s3 = member.s3(&bucket.region);
-        let event = self.look(&s3, &bucket, None).await;
-        if let BucketEvent::Judged { judgement, .. } = &event
-            && judgement.verdict == Verdict::NotSealed
-        {
-            to_seal.fetch_add(1, Ordering::Relaxed);
+        let event = self.look(&s3, &bucket, Some(look), None).await;
+        let waiting = match &event {
+            BucketEvent::Judged { judgement, encryption: Some(found), .. }
+                if judgement.verdict == Verdict::NotSealed && self.looks_ahead =>
+            {
+                Some((*judgement, found.clone()))
+            }
+            _ => None,
+        };
+        let Some((judgement, found)) = waiting else {
+            self.judged(bucket, event).await?;
+            return Ok(true);
+        };
+        match self.outlook(look, member, &bucket, &found).await {
+            Outlook::Held(reason, error) => self.judged(bucket, hold(judgement, reason, found, error)).await?,
+            Outlook::Planned { wave, guards, guarded_at } => {
+                let held_back = guards.iter().any(GuardFinding::holds);
+                if !held_back {
+                    to_seal.fetch_add(1, Ordering::Relaxed);
+                }
+                let told = if held_back { held(judgement, Reason::Guarded) } else { judgement };
+                self.events.emit(&Event::BucketJudged { bucket: bucket.clone(), judgement: told, error: None });
+                self.ledger.note(bucket.clone(), event).await?;
+                self.ledger.note(bucket, BucketEvent::Planned { wave, guards, guarded_at }).await?;
+            }
         }
-        self.judged(bucket, event).await?;
         Ok(true)
     }
 
     /// What S3 shows of a bucket now, judged.
-    pub(super) async fn look(&self, s3: &S3, bucket: &Bucket, restore: Option<&Restore>) -> BucketEvent {
-        match s3.default_encryption(&bucket.name).await {
-            Ok(found) => BucketEvent::Judged {
-                judgement: self.judge_for(&found, bucket, restore),
-                encryption: Some(found),
-                error: None,
-                restore: None,
-            },
-            Err(error) => unread(unread_reason(&error), error),
-        }
+    pub(super) async fn look(
+        &self,
+        s3: &S3,
+        bucket: &Bucket,
+        at: Option<&AccountLook>,
+        restore: Option<&Restore>,
+    ) -> BucketEvent {
+        let found = match s3.default_encryption(&bucket.name).await {
+            Ok(found) => found,
+            Err(error) => return unread(unread_reason(&error), error),
+        };
+        let judgement = self.judge_for(&found, bucket, restore);
+        let (judgement, error, exemption) = match at.filter(|_| restore.is_none()) {
+            Some(at) => self.with_exemptions(at, s3, bucket, judgement).await,
+            None => (judgement, None, None),
+        };
+        BucketEvent::Judged { judgement, encryption: Some(found), error, restore: None, exemption }
     }
 
     /// Notes what was seen of a bucket, and tells.
@@ -240,6 +290,7 @@ pub(super) fn unread(reason: Reason, error: AwsError) -> BucketEvent {
         encryption: None,
         error: Some(error),
         restore: None,
+        exemption: None,
     }
 }
 

@@ -87,7 +87,8 @@ impl Campaign {
             let state = open.state;
             let chosen = self.selection.takes_region(&open.bucket.region)
                 && self.selection.takes_bucket(&open.bucket.name)
-                && self.selection.takes_account_id(&open.bucket.account);
+                && self.takes_account(&open.bucket.account)
+                && self.only_wave.is_none_or(|wave| wave == state.wave.unwrap_or(1));
             if let (true, Some(former), Some(touched_at)) = (chosen, state.found, state.touched_at) {
                 let wanted = state.intent.and_then(|intent| intent.rule).map(DefaultEncryption::from);
                 let left = state.left.into_iter().chain(wanted).collect();
@@ -133,7 +134,7 @@ impl Campaign {
                 .map(|(bucket, restore)| {
                     let s3 = member.s3(&bucket.region);
                     async move {
-                        let look = self.look(&s3, &bucket, Some(&restore)).await;
+                        let look = self.look(&s3, &bucket, None, Some(&restore)).await;
                         (bucket, to_restore(look, restore))
                     }
                 })

@@ -141,7 +141,7 @@ impl Campaign {
     /// Whether S3 shows what the intent was made for.
     async fn is_as_found(&self, place: &Place<'_>, life: &Life) -> bool {
         let state = life.state();
-        match self.look(&place.s3, life.bucket(), state.restore.as_deref()).await {
+        match self.look(&place.s3, life.bucket(), None, state.restore.as_deref()).await {
             BucketEvent::Judged { encryption: Some(shown), .. } => {
                 state.encryption.as_ref().is_some_and(|found| found.means(&shown))
             }

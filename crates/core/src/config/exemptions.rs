@@ -55,8 +55,7 @@ impl Exemption {
     /// Whether it names an account, as far as the account decides.
     #[must_use]
     pub fn names_account(&self, account: &Account) -> bool {
-        let by_name =
-            |pattern: &String| matches(pattern, &account.id) || matches(pattern, &account.name);
+        let by_name = |pattern: &String| matches(pattern, &account.id) || matches(pattern, &account.name);
         (self.accounts.is_empty() || self.accounts.iter().any(by_name))
             && (self.ous.is_empty() || self.ous.iter().any(|ou| account.ous.contains(ou)))
             && (self.account_tags.is_empty() || has_one(&self.account_tags, &account.tags))

@@ -12,14 +12,15 @@ mod encryption;
 mod executions;
 mod exemptions;
 mod failure_tolerance;
+mod forecast;
 mod guard_override;
 mod guards;
-mod forecast;
 mod keys;
 mod limits;
 mod load;
 mod member_role;
 mod organization;
+mod plan;
 mod problem;
 mod rollback;
 mod span;
@@ -39,14 +40,15 @@ pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
 pub use exemptions::{Exemption, Exemptions};
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};
+pub use forecast::{Assumptions, RateOverride, RequestMilliseconds, RequestsPaidBy};
 pub use guard_override::GuardOverride;
 pub use guards::Guards;
-pub use forecast::{Assumptions, RateOverride, RequestMilliseconds, RequestsPaidBy};
 pub use keys::KeysChoice;
 pub use limits::{LimitOverride, Limits};
 pub use load::{ConfigError, Loaded, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
+pub use plan::PlanChoice;
 pub use problem::Problem;
 pub use rollback::{ConfigRemediation, RollbackChoice, UnusableKeys};
 pub use span::Span;
@@ -105,6 +107,9 @@ pub struct CampaignFile {
     /// How a campaign is undone.
     #[serde(default)]
     pub rollback: RollbackChoice,
+    /// How long an approved plan holds.
+    #[serde(default)]
+    pub plan: PlanChoice,
     /// What is changed first, and what must hold before the rest is. Without it: everything at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
@@ -163,6 +168,7 @@ impl CampaignFile {
         waves::check(&self.waves, &self.limits, &mut found);
         self.guards.check(&mut found);
         self.forecast.check(&mut found);
+        self.plan.check(&mut found);
         found
     }
 

@@ -173,10 +173,9 @@ pub(super) fn check(waves: &[Wave], limits: &Limits, found: &mut Vec<Problem>) {
         if let Some(tolerance) = &wave.failure_tolerance {
             let mut own = Vec::new();
             tolerance.check(&mut own);
-            found.extend(own.into_iter().map(|problem| Problem {
-                path: format!("waves[{index}].{}", problem.path),
-                ..problem
-            }));
+            found.extend(
+                own.into_iter().map(|problem| Problem { path: format!("waves[{index}].{}", problem.path), ..problem }),
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! From what was read to what is said of it: pure functions, no I/O, no clock.
 
-mod denials;
 mod automation_role;
 mod denial;
+mod denials;
 mod failure;
 pub mod guards;
 mod key;
@@ -12,9 +12,9 @@ mod restore;
 mod unread;
 mod verdict;
 
-pub use denials::{KeyDenial, Unreadable, key_denial};
 pub use automation_role::{Trust, trusts_automation};
 pub use denial::denial;
+pub use denials::{KeyDenial, Unreadable, key_denial};
 pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
 pub use proof::{KeyPolicySeen, Proof, ProofAsked, judge_proof, needs_key_policy};

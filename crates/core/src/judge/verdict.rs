@@ -180,7 +180,9 @@ pub fn judge(
     match (reason, needs) {
         (Reason::NotUnderstood, _) => Judgement { verdict: Verdict::Held, reason, observed: None },
         (_, None) => Judgement { verdict: Verdict::Sealed, reason, observed: None },
-        (_, Some(kind)) if choices.allow(kind, found) => Judgement { verdict: Verdict::NotSealed, reason, observed: None },
+        (_, Some(kind)) if choices.allow(kind, found) => {
+            Judgement { verdict: Verdict::NotSealed, reason, observed: None }
+        }
         (_, Some(kind)) => Judgement { verdict: Verdict::Held, reason: kept(kind), observed: Some(reason) },
     }
 }
@@ -297,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_region_without_a_key_is_held_whatever_is_found() {
-        let judgement = judge(&rule("AES256", None, None), &bucket(), None, &central(), &Replaceable::default_set().into());
+        let judgement =
+            judge(&rule("AES256", None, None), &bucket(), None, &central(), &Replaceable::default_set().into());
         assert_eq!((judgement.verdict, judgement.reason), (Verdict::Held, Reason::NoKeyForRegion));
     }
 

@@ -10,6 +10,7 @@ mod first_schema;
 mod fold;
 mod lock;
 pub mod moves;
+mod narrow;
 mod reader;
 mod rows;
 mod schema;
@@ -25,11 +26,9 @@ use std::path::{Path, PathBuf};
 pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
-pub use reader::{
-    AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
-};
-pub use waves::WaveCount;
+pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
 pub use verify::{Fault, Verified, verify};
+pub use waves::WaveCount;
 pub use writer::Ledger;
 
 /// The ledger's file name in the state folder.

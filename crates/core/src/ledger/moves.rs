@@ -445,7 +445,13 @@ mod tests {
     fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
         let restore = restore
             .then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at(), restored_at: None }));
-        BucketEvent::Judged { judgement: judgement(verdict), encryption: Some(encryption()), error: None, restore, exemption: None }
+        BucketEvent::Judged {
+            judgement: judgement(verdict),
+            encryption: Some(encryption()),
+            error: None,
+            restore,
+            exemption: None,
+        }
     }
 
     fn planned(wave: u32, holds: bool) -> BucketEvent {

@@ -8,8 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::rows::{
-    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of, state_of,
-    wave_of,
+    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, plan_of, session_of, state_of,
 };
 use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
@@ -204,6 +203,10 @@ impl Reader {
         result.map_err(|error| LedgerError::database(&self.folder, &error))
     }
 
+    pub(super) fn batch(&self, sql: &str) -> Result<(), LedgerError> {
+        self.sql(self.connection.execute_batch(sql))
+    }
+
     /// What the ledger is bound to.
     pub fn binding(&self) -> Result<Binding, LedgerError> {
         self.sql(schema::read_binding(&self.connection))?
@@ -376,7 +379,9 @@ impl Reader {
             "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {OF_WAVE} AND {} GROUP BY account ORDER BY account",
             scope.condition()
         );
-        self.gather(&sql, params![run.number, wave], |row| Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? }))
+        self.gather(&sql, params![run.number, wave], |row| {
+            Ok(AccountWork { account: row.get(0)?, buckets: row.get(1)? })
+        })
     }
 
     /// The buckets of one account that are not done with, by Region and name: of one wave, or of all.
@@ -430,6 +435,21 @@ impl Reader {
     pub fn known_buckets(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
         let sql = "SELECT name FROM bucket WHERE run = ?1 AND account = ?2";
         self.gather(sql, params![run.number, account], |row| row.get(0))
+    }
+
+    /// Whether a run knows a bucket of this name, in whatever account.
+    pub fn knows_bucket(&self, run: &Run, name: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM bucket WHERE run = ?1 AND name = ?2)";
+        self.sql(self.connection.query_row(sql, params![run.number, name], |row| row.get(0)))
+    }
+
+    /// What is said of an account's buckets in a run, by name.
+    pub fn verdicts_of(&self, run: &Run, account: &str) -> Result<BTreeMap<String, (Verdict, Reason)>, LedgerError> {
+        let sql = format!("SELECT {STATE_COLUMNS}, account, region, name FROM bucket WHERE run = ?1 AND account = ?2");
+        self.gather(&sql, params![run.number, account], |row| {
+            let open = open_bucket_of(row)?;
+            Ok((open.bucket.name, (open.state.judgement.verdict, open.state.judgement.reason)))
+        })
     }
 
     /// The ids of the last executions on an account's buckets in a run.

@@ -9,8 +9,8 @@ use super::entries::{NewSession, PlanReference, RunEvent};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
 use super::rows::{
-    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of, state_of,
-    wave_of,
+    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of,
+    state_of, wave_of,
 };
 use super::verify::{Fault, is_damage, moment};
 use crate::model::{AccountRecord, WaveRecord};
@@ -175,11 +175,10 @@ struct SessionShown {
 }
 
 fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare(
-            "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run WHERE account = ''
+    let mut statement = connection.prepare(
+        "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run WHERE account = ''
              ORDER BY entry.run, seq",
-        )?;
+    )?;
     let mut entries = statement.query([])?;
     let mut next = next_of_run(&mut entries)?;
     let mut numbers = connection.prepare("SELECT number FROM run ORDER BY number")?;
@@ -222,7 +221,9 @@ struct OfRun {
 }
 
 fn next_of_run(rows: &mut Rows<'_>) -> rusqlite::Result<Option<OfRun>> {
-    let read = |row: &Row<'_>| Ok(OfRun { run: row.get(0)?, seq: row.get(1)?, at: row.get(2)?, event: row.get(3)?, of: row.get(4)? });
+    let read = |row: &Row<'_>| {
+        Ok(OfRun { run: row.get(0)?, seq: row.get(1)?, at: row.get(2)?, event: row.get(3)?, of: row.get(4)? })
+    };
     rows.next()?.map(read).transpose()
 }
 

@@ -75,6 +75,30 @@ impl Reader {
         self.gather(sql, params![run.number, wave], |row| row.get(0))
     }
 
+    /// How many buckets wait for their change, by account, wave and Region.
+    pub fn to_change(&self, run: &Run) -> Result<Vec<(String, u32, String, u64)>, LedgerError> {
+        let sql = "SELECT account, coalesce(wave, 1), region, count(*) FROM bucket
+                   WHERE run = ?1 AND verdict = 'not_sealed' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+    }
+
+    /// How many buckets each account has in a run.
+    pub fn buckets_by_account(&self, run: &Run) -> Result<HashMap<String, u64>, LedgerError> {
+        let sql = "SELECT account, count(*) FROM bucket WHERE run = ?1 GROUP BY account";
+        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Each bucket of a run with all that the record has of it, by account and name.
+    pub fn each_bucket<E: From<LedgerError>>(
+        &self,
+        run: &Run,
+        mut handle: impl FnMut(OpenBucket) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql =
+            format!("SELECT {STATE_COLUMNS}, account, region, name FROM bucket WHERE run = ?1 ORDER BY account, name");
+        self.each(&sql, run, open_bucket_of, &mut handle)
+    }
+
     /// What the approved plan says of an account's buckets: entries as JSON, by name.
     pub fn planned(&self, run: &Run, account: &str) -> Result<HashMap<String, String>, LedgerError> {
         let sql = "SELECT name, entry FROM planned WHERE run = ?1 AND account = ?2";

@@ -12,7 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::{
-    Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_state, write_wave};
+    Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_state, write_wave,
+};
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::rows::{STATE_COLUMNS, state_of};
@@ -37,18 +38,59 @@ pub struct Ledger {
 type Ack<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 enum Command {
-    Begin { run: Box<NewRun>, ack: Ack<i64> },
-    Resume { id: String, session: Box<NewSession>, ack: Ack<Option<i64>> },
-    Stage { run: i64, stage: &'static str },
-    Wave { run: i64, wave: Box<WaveRecord>, ack: Ack<()> },
-    PlanWritten { run: i64, sha256: String, ack: Ack<()> },
+    Begin {
+        run: Box<NewRun>,
+        ack: Ack<i64>,
+    },
+    Resume {
+        id: String,
+        session: Box<NewSession>,
+        ack: Ack<Option<i64>>,
+    },
+    Stage {
+        run: i64,
+        stage: &'static str,
+    },
+    Wave {
+        run: i64,
+        wave: Box<WaveRecord>,
+        ack: Ack<()>,
+    },
+    PlanWritten {
+        run: i64,
+        sha256: String,
+        ack: Ack<()>,
+    },
     /// What an approved plan says of buckets: account, name, entry.
-    Planned { run: i64, entries: Vec<(String, String, String)>, ack: Ack<()> },
-    Pace { run: i64, account: String, region: String, per_second: f64 },
-    Account { run: i64, record: Box<AccountRecord> },
-    Bucket { run: i64, bucket: Bucket, event: Box<BucketEvent>, ack: Option<Ack<BucketState>> },
-    Flush { ack: Ack<()> },
-    Finish { run: i64, state: &'static str, ack: Ack<()> },
+    Planned {
+        run: i64,
+        entries: Vec<(String, String, String)>,
+        ack: Ack<()>,
+    },
+    Pace {
+        run: i64,
+        account: String,
+        region: String,
+        per_second: f64,
+    },
+    Account {
+        run: i64,
+        record: Box<AccountRecord>,
+    },
+    Bucket {
+        run: i64,
+        bucket: Bucket,
+        event: Box<BucketEvent>,
+        ack: Option<Ack<BucketState>>,
+    },
+    Flush {
+        ack: Ack<()>,
+    },
+    Finish {
+        run: i64,
+        state: &'static str,
+        ack: Ack<()>,
+    },
 }
 
 impl Ledger {
@@ -346,15 +388,8 @@ fn apply(
             )?;
             let number = transaction.last_insert_rowid();
             open_session(transaction, number, &session, at)?;
-            let event = RunEvent::RunBegun {
-                kind: kind.to_owned(),
-                parent,
-                target,
-                plan,
-                exemptions,
-                session,
-                began_at: None,
-            };
+            let event =
+                RunEvent::RunBegun { kind: kind.to_owned(), parent, target, plan, exemptions, session, began_at: None };
             head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
             waiting.push(once_durable(ack, number));
         }

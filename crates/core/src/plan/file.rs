@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::model::{
-    AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict,
-};
+use crate::model::{AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict};
 
 /// The name and version of the file's shape.
 pub const PLAN_SCHEMA: &str = "orgseal.plan/1";

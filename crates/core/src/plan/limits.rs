@@ -1,6 +1,6 @@
 //! The limits that hold for one account, after the overrides.
 
-use crate::config::Limits;
+use crate::config::{Limits, WaveLimits};
 use crate::model::Account;
 
 /// How much may go on at once in one account.
@@ -34,6 +34,14 @@ impl AccountLimits {
         // More than the account may have could never be reached.
         found.executions_per_region = found.executions_per_region.min(found.executions);
         found
+    }
+
+    /// The same within a wave's own limits, which only lower.
+    #[must_use]
+    pub fn within(self, wave: WaveLimits) -> AccountLimits {
+        let executions = self.executions.min(wave.executions_per_account.unwrap_or(usize::MAX));
+        let region = wave.executions_per_account_region.unwrap_or(usize::MAX).min(executions);
+        AccountLimits { executions, executions_per_region: self.executions_per_region.min(region), ..self }
     }
 }
 

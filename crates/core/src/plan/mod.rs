@@ -13,8 +13,8 @@ mod waves;
 
 pub use diff::{PlanDifference, diff};
 pub use file::{
-    Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave,
-    UnreadAccount,
+    Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
+    PlannedWave, UnreadAccount,
 };
 pub use forecast::{AccountWork, Forecast, GuardReads, KmsLoad, Money, Requests, WaveForecast, Workload, forecast};
 pub use iac::{IacSnippet, IacTool, suggest_iac};

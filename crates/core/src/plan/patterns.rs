@@ -37,9 +37,8 @@ impl Patterns {
     /// Whether a thing is in that has these names. One covered name is enough to take it in, or to leave it out.
     #[must_use]
     pub fn takes(&self, names: &[&str]) -> bool {
-        let covered = |patterns: &[String]| {
-            patterns.iter().any(|pattern| names.iter().any(|name| matches(pattern, name)))
-        };
+        let covered =
+            |patterns: &[String]| patterns.iter().any(|pattern| names.iter().any(|name| matches(pattern, name)));
         (self.include.is_empty() || covered(&self.include)) && !covered(&self.exclude)
     }
 

@@ -137,9 +137,8 @@ impl Selection {
     /// What the command line names and no account answers to: ids, names, OUs.
     #[must_use]
     pub fn unknown_accounts(&self, listed: &[Account]) -> Vec<String> {
-        let covers = |pattern: &str, account: &Account| {
-            Patterns::of(&[pattern.to_owned()]).takes(&[&account.id, &account.name])
-        };
+        let covers =
+            |pattern: &str, account: &Account| Patterns::of(&[pattern.to_owned()]).takes(&[&account.id, &account.name]);
         let accounts = Patterns::of(&self.narrowed.accounts);
         let ous = Patterns::of(&self.narrowed.ous);
         let idle = accounts.idle(|pattern| listed.iter().any(|account| covers(pattern, account)));
@@ -199,9 +198,6 @@ mod tests {
         let listed = [account("444455556666", "payments", "ou-ab12-prod")];
         let unknown = |narrowed: Narrowed| Selection { narrowed, ..Selection::default() }.unknown_accounts(&listed);
         assert!(unknown(narrowed(&["444455556666", "pay*", "!nobody"], &["ou-ab12-*"])).is_empty());
-        assert_eq!(
-            unknown(narrowed(&["web*"], &["ou-xx"])),
-            ["account web*", "organizational unit ou-xx"]
-        );
+        assert_eq!(unknown(narrowed(&["web*"], &["ou-xx"])), ["account web*", "organizational unit ou-xx"]);
     }
 }

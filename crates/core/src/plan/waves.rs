@@ -22,7 +22,7 @@ impl WaveMap {
     #[must_use]
     pub fn new(waves: &[Wave], accounts: &[Account]) -> WaveMap {
         let mut drawn: Vec<&Account> = accounts.iter().collect();
-        drawn.sort_by_key(|account| (place(&account.id), account.id.clone()));
+        drawn.sort_by(|one, other| place(&one.id).total_cmp(&place(&other.id)).then_with(|| one.id.cmp(&other.id)));
         let mut map = WaveMap::default();
         for (number, wave) in (1..).zip(waves) {
             let named = |account: &Account| {
@@ -98,7 +98,8 @@ mod tests {
     fn the_usual_waves_of_fifty_accounts() {
         let accounts = accounts(50);
         let canary = Wave { name: "canary".into(), accounts: vec!["team-7".into()], ..Wave::default() };
-        let waves = [canary, percent("1", Some(1.0), None), percent("10", Some(10.0), None), percent("100", Some(100.0), None)];
+        let waves =
+            [canary, percent("1", Some(1.0), None), percent("10", Some(10.0), None), percent("100", Some(100.0), None)];
         let map = WaveMap::new(&waves, &accounts);
         let mut counts = [0; 4];
         for account in &accounts {

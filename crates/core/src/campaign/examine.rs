@@ -1,0 +1,323 @@
+//! A bucket that is not as wanted: does an exemption name it, in which wave does it go, and what do guards say of the change.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::sync::OnceCell;
+
+use super::place::Document;
+use super::{Campaign, CampaignError};
+use crate::aws::{Member, S3};
+use crate::config::Exemption;
+use crate::judge::guards::{self, Guard, Need, Subject};
+use crate::ledger::{BucketEvent, BucketState};
+use crate::model::{
+    Account, AccountEvidence, AwsError, Bucket, DefaultEncryption, ExemptionNote, GuardFinding, Judgement, KeyEvidence,
+    Reason, Severity, Verdict, now,
+};
+use crate::plan::{Change, Decision, PlannedBucket, suggest_iac};
+
+/// The policy of each Region's central key, read once (`GetKeyPolicy` as the security account).
+#[derive(Default)]
+pub(super) struct GuardKeys(Mutex<BTreeMap<String, Arc<OnceCell<KeyEvidence>>>>);
+
+/// What a Region of an account would change buckets with: read for a plan alone, since a rollout reads it when it is ready.
+type Means = Result<Document, (Reason, AwsError)>;
+
+/// An account while its buckets are looked at: what is read of it once.
+pub(super) struct AccountLook {
+    account: Account,
+    /// The exemptions that name the account, by their place in the file.
+    exemptions: Vec<usize>,
+    /// What the approved plan says of its buckets; `None` where there is no plan.
+    planned: Option<HashMap<String, PlannedBucket>>,
+    evidence: OnceCell<AccountEvidence>,
+    means: Mutex<BTreeMap<String, Arc<OnceCell<Means>>>>,
+}
+
+/// What is to be said of a bucket that would be changed.
+pub(super) enum Outlook {
+    /// It is changed in this wave; guards said this.
+    Planned { wave: u32, guards: Vec<GuardFinding>, guarded_at: Option<jiff::Timestamp> },
+    /// It is not to be changed.
+    Held(Reason, Option<AwsError>),
+}
+
+impl Campaign {
+    /// What is known of an account before its buckets are looked at.
+    pub(super) fn account_look(&self, account: &Account) -> Result<AccountLook, CampaignError> {
+        let names = |exemption: &Exemption| exemption.names_account(account);
+        let exemptions =
+            self.exemptions.exemption.iter().enumerate().filter(|(_, one)| names(one)).map(|(at, _)| at).collect();
+        let planned = match self.plan {
+            None => None,
+            Some(_) => {
+                let (reader, run) = self.reader()?;
+                let entries = reader.planned(&run, &account.id)?;
+                let parsed =
+                    entries.into_iter().filter_map(|(name, text)| Some((name, serde_json::from_str(&text).ok()?)));
+                Some(parsed.collect())
+            }
+        };
+        Ok(AccountLook {
+            account: account.clone(),
+            exemptions,
+            planned,
+            evidence: OnceCell::new(),
+            means: Mutex::default(),
+        })
+    }
+
+    /// Lays the exemptions over a judgement. An exempt bucket is never called sealed, and a sealed one needs none.
+    pub(super) async fn with_exemptions(
+        &self,
+        at: &AccountLook,
+        s3: &S3,
+        bucket: &Bucket,
+        judgement: Judgement,
+    ) -> (Judgement, Option<AwsError>, Option<Box<ExemptionNote>>) {
+        if at.exemptions.is_empty() || !matches!(judgement.verdict, Verdict::NotSealed | Verdict::Held) {
+            return (judgement, None, None);
+        }
+        let today = TimeZone::UTC.to_datetime(now()).date();
+        let mut tags = None;
+        for &index in &at.exemptions {
+            let exemption = &self.exemptions.exemption[index];
+            if exemption.is_over(today) {
+                continue;
+            }
+            let names = match exemption.names_bucket(bucket, None) {
+                Some(names) => names,
+                None => {
+                    if tags.is_none() {
+                        tags = Some(s3.tags(&bucket.name).await);
+                    }
+                    match tags.as_ref() {
+                        Some(Ok(tags)) => exemption.names_bucket(bucket, Some(tags)).unwrap_or(false),
+                        // Unknown is not "not exempt": a team may have said no.
+                        Some(Err(error)) => {
+                            let unclear = held(judgement, Reason::ExemptionUnclear);
+                            return (unclear, Some(error.clone()), None);
+                        }
+                        None => false,
+                    }
+                }
+            };
+            if names {
+                let note = ExemptionNote {
+                    number: index + 1,
+                    reason: exemption.reason.clone(),
+                    owner: exemption.owner.clone(),
+                    ticket: exemption.ticket.clone(),
+                    until: exemption.until,
+                };
+                let exempt =
+                    Judgement { verdict: Verdict::Exempt, reason: Reason::Exempted, observed: Some(judgement.reason) };
+                return (exempt, None, Some(Box::new(note)));
+            }
+        }
+        (judgement, None, None)
+    }
+
+    /// What is to become of a bucket that waits for its change: by the approved plan where there is one, else by waves and guards.
+    pub(super) async fn outlook(
+        &self,
+        at: &AccountLook,
+        member: &Member,
+        bucket: &Bucket,
+        found: &DefaultEncryption,
+    ) -> Outlook {
+        if let Some(planned) = &at.planned {
+            return self.by_plan(planned.get(&bucket.name), bucket, found);
+        }
+        let Some(wave) = self.population.get().and_then(|population| population.waves.of(bucket)) else {
+            let error = AwsError {
+                code: "InNoWave".to_owned(),
+                message: format!("no wave of the campaign file takes {} of account {}", bucket.name, bucket.account),
+                hint: "name it in [[waves]]; accounts_percent = 100 takes all that is left".to_owned(),
+            };
+            return Outlook::Held(Reason::InNoWave, Some(error));
+        };
+        if self.plans
+            && let Err((reason, error)) = self.means_fit(at, member, bucket, found).await
+        {
+            return Outlook::Held(reason, Some(error));
+        }
+        Outlook::Planned { wave, guards: self.guard(at, member, bucket, found).await, guarded_at: None }
+    }
+
+    /// What the approved plan says of a bucket: nothing that differs is changed.
+    fn by_plan(&self, planned: Option<&PlannedBucket>, bucket: &Bucket, found: &DefaultEncryption) -> Outlook {
+        let differs = |what: String| {
+            let error = AwsError {
+                code: "DiffersFromPlan".to_owned(),
+                message: format!("{} of account {}: {what}", bucket.name, bucket.account),
+                hint: "make a new plan, and have it approved".to_owned(),
+            };
+            Outlook::Held(Reason::DiffersFromPlan, Some(error))
+        };
+        let Some(planned) = planned else { return Outlook::Held(Reason::NotInPlan, None) };
+        let wave = match (planned.decision, planned.wave) {
+            (Decision::Change, Some(wave)) => wave,
+            _ => return Outlook::Held(Reason::NotInPlan, None),
+        };
+        if planned.region != bucket.region {
+            return differs(format!("it is in {}, and the plan saw it in {}", bucket.region, planned.region));
+        }
+        if !planned.found.as_ref().is_some_and(|then| then.means(found)) {
+            return differs("its default encryption is not what the plan saw".to_owned());
+        }
+        let rule = self.wanted(&bucket.region).map(|wanted| wanted.rule(found));
+        if rule != planned.rule {
+            return differs("what it would get is not what the plan says".to_owned());
+        }
+        Outlook::Planned { wave, guards: planned.guards.clone(), guarded_at: planned.guarded_at }
+    }
+
+    /// Whether what would change a bucket is there and fit: the document and the key, looked at once per account and Region.
+    async fn means_fit(
+        &self,
+        at: &AccountLook,
+        member: &Member,
+        bucket: &Bucket,
+        found: &DefaultEncryption,
+    ) -> Result<(), (Reason, AwsError)> {
+        let means = self.means(at, member, bucket).await;
+        let document = means.as_ref().as_ref().map_err(Clone::clone)?;
+        let Some(wanted) = self.wanted(&bucket.region) else { return Ok(()) };
+        let rule = wanted.rule(found);
+        let role = self.automation_role(&bucket.account);
+        let change = Change { bucket, automation_role: &role, rule: &rule };
+        document.runbook.parameters_for(&change).map(drop).map_err(|cannot| self.cannot_carry(&bucket.region, &cannot))
+    }
+
+    async fn means(&self, at: &AccountLook, member: &Member, bucket: &Bucket) -> Arc<Means> {
+        let cell = {
+            let mut means = at.means.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(means.entry(bucket.region.clone()).or_default())
+        };
+        let read = async {
+            if let Some(fault) = self.key_fault(&bucket.region).await {
+                return Err((Reason::KeyNotUsable, fault));
+            }
+            self.key_proof(member, &bucket.region, &bucket.name).await?;
+            let document = self.document(&member.ssm(&bucket.region), &bucket.region).await;
+            let document = document.map_err(|error| (Reason::DocumentNotUsable, error))?;
+            self.plan_documents.note(bucket, &document);
+            Ok(document)
+        };
+        Arc::new(cell.get_or_init(|| read).await.clone())
+    }
+
+    /// What guards say of the change of a bucket. Reads what those in force need, and nothing twice of an account or key.
+    pub(super) async fn guard(
+        &self,
+        at: &AccountLook,
+        member: &Member,
+        bucket: &Bucket,
+        found: &DefaultEncryption,
+    ) -> Vec<GuardFinding> {
+        let (Some(wanted), Some(population)) = (self.wanted(&bucket.region), self.population.get()) else {
+            return Vec::new();
+        };
+        let severity = |guard: &dyn Guard| -> Severity { self.file.guards.severity(guard, bucket) };
+        let needs = guards::needs(severity);
+        let (evidence, account, key) = futures::join!(
+            member.bucket_evidence(bucket, &needs),
+            at.evidence.get_or_init(|| account_evidence(member, &needs)),
+            self.guard_key(&bucket.region, &needs),
+        );
+        let rule = wanted.rule(found);
+        let terms = self.file.guards.terms();
+        if let (true, Some(Ok(tags))) = (self.options.suggest_code, &evidence.tags)
+            && let Some(code) = suggest_iac(bucket, tags, &terms.terraform_tags, &rule)
+        {
+            self.plan_documents.suggest(bucket, code);
+        }
+        let subject = Subject {
+            bucket,
+            partition: &self.aws.caller().partition,
+            found,
+            rule: &rule,
+            evidence: &evidence,
+            account,
+            key: &key,
+            organization: &population.organization,
+            terms: &terms,
+        };
+        guards::look(&subject, severity)
+    }
+
+    async fn guard_key(&self, region: &str, needs: &BTreeSet<Need>) -> KeyEvidence {
+        let Some(key) = self.keys.get(region).filter(|_| needs.contains(&Need::KeyPolicy)) else {
+            return KeyEvidence::default();
+        };
+        let cell = {
+            let mut keys = self.guard_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(keys.entry(region.to_owned()).or_default())
+        };
+        cell.get_or_init(|| async { KeyEvidence { policy: Some(self.aws.key_policy(key).await) } }).await.clone()
+    }
+
+    /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.
+    pub(super) fn guards_are_stale(&self, state: &BucketState) -> bool {
+        let age = state.guarded_at.map(|at| now().as_millisecond() - at.as_millisecond());
+        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age)).as_millis() as i64;
+        // A clock that went back makes nothing young.
+        age.is_none_or(|age| age > max_age || age < 0) || state.guards.iter().any(GuardFinding::holds)
+    }
+}
+
+/// What guards look at of an account, read once: users and roles are many.
+async fn account_evidence(member: &Member, needs: &BTreeSet<Need>) -> AccountEvidence {
+    let identities = async {
+        match needs.contains(&Need::Identities) {
+            true => Some(member.identities().await.map(Arc::new)),
+            false => None,
+        }
+    };
+    let block = async {
+        match needs.contains(&Need::AccountPublicAccessBlock) {
+            true => Some(member.public_access_block().await),
+            false => None,
+        }
+    };
+    let (identities, public_access_block) = futures::join!(identities, block);
+    AccountEvidence { identities, public_access_block }
+}
+
+/// A judgement turned into a hold, with what lies beneath.
+pub(super) fn held(judgement: Judgement, reason: Reason) -> Judgement {
+    Judgement { verdict: Verdict::Held, reason, observed: Some(judgement.observed.unwrap_or(judgement.reason)) }
+}
+
+/// The hold as an event of the bucket's life.
+pub(super) fn hold(
+    judgement: Judgement,
+    reason: Reason,
+    found: DefaultEncryption,
+    error: Option<AwsError>,
+) -> BucketEvent {
+    BucketEvent::Judged {
+        judgement: held(judgement, reason),
+        encryption: Some(found),
+        error,
+        restore: None,
+        exemption: None,
+    }
+}
+
+impl AccountLook {
+    /// The hash of the document that the approved plan saw in a Region.
+    pub(super) fn planned_document(&self, region: &str) -> Option<&str> {
+        let mut buckets = self.planned.as_ref()?.values();
+        buckets.find(|bucket| bucket.region == region && bucket.document_sha256.is_some())?.document_sha256.as_deref()
+    }
+
+    /// The account.
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+}

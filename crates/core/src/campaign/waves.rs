@@ -1,0 +1,280 @@
+//! Wave after wave: one begins when the one before is done with, and a person approved it where the campaign file asks for that.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::bake::Baked;
+use super::change::Decide;
+use super::read::Entered;
+use super::tolerance::Tolerance;
+use super::{Campaign, CampaignError, Ending};
+use crate::config::{Wave, WaveLimits};
+use crate::event::Event;
+use crate::ledger::{AccountWork, Scope};
+use crate::model::{Account, WaveRecord, WaveState};
+
+/// The wave that is being changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InWave {
+    /// From 1.
+    pub(super) number: u32,
+    /// Its own limits.
+    pub(super) limits: WaveLimits,
+}
+
+/// A wave about to begin, for the person who is asked to approve it.
+#[derive(Clone, Debug)]
+pub struct WaveQuestion {
+    /// From 1.
+    pub number: u32,
+    /// How many waves there are.
+    pub of: u32,
+    /// What people call it.
+    pub name: String,
+    /// Buckets to change in it.
+    pub buckets: u64,
+    /// Accounts that hold them.
+    pub accounts: usize,
+    /// What came of the waves before, in words.
+    pub before: Vec<String>,
+}
+
+/// What changing needs besides the record: who is in the organization, and the sessions from reading.
+pub(super) struct Hands {
+    pub(super) accounts: HashMap<String, Account>,
+    pub(super) sessions: HashMap<String, Entered>,
+}
+
+impl Campaign {
+    /// Changes what there is to change, wave by wave.
+    pub(super) async fn change_in_waves(
+        self: &Arc<Self>,
+        hands: &Hands,
+        decide: &impl Decide,
+    ) -> Result<Ending, CampaignError> {
+        let waves = self.file.waves();
+        let of = u32::try_from(waves.len()).unwrap_or(u32::MAX);
+        for (number, wave) in (1..).zip(&waves) {
+            let work = self.work_of(Some(number))?;
+            let record = self.wave_record(number)?;
+            let state = record.as_ref().map(|record| record.state);
+            // A wave that stopped, or is being watched, goes on being watched before anything else is begun.
+            let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped));
+            if work.is_empty() && !watched {
+                continue;
+            }
+            if !work.is_empty() {
+                if self.options.until_wave.is_some_and(|last| number > last) {
+                    return Ok(Ending::UntilWave);
+                }
+                if !self.is_approved(number, of, wave, record.as_ref(), &work, decide).await? {
+                    return Ok(if self.stop.is_cancelled() { Ending::Interrupted } else { Ending::WaveWaits });
+                }
+                if let Some(ending) = self.change_wave(number, wave, record.as_ref(), work, hands).await? {
+                    return Ok(ending);
+                }
+            }
+            match self.bake(number, wave, hands).await? {
+                Baked::Well => {}
+                Baked::Stopped => return Ok(Ending::WaveStopped),
+                Baked::Interrupted => return Ok(self.ending(None)),
+            }
+        }
+        Ok(self.ending(None))
+    }
+
+    /// What there is to do in a wave for this process; `None` means in all of them.
+    pub(super) fn work_of(&self, wave: Option<u32>) -> Result<Vec<AccountWork>, CampaignError> {
+        let (reader, run) = self.reader()?;
+        let mut work = reader.work(&run, self.scope(), wave)?;
+        if self.resumed && !self.narrowed.is_empty() {
+            let mut narrowed = Vec::new();
+            for account in work {
+                let mut open = reader.open_buckets(&run, &account.account, self.scope(), wave)?;
+                open.retain(|open| self.takes(open));
+                if !open.is_empty() {
+                    narrowed.push(AccountWork { buckets: open.len() as u64, ..account });
+                }
+            }
+            work = narrowed;
+        }
+        Ok(work)
+    }
+
+    fn wave_record(&self, number: u32) -> Result<Option<WaveRecord>, CampaignError> {
+        let (reader, run) = self.reader()?;
+        Ok(reader.waves(&run)?.into_iter().find(|wave| wave.number == number))
+    }
+
+    /// Whether a wave may begin: where it needs a person's word, that was given beforehand, or is asked for now.
+    async fn is_approved(
+        &self,
+        number: u32,
+        of: u32,
+        wave: &Wave,
+        record: Option<&WaveRecord>,
+        work: &[AccountWork],
+        decide: &impl Decide,
+    ) -> Result<bool, CampaignError> {
+        let begun = record.is_some_and(|record| record.state != WaveState::Waiting);
+        if !wave.approval || begun {
+            return Ok(true);
+        }
+        let by = &self.aws.caller().arn;
+        let mut said =
+            self.options.approved_waves.contains(&number).then(|| format!("approved on the command line by {by}"));
+        if said.is_none() {
+            self.move_wave(number, wave, WaveState::Waiting, |record| record).await?;
+            let question = WaveQuestion {
+                number,
+                of,
+                name: wave.name.clone(),
+                buckets: work.iter().map(|account| account.buckets).sum(),
+                accounts: work.len(),
+                before: self.waves_before(number)?,
+            };
+            said = decide.wave(question).await.then(|| format!("approved at the prompt by {by}"));
+        }
+        if let Some(said) = said {
+            let approved = |record| WaveRecord { says: Some(said), ..record };
+            self.move_wave(number, wave, WaveState::Approved, approved).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// What came of the waves before one, a line for each.
+    fn waves_before(&self, number: u32) -> Result<Vec<String>, CampaignError> {
+        let (reader, run) = self.reader()?;
+        let counts = reader.wave_counts(&run)?;
+        let lines = counts.iter().filter(|count| count.number < number).map(|count| {
+            format!(
+                "wave {}: {} of {} buckets sealed, {} held, {} failed",
+                count.number, count.sealed, count.buckets, count.held, count.failed
+            )
+        });
+        Ok(lines.collect())
+    }
+
+    /// Changes the buckets of a wave. What ends the run here is returned; `None`: all of the wave is changed.
+    async fn change_wave(
+        self: &Arc<Self>,
+        number: u32,
+        wave: &Wave,
+        record: Option<&WaveRecord>,
+        work: Vec<AccountWork>,
+        hands: &Hands,
+    ) -> Result<Option<Ending>, CampaignError> {
+        let tolerance = self.tolerance(Some((number, wave)), &work)?;
+        if let Some(passed) = tolerance.passed() {
+            self.events.emit(&Event::Warning { message: format!("{passed}: nothing new is started") });
+        }
+        // What a person accepted of an earlier part of the wave stays accepted.
+        let watched_since = record.and_then(|record| record.watched_since);
+        let said = record.filter(|record| record.state == WaveState::Approved).and_then(|record| record.says.clone());
+        self.move_wave(number, wave, WaveState::Changing, |record| WaveRecord { watched_since, says: said, ..record })
+            .await?;
+        let buckets = work.iter().map(|account| account.buckets).sum();
+        self.events.emit(&Event::ChangesStarted { buckets, accounts: work.len() });
+        let in_wave = InWave { number, limits: wave.limits };
+        self.change_accounts(hands, work, Some(in_wave), &tolerance).await?;
+        let ending = self.ending(Some(&tolerance));
+        if ending == Ending::Stopped {
+            let says = tolerance.passed().unwrap_or_default();
+            self.move_wave(number, wave, WaveState::Stopped, |record| WaveRecord { says: Some(says), ..record })
+                .await?;
+        }
+        if ending != Ending::Finished {
+            return Ok(Some(ending));
+        }
+        let (reader, run) = self.reader()?;
+        if !reader.work(&run, Scope::Waiting, Some(number))?.is_empty() {
+            // This process was narrowed: the wave is not whole, so it is not watched yet, and none comes after it.
+            return Ok(Some(Ending::Narrowed));
+        }
+        let failed: u64 = reader.failures(&run, Some(number))?.values().sum();
+        let last = number as usize == self.file.waves().len();
+        let tolerated = wave.failure_tolerance.as_ref().unwrap_or(&self.file.failure_tolerance);
+        if failed > 0 && !last && tolerated.buckets.is_none() && tolerated.accounts.is_none() {
+            let says =
+                format!("{failed} of its buckets failed, and no [failure_tolerance] says that the next wave may begin");
+            self.stopped(number, wave, says, Vec::new()).await?;
+            return Ok(Some(Ending::WaveStopped));
+        }
+        Ok(None)
+    }
+
+    /// The failure tolerance of a wave, or of all that is to be done.
+    pub(super) fn tolerance(
+        &self,
+        wave: Option<(u32, &Wave)>,
+        work: &[AccountWork],
+    ) -> Result<Arc<Tolerance>, CampaignError> {
+        let (reader, run) = self.reader()?;
+        let mut failed = reader.failures(&run, wave.map(|(number, _)| number))?;
+        if self.options.retry_failed {
+            // What is tried again is not counted before it fails again.
+            failed.retain(|account, _| !self.takes_account(account));
+        }
+        let waiting: u64 = work.iter().map(|account| account.buckets).sum();
+        let done: u64 = match wave {
+            Some((number, _)) => {
+                let counts = reader.wave_counts(&run)?;
+                counts.iter().filter(|count| count.number == number).map(|count| count.sealed + count.failed).sum()
+            }
+            None => {
+                let summary = reader.summary(&run)?;
+                summary.sealed + summary.restored + summary.failed
+            }
+        };
+        let choice = wave.and_then(|(_, wave)| wave.failure_tolerance.as_ref()).unwrap_or(&self.file.failure_tolerance);
+        let whole = (waiting + done, work.len() as u64);
+        Ok(Arc::new(Tolerance::new(choice, whole, failed, &self.no_starts)))
+    }
+
+    /// Writes down that something speaks against a wave, and tells.
+    pub(super) async fn stopped(
+        &self,
+        number: u32,
+        wave: &Wave,
+        says: String,
+        evidence: Vec<String>,
+    ) -> Result<(), CampaignError> {
+        let message = format!(
+            "wave {number} ({}) is stopped: {says}. Nothing is started any more. `orgseal rollback --campaign {} --wave {number}` \
+             puts its buckets back",
+            wave.name, self.id
+        );
+        self.events.emit(&Event::Warning { message });
+        for line in &evidence {
+            self.events.emit(&Event::Warning { message: format!("  {line}") });
+        }
+        self.move_wave(number, wave, WaveState::Stopped, |record| WaveRecord { says: Some(says), evidence, ..record })
+            .await
+    }
+
+    /// Writes down how far a wave has come. Campaigns without waves have none to speak of.
+    pub(super) async fn move_wave(
+        &self,
+        number: u32,
+        wave: &Wave,
+        state: WaveState,
+        with: impl FnOnce(WaveRecord) -> WaveRecord,
+    ) -> Result<(), CampaignError> {
+        if self.file.waves.is_empty() {
+            return Ok(());
+        }
+        let record = with(WaveRecord {
+            number,
+            name: wave.name.clone(),
+            state,
+            bake_until: None,
+            watched_since: None,
+            says: None,
+            evidence: Vec::new(),
+        });
+        self.events.emit(&Event::WaveMoved { wave: record.clone(), of: self.file.waves.len() });
+        self.ledger.wave(record).await?;
+        Ok(())
+    }
+}

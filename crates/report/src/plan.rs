@@ -1,0 +1,398 @@
+//! A plan for people: on the terminal, cut short where it is long, and as Markdown, whole.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anstyle::Effects;
+use orgseal_core::model::{GuardFinding, GuardOutcome};
+use orgseal_core::plan::{Decision, Forecast, PlanDifference, PlanFile, PlannedBucket};
+
+use crate::terminal::Style;
+use crate::words::{counted, moment, number, plain};
+use crate::{ReportError, SCOPE};
+
+/// Buckets that are named before a list is cut short.
+const SHOWN: usize = 3;
+
+/// What a plan comes to, gathered in one walk over its buckets.
+#[derive(Default)]
+struct Gathered {
+    /// Held, by why, with the first buckets of each.
+    held: BTreeMap<String, Group>,
+    /// Changed though a guard spoke up.
+    overridden: BTreeMap<String, Group>,
+    exempt: BTreeMap<String, Group>,
+}
+
+#[derive(Default)]
+struct Group {
+    buckets: u64,
+    some: Vec<PlannedBucket>,
+    finding: Option<GuardFinding>,
+}
+
+impl Group {
+    fn add(&mut self, bucket: &PlannedBucket, finding: Option<&GuardFinding>) {
+        self.buckets += 1;
+        if self.some.len() < SHOWN {
+            self.some.push(bucket.clone());
+        }
+        if self.finding.is_none() {
+            self.finding = finding.cloned();
+        }
+    }
+}
+
+fn gather(plan: &PlanFile) -> Result<Gathered, ReportError> {
+    let mut gathered = Gathered::default();
+    for bucket in plan.buckets()? {
+        let bucket = bucket?;
+        match bucket.decision {
+            Decision::Hold => {
+                let holding: Vec<&GuardFinding> = bucket.guards.iter().filter(|finding| finding.holds()).collect();
+                if holding.is_empty() {
+                    gathered.held.entry(bucket.why.clone()).or_default().add(&bucket, None);
+                }
+                for finding in holding {
+                    gathered.held.entry(titled(finding)).or_default().add(&bucket, Some(finding));
+                }
+            }
+            Decision::Change => {
+                for finding in &bucket.guards {
+                    gathered.overridden.entry(titled(finding)).or_default().add(&bucket, Some(finding));
+                }
+            }
+            Decision::Exempt => {
+                let why = bucket.exemption.as_ref().map_or_else(String::new, |note| {
+                    format!("{} ({}, {}, until {})", note.reason, note.owner, note.ticket, note.until)
+                });
+                gathered.exempt.entry(why).or_default().add(&bucket, None);
+            }
+            Decision::Keep | Decision::Unread => {}
+        }
+    }
+    Ok(gathered)
+}
+
+fn titled(finding: &GuardFinding) -> String {
+    match finding.outcome {
+        GuardOutcome::Found => format!("{}: {}", finding.guard, finding.says),
+        GuardOutcome::CannotTell => format!("{}, cannot tell: {}", finding.guard, finding.says),
+    }
+}
+
+/// Seconds as people say them.
+fn time(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+fn forecast(plan: &PlanFile) -> Option<Forecast> {
+    serde_json::from_value(plan.head.forecast.clone()).ok()
+}
+
+/// The forecast in sentences.
+fn forecast_lines(plan: &PlanFile) -> Vec<String> {
+    let Some(forecast) = forecast(plan) else { return Vec::new() };
+    let requests = &forecast.requests;
+    let services = [
+        ("S3", requests.s3),
+        ("Systems Manager", requests.ssm),
+        ("KMS", requests.kms),
+        ("STS", requests.sts),
+        ("Organizations", requests.organizations),
+        ("IAM", requests.iam),
+        ("CloudTrail", requests.cloudtrail),
+    ];
+    let services: Vec<String> = services
+        .iter()
+        .filter(|(_, amount)| *amount > 0)
+        .map(|(name, amount)| format!("{name} {}", number(*amount)))
+        .collect();
+    let mut lines = vec![
+        format!(
+            "{}, {} of them reading; approvals and pauses come on top",
+            time(forecast.seconds),
+            time(forecast.reading_seconds)
+        ),
+        format!("{}, {}", counted(forecast.executions, "automation execution"), counted(requests.total(), "request")),
+        services.join(", "),
+    ];
+    let money = &forecast.money;
+    lines.push(format!(
+        "KMS, a month once all is sealed: about {:.2} USD for requests ({:.2} without Bucket Keys) and {:.2} for keys",
+        money.requests, money.requests_without_bucket_keys, money.keys
+    ));
+    for load in forecast.kms.iter().filter(|load| load.above_quota_share) {
+        lines.push(format!(
+            "account {} in {}: {:.0} KMS requests a second at its peak, near its quota of {:.0}",
+            load.account, load.region, load.peak_per_second, load.quota_per_second
+        ));
+    }
+    lines
+}
+
+/// Writes a plan for a person at a terminal. `file` is how the command line finds it.
+pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+    let head = &plan.head;
+    let ink = |text: &str, effects: Effects| match style.color {
+        true => format!("{0}{text}{0:#}", anstyle::Style::new().effects(effects)),
+        false => text.to_owned(),
+    };
+    let (bold, dim) = (|text: &str| ink(text, Effects::BOLD), |text: &str| ink(text, Effects::DIMMED));
+    let place = if head.endpoint == "aws" { String::new() } else { format!(" ({})", head.endpoint) };
+    writeln!(out, "\n{}", bold(&format!("Plan for {}{place}", head.organization)))?;
+    writeln!(out, "{}", dim(&format!("{} · {} · by {}", head.id, moment(head.created_at), head.caller)))?;
+    if !head.selection.is_empty() {
+        writeln!(out, "narrowed to {}", head.selection)?;
+    }
+    writeln!(out)?;
+    let decided = |decision: Decision| head.decisions.get(decision.as_str()).copied().unwrap_or(0);
+    for (decision, means) in [
+        (Decision::Change, "get the central key"),
+        (Decision::Hold, "are held back, for the reasons below"),
+        (Decision::Exempt, "stay as they are by a person's decision"),
+        (Decision::Keep, "are as wanted already"),
+        (Decision::Unread, "could not be read, and are not touched"),
+    ] {
+        let buckets = decided(decision);
+        let line = format!("  {:<8} {:>9} buckets {means}", decision.as_str(), number(buckets));
+        writeln!(out, "{}", if buckets > 0 { line } else { dim(&line) })?;
+    }
+    writeln!(out, "  {}", dim(SCOPE))?;
+    if !head.unread_accounts.is_empty() {
+        let them = counted(head.unread_accounts.len() as u64, "account");
+        writeln!(out, "\n{}", bold(&format!("{them} could not be read: nothing in them is planned")))?;
+        for account in head.unread_accounts.iter().take(SHOWN * 3) {
+            let error = account.error.as_ref().map_or_else(String::new, ToString::to_string);
+            writeln!(out, "  {}  {}  {}", account.id, plain(&account.name), plain(&error))?;
+        }
+    }
+    writeln!(out, "\n{}", bold("Waves"))?;
+    for wave in &head.waves {
+        let bake = if wave.bake > 0 { format!(", then watched for {}", time(wave.bake as f64)) } else { String::new() };
+        let approval = if wave.approval { ", needs approval" } else { "" };
+        writeln!(
+            out,
+            "  {} {:<20} {:>7} buckets in {}{bake}{approval}",
+            wave.number,
+            plain(&wave.name),
+            number(wave.buckets),
+            counted(wave.accounts, "account")
+        )?;
+    }
+    writeln!(out, "\n{}", bold("With"))?;
+    for key in &head.keys {
+        let fault = key.fault.as_ref().map_or_else(String::new, |fault| format!("  cannot be used: {fault}"));
+        writeln!(out, "  {:<16} {}{fault}", key.region, key.arn)?;
+    }
+    for document in &head.documents {
+        let places = format!("in {} accounts and Regions", number(document.places));
+        writeln!(out, "  {} version {}, {places}", document.name, document.version)?;
+        writeln!(out, "  {}", dim(&format!("  sha256 {}", document.sha256)))?;
+    }
+    writeln!(out, "\n{}", bold("Forecast"))?;
+    for line in forecast_lines(plan) {
+        writeln!(out, "  {line}")?;
+    }
+    let gathered = gather(plan)?;
+    for (heading, groups) in [
+        ("Held", &gathered.held),
+        ("Changed though a guard spoke up", &gathered.overridden),
+        ("Exempt", &gathered.exempt),
+    ] {
+        if groups.is_empty() {
+            continue;
+        }
+        writeln!(out, "\n{}", bold(heading))?;
+        let mut groups: Vec<_> = groups.iter().collect();
+        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.buckets));
+        for (why, group) in groups {
+            wrapped(out, 2, style.width, &format!("{} {}", number(group.buckets), plain(why)))?;
+            for bucket in &group.some {
+                writeln!(out, "    {}  {}  {}", bucket.account, bucket.region, bucket.bucket)?;
+            }
+            if group.buckets > group.some.len() as u64 {
+                writeln!(out, "    {}", dim(&format!("and {} more", number(group.buckets - group.some.len() as u64))))?;
+            }
+            if let Some(finding) = &group.finding {
+                for line in finding.evidence.iter().take(SHOWN) {
+                    wrapped(out, 6, style.width, &plain(line))?;
+                }
+                wrapped(out, 4, style.width, &format!("→ {}", plain(&finding.hint)))?;
+            }
+        }
+    }
+    for notice in &head.notices {
+        writeln!(out)?;
+        wrapped(out, 0, style.width, &format!("Beware: {notice}."))?;
+    }
+    writeln!(out, "\n{}", bold("What now"))?;
+    writeln!(out, "  Read {file}, or have it read. Its SHA-256 is what is approved:")?;
+    writeln!(out, "  {}", bold(&plan.sha256))?;
+    if decided(Decision::Change) > 0 {
+        let again = &style.again;
+        writeln!(out, "  {}", bold(&format!("orgseal rollout --plan {file} --plan-sha256 {}{again}", plan.sha256)))?;
+        writeln!(out, "      {}", dim("carries out exactly this; what differs by then is taken out of it"))?;
+    } else {
+        writeln!(out, "  Nothing would be changed.")?;
+    }
+    Ok(())
+}
+
+/// Running text, broken between words.
+fn wrapped(out: &mut dyn Write, indent: usize, width: u16, text: &str) -> Result<(), ReportError> {
+    let room = usize::from(width).min(120).saturating_sub(indent).max(20);
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            writeln!(out, "{:indent$}{line}", "")?;
+            line.clear();
+            if text.starts_with("→ ") {
+                line.push(' ');
+            }
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "{:indent$}{line}", "")?;
+    Ok(())
+}
+
+/// Writes a plan as Markdown, whole: every bucket that is changed, held or exempt has its line.
+pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), ReportError> {
+    let head = &plan.head;
+    writeln!(out, "# Plan {}\n", head.id)?;
+    writeln!(out, "| | |\n| --- | --- |")?;
+    for (name, value) in [
+        ("organization", head.organization.clone()),
+        ("made", moment(head.created_at)),
+        ("by", head.caller.clone()),
+        ("SHA-256 of the plan file", format!("`{}`", plan.sha256)),
+        ("SHA-256 of the campaign file", format!("`{}`", head.campaign_file_sha256)),
+        (
+            "SHA-256 of the exemptions",
+            head.exemptions_sha256.as_ref().map_or("none".to_owned(), |hash| format!("`{hash}`")),
+        ),
+        ("narrowed to", if head.selection.is_empty() { "nothing: all".to_owned() } else { head.selection.clone() }),
+    ] {
+        writeln!(out, "| {name} | {} |", cell(&value))?;
+    }
+    writeln!(out, "\n## Decisions\n\n| decision | buckets |\n| --- | ---: |")?;
+    for (decision, buckets) in &head.decisions {
+        writeln!(out, "| {decision} | {} |", number(*buckets))?;
+    }
+    writeln!(
+        out,
+        "\n{SCOPE}\n\n## Waves\n\n| | wave | accounts | buckets | watched for | approval |\n| ---: | --- | ---: | ---: | --- | --- |"
+    )?;
+    for wave in &head.waves {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            wave.number,
+            cell(&wave.name),
+            number(wave.accounts),
+            number(wave.buckets),
+            if wave.bake > 0 { time(wave.bake as f64) } else { String::new() },
+            if wave.approval { "needed" } else { "" }
+        )?;
+    }
+    writeln!(out, "\n## Keys and documents\n\n| Region | key | |\n| --- | --- | --- |")?;
+    for key in &head.keys {
+        let fault = key.fault.as_ref().map(ToString::to_string).unwrap_or_default();
+        writeln!(out, "| {} | `{}` | {} |", key.region, key.arn, cell(&fault))?;
+    }
+    writeln!(out, "\n| document | version | SHA-256 | accounts and Regions |\n| --- | --- | --- | ---: |")?;
+    for document in &head.documents {
+        let places = number(document.places);
+        writeln!(out, "| {} | {} | `{}` | {places} |", cell(&document.name), document.version, document.sha256)?;
+    }
+    writeln!(out, "\n## Forecast\n")?;
+    for line in forecast_lines(plan) {
+        writeln!(out, "- {}", cell(&line))?;
+    }
+    if !head.unread_accounts.is_empty() {
+        writeln!(out, "\n## Accounts that could not be read\n\n| account | name | why |\n| --- | --- | --- |")?;
+        for account in &head.unread_accounts {
+            let error = account.error.as_ref().map_or_else(String::new, ToString::to_string);
+            writeln!(out, "| {} | {} | {} |", account.id, cell(&account.name), cell(&error))?;
+        }
+    }
+    for (decision, heading) in [
+        (Decision::Hold, "Held"),
+        (Decision::Exempt, "Exempt"),
+        (Decision::Unread, "Unread"),
+        (Decision::Change, "To change"),
+    ] {
+        if head.decisions.get(decision.as_str()).copied().unwrap_or(0) == 0 {
+            continue;
+        }
+        writeln!(
+            out,
+            "\n## {heading}\n\n| account | Region | bucket | wave | why |\n| --- | --- | --- | ---: | --- |"
+        )?;
+        for bucket in plan.buckets()? {
+            let bucket = bucket?;
+            if bucket.decision != decision {
+                continue;
+            }
+            let wave = bucket.wave.map(|wave| wave.to_string()).unwrap_or_default();
+            let place = format!("| {} | {} | {} | {wave}", bucket.account, bucket.region, cell(&bucket.bucket));
+            writeln!(out, "{place} | {} |", cell(&why(&bucket)))?;
+        }
+    }
+    for notice in &head.notices {
+        writeln!(out, "\nBeware: {}.", cell(notice))?;
+    }
+    Ok(())
+}
+
+/// Why a bucket has its decision, with the evidence of guards.
+fn why(bucket: &PlannedBucket) -> String {
+    let mut text = bucket.why.clone();
+    for finding in &bucket.guards {
+        let overridden = if finding.overridden { " (overridden)" } else { "" };
+        text.push_str(&format!("; {}{overridden}: {}", titled(finding), finding.evidence.join("; ")));
+    }
+    if let Some(note) = &bucket.exemption {
+        text.push_str(&format!("; {} ({}, {}, until {})", note.reason, note.owner, note.ticket, note.until));
+    }
+    if let Some(error) = &bucket.error {
+        text.push_str(&format!("; {error}"));
+    }
+    text
+}
+
+/// Other people's text in a cell of a table.
+fn cell(text: &str) -> String {
+    plain(text).replace('|', "\\|").replace('<', "&lt;")
+}
+
+/// One difference between two plans, in a line or two.
+#[must_use]
+pub fn difference(difference: &PlanDifference) -> String {
+    let place = |bucket: &PlannedBucket| format!("{} {} {}", bucket.account, bucket.region, bucket.bucket);
+    let text = match difference {
+        PlanDifference::Head(name, before, after) => format!("{name}: {before} -> {after}"),
+        PlanDifference::Added(bucket) => format!("+ {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket)),
+        PlanDifference::Removed(bucket) => {
+            format!("- {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket))
+        }
+        PlanDifference::Changed { before, after, parts } => {
+            let decision = match before.decision == after.decision {
+                true => before.decision.as_str().to_owned(),
+                false => format!("{} -> {}", before.decision.as_str(), after.decision.as_str()),
+            };
+            format!("~ {}: {decision}, {} differ ({})", place(after), parts.join(", "), why(after))
+        }
+    };
+    plain(&text).into_owned()
+}
