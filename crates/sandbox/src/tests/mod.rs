@@ -14,6 +14,7 @@ mod journal;
 mod made;
 mod objects;
 mod observe;
+mod organizations;
 mod permissions;
 mod protocol;
 mod restore;
