@@ -9,6 +9,7 @@ mod evaluate;
 mod faults;
 mod fuzz;
 mod generator;
+mod guards;
 mod iam;
 mod journal;
 mod made;
