@@ -74,7 +74,7 @@ async fn a_seal_breaks_who_has_no_right_on_the_key_and_nobody_else() {
     let objects = allow(&["s3:PutObject", "s3:GetObject"], &["arn:aws:s3:::alpha-one/*"]);
     let keys = allow(&["kms:GenerateDataKey", "kms:Decrypt"], &["arn:aws:kms:*:SECURITY-ACCOUNT:key/*"]);
     let text = SMALL.to_string()
-        + &application("without-key", &policy(&[objects.clone()]), WRITES)
+        + &application("without-key", &policy(std::slice::from_ref(&objects)), WRITES)
         + &application("with-key", &policy(&[objects, keys]), &format!("kind = \"user\"\n{WRITES}"));
     let sandbox = start(&text, 0.0).await;
     for name in ["without-key", "with-key"] {
@@ -153,6 +153,31 @@ async fn the_principal_and_the_key_must_both_allow_and_s3_either() {
         let of = if kind == "role" { "assumed-role/s3-and-kms/application" } else { "user/s3-and-kms" };
         assert!(denied[0]["userIdentity"]["arn"].as_str().unwrap().ends_with(of));
     }
+}
+
+#[tokio::test]
+async fn boundaries_and_control_policies_bind_applications_too() {
+    let rights = policy(&[allow(&["s3:*", "kms:*"], &["*"])]);
+    let boundary = policy(&[allow(&["s3:*"], &["*"])]);
+    let text = SMALL.to_string()
+        + &application("bounded", &rights, &format!("boundary = '{boundary}'\n{WRITES}"))
+        + &application("free", &rights, &format!("kind = \"user\"\n{WRITES}"));
+    let sandbox = start(&text, 0.0).await;
+    sandbox.until("bounded", |state| state.writes > 0).await;
+    sandbox.seal("alpha-one", true);
+    let said = sandbox.until("bounded", |state| state.failed_writes > 0).await.last_error.unwrap();
+    assert!(said.contains("because no permissions boundary allows the kms:GenerateDataKey action"), "{said}");
+    assert_eq!(sandbox.application("free").unwrap().last_error, None);
+    let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"kms:*","Resource":"*"}}"#;
+    sandbox.set_scp("no-keys", &["alpha"], deny).unwrap();
+    let said = sandbox.until("free", |state| state.failed_writes > 0).await.last_error.unwrap();
+    assert!(said.contains("with an explicit deny in a service control policy"), "{said}");
+    sandbox.remove_scp("no-keys").unwrap();
+    sandbox.until("free", |state| !state.buckets[0].failing).await;
+    sandbox.set_role_policy(ALPHA, "bounded", &boundary).unwrap();
+    sandbox.set_role_boundary(ALPHA, "bounded", None).unwrap();
+    let said = |state: &crate::ApplicationState| state.last_error.clone().unwrap();
+    sandbox.until("bounded", |state| said(state).contains("because no identity-based policy allows")).await;
 }
 
 #[tokio::test]
