@@ -33,7 +33,7 @@ impl Sandbox {
 
     /// Waits until the application's state is as wanted.
     async fn until(&self, name: &str, wanted: impl Fn(&crate::ApplicationState) -> bool) -> crate::ApplicationState {
-        for _ in 0..1000 {
+        for _ in 0..4000 {
             let state = self.application(name).unwrap();
             if wanted(&state) {
                 return state;
@@ -238,4 +238,23 @@ async fn patterns_take_buckets_of_the_own_account_and_names_any() {
     let outcome: Vec<(&str, bool)> = state.buckets.iter().map(|b| (b.bucket.as_str(), b.failing)).collect();
     assert_eq!(outcome, [("alpha-ireland", false), ("alpha-one", false), ("beta-one", true)]);
     assert_eq!(sandbox.applications()[0].name, "wide");
+}
+
+#[tokio::test]
+async fn what_applications_write_is_not_kept_on_disk() {
+    let rights = policy(&[allow(&["s3:*"], &["*"])]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = SMALL.to_string() + &application("busy", &rights, WRITES);
+    for _ in 0..2 {
+        let options = crate::Options { directory: Some(folder.path().into()), speed: 0.0, port: 0 };
+        let sandbox = Sandbox::start(super::spec(&text), options).await.unwrap();
+        sandbox.until("busy", |state| state.writes > 3).await;
+        let keys = sandbox.session(ALPHA);
+        assert_eq!(sandbox.send_signed(&keys, "PUT", "content").await, 200, "what is asked for on the socket is");
+    }
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    assert_eq!(
+        (journal.contains("applications/"), journal.lines().filter(|line| line.contains("object_put")).count()),
+        (false, 2)
+    );
 }

@@ -63,7 +63,7 @@ async fn there_is_one_bucket_for_each_guard_on_sse_s3_and_every_policy_loads() {
 async fn the_applications_break_or_go_on_as_it_says() {
     let sandbox = started().await;
     let until = async |name: &str, wanted: &dyn Fn(&crate::ApplicationState) -> bool| {
-        for _ in 0..1000 {
+        for _ in 0..4000 {
             let state = sandbox.application(name).unwrap();
             if wanted(&state) {
                 return state;
