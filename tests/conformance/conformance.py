@@ -24,12 +24,15 @@ DOCUMENT = "EnableS3BucketEncryptionWithKMS"
 PATIENCE_SECONDS = 60
 
 
-def _serve():
+def serve(spec=None):
+    """Starts a sandbox, of the default spec or of a file's, and gives the variables it exports."""
     binary = os.environ.get("ORGSEAL_BIN")
     if binary:
         command = [binary, "sandbox", "--port", "0", "--speed", "50"]
+        command += ["--spec", str(spec)] if spec else []
     else:
         command = ["cargo", "run", "-q", "-p", "orgseal-sandbox", "--example", "serve", "--", "--speed", "50"]
+        command += [str(spec)] if spec else []
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     atexit.register(process.terminate)
     exports = {}
@@ -46,7 +49,7 @@ def _serve():
 def environment():
     if "AWS_ENDPOINT_URL" in os.environ:
         return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    return _serve()
+    return serve()
 
 
 @functools.cache
@@ -64,8 +67,8 @@ def control(path):
 CONFIG = botocore.config.Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
 
 
-def client(service, region="us-east-1", credentials=None, config=CONFIG):
-    names = environment()
+def client(service, region="us-east-1", credentials=None, config=CONFIG, names=None):
+    names = names or environment()
     keys = credentials or {
         "AccessKeyId": names["AWS_ACCESS_KEY_ID"],
         "SecretAccessKey": names["AWS_SECRET_ACCESS_KEY"],

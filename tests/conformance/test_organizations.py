@@ -1,5 +1,6 @@
 """Organizations: pages, the tree, tags, and who may ask."""
 
+import json
 import unittest
 
 import botocore.config
@@ -85,6 +86,32 @@ class Organizations(Case):
         self.refused("AccessDeniedException", 400, member.list_accounts)
         elsewhere = client("organizations", "eu-west-1")
         self.refused("InvalidSignatureException", 400, elsewhere.list_accounts)
+
+
+
+class Policies(Case):
+    def test_what_is_attached_everywhere(self):
+        api = client("organizations")
+        root = api.list_roots()["Roots"][0]
+        self.assertEqual(
+            {kind["Type"] for kind in root["PolicyTypes"]}, {"SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"}
+        )
+        for kind, name in [("SERVICE_CONTROL_POLICY", "FullAWSAccess"), ("RESOURCE_CONTROL_POLICY", "RCPFullAWSAccess")]:
+            for target in [root["Id"], accounts()[3]["Id"]]:
+                answer = api.list_policies_for_target(TargetId=target, Filter=kind)
+                self.shape(api, "ListPoliciesForTarget", answer)
+                self.assertEqual([policy["Name"] for policy in answer["Policies"]], [name])
+                described = api.describe_policy(PolicyId=answer["Policies"][0]["Id"])
+                self.shape(api, "DescribePolicy", described)
+                self.assertEqual(described["Policy"]["PolicySummary"], answer["Policies"][0])
+                self.assertEqual(json.loads(described["Policy"]["Content"])["Statement"][0]["Action"], "*")
+        self.assertEqual(api.list_policies_for_target(TargetId=root["Id"], Filter="TAG_POLICY")["Policies"], [])
+
+    def test_what_it_refuses(self):
+        api, kind = client("organizations"), "SERVICE_CONTROL_POLICY"
+        self.refused("TargetNotFoundException", 400, api.list_policies_for_target, TargetId="999999999999", Filter=kind)
+        self.refused("InvalidInputException", 400, api.list_policies_for_target, TargetId="nobody", Filter=kind)
+        self.refused("PolicyNotFoundException", 400, api.describe_policy, PolicyId="p-notthere0")
 
 
 if __name__ == "__main__":

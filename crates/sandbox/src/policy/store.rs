@@ -63,11 +63,11 @@ pub(crate) enum Target {
 
 /// An attached service or resource control policy.
 #[derive(Debug, Clone)]
-struct Control {
-    name: String,
-    targets: Vec<Target>,
-    keeps_full_access: bool,
-    policy: Arc<Policy>,
+pub(crate) struct Control {
+    pub(crate) name: String,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) keeps_full_access: bool,
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Control {
@@ -427,6 +427,12 @@ impl World {
         let policy = Arc::new(Policy::load(Kind::Identity, text)?);
         self.permissions.change(|changes| changes.caller = Some(vec![policy]));
         Ok(())
+    }
+
+    /// The control policies of a kind.
+    pub(crate) fn controls(&self, kind: Kind) -> Vec<Control> {
+        let changes = self.permissions.now();
+        if kind == Kind::Scp { changes.scps.clone() } else { changes.rcps.clone() }
     }
 
     /// Attaches a control policy, in place of the one of this name.

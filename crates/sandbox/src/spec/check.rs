@@ -348,6 +348,7 @@ mod tests {
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
             ("guards", include_str!("../../../../config/sandbox/guards.toml")),
+            ("one-of-each-guard", include_str!("../../../../config/sandbox/one-of-each-guard.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),
             ("misbehaving", include_str!("../../../../config/sandbox/misbehaving.toml")),
         ] {

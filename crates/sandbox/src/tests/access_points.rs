@@ -54,6 +54,10 @@ async fn an_account_lists_its_own_access_points_whoever_owns_the_bucket() {
         assert_eq!((status, names(&xml, "Name").len()), (200, 0), "{region} {path}");
     }
     assert_eq!(sandbox.read(&alpha, "us-east-1", BETA, path).await.0, 403);
+    let account = sandbox.world.organization.find(ALPHA).unwrap();
+    let record = sandbox.world.trail.with_events(account, |kept| kept.events[0].record(&sandbox.world));
+    let parameters = &record["requestParameters"];
+    assert_eq!((&record["eventName"], &parameters["bucketName"]), (&"ListAccessPoints".into(), &"alpha-one".into()));
     let (_, first) = sandbox.read(&alpha, "us-east-1", ALPHA, &format!("{path}&maxResults=1")).await;
     let next = format!("{path}&maxResults=1&nextToken={}", names(&first, "NextToken")[0]);
     let (_, second) = sandbox.read(&alpha, "us-east-1", ALPHA, &next).await;

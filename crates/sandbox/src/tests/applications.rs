@@ -33,7 +33,7 @@ impl Sandbox {
 
     /// Waits until the application's state is as wanted.
     async fn until(&self, name: &str, wanted: impl Fn(&crate::ApplicationState) -> bool) -> crate::ApplicationState {
-        for _ in 0..1000 {
+        for _ in 0..4000 {
             let state = self.application(name).unwrap();
             if wanted(&state) {
                 return state;
@@ -74,7 +74,7 @@ async fn a_seal_breaks_who_has_no_right_on_the_key_and_nobody_else() {
     let objects = allow(&["s3:PutObject", "s3:GetObject"], &["arn:aws:s3:::alpha-one/*"]);
     let keys = allow(&["kms:GenerateDataKey", "kms:Decrypt"], &["arn:aws:kms:*:SECURITY-ACCOUNT:key/*"]);
     let text = SMALL.to_string()
-        + &application("without-key", &policy(&[objects.clone()]), WRITES)
+        + &application("without-key", &policy(std::slice::from_ref(&objects)), WRITES)
         + &application("with-key", &policy(&[objects, keys]), &format!("kind = \"user\"\n{WRITES}"));
     let sandbox = start(&text, 0.0).await;
     for name in ["without-key", "with-key"] {
@@ -156,6 +156,31 @@ async fn the_principal_and_the_key_must_both_allow_and_s3_either() {
 }
 
 #[tokio::test]
+async fn boundaries_and_control_policies_bind_applications_too() {
+    let rights = policy(&[allow(&["s3:*", "kms:*"], &["*"])]);
+    let boundary = policy(&[allow(&["s3:*"], &["*"])]);
+    let text = SMALL.to_string()
+        + &application("bounded", &rights, &format!("boundary = '{boundary}'\n{WRITES}"))
+        + &application("free", &rights, &format!("kind = \"user\"\n{WRITES}"));
+    let sandbox = start(&text, 0.0).await;
+    sandbox.until("bounded", |state| state.writes > 0).await;
+    sandbox.seal("alpha-one", true);
+    let said = sandbox.until("bounded", |state| state.failed_writes > 0).await.last_error.unwrap();
+    assert!(said.contains("because no permissions boundary allows the kms:GenerateDataKey action"), "{said}");
+    assert_eq!(sandbox.application("free").unwrap().last_error, None);
+    let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"kms:*","Resource":"*"}}"#;
+    sandbox.set_scp("no-keys", &["alpha"], deny).unwrap();
+    let said = sandbox.until("free", |state| state.failed_writes > 0).await.last_error.unwrap();
+    assert!(said.contains("with an explicit deny in a service control policy"), "{said}");
+    sandbox.remove_scp("no-keys").unwrap();
+    sandbox.until("free", |state| !state.buckets[0].failing).await;
+    sandbox.set_role_policy(ALPHA, "bounded", &boundary).unwrap();
+    sandbox.set_role_boundary(ALPHA, "bounded", None).unwrap();
+    let said = |state: &crate::ApplicationState| state.last_error.clone().unwrap();
+    sandbox.until("bounded", |state| said(state).contains("because no identity-based policy allows")).await;
+}
+
+#[tokio::test]
 async fn a_policy_bound_to_objects_does_not_fit_a_bucket_key() {
     let mut kms = allow(&["kms:GenerateDataKey", "kms:Decrypt"], &["*"]);
     kms["Condition"] = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": "arn:aws:s3:::alpha-one/*" } });
@@ -213,4 +238,23 @@ async fn patterns_take_buckets_of_the_own_account_and_names_any() {
     let outcome: Vec<(&str, bool)> = state.buckets.iter().map(|b| (b.bucket.as_str(), b.failing)).collect();
     assert_eq!(outcome, [("alpha-ireland", false), ("alpha-one", false), ("beta-one", true)]);
     assert_eq!(sandbox.applications()[0].name, "wide");
+}
+
+#[tokio::test]
+async fn what_applications_write_is_not_kept_on_disk() {
+    let rights = policy(&[allow(&["s3:*"], &["*"])]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = SMALL.to_string() + &application("busy", &rights, WRITES);
+    for _ in 0..2 {
+        let options = crate::Options { directory: Some(folder.path().into()), speed: 0.0, port: 0 };
+        let sandbox = Sandbox::start(super::spec(&text), options).await.unwrap();
+        sandbox.until("busy", |state| state.writes > 3).await;
+        let keys = sandbox.session(ALPHA);
+        assert_eq!(sandbox.send_signed(&keys, "PUT", "content").await, 200, "what is asked for on the socket is");
+    }
+    let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    assert_eq!(
+        (journal.contains("applications/"), journal.lines().filter(|line| line.contains("object_put")).count()),
+        (false, 2)
+    );
 }

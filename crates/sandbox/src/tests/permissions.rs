@@ -280,6 +280,10 @@ async fn each_statement_of_the_callers_policy_is_needed() {
             let input = match organizations {
                 "organizations:ListTagsForResource" => json!({ "ResourceId": ALPHA }),
                 "organizations:ListParents" => json!({ "ChildId": ALPHA }),
+                "organizations:ListPoliciesForTarget" => {
+                    json!({ "TargetId": ALPHA, "Filter": "SERVICE_CONTROL_POLICY" })
+                }
+                "organizations:DescribePolicy" => json!({ "PolicyId": "p-FullAWSAccess" }),
                 of if of.ends_with("ForParent") => json!({ "ParentId": organization.root }),
                 _ => json!({}),
             };
@@ -296,6 +300,8 @@ async fn each_statement_of_the_callers_policy_is_needed() {
         ("ReadTheOrganization", "organizations:ListAccountsForParent"),
         ("ReadTheOrganization", "organizations:ListParents"),
         ("ReadTheOrganization", "organizations:ListTagsForResource"),
+        ("ReadTheOrganization", "organizations:ListPoliciesForTarget"),
+        ("ReadTheOrganization", "organizations:DescribePolicy"),
         ("EnterMemberAccounts", "sts:AssumeRole"),
         ("CheckTheCentralKeys", "kms:DescribeKey"),
         ("CheckTheCentralKeys", "kms:GetKeyPolicy"),

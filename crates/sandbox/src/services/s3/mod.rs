@@ -90,6 +90,10 @@ fn object_operation(request: &Request) -> &'static str {
 }
 
 pub(crate) fn bucket_and_key(request: &Request) -> (&str, &str) {
+    // S3 Control names a bucket in its query, if at all.
+    if account_block::operation(request).is_some() {
+        return (request.parameter("bucket").unwrap_or_default(), "");
+    }
     let path = request.path.strip_prefix('/').unwrap_or(&request.path);
     match &request.host_bucket {
         Some(bucket) => (bucket, path),

@@ -1,5 +1,7 @@
 //! Organizations: the reads that a delegated administrator may make. Nothing here changes the organization.
 
+mod policies;
+
 use serde_json::{Value, json};
 
 use crate::authorize::{Ask, authorize};
@@ -18,6 +20,8 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListAccountsForParent",
     "ListParents",
     "ListTagsForResource",
+    "ListPoliciesForTarget",
+    "DescribePolicy",
 ];
 
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mut Input) -> Result<Value, AwsError> {
@@ -45,7 +49,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
                 "Id": organization.root,
                 "Arn": arn(world, &format!("root/{}/{}", organization.id, organization.root)),
                 "Name": "Root",
-                "PolicyTypes": [{ "Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED" }],
+                "PolicyTypes": policies::types(),
             })
         }),
         "ListOrganizationalUnitsForParent" => {
@@ -84,6 +88,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
                 None => json!({ "Id": organization.root, "Type": "ROOT" }),
             })
         }
+        "ListPoliciesForTarget" => policies::for_target(world, input),
+        "DescribePolicy" => policies::describe(world, input),
         _ => {
             let resource = input.required_text("ResourceId")?;
             let tags: &[(&str, String)] = match organization.find(&resource) {
@@ -104,7 +110,11 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
 /// The ARN that IAM checks: of the parent, child or resource that the request names.
 fn resource(world: &World, input: &Input) -> String {
     let organization = &world.organization;
-    let Some(id) = ["ParentId", "ChildId", "ResourceId"].iter().find_map(|member| input.peek_text(member)) else {
+    if let Some(id) = input.peek_text("PolicyId") {
+        return policies::resource(world, id);
+    }
+    let Some(id) = ["ParentId", "ChildId", "ResourceId", "TargetId"].iter().find_map(|member| input.peek_text(member))
+    else {
         return "*".into();
     };
     let kind = match id {
@@ -185,6 +195,6 @@ fn describe(world: &World) -> Value {
         "MasterAccountArn": arn(world, &format!("account/{}/{}", organization.id, management.id)),
         "MasterAccountId": management.id,
         "MasterAccountEmail": email(management),
-        "AvailablePolicyTypes": [{ "Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED" }],
+        "AvailablePolicyTypes": policies::types(),
     }})
 }
