@@ -92,6 +92,8 @@ mod tests {
             assert_eq!(owned(Some(ownership), OTHER).look(&ObjectOwnership), Word::Clear);
         }
         assert_eq!(owned(None, r#"{"AWS":"444455556666"}"#).look(&ObjectOwnership), Word::Clear);
+        // A load balancer is another guard's.
+        assert_eq!(owned(None, r#"{"AWS":"127311923021"}"#).look(&ObjectOwnership), Word::Clear);
     }
 
     #[test]
