@@ -173,3 +173,159 @@ fn empty(operation: &str, member: &str) -> AwsError {
         hint: "check the endpoint".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::super::{CallLimits, Halt, Member, Session};
+    use super::*;
+    use crate::model::{AccessPoint, Bucket};
+
+    const OWNER: &str = "444455556666";
+    const EVERY: [Need; 9] = [
+        Need::Policy,
+        Need::PolicyStatus,
+        Need::Website,
+        Need::Acl,
+        Need::Ownership,
+        Need::PublicAccessBlock,
+        Need::Replication,
+        Need::Tags,
+        Need::AccessPoints,
+    ];
+
+    /// Serves each request, by its path and query, with what `answer` says; keeps the requests' heads.
+    fn member(answer: fn(&str) -> (u16, String)) -> (Member, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heads);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let target = head[0].split(' ').nth(1).unwrap().to_owned();
+                kept.lock().unwrap().push(head.join("\n").to_ascii_lowercase());
+                let (status, body) = answer(&target);
+                let length = body.len();
+                write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                    .unwrap();
+            }
+        });
+        let key = Credentials::new("AKID", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .build();
+        let session = Session { account: OWNER.to_owned(), credentials: None, halt: Halt::default() };
+        (Member::new(&config, &session, CallLimits { s3: 3, ssm: 1 }), heads)
+    }
+
+    fn bucket() -> Bucket {
+        Bucket { account: OWNER.into(), region: "us-east-1".into(), name: "b".into() }
+    }
+
+    fn error(code: &str) -> String {
+        format!("<Error><Code>{code}</Code><Message>no</Message></Error>")
+    }
+
+    #[tokio::test]
+    async fn what_was_never_put_is_an_answer_and_every_read_names_the_owner() {
+        let (member, heads) = member(|target| {
+            match target.split('?').nth(1).unwrap_or_default() {
+            query if query.starts_with("policy") => (404, error("NoSuchBucketPolicy")),
+            query if query.starts_with("website") => (404, error("NoSuchWebsiteConfiguration")),
+            query if query.starts_with("ownershipControls") => (404, error("OwnershipControlsNotFoundError")),
+            query if query.starts_with("publicAccessBlock") => (404, error("NoSuchPublicAccessBlockConfiguration")),
+            query if query.starts_with("replication") => (404, error("ReplicationConfigurationNotFoundError")),
+            query if query.starts_with("tagging") => (404, error("NoSuchTagSet")),
+            query if query.starts_with("acl") => (
+                200,
+                "<AccessControlPolicy><Owner><ID>me</ID></Owner><AccessControlList><Grant><Grantee \
+                 xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"CanonicalUser\"><ID>me</ID></Grantee>\
+                 <Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>"
+                    .to_owned(),
+            ),
+            _ => (200, "<ListAccessPointsResult><AccessPointList/></ListAccessPointsResult>".to_owned()),
+        }
+        });
+        let evidence = member.bucket_evidence(&bucket(), &EVERY.into()).await;
+        assert_eq!(evidence.policy, Some(Ok(None)));
+        assert_eq!(evidence.policy_is_public, Some(Ok(false)));
+        assert_eq!(evidence.website, Some(Ok(false)));
+        assert_eq!(evidence.ownership, Some(Ok(None)));
+        assert_eq!(evidence.public_access_block, Some(Ok(PublicAccessBlock::default())));
+        assert_eq!(evidence.replication, Some(Ok(Vec::new())));
+        assert_eq!(evidence.tags, Some(Ok(BTreeMap::new())));
+        let acl = Acl { owner: "me".into(), grants: vec![("me".into(), "FULL_CONTROL".into())] };
+        assert_eq!(evidence.acl, Some(Ok(acl)));
+        assert_eq!(evidence.access_points, Some(Ok(Vec::new())));
+        let heads = heads.lock().unwrap();
+        assert_eq!(heads.len(), EVERY.len(), "each read is made once");
+        for head in heads.iter() {
+            let of_bucket = head.contains(&format!("x-amz-expected-bucket-owner: {OWNER}"));
+            assert!(of_bucket || head.contains(&format!("x-amz-account-id: {OWNER}")), "{head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_is_needed_is_read_and_a_refusal_names_the_permission() {
+        let (member, heads) = member(|_| (403, error("AccessDenied")));
+        let evidence = member.bucket_evidence(&bucket(), &[Need::Replication].into()).await;
+        let refused = evidence.replication.unwrap().unwrap_err();
+        assert_eq!(refused.code, "AccessDenied");
+        assert!(refused.hint.starts_with("allow s3:GetReplicationConfiguration to the member role"), "{refused:?}");
+        assert!(evidence.policy.is_none() && evidence.access_points.is_none());
+        assert_eq!(heads.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_read() {
+        let (member, _) = member(|target| {
+            match target.split('?').next().unwrap_or_default() {
+            "/v20180820/accesspoint" => (
+                200,
+                "<ListAccessPointsResult><AccessPointList><AccessPoint><Name>one</Name><NetworkOrigin>VPC</NetworkOrigin>\
+                 <Bucket>b</Bucket></AccessPoint></AccessPointList></ListAccessPointsResult>"
+                    .to_owned(),
+            ),
+            "/v20180820/accesspoint/one/policy" => {
+                (200, "<GetAccessPointPolicyResult><Policy>{}</Policy></GetAccessPointPolicyResult>".to_owned())
+            }
+            _ => (
+                200,
+                "<ReplicationConfiguration><Role>r</Role><Rule><ID>all</ID><Status>Enabled</Status><SourceSelectionCriteria>\
+                 <SseKmsEncryptedObjects><Status>Enabled</Status></SseKmsEncryptedObjects></SourceSelectionCriteria><Destination>\
+                 <Bucket>arn:aws:s3:::c</Bucket><EncryptionConfiguration><ReplicaKmsKeyID>k</ReplicaKmsKeyID>\
+                 </EncryptionConfiguration></Destination></Rule></ReplicationConfiguration>"
+                    .to_owned(),
+            ),
+        }
+        });
+        let needs = [Need::Replication, Need::AccessPoints].into();
+        let evidence = member.bucket_evidence(&bucket(), &needs).await;
+        let rule = ReplicationRule {
+            id: "all".into(),
+            enabled: true,
+            destination: "arn:aws:s3:::c".into(),
+            selects_kms: true,
+            replica_key: Some("k".into()),
+            role: "r".into(),
+        };
+        assert_eq!(evidence.replication, Some(Ok(vec![rule])));
+        let point =
+            AccessPoint { name: "one".into(), account: OWNER.into(), origin: "VPC".into(), policy: Some("{}".into()) };
+        assert_eq!(evidence.access_points, Some(Ok(vec![point])));
+    }
+}

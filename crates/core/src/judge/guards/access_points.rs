@@ -58,26 +58,40 @@ impl Guard for AccessPoints {
     }
 }
 
-/// In which way a statement leaves the decision to access points beyond the bucket's own account.
+/// In which way a statement leaves the decision to access points beyond the bucket's own account. Conditions must hold together,
+/// so one that names known accounts alone is enough to keep it.
 fn delegates(statement: &Statement, at: &Subject<'_>) -> Option<String> {
-    let asked = |key: &str| statement.conditions.iter().find(|condition| condition.key == key);
-    let is_known = |account: &str| account == at.bucket.account || at.terms.trusted_accounts.contains(account);
-    let foreign = |condition: &Condition, account: fn(&str) -> Option<&str>| {
-        let others: Vec<&str> =
-            condition.values.iter().filter(|value| !account(value).is_some_and(is_known)).map(String::as_str).collect();
-        match (condition.plain_operator().1, others.is_empty()) {
-            (true, _) => Some(format!("of all but {}", condition.values.join(", "))),
-            (false, false) => Some(format!("of {}", others.join(", "))),
-            (false, true) => None,
-        }
-    };
-    match (asked(ACCOUNT), asked(ARN)) {
-        // Both must hold: one that names known accounts alone is enough.
-        (Some(accounts), Some(arns)) => foreign(accounts, |account| Some(account)).and(foreign(arns, account_of)),
-        (Some(accounts), None) => foreign(accounts, |account| Some(account)),
-        (None, Some(arns)) => foreign(arns, account_of),
-        (None, None) => asked(ORIGIN).map(|_| "of any account".to_owned()),
+    let mut how = None;
+    for condition in statement.conditions.iter().filter(|condition| is_of_access_points(condition)) {
+        how = Some(leaves_to(condition, at)?);
     }
+    how
+}
+
+/// Whether a condition asks by which access point a request comes.
+pub(super) fn is_of_access_points(condition: &Condition) -> bool {
+    matches!(condition.key.as_str(), ACCOUNT | ARN | ORIGIN)
+}
+
+/// Whose access points a condition leaves room for; `None` where it keeps to known accounts, or to no access point at all.
+fn leaves_to(condition: &Condition, at: &Subject<'_>) -> Option<String> {
+    let (plain, negated) = condition.plain_operator();
+    if plain == "null" {
+        let absent = condition.values.iter().all(|value| value.eq_ignore_ascii_case("true"));
+        return (!absent).then(|| "of any account".to_owned());
+    }
+    if condition.key == ORIGIN {
+        return Some("of any account".to_owned());
+    }
+    if negated {
+        return Some(format!("of all but {}", condition.values.join(", ")));
+    }
+    let is_known = |value: &str| {
+        let account = if condition.key == ARN { account_of(value) } else { Some(value) };
+        account.is_some_and(|account| account == at.bucket.account || at.terms.trusted_accounts.contains(account))
+    };
+    let others: Vec<&str> = condition.values.iter().map(String::as_str).filter(|value| !is_known(value)).collect();
+    (!others.is_empty()).then(|| format!("of {}", others.join(", ")))
 }
 
 #[cfg(test)]
@@ -145,6 +159,8 @@ mod tests {
             r#"{"StringEquals":{"s3:DataAccessPointAccount":"444455556666"}}"#,
             r#"{"ArnLike":{"s3:DataAccessPointArn":"arn:aws:s3:us-east-1:444455556666:accesspoint/*"}}"#,
             r#"{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#,
+            r#"{"Null":{"s3:DataAccessPointArn":"true"}}"#,
+            r#"{"StringEquals":{"s3:AccessPointNetworkOrigin":"VPC","s3:DataAccessPointAccount":"444455556666"}}"#,
         ] {
             assert_eq!(delegating(condition).look(&AccessPoints), Word::Clear, "{condition}");
         }

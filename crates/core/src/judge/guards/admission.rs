@@ -1,6 +1,7 @@
 //! Whom the statements of a resource policy let in: services, and principals of other accounts.
 
 use super::Subject;
+use super::load_balancer_log_target::ACCOUNTS;
 use crate::judge::policy::{Condition, Policy, Principal, Principals, Statement, matches};
 
 /// The services that a statement names: as principals, or as whoever comes with such a service's name.
@@ -70,7 +71,7 @@ fn is_equality(condition: &Condition) -> bool {
 }
 
 /// Whom a statement lets in from other accounts than the bucket's own, in words. Principals and accounts that the campaign
-/// file takes out are none; nor are services and CloudFront's identities, which other guards look at.
+/// file takes out are none; nor are services, load balancers and CloudFront's identities, which other guards look at.
 pub(super) fn strangers(statement: &Statement, at: &Subject<'_>) -> Vec<String> {
     match &statement.principals {
         Principals::Bearer => Vec::new(),
@@ -95,6 +96,7 @@ fn stranger(principal: &Principal, statement: &Statement, at: &Subject<'_>) -> O
             let account = principal.account()?;
             let known = account == at.bucket.account
                 || at.terms.trusted_accounts.contains(account)
+                || ACCOUNTS.iter().any(|(_, balancers)| *balancers == account)
                 || at.terms.ignored_principals.iter().any(|pattern| matches(pattern, arn));
             (!known).then(|| arn.clone())
         }

@@ -13,7 +13,7 @@ const DELIVERY: &str = "delivery.logs.amazonaws.com";
 
 /// The accounts from which Elastic Load Balancing writes in the Regions that were there before August 2022, as its user guide
 /// lists them ("Enable access logs"). Later Regions have the service principal alone.
-const ACCOUNTS: [(&str, &str); 26] = [
+pub(super) const ACCOUNTS: [(&str, &str); 26] = [
     ("us-east-1", "127311923021"),
     ("us-east-2", "033677994240"),
     ("us-west-1", "027434742980"),

@@ -158,3 +158,37 @@ pub fn needs(severity: impl Fn(&dyn Guard) -> Severity) -> BTreeSet<Need> {
         .flat_map(|guard| guard.needs().iter().copied())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_guard_has_its_page_and_its_line_in_the_campaign_file() {
+        let pages = include_str!("../../../../../docs/guards.md");
+        let campaign = include_str!("../../../../../config/orgseal.toml");
+        for guard in ALL {
+            let name = guard.name();
+            assert_eq!(pages.lines().filter(|line| *line == format!("## {name}")).count(), 1, "{name}");
+            let default = format!("{name} = \"{}\"", guard.severity().as_str());
+            let lines = campaign.lines().filter(|line| line.trim_start_matches("# ").starts_with(&default));
+            assert_eq!(lines.count(), 1, "{default}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_every_guard_reads_something() {
+        let names: BTreeSet<&str> = ALL.iter().map(|guard| guard.name()).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|guard| !guard.needs().is_empty()));
+    }
+
+    #[test]
+    fn with_nothing_read_every_guard_that_needs_a_read_cannot_tell() {
+        let mut scene = scene::Scene::default();
+        scene.terms.opt_out_tag = Some(("orgseal:opt-out".to_owned(), None));
+        for guard in ALL {
+            assert!(matches!(scene.look(*guard), Word::CannotTell { .. }), "{}", guard.name());
+        }
+    }
+}

@@ -21,10 +21,10 @@ impl Guard for NotOwned {
 
     fn look(&self, at: &Subject<'_>) -> Word {
         let reads = reads(at.evidence);
-        if reads.iter().any(|(_, read)| matches!(read, Some(Ok(())))) {
+        if reads.iter().any(|read| matches!(read, Some(Ok(())))) {
             return Word::Clear;
         }
-        let failed = || reads.iter().filter_map(|(_, read)| read.as_ref()?.as_ref().err());
+        let failed = || reads.iter().filter_map(|read| read.as_ref()?.as_ref().err());
         if let Some(gone) = failed().find(|error| error.code == "NoSuchBucket") {
             return Word::Found {
                 says: "the bucket is gone since it was listed".to_owned(),
@@ -35,8 +35,9 @@ impl Guard for NotOwned {
         let mut evidence: Vec<String> = failed().map(ToString::to_string).collect();
         let denied = failed().all(|error| error.code == "AccessDenied");
         let hint = match failed().next() {
-            // S3 answers AccessDenied for a missing permission and for an unexpected owner alike.
-            Some(first) if denied => format!(
+            // S3 answers AccessDenied for a missing permission and for an unexpected owner alike; only of the former does it ever
+            // say which action it was.
+            Some(first) if denied && !first.message.contains("not authorized to perform") => format!(
                 "{}; if it is allowed, another account owns the bucket by now: compare with `aws s3api list-buckets` there",
                 first.hint
             ),
@@ -51,19 +52,19 @@ impl Guard for NotOwned {
 }
 
 /// What each read on the bucket came to.
-fn reads(evidence: &BucketEvidence) -> [(&'static str, Option<Result<(), &AwsError>>); 8] {
+fn reads(evidence: &BucketEvidence) -> [Option<Result<(), &AwsError>>; 8] {
     fn came_to<T>(read: &Read<T>) -> Option<Result<(), &AwsError>> {
         read.as_ref().map(|read| read.as_ref().map(|_| ()))
     }
     [
-        ("GetBucketAcl", came_to(&evidence.acl)),
-        ("GetBucketPolicy", came_to(&evidence.policy)),
-        ("GetBucketPolicyStatus", came_to(&evidence.policy_is_public)),
-        ("GetBucketWebsite", came_to(&evidence.website)),
-        ("GetBucketOwnershipControls", came_to(&evidence.ownership)),
-        ("GetPublicAccessBlock", came_to(&evidence.public_access_block)),
-        ("GetBucketReplication", came_to(&evidence.replication)),
-        ("GetBucketTagging", came_to(&evidence.tags)),
+        came_to(&evidence.acl),
+        came_to(&evidence.policy),
+        came_to(&evidence.policy_is_public),
+        came_to(&evidence.website),
+        came_to(&evidence.ownership),
+        came_to(&evidence.public_access_block),
+        came_to(&evidence.replication),
+        came_to(&evidence.tags),
     ]
 }
 
@@ -96,6 +97,12 @@ mod tests {
         let (why, hint) = dark(&scene.look(&NotOwned));
         assert_eq!(why.len(), 2);
         assert!(hint.starts_with("allow s3:GetBucketAcl; if it is allowed, another account owns"), "{hint}");
+        let explained = AwsError {
+            message: "GetBucketAcl: User: … is not authorized to perform: s3:GetBucketAcl".into(),
+            ..denied("GetBucketAcl", "allow s3:GetBucketAcl")
+        };
+        scene.evidence.acl = Some(Err(explained));
+        assert_eq!(dark(&scene.look(&NotOwned)).1, "allow s3:GetBucketAcl");
         assert_eq!(dark(&Scene::default().look(&NotOwned)).0, ["GetBucketAcl was not asked"]);
     }
 }

@@ -1,5 +1,6 @@
 //! `object-ownership`: where ACLs are in force, other accounts that put objects own them, and encrypt them as themselves.
 
+use super::access_points::is_of_access_points;
 use super::admission::{is_owner, strangers};
 use super::sight::Sight;
 use super::{Guard, Need, Subject, Word};
@@ -35,6 +36,10 @@ impl Guard for ObjectOwnership {
         let mode = ownership.as_deref().unwrap_or("not set, so ObjectWriter");
         if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
             for statement in policy.allows().filter(|statement| statement.covers_action("s3:PutObject")) {
+                // Who comes in by an access point is `access-points`' business.
+                if statement.conditions.iter().any(is_of_access_points) {
+                    continue;
+                }
                 for who in strangers(statement, at) {
                     sight.saw(format!("ownership {mode}; the bucket policy, {}: {who} may put", statement.called()));
                 }
@@ -92,6 +97,8 @@ mod tests {
             assert_eq!(owned(Some(ownership), OTHER).look(&ObjectOwnership), Word::Clear);
         }
         assert_eq!(owned(None, r#"{"AWS":"444455556666"}"#).look(&ObjectOwnership), Word::Clear);
+        // A load balancer is another guard's.
+        assert_eq!(owned(None, r#"{"AWS":"127311923021"}"#).look(&ObjectOwnership), Word::Clear);
     }
 
     #[test]

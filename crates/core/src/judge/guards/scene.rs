@@ -2,7 +2,7 @@
 
 use super::{Guard, Subject, Terms, Word};
 use crate::model::{
-    AccountEvidence, Acl, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, KeyEvidence,
+    AccountEvidence, Acl, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, KeyEvidence,
     OrganizationEvidence,
 };
 
@@ -46,7 +46,7 @@ impl Scene {
             bucket: &self.bucket,
             partition: "aws",
             found: &DefaultEncryption::default(),
-            rule: &EncryptionRule { algorithm: None, key: None, bucket_key: None, blocked: None },
+            rule: &wanted(),
             evidence: &self.evidence,
             account: &self.account,
             key: &self.key,
@@ -54,6 +54,12 @@ impl Scene {
             terms: &self.terms,
         })
     }
+}
+
+/// SSE-KMS under a central key of another account.
+fn wanted() -> EncryptionRule {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/abc".to_owned();
+    EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some(key), bucket_key: Some(true), blocked: None }
 }
 
 /// A policy of these statements.

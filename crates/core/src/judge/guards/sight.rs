@@ -9,7 +9,7 @@ use crate::model::{AwsError, Read};
 pub(super) struct Sight {
     seen: Vec<String>,
     dark: Vec<String>,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 impl Sight {
@@ -62,12 +62,23 @@ impl Sight {
     /// Something that cannot be told.
     pub(super) fn unsure(&mut self, why: impl Into<String>, hint: &str) {
         self.dark.push(why.into());
-        self.hint.get_or_insert_with(|| hint.to_owned());
+        self.advise(hint);
+    }
+
+    /// Something that cannot be told for want of a read that failed, which gives the advice.
+    pub(super) fn undecided(&mut self, why: impl Into<String>) {
+        self.dark.push(why.into());
     }
 
     fn failed(&mut self, error: &AwsError) {
         self.dark.push(error.to_string());
-        self.hint.get_or_insert_with(|| error.hint.clone());
+        self.advise(&error.hint);
+    }
+
+    fn advise(&mut self, hint: &str) {
+        if !self.hints.iter().any(|known| known == hint) {
+            self.hints.push(hint.to_owned());
+        }
     }
 
     /// The guard's word: what it says where it found something, and what to do then.
@@ -80,7 +91,7 @@ impl Sight {
         if self.dark.is_empty() {
             return Word::Clear;
         }
-        let hint = self.hint.unwrap_or_else(|| "run the command again".to_owned());
+        let hint = if self.hints.is_empty() { "run the command again".to_owned() } else { self.hints.join("; ") };
         Word::CannotTell { evidence: self.dark, hint }
     }
 }
