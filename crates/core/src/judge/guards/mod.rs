@@ -3,6 +3,12 @@
 //! A guard is a pure function over what was read. It says nothing, what it found, or that it cannot tell: what it needs could
 //! not be read, or is not understood. Unknown is not safe.
 
+mod access;
+#[cfg(test)]
+mod access_fixture;
+mod principals_without_key;
+mod services;
+
 use std::collections::BTreeSet;
 
 use crate::model::{
@@ -123,7 +129,7 @@ pub trait Guard: Sync {
 }
 
 /// Every guard, in the order in which findings are shown.
-pub const ALL: &[&dyn Guard] = &[];
+pub const ALL: &[&dyn Guard] = &[&principals_without_key::PrincipalsWithoutKey];
 
 /// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.
 #[must_use]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement};
+use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
 use crate::model::Identity;
 
 /// A policy that was read, or why it is not understood. Many principals share one.
@@ -90,11 +90,11 @@ impl Holder {
 
     /// A request of this principal, whose account is in the organization.
     #[must_use]
-    pub fn request(&self, organization: &str, action: &str, resource: super::Text) -> Request {
+    pub fn request(&self, organization: &str, action: &str, resource: Text) -> Request {
         let id = match self.is_role() {
             // A role acts in sessions, whose name follows.
-            true => super::Text::Beginning(format!("{}:", self.id)),
-            false => super::Text::Exactly(self.id.clone()),
+            true => Text::Beginning(format!("{}:", self.id)),
+            false => Text::Exactly(self.id.clone()),
         };
         Request::of(&self.arn, &self.account, action, resource)
             .with_value("aws:PrincipalOrgID", organization)
@@ -105,6 +105,17 @@ impl Holder {
     #[must_use]
     pub fn is_role(&self) -> bool {
         self.arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("role/"))
+    }
+
+    /// Whether one of its policies has an allow for an action and a resource, conditions and denies aside. It costs little.
+    #[must_use]
+    pub fn has_allow(&self, action: &str, resource: &Text) -> bool {
+        self.policies.iter().any(|(_, policy)| match policy.as_ref() {
+            Ok(policy) => policy
+                .allows()
+                .any(|statement| statement.covers_action(action) && statement.coverage(resource) != Ok(Coverage::None)),
+            Err(_) => true,
+        })
     }
 
     /// What its own policies allow: one of them, its boundary too, and no deny in either.
