@@ -6,7 +6,9 @@
 mod access;
 #[cfg(test)]
 mod access_fixture;
+mod object_encryption_context;
 mod principals_without_key;
+mod service_principals;
 mod services;
 
 use std::collections::BTreeSet;
@@ -129,7 +131,11 @@ pub trait Guard: Sync {
 }
 
 /// Every guard, in the order in which findings are shown.
-pub const ALL: &[&dyn Guard] = &[&principals_without_key::PrincipalsWithoutKey];
+pub const ALL: &[&dyn Guard] = &[
+    &principals_without_key::PrincipalsWithoutKey,
+    &object_encryption_context::ObjectEncryptionContext,
+    &service_principals::ServicePrincipals,
+];
 
 /// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.
 #[must_use]
