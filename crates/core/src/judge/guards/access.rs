@@ -1,7 +1,7 @@
 //! What guards on access share: the policies on both sides, and the requests: of S3 for objects, and of KMS as S3 would ask.
 
 use super::{Subject, Word};
-use crate::judge::policy::{Known, NotUnderstood, Policy, Request, Text};
+use crate::judge::policy::{Coverage, Known, NotUnderstood, Policy, Request, Statement, Text};
 use crate::model::{Algorithm, KeyArn, Read};
 
 /// Who writes needs the first, and for multipart uploads the second; who reads needs the second.
@@ -59,6 +59,27 @@ pub(super) fn bucket_arn(at: &Subject<'_>) -> String {
 /// The ARNs of its objects.
 pub(super) fn objects(at: &Subject<'_>) -> Text {
     Text::Beginning(format!("{}/", bucket_arn(at)))
+}
+
+/// Whether a statement may be about an action on some of the bucket's objects. Where a policy variable decides, it may.
+pub(super) fn covers_objects(statement: &Statement, action: &str, at: &Subject<'_>) -> bool {
+    statement.covers_action(action) && statement.coverage(&objects(at)) != Ok(Coverage::None)
+}
+
+/// The values that a statement lets a key have; empty where it does not say, or not in a way that can be taken at its word.
+pub(super) fn only_values<'a>(statement: &'a Statement, key: &str) -> Vec<&'a str> {
+    let bound = statement.conditions.iter().find(|condition| {
+        let (plain, negated) = condition.plain_operator();
+        let operator = condition.operator.to_ascii_lowercase();
+        condition.key == key
+            && !negated
+            // These hold as well where the key is absent.
+            && !operator.ends_with("ifexists")
+            && !operator.starts_with("forallvalues:")
+            && matches!(plain.as_str(), "stringequals" | "stringlike" | "arnlike" | "arnequals")
+            && !condition.values.iter().any(|value| value.contains("${") || value.contains('?'))
+    });
+    bound.map(|condition| condition.values.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 /// A request for the bucket's objects.

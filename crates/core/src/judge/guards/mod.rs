@@ -6,7 +6,9 @@
 mod access;
 #[cfg(test)]
 mod access_fixture;
+mod conflicting_policy;
 mod object_encryption_context;
+mod outside_principals;
 mod principals_without_key;
 mod service_principals;
 mod services;
@@ -134,7 +136,9 @@ pub trait Guard: Sync {
 pub const ALL: &[&dyn Guard] = &[
     &principals_without_key::PrincipalsWithoutKey,
     &object_encryption_context::ObjectEncryptionContext,
+    &outside_principals::OutsidePrincipals,
     &service_principals::ServicePrincipals,
+    &conflicting_policy::ConflictingPolicy,
 ];
 
 /// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.

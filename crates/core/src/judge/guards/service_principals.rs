@@ -39,7 +39,7 @@ fn look(at: &Subject<'_>) -> Result<Word, Word> {
     let (mut found, mut unclear, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (statement, service) in used {
         for (does, verb, action) in [(WRITE, "write", GENERATE), (READ, "read", DECRYPT)] {
-            if !covers_objects(statement, does, at) {
+            if !access::covers_objects(statement, does, at) {
                 continue;
             }
             let called = format!("the bucket policy, {}: {service} may {verb}", statement.called());
@@ -77,12 +77,6 @@ fn services(statement: &Statement) -> impl Iterator<Item = &str> {
     })
 }
 
-fn covers_objects(statement: &Statement, action: &str, at: &Subject<'_>) -> bool {
-    use crate::judge::policy::Coverage;
-    // Where a policy variable decides, it may.
-    statement.covers_action(action) && statement.coverage(&access::objects(at)) != Ok(Coverage::None)
-}
-
 /// Whether the key policy lets a service use the key, for whom the bucket policy lets it in.
 fn admitted(
     at: &Subject<'_>,
@@ -95,7 +89,7 @@ fn admitted(
     let request = Request::of_service(service, action, Text::Exactly(key.to_string()));
     // Whether S3 hands on that it asks for a service is not documented, so nothing may hang on it.
     let request = access::of_key(request, at, key).with("kms:ViaService", Known::Unknown);
-    let sources = only_values(statement, "aws:sourceaccount");
+    let sources = access::only_values(statement, "aws:sourceaccount");
     if sources.is_empty() {
         return key_policy.admission(&of_source(request, statement, None, at)).admitted();
     }
@@ -107,7 +101,7 @@ fn admitted(
 
 /// The request with whom the service works for, as far as the bucket policy binds it.
 fn of_source(request: Request, statement: &Statement, account: Option<&str>, at: &Subject<'_>) -> Request {
-    let organizations = only_values(statement, "aws:sourceorgid");
+    let organizations = access::only_values(statement, "aws:sourceorgid");
     let request = match organizations.as_slice() {
         [organization] => request.with_value("aws:SourceOrgID", *organization),
         _ if account.is_some_and(|account| at.organization.accounts.contains(account)) => {
@@ -119,7 +113,7 @@ fn of_source(request: Request, statement: &Statement, account: Option<&str>, at:
         Some(account) => request.with_value("aws:SourceAccount", account),
         None => request,
     };
-    match only_values(statement, "aws:sourcearn").as_slice() {
+    match access::only_values(statement, "aws:sourcearn").as_slice() {
         [arn] => match arn.split_once('*') {
             None => request.with_value("aws:SourceArn", *arn),
             Some((start, "")) => request.with_value("aws:SourceArn", Text::Beginning(start.to_owned())),
@@ -127,19 +121,6 @@ fn of_source(request: Request, statement: &Statement, account: Option<&str>, at:
         },
         _ => request,
     }
-}
-
-/// The values that a statement lets a key have; empty where it does not say, or not in a way that can be taken at its word.
-fn only_values<'a>(statement: &'a Statement, key: &str) -> Vec<&'a str> {
-    let bound = statement.conditions.iter().find(|condition| {
-        let (plain, negated) = condition.plain_operator();
-        condition.key == key
-            && !negated
-            && !condition.operator.to_ascii_lowercase().ends_with("ifexists")
-            && matches!(plain.as_str(), "stringequals" | "stringlike" | "arnlike" | "arnequals")
-            && !condition.values.iter().any(|value| value.contains("${") || value.contains('?'))
-    });
-    bound.map(|condition| condition.values.iter().map(String::as_str).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

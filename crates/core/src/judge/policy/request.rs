@@ -90,12 +90,6 @@ impl Request {
         self.with(key, Known::Values(vec![value.into()]))
     }
 
-    /// The same principal asking for something else.
-    #[must_use]
-    pub fn asking(&self, action: &str) -> Request {
-        Request { action: action.to_owned(), ..self.clone() }
-    }
-
     /// What is known of a condition key, given in lower case.
     #[must_use]
     pub fn known(&self, key: &str) -> &Known {
