@@ -29,8 +29,7 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Effect": "Allow",
             "Action": [
                 "ssm:GetDocument", "ssm:StartAutomationExecution", "ssm:AddTagsToResource",
-                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution",
-                "iam:GetAccountAuthorizationDetails"
+                "ssm:DescribeAutomationExecutions", "ssm:GetAutomationExecution"
             ],
             "Resource": "*"
         }));
@@ -40,6 +39,10 @@ pub(super) fn session_policy(purpose: Purpose) -> String {
             "Resource": "*",
             "Condition": { "StringEquals": { "iam:PassedToService": "ssm.amazonaws.com" } }
         }));
+    }
+    if purpose == Purpose::Rollout {
+        // Guards look at who uses a bucket.
+        statements.push(json!({ "Effect": "Allow", "Action": "iam:GetAccountAuthorizationDetails", "Resource": "*" }));
     }
     if purpose == Purpose::Rollback {
         statements.push(json!({

@@ -1,5 +1,6 @@
 //! `object-encryption-context`: KMS rights that hang on the ARNs of objects. With a Bucket Key, S3 asks with the bucket's ARN.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::access::{self, DECRYPT, GENERATE};
@@ -37,15 +38,18 @@ fn look(at: &Subject<'_>) -> Result<Word, Word> {
     let key_policy = access::key_policy(at)?;
     let mut seen = Seen { at, key, found: Vec::new(), unclear: Vec::new() };
     seen.policy("the key policy", &Ok(key_policy));
+    let mut told = HashSet::new();
     for holder in &Holders::of(identities).holders {
         if at.terms.ignored_principals.iter().any(|pattern| matches(pattern, &holder.arn)) {
             continue;
         }
-        for (name, policy) in &holder.policies {
-            seen.policy(&format!("{}, policy {name}", holder.arn), policy);
-        }
-        if let Some(boundary) = &holder.boundary {
-            seen.policy(&format!("{}, its permissions boundary", holder.arn), boundary);
+        let own = holder.policies.iter().map(|(name, policy)| (format!("policy {name}"), policy));
+        let boundary = holder.boundary.iter().map(|policy| ("its permissions boundary".to_owned(), policy));
+        for (called, policy) in own.chain(boundary) {
+            // A policy of many is told once, by the first who has it.
+            if told.insert(Arc::as_ptr(policy)) {
+                seen.policy(&format!("{}, {called}", holder.arn), policy);
+            }
         }
     }
     let says = |_| {

@@ -117,11 +117,12 @@ impl Seen<'_> {
             Principal::Federated(provider) => {
                 self.unclear.push(grant.to(&format!("whoever signs in through {provider}")));
             }
+            // One that only reads is taken for CloudFront's, which has a guard of its own.
+            Principal::CanonicalUser(_) if grant.verbs == "read" => {}
             Principal::CanonicalUser(id) => {
                 let is_owner = matches!(&self.at.evidence.acl, Some(Ok(acl)) if acl.owner == *id);
                 if !is_owner {
-                    self.unclear
-                        .push(grant.to(&format!("the account or CloudFront identity with canonical user id {id}")));
+                    self.unclear.push(grant.to(&format!("the account with canonical user id {id}")));
                 }
             }
             Principal::Service(_) => {}
@@ -367,7 +368,9 @@ mod tests {
         let perhaps = r#","Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-ours"}}"#;
         assert_eq!(site(ALL, perhaps).untold(&GUARD).len(), 1);
         assert_eq!(site(r#"{"Federated":"accounts.google.com"}"#, "").untold(&GUARD).len(), 1);
-        assert_eq!(site(r#"{"CanonicalUser":"abc"}"#, "").untold(&GUARD).len(), 1);
+        let writes = reads(r#"{"CanonicalUser":"abc"}"#, "").replace("s3:GetObject", "s3:PutObject");
+        assert_eq!(Site::new(Some(&writes), ORGANIZATION).untold(&GUARD).len(), 1);
+        assert_eq!(site(r#"{"CanonicalUser":"abc"}"#, "").look(&GUARD), Word::Clear);
         let mut dark = site(ALL, OUR_ORG);
         dark.key.policy = denied("GetKeyPolicy");
         assert!(dark.untold(&GUARD)[0].ends_with("AccessDenied: GetKeyPolicy: Access Denied"));

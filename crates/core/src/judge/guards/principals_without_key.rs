@@ -113,7 +113,7 @@ impl Sides<'_> {
     /// Whether a principal may do something to some of the bucket's objects.
     fn right(&self, holder: &Holder, action: &str) -> Right {
         let objects = access::objects(self.at);
-        let named = |policy: &Policy| policy.allows().any(|statement| statement.covers_action(action));
+        let named = |policy: &Policy| policy.allows().any(|statement| statement.may_name(&holder.arn));
         // Most principals of an account have nothing to do with a bucket: no request is made up for them.
         if !holder.has_allow(action, &objects) && !self.bucket.as_ref().is_some_and(named) {
             return Right { answer: Answer::No, by: None };
@@ -203,9 +203,18 @@ mod tests {
     #[test]
     fn finds_who_is_named_in_the_bucket_policy_and_not_who_is_denied_there() {
         let named = r#"{"Sid":"N","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/none"},"Action":"s3:*","Resource":"arn:aws:s3:::b/*"}"#;
-        let found = Site::new(Some(named), ORGANIZATION).with_roles(&[("app", &[]), ("none", &[])]).found(&GUARD);
-        assert_eq!(found.len(), 1);
-        assert!(found[0].contains("role/none may write and read (statement N)"), "{found:?}");
+        let by_condition = named.replace(r#"{"AWS":"arn:aws:iam::111122223333:role/none"}"#, r#""*""#).replace(
+            r#""Resource""#,
+            r#""Condition":{"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/none"}},"Resource""#,
+        );
+        for policy in [named, &by_condition] {
+            let found = Site::new(Some(policy), ORGANIZATION).with_roles(&[("app", &[]), ("none", &[])]).found(&GUARD);
+            assert_eq!(found.len(), 1);
+            assert!(found[0].contains("role/none may write and read (the bucket policy, statement N)"), "{found:?}");
+        }
+        // What everyone may, nobody in particular is known to do.
+        let everyone = named.replace(r#"{"AWS":"arn:aws:iam::111122223333:role/none"}"#, r#""*""#);
+        assert_eq!(Site::new(Some(&everyone), ORGANIZATION).with_roles(&[("none", &[])]).look(&GUARD), Word::Clear);
         let only_admin = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}}}"#;
         let site = Site::new(Some(only_admin), ORGANIZATION).with_roles(&[("app", &[WRITES])]);
         assert_eq!(site.look(&GUARD), Word::Clear);

@@ -1,7 +1,7 @@
 //! `service-principals`: AWS services which read or write the bucket in their own name, and which the key does not admit.
 
 use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
-use super::services::LOG_DELIVERY;
+use super::services::OF_OTHER_GUARDS;
 use super::{Guard, Need, Subject, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
 use crate::model::KeyArn;
@@ -72,7 +72,7 @@ const GENERATE_ANY: &str = "kms:GenerateDataKey*";
 /// The services that a statement names, without those that guards of their own look at.
 fn services(statement: &Statement) -> impl Iterator<Item = &str> {
     statement.named_principals().iter().filter_map(|principal| match principal {
-        Principal::Service(name) if !LOG_DELIVERY.contains(&name.as_str()) => Some(name.as_str()),
+        Principal::Service(name) if !OF_OTHER_GUARDS.contains(&name.as_str()) => Some(name.as_str()),
         _ => None,
     })
 }
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn finds_nothing_without_services_and_leaves_log_delivery_to_others() {
         assert_eq!(Site::new(None, ORGANIZATION).look(&GUARD), Word::Clear);
-        for service in LOG_DELIVERY {
+        for service in OF_OTHER_GUARDS {
             assert_eq!(Site::new(Some(&writes(service, "")), ORGANIZATION).look(&GUARD), Word::Clear, "{service}");
         }
         let other_action = writes(TRAIL, "").replace("s3:PutObject", "s3:GetBucketAcl");

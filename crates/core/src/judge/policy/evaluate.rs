@@ -98,6 +98,7 @@ impl Holder {
         };
         Request::of(&self.arn, &self.account, action, resource)
             .with_value("aws:PrincipalOrgID", organization)
+            .with_value("aws:PrincipalType", if self.is_role() { "AssumedRole" } else { "User" })
             .with_value("aws:userid", id)
     }
 
@@ -183,7 +184,7 @@ impl Holder {
         let Some(policy) = bucket_policy else { return own };
         let said = policy.admission(request);
         let named = self.directly(said.named, request);
-        let by = own.by.filter(|_| own.answer == Answer::Yes || named != Answer::Yes).or(said.by);
+        let by = own.by.filter(|_| own.answer == Answer::Yes || named != Answer::Yes).or(said.by.map(|by| format!("the bucket policy, {by}")));
         let answer = own.answer.or(named).unless(said.denied);
         Right { by: by.filter(|_| answer.is_possible()), answer }
     }
@@ -294,6 +295,7 @@ impl Statement {
     fn reach_of(&self, principal: &Principal, request: &Request, reach: &mut Reach) {
         let or = |known: &mut Answer, answer: Answer| *known = std::mem::replace(known, Answer::No).or(answer);
         match principal {
+            Principal::Everyone if self.tells_who() => or(&mut reach.named, self.all(request)),
             Principal::Everyone => or(&mut reach.everyone, self.all(request)),
             Principal::Service(name) => {
                 or(&mut reach.named, Answer::from(request.is_service && *name == request.principal));
@@ -314,6 +316,22 @@ impl Statement {
                 or(&mut reach.account, Answer::CannotTell("it names an account by its canonical user id".to_owned()));
             }
         }
+    }
+
+    /// Whether a statement for everyone names principals after all, by its conditions.
+    fn tells_who(&self) -> bool {
+        let names = |key: &str| matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
+        self.conditions.iter().any(|condition| names(&condition.key) && !condition.plain_operator().1)
+    }
+
+    /// Whether the statement may name a user or role. It costs little.
+    #[must_use]
+    pub fn may_name(&self, arn: &str) -> bool {
+        self.named_principals().iter().any(|principal| match principal {
+            Principal::Aws(text) => text == arn || is_session_of(text, arn),
+            Principal::Everyone => self.tells_who(),
+            _ => false,
+        })
     }
 
     /// Whether "everyone" holds the principal. That a deny for all binds services is documented; that an allow for all admits

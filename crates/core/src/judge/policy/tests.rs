@@ -114,7 +114,19 @@ fn whom_a_resource_policy_reaches() {
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#, "no", "yes", "no"),
         (r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#, "no", "no", "no"),
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#, "no", "no", "no"),
-        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "no", "yes", "no"),
+        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "yes", "no", "no"),
+        (
+            r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}}"#,
+            "yes",
+            "no",
+            "no",
+        ),
+        (
+            r#""Principal":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#,
+            "no",
+            "yes",
+            "no",
+        ),
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, "no", "?", "no"),
     ] {
         assert_eq!(reaches(principal), [named, everyone, delegated], "{principal}");
@@ -196,7 +208,7 @@ fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
     let all = r#"{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}"#;
     let deny = r#"{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/other"}}}"#;
     for (bucket_policy, own, answer, by) in [
-        (Some(named), vec![], "yes", Some("statement N")),
+        (Some(named), vec![], "yes", Some("the bucket policy, statement N")),
         (Some(root), vec![], "no", None),
         (Some(root), vec![PUT], "yes", Some("policy p, statement Put")),
         (Some(all), vec![], "no", None),
