@@ -56,7 +56,7 @@ impl Site {
         let principals = roles.iter().map(|(name, statements)| Identity {
             arn: format!("arn:aws:iam::{}:role/{name}", self.bucket.account),
             id: format!("AROA{name}"),
-            policies: statements.iter().map(|text| ("team".to_owned(), policy(text))).collect(),
+            policies: statements.iter().map(|text| ("team".to_owned(), policy(text).into())).collect(),
             ..Identity::default()
         });
         self.account.identities = Some(Ok(Arc::new(Identities { principals: principals.collect() })));

@@ -304,9 +304,9 @@ mod tests {
         let principals = (0..2_000).map(|number| Identity {
             arn: format!("arn:aws:iam::{OWN}:role/app{number}"),
             policies: vec![
-                ("own".to_owned(), scoped(number)),
-                ("logs".to_owned(), policy(r#"{"Effect":"Allow","Action":"logs:*","Resource":"*"}"#)),
-                ("reader".to_owned(), policy(if number % 20 == 0 { READS } else { ALL_KEYS })),
+                ("own".to_owned(), scoped(number).into()),
+                ("logs".to_owned(), policy(r#"{"Effect":"Allow","Action":"logs:*","Resource":"*"}"#).into()),
+                ("reader".to_owned(), policy(if number % 20 == 0 { READS } else { ALL_KEYS }).into()),
             ],
             ..Identity::default()
         });

@@ -184,7 +184,10 @@ impl Holder {
         let Some(policy) = bucket_policy else { return own };
         let said = policy.admission(request);
         let named = self.directly(said.named, request);
-        let by = own.by.filter(|_| own.answer == Answer::Yes || named != Answer::Yes).or(said.by.map(|by| format!("the bucket policy, {by}")));
+        let by = own
+            .by
+            .filter(|_| own.answer == Answer::Yes || named != Answer::Yes)
+            .or(said.by.map(|by| format!("the bucket policy, {by}")));
         let answer = own.answer.or(named).unless(said.denied);
         Right { by: by.filter(|_| answer.is_possible()), answer }
     }

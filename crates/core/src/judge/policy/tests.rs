@@ -16,8 +16,8 @@ fn holder(arn: &str, policies: &[&str], boundary: Option<&str>) -> Holder {
     let identity = Identity {
         arn: arn.to_owned(),
         id: "AROAWRITER".to_owned(),
-        policies: policies.iter().map(|text| ("p".to_owned(), statements(text))).collect(),
-        boundary: boundary.map(statements),
+        policies: policies.iter().map(|text| ("p".to_owned(), statements(text).into())).collect(),
+        boundary: boundary.map(|text| statements(text).into()),
         trust: None,
     };
     Holder::of(&identity, |text| Arc::new(Policy::parse(text)))
@@ -226,7 +226,7 @@ fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
 fn an_account_is_read_once() {
     let identity = |arn: &str| Identity {
         arn: arn.to_owned(),
-        policies: vec![("p".to_owned(), statements(&format!("{PUT},{}", PUT.replace("s3:Put*", "ec2:*"))))],
+        policies: vec![("p".to_owned(), statements(&format!("{PUT},{}", PUT.replace("s3:Put*", "ec2:*"))).into())],
         ..Identity::default()
     };
     let identities = Arc::new(Identities { principals: vec![identity("a"), identity("b")] });
