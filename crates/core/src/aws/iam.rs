@@ -1,6 +1,7 @@
 //! AWS IAM: the users, groups and roles of an account, with every policy that says what they may do.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_iam::types::{
     AttachedPermissionsBoundary, AttachedPolicy, EntityType, GroupDetail, ManagedPolicyDetail, PolicyDetail,
@@ -59,7 +60,7 @@ struct Details {
     groups: Vec<GroupDetail>,
     roles: Vec<RoleDetail>,
     /// The default version of each managed policy, by ARN.
-    documents: HashMap<String, String>,
+    documents: HashMap<String, Arc<str>>,
 }
 
 impl Details {
@@ -70,7 +71,7 @@ impl Details {
                     || version.version_id().is_some_and(|id| policy.default_version_id() == Some(id))
             });
             if let (Some(arn), Some(text)) = (policy.arn(), default.and_then(|version| version.document())) {
-                self.documents.insert(arn.to_owned(), decoded(text));
+                self.documents.insert(arn.to_owned(), decoded(text).into());
             }
         }
     }
@@ -88,7 +89,7 @@ impl Details {
                         &format!(" of group {name}"),
                     )),
                     // It was made between two pages: what it allows is not known.
-                    None => policies.push((format!("of group {name}"), String::new())),
+                    None => policies.push((format!("of group {name}"), Arc::default())),
                 }
             }
             Identity {
@@ -109,20 +110,20 @@ impl Details {
         Identities { principals: users.chain(roles).collect() }
     }
 
-    fn policies(&self, inline: &[PolicyDetail], attached: &[AttachedPolicy], whose: &str) -> Vec<(String, String)> {
+    fn policies(&self, inline: &[PolicyDetail], attached: &[AttachedPolicy], whose: &str) -> Vec<(String, Arc<str>)> {
         let named = |name: Option<&str>| format!("{}{whose}", name.unwrap_or("without a name"));
         let inline = inline
             .iter()
-            .map(|policy| (named(policy.policy_name()), policy.policy_document().map(decoded).unwrap_or_default()));
+            .map(|policy| (named(policy.policy_name()), decoded(policy.policy_document().unwrap_or_default()).into()));
         let attached = attached.iter().map(|policy| (named(policy.policy_name()), self.document(policy.policy_arn())));
         inline.chain(attached).collect()
     }
 
-    fn boundary(&self, attached: Option<&AttachedPermissionsBoundary>) -> Option<String> {
+    fn boundary(&self, attached: Option<&AttachedPermissionsBoundary>) -> Option<Arc<str>> {
         Some(self.document(attached?.permissions_boundary_arn()))
     }
 
-    fn document(&self, arn: Option<&str>) -> String {
+    fn document(&self, arn: Option<&str>) -> Arc<str> {
         arn.and_then(|arn| self.documents.get(arn)).cloned().unwrap_or_default()
     }
 }
@@ -219,7 +220,7 @@ mod tests {
               <member><Document>%7B%22v%22%3A2%7D</Document><VersionId>v2</VersionId><IsDefaultVersion>true</IsDefaultVersion></member>
             </PolicyVersionList></member></Policies>"#;
         let (read, asked) = read(vec![page(first, Some("next")), page(second, None)]).await;
-        let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let pair = |name: &str, text: &str| (name.to_owned(), Arc::from(text));
         let second_version = r#"{"v":2}"#;
         let user = Identity {
             arn: "arn:aws:iam::111122223333:user/u".into(),

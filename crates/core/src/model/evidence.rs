@@ -135,10 +135,10 @@ pub struct Identity {
     pub arn: String,
     /// Its unique id, as policies may name it.
     pub id: String,
-    /// Each policy with its name: inline, attached, of its groups.
-    pub policies: Vec<(String, String)>,
+    /// Each policy with its name: inline, attached, of its groups. A managed policy's text is one for all who have it.
+    pub policies: Vec<(String, Arc<str>)>,
     /// The document of its permissions boundary.
-    pub boundary: Option<String>,
+    pub boundary: Option<Arc<str>>,
     /// Of a role: its trust policy. An AWS service that alone is trusted uses the role for itself.
     pub trust: Option<String>,
 }

@@ -3,21 +3,30 @@
 //! A guard is a pure function over what was read. It says nothing, what it found, or that it cannot tell: what it needs could
 //! not be read, or is not understood. Unknown is not safe.
 
+mod access;
+#[cfg(test)]
+mod access_fixture;
 mod access_log_target;
 mod access_points;
 mod admission;
+mod conflicting_policy;
 mod infrastructure_as_code;
 pub mod legacy_clients;
 mod load_balancer_log_target;
 mod log_destinations;
 mod not_owned;
+mod object_encryption_context;
 mod object_ownership;
 mod opt_out_tag;
 mod origin_access_identity;
+mod outside_principals;
+mod principals_without_key;
 mod public_access;
 mod replication_source;
 #[cfg(test)]
 mod scene;
+mod service_principals;
+mod services;
 mod sight;
 
 use std::collections::BTreeSet;
@@ -114,6 +123,7 @@ pub trait Guard: Sync {
 
 /// Every guard, in the order in which findings are shown.
 pub const ALL: &[&dyn Guard] = &[
+    &principals_without_key::PrincipalsWithoutKey,
     &access_log_target::AccessLogTarget,
     &load_balancer_log_target::LoadBalancerLogTarget,
     &log_destinations::LogDestinations,
@@ -125,6 +135,10 @@ pub const ALL: &[&dyn Guard] = &[
     &infrastructure_as_code::InfrastructureAsCode,
     &not_owned::NotOwned,
     &opt_out_tag::OptOutTag,
+    &object_encryption_context::ObjectEncryptionContext,
+    &outside_principals::OutsidePrincipals,
+    &service_principals::ServicePrincipals,
+    &conflicting_policy::ConflictingPolicy,
 ];
 
 /// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.

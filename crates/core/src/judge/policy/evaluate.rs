@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement};
+use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
 use crate::model::Identity;
 
 /// A policy that was read, or why it is not understood. Many principals share one.
@@ -90,14 +90,15 @@ impl Holder {
 
     /// A request of this principal, whose account is in the organization.
     #[must_use]
-    pub fn request(&self, organization: &str, action: &str, resource: super::Text) -> Request {
+    pub fn request(&self, organization: &str, action: &str, resource: Text) -> Request {
         let id = match self.is_role() {
             // A role acts in sessions, whose name follows.
-            true => super::Text::Beginning(format!("{}:", self.id)),
-            false => super::Text::Exactly(self.id.clone()),
+            true => Text::Beginning(format!("{}:", self.id)),
+            false => Text::Exactly(self.id.clone()),
         };
         Request::of(&self.arn, &self.account, action, resource)
             .with_value("aws:PrincipalOrgID", organization)
+            .with_value("aws:PrincipalType", if self.is_role() { "AssumedRole" } else { "User" })
             .with_value("aws:userid", id)
     }
 
@@ -105,6 +106,17 @@ impl Holder {
     #[must_use]
     pub fn is_role(&self) -> bool {
         self.arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("role/"))
+    }
+
+    /// Whether one of its policies has an allow for an action and a resource, conditions and denies aside. It costs little.
+    #[must_use]
+    pub fn has_allow(&self, action: &str, resource: &Text) -> bool {
+        self.policies.iter().any(|(_, policy)| match policy.as_ref() {
+            Ok(policy) => policy
+                .allows()
+                .any(|statement| statement.covers_action(action) && statement.coverage(resource) != Ok(Coverage::None)),
+            Err(_) => true,
+        })
     }
 
     /// What its own policies allow: one of them, its boundary too, and no deny in either.
@@ -172,7 +184,10 @@ impl Holder {
         let Some(policy) = bucket_policy else { return own };
         let said = policy.admission(request);
         let named = self.directly(said.named, request);
-        let by = own.by.filter(|_| own.answer == Answer::Yes || named != Answer::Yes).or(said.by);
+        let by = own
+            .by
+            .filter(|_| own.answer == Answer::Yes || named != Answer::Yes)
+            .or(said.by.map(|by| format!("the bucket policy, {by}")));
         let answer = own.answer.or(named).unless(said.denied);
         Right { by: by.filter(|_| answer.is_possible()), answer }
     }
@@ -283,6 +298,7 @@ impl Statement {
     fn reach_of(&self, principal: &Principal, request: &Request, reach: &mut Reach) {
         let or = |known: &mut Answer, answer: Answer| *known = std::mem::replace(known, Answer::No).or(answer);
         match principal {
+            Principal::Everyone if self.tells_who() => or(&mut reach.named, self.all(request)),
             Principal::Everyone => or(&mut reach.everyone, self.all(request)),
             Principal::Service(name) => {
                 or(&mut reach.named, Answer::from(request.is_service && *name == request.principal));
@@ -303,6 +319,22 @@ impl Statement {
                 or(&mut reach.account, Answer::CannotTell("it names an account by its canonical user id".to_owned()));
             }
         }
+    }
+
+    /// Whether a statement for everyone names principals after all, by its conditions.
+    fn tells_who(&self) -> bool {
+        let names = |key: &str| matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
+        self.conditions.iter().any(|condition| names(&condition.key) && !condition.plain_operator().1)
+    }
+
+    /// Whether the statement may name a user or role. It costs little.
+    #[must_use]
+    pub fn may_name(&self, arn: &str) -> bool {
+        self.named_principals().iter().any(|principal| match principal {
+            Principal::Aws(text) => text == arn || is_session_of(text, arn),
+            Principal::Everyone => self.tells_who(),
+            _ => false,
+        })
     }
 
     /// Whether "everyone" holds the principal. That a deny for all binds services is documented; that an allow for all admits

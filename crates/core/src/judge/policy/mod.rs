@@ -1,7 +1,7 @@
 //! A small, conservative reader of IAM policy JSON. What it does not understand is "cannot tell", never "fine".
 //!
-//! [`document`] is the policy as data, [`pattern`] its wildcards, [`condition`] its conditions; [`request`] is who asks for what,
-//! [`evaluate`] what policies say to it, [`account`] the principals of an account, read once.
+//! `document` is the policy as data, `pattern` its wildcards, `condition` its conditions; `request` is who asks for what,
+//! `evaluate` what policies say to it, `account` the principals of an account, read once.
 
 mod account;
 mod answer;

@@ -70,6 +70,11 @@ pub fn coverage(pattern: &str, text: &Text) -> Coverage {
         Text::Exactly(text) => return whole(matches(pattern, text)),
         Text::Beginning(beginning) => beginning,
     };
+    // Most patterns name another bucket: their letters up to the first wildcard tell.
+    let literal = &pattern.as_bytes()[..pattern.find(['*', '?']).unwrap_or(pattern.len())];
+    if literal.iter().zip(beginning.as_bytes()).any(|(wanted, letter)| wanted != letter) {
+        return Coverage::None;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     // Where in the pattern one can be when the beginning has been read.
     let mut at = vec![false; pattern.len() + 1];

@@ -34,7 +34,7 @@ pub struct Request {
 impl Request {
     /// A request of a user or role, with the keys that follow from who it is. `organization` is the id of the organization
     /// that the account is in; an account in none, or in another than ours, has its key absent or unknown: say so with
-    /// [`Request::with`].
+    /// [`Request::with`]. It comes over TLS, as whoever uses KMS through S3 has to.
     #[must_use]
     pub fn of(principal: &str, account: &str, action: &str, resource: Text) -> Request {
         Request {
@@ -88,12 +88,6 @@ impl Request {
     #[must_use]
     pub fn with_value(self, key: &str, value: impl Into<Text>) -> Request {
         self.with(key, Known::Values(vec![value.into()]))
-    }
-
-    /// The same principal asking for something else.
-    #[must_use]
-    pub fn asking(&self, action: &str) -> Request {
-        Request { action: action.to_owned(), ..self.clone() }
     }
 
     /// What is known of a condition key, given in lower case.

@@ -16,8 +16,8 @@ fn holder(arn: &str, policies: &[&str], boundary: Option<&str>) -> Holder {
     let identity = Identity {
         arn: arn.to_owned(),
         id: "AROAWRITER".to_owned(),
-        policies: policies.iter().map(|text| ("p".to_owned(), statements(text))).collect(),
-        boundary: boundary.map(statements),
+        policies: policies.iter().map(|text| ("p".to_owned(), statements(text).into())).collect(),
+        boundary: boundary.map(|text| statements(text).into()),
         trust: None,
     };
     Holder::of(&identity, |text| Arc::new(Policy::parse(text)))
@@ -114,7 +114,19 @@ fn whom_a_resource_policy_reaches() {
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#, "no", "yes", "no"),
         (r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#, "no", "no", "no"),
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#, "no", "no", "no"),
-        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "no", "yes", "no"),
+        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "yes", "no", "no"),
+        (
+            r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}}"#,
+            "yes",
+            "no",
+            "no",
+        ),
+        (
+            r#""Principal":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#,
+            "no",
+            "yes",
+            "no",
+        ),
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#, "no", "?", "no"),
     ] {
         assert_eq!(reaches(principal), [named, everyone, delegated], "{principal}");
@@ -196,7 +208,7 @@ fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
     let all = r#"{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}"#;
     let deny = r#"{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/other"}}}"#;
     for (bucket_policy, own, answer, by) in [
-        (Some(named), vec![], "yes", Some("statement N")),
+        (Some(named), vec![], "yes", Some("the bucket policy, statement N")),
         (Some(root), vec![], "no", None),
         (Some(root), vec![PUT], "yes", Some("policy p, statement Put")),
         (Some(all), vec![], "no", None),
@@ -214,7 +226,7 @@ fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
 fn an_account_is_read_once() {
     let identity = |arn: &str| Identity {
         arn: arn.to_owned(),
-        policies: vec![("p".to_owned(), statements(&format!("{PUT},{}", PUT.replace("s3:Put*", "ec2:*"))))],
+        policies: vec![("p".to_owned(), statements(&format!("{PUT},{}", PUT.replace("s3:Put*", "ec2:*"))).into())],
         ..Identity::default()
     };
     let identities = Arc::new(Identities { principals: vec![identity("a"), identity("b")] });

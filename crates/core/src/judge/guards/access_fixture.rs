@@ -1,0 +1,107 @@
+//! What tests of guards on access look at: bucket `b` of one account, the central key of another, one organization.
+
+use std::sync::Arc;
+
+use super::{Guard, Subject, Terms, Word};
+use crate::model::{
+    AccountEvidence, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, Identities,
+    Identity, KeyEvidence, OrganizationEvidence, Read,
+};
+
+/// The bucket's account.
+pub(super) const OWN: &str = "111122223333";
+/// Another account of the organization.
+pub(super) const SISTER: &str = "444455556666";
+/// The account of the key.
+pub(super) const KEY_ACCOUNT: &str = "999900001111";
+pub(super) const KEY: &str = "arn:aws:kms:us-east-1:999900001111:key/k";
+
+/// The whole organization may use the key through S3.
+pub(super) const ORGANIZATION: &str = r#"{"Sid":"Org","Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours","kms:ViaService":"s3.us-east-1.amazonaws.com"}}}"#;
+
+pub(super) struct Site {
+    pub(super) bucket: Bucket,
+    pub(super) rule: EncryptionRule,
+    pub(super) evidence: BucketEvidence,
+    pub(super) account: AccountEvidence,
+    pub(super) key: KeyEvidence,
+    pub(super) organization: OrganizationEvidence,
+    pub(super) terms: Terms,
+}
+
+impl Site {
+    /// A bucket with a policy of these statements, or none, and a key with one of those.
+    pub(super) fn new(bucket_policy: Option<&str>, key_policy: &str) -> Site {
+        Site {
+            bucket: Bucket { account: OWN.into(), region: "us-east-1".into(), name: "b".into() },
+            rule: EncryptionRule {
+                algorithm: Some(Algorithm::SseKms),
+                key: Some(KEY.into()),
+                bucket_key: Some(true),
+                blocked: None,
+            },
+            evidence: BucketEvidence { policy: Some(Ok(bucket_policy.map(policy))), ..BucketEvidence::default() },
+            account: AccountEvidence { identities: Some(Ok(Arc::default())), ..AccountEvidence::default() },
+            key: KeyEvidence { policy: Some(Ok(policy(key_policy))) },
+            organization: OrganizationEvidence {
+                id: "o-ours".into(),
+                accounts: [OWN, SISTER, KEY_ACCOUNT].map(str::to_owned).into(),
+            },
+            terms: Terms::default(),
+        }
+    }
+
+    /// With roles of the bucket's account, each with policies of such statements.
+    pub(super) fn with_roles(mut self, roles: &[(&str, &[&str])]) -> Site {
+        let principals = roles.iter().map(|(name, statements)| Identity {
+            arn: format!("arn:aws:iam::{}:role/{name}", self.bucket.account),
+            id: format!("AROA{name}"),
+            policies: statements.iter().map(|text| ("team".to_owned(), policy(text).into())).collect(),
+            ..Identity::default()
+        });
+        self.account.identities = Some(Ok(Arc::new(Identities { principals: principals.collect() })));
+        self
+    }
+
+    pub(super) fn look(&self, guard: &dyn Guard) -> Word {
+        guard.look(&Subject {
+            bucket: &self.bucket,
+            partition: "aws",
+            found: &DefaultEncryption::default(),
+            rule: &self.rule,
+            evidence: &self.evidence,
+            account: &self.account,
+            key: &self.key,
+            organization: &self.organization,
+            terms: &self.terms,
+        })
+    }
+
+    /// What is found.
+    #[track_caller]
+    pub(super) fn found(&self, guard: &dyn Guard) -> Vec<String> {
+        match self.look(guard) {
+            Word::Found { evidence, .. } => evidence,
+            word => panic!("{word:?}"),
+        }
+    }
+
+    /// Why it cannot be told.
+    #[track_caller]
+    pub(super) fn untold(&self, guard: &dyn Guard) -> Vec<String> {
+        match self.look(guard) {
+            Word::CannotTell { evidence, .. } => evidence,
+            word => panic!("{word:?}"),
+        }
+    }
+}
+
+pub(super) fn policy(statements: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
+}
+
+/// A read that was denied.
+pub(super) fn denied<T>(operation: &str) -> Read<T> {
+    let message = format!("{operation}: Access Denied");
+    Some(Err(AwsError { code: "AccessDenied".into(), message, hint: "allow it".into() }))
+}

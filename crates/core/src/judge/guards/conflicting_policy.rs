@@ -1,0 +1,216 @@
+//! `conflicting-policy`: a bucket policy that asks writers for an encryption header, and so against the default.
+
+use super::access::{self, WRITE};
+use super::{Guard, Need, Subject, Word};
+use crate::judge::policy::{Answer, Effect, Known, Request, Statement};
+use crate::model::KeyArn;
+
+/// The default is for writes which name no encryption. A negated operator matches a header that is absent, so many policies
+/// meant against wrong headers refuse exactly those; and who sends a header keeps what the header says.
+pub(super) struct ConflictingPolicy;
+
+/// Each condition key on how a write asks to be encrypted begins so.
+const HEADER: &str = "s3:x-amz-server-side-encryption";
+const HEADERS: [&str; 5] = [
+    HEADER,
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "s3:x-amz-server-side-encryption-bucket-key-enabled",
+    "s3:x-amz-server-side-encryption-context",
+    "s3:x-amz-server-side-encryption-customer-algorithm",
+];
+
+impl Guard for ConflictingPolicy {
+    fn name(&self) -> &'static str {
+        "conflicting-policy"
+    }
+
+    fn keeps_from(&self) -> &'static str {
+        "a bucket policy refuses writes that rely on the default, or makes writers name another encryption"
+    }
+
+    fn needs(&self) -> &'static [Need] {
+        &[Need::Policy]
+    }
+
+    fn look(&self, at: &Subject<'_>) -> Word {
+        look(at).unwrap_or_else(|word| word)
+    }
+}
+
+/// What a write says of its encryption.
+#[derive(Clone, Copy)]
+enum Says<'a> {
+    Nothing,
+    Algorithm(&'a str),
+    Key(&'a str, &'a KeyArn),
+}
+
+fn look(at: &Subject<'_>) -> Result<Word, Word> {
+    let Some(key) = access::key(at)? else { return Ok(Word::Clear) };
+    let Some(policy) = access::bucket_policy(at)? else { return Ok(Word::Clear) };
+    let algorithm = at.rule.algorithm.as_ref().map_or("aws:kms", |algorithm| algorithm.as_str());
+    let (mut found, mut unclear) = (Vec::new(), Vec::new());
+    for statement in &policy.statements {
+        let on_encryption = statement.conditions.iter().any(|condition| condition.key.starts_with(HEADER));
+        if !on_encryption || !access::covers_objects(statement, WRITE, at) {
+            continue;
+        }
+        let silent = holds(statement, Says::Nothing, at);
+        let central = holds(statement, Says::Key(algorithm, &key), at);
+        let called = format!("the bucket policy, {}", statement.called());
+        let what = match (statement.effect, silent, central) {
+            (_, Answer::CannotTell(why), _) | (_, _, Answer::CannotTell(why)) => {
+                unclear.push(format!("{called}: {why}"));
+                continue;
+            }
+            (Effect::Deny, Answer::Yes, Answer::No) => {
+                "refuses writes which name no encryption, for which the default is".to_owned()
+            }
+            (Effect::Deny, Answer::Yes, Answer::Yes) => {
+                format!(
+                    "refuses writes which name no encryption, and those which name the central key{}",
+                    takes(statement, at)
+                )
+            }
+            (Effect::Deny, Answer::No, Answer::Yes) => {
+                format!("refuses writes which name the central key{}", takes(statement, at))
+            }
+            (Effect::Allow, Answer::No, Answer::No) => "admits only writes which name another encryption".to_owned(),
+            _ => continue,
+        };
+        let others: Vec<&str> = statement
+            .conditions
+            .iter()
+            .filter(|condition| !condition.key.starts_with(HEADER))
+            .map(|condition| condition.key.as_str())
+            .collect();
+        let bound =
+            if others.is_empty() { String::new() } else { format!(", under conditions on {}", others.join(", ")) };
+        found.push(format!("{called} {what}{bound}"));
+    }
+    let says = |_| {
+        "the bucket policy asks writers for an encryption header: those that send one keep what they send, whatever the default".to_owned()
+    };
+    let hint = format!(
+        "let the statement deny only where the header is there and wrong: {}",
+        r#""Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"} beside "StringNotEquals" on the central key"#
+    );
+    Ok(access::word(found, unclear, says, hint))
+}
+
+/// Which header a deny that refuses the central key takes, in words.
+fn takes(statement: &Statement, at: &Subject<'_>) -> &'static str {
+    let refuses = |algorithm| holds(statement, Says::Algorithm(algorithm), at);
+    match (refuses("AES256"), refuses("aws:kms")) {
+        (Answer::No, Answer::Yes) => "; it takes AES256",
+        (Answer::Yes, Answer::Yes) => "; it takes an encryption by the client's own key, if any",
+        _ => "",
+    }
+}
+
+/// Whether a statement's conditions on the encryption of a write, those alone, hold.
+fn holds(statement: &Statement, says: Says<'_>, at: &Subject<'_>) -> Answer {
+    let silent = Request::of("", &at.bucket.account, WRITE, access::objects(at));
+    let silent = HEADERS.iter().fold(silent, |request, header| request.with(header, Known::Absent));
+    let request = match says {
+        Says::Nothing => silent,
+        Says::Algorithm(algorithm) => silent.with_value(HEADER, algorithm),
+        Says::Key(algorithm, key) => silent
+            .with_value(HEADER, algorithm)
+            .with_value("s3:x-amz-server-side-encryption-aws-kms-key-id", key.to_string().as_str()),
+    };
+    let conditions = statement.conditions.iter().filter(|condition| condition.key.starts_with(HEADER));
+    conditions.fold(Answer::Yes, |holds, condition| holds.and(condition.holds(&request)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::access_fixture::*;
+    use super::*;
+
+    const GUARD: ConflictingPolicy = ConflictingPolicy;
+
+    fn site(effect: &str, condition: &str) -> Site {
+        let statement = format!(
+            r#"{{"Sid":"E","Effect":"{effect}","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{condition}}}"#
+        );
+        Site::new(Some(&statement), ORGANIZATION)
+    }
+
+    #[test]
+    fn finds_what_refuses_the_default_or_demands_something_else() {
+        let silent = "refuses writes which name no encryption, for which the default is";
+        for (effect, condition, what) in [
+            ("Deny", r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#, silent),
+            ("Deny", r#"{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":["aws:kms"]}}"#, silent),
+            ("Deny", r#"{"Null":{"s3:x-amz-server-side-encryption":"true"}}"#, silent),
+            ("Deny", r#"{"Null":{"s3:x-amz-server-side-encryption":true}}"#, silent),
+            (
+                "Deny",
+                r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:999900001111:key/k"}}"#,
+                silent,
+            ),
+            (
+                "Deny",
+                r#"{"Null":{"s3:x-amz-server-side-encryption":"true"},"Bool":{"aws:SecureTransport":"true"}}"#,
+                &format!("{silent}, under conditions on aws:securetransport"),
+            ),
+            (
+                "Deny",
+                r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
+                "refuses writes which name no encryption, and those which name the central key; it takes AES256",
+            ),
+            (
+                "Deny",
+                r#"{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"true"}}"#,
+                "refuses writes which name no encryption, and those which name the central key; it takes an encryption by the client's own key, if any",
+            ),
+            (
+                "Deny",
+                r#"{"StringLike":{"s3:x-amz-server-side-encryption":"aws:kms*"}}"#,
+                "refuses writes which name the central key; it takes AES256",
+            ),
+            (
+                "Deny",
+                r#"{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:111122223333:key/own"}}"#,
+                "refuses writes which name the central key",
+            ),
+            (
+                "Allow",
+                r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
+                "admits only writes which name another encryption",
+            ),
+        ] {
+            let found = site(effect, condition).found(&GUARD);
+            assert_eq!(found, [format!("the bucket policy, statement E {what}")], "{condition}");
+        }
+    }
+
+    #[test]
+    fn finds_nothing_in_what_leaves_the_default_and_the_key_alone() {
+        for (effect, condition) in [
+            (
+                "Deny",
+                r#"{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:999900001111:key/k"}}"#,
+            ),
+            ("Deny", r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#),
+            ("Deny", r#"{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"false"}}"#),
+            ("Deny", r#"{"Bool":{"aws:SecureTransport":"false"}}"#),
+            ("Allow", r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#),
+        ] {
+            assert_eq!(site(effect, condition).look(&GUARD), Word::Clear, "{condition}");
+        }
+        let reading = r#"{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"*","Condition":{"Null":{"s3:x-amz-server-side-encryption":"true"}}}"#;
+        assert_eq!(Site::new(Some(reading), ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_eq!(Site::new(None, ORGANIZATION).look(&GUARD), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_what_is_not_evaluated_or_not_read() {
+        let odd = site("Deny", r#"{"BinaryEquals":{"s3:x-amz-server-side-encryption":"QQ=="}}"#);
+        assert!(odd.untold(&GUARD)[0].contains("is not evaluated"));
+        let mut dark = site("Deny", "{}");
+        dark.evidence.policy = denied("GetBucketPolicy");
+        assert_eq!(dark.untold(&GUARD), ["AccessDenied: GetBucketPolicy: Access Denied"]);
+    }
+}
