@@ -38,6 +38,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read the organization, judge each bucket, report; changes nothing
     Audit(Audit),
+    /// Look whether a rollout can work, in every account and Region; changes nothing
+    Preflight(Preflight),
     /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
     Rollout(Rollout),
     /// Show where a campaign stands, also while it runs
@@ -118,6 +120,9 @@ pub(crate) enum LogFormat {
 
 #[derive(Args)]
 pub(crate) struct Audit {}
+
+#[derive(Args)]
+pub(crate) struct Preflight {}
 
 #[derive(Args)]
 pub(crate) struct Rollout {

@@ -145,6 +145,7 @@ impl From<CampaignError> for Failure {
             CampaignError::GuardsMissing(_) => {
                 "try it with --sandbox or --dry-run; if you know every bucket, add --without-guards".to_owned()
             }
+            CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
         };

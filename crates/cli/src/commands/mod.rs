@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod confirm;
 pub(crate) mod ledger;
+pub(crate) mod preflight;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod rollback;

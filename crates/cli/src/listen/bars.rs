@@ -75,7 +75,12 @@ impl Bars {
 
     fn refresh(&self, tally: &Tally) {
         self.accounts.set_length(tally.accounts);
-        if let Some(sealing) = &tally.sealing {
+        if tally.kind == "preflight" {
+            self.accounts.set_position(tally.accounts_done);
+            self.buckets.set_prefix("looking");
+            self.buckets
+                .set_message(format!("at roles, documents and keys, for {}", clock(tally.began.elapsed().as_secs())));
+        } else if let Some(sealing) = &tally.sealing {
             self.buckets.set_length(sealing.buckets);
             self.buckets.set_position(sealing.settled);
             let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", {} left", clock(left)));

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use accounts::{AccountFilter, AccountSelection};
 pub use automation_role::AutomationRole;
 pub use central_key::CentralKey;
-pub use document::DocumentChoice;
+pub use document::{DocumentChoice, SHARING_QUOTA};
 pub use encryption::{EncryptionChoice, WantedAlgorithm};
 pub use executions::Executions;
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_trust_bound_to_another_region_is_withheld() {
-        let bound = SHIPPED.replace("MEMBER-ACCOUNT", "444455556666").replace("arn:aws:ssm:*:", "arn:aws:ssm:us-east-1:");
+        let bound =
+            SHIPPED.replace("MEMBER-ACCOUNT", "444455556666").replace("arn:aws:ssm:*:", "arn:aws:ssm:us-east-1:");
         assert!(matches!(trust(&bound), Trust::Withheld(_)));
     }
 }
