@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod main_job;
 mod output;
+mod preflight;
 mod random;
 mod refusals;
 mod resume;

@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Write down what a rollout would do, for a person to approve; changes nothing
     Plan(Plan),
+    /// Look whether a rollout can work, in every account and Region; changes nothing
+    Preflight(Preflight),
     /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
     Rollout(Rollout),
     /// Show where a campaign stands, also while it runs
@@ -123,6 +125,9 @@ pub(crate) enum LogFormat {
 
 #[derive(Args)]
 pub(crate) struct Audit {}
+
+#[derive(Args)]
+pub(crate) struct Preflight {}
 
 #[derive(Args)]
 pub(crate) struct Rollout {

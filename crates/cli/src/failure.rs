@@ -162,6 +162,7 @@ impl From<CampaignError> for Failure {
                 "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
             }
             CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
+            CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
         };

@@ -61,6 +61,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
     match command {
         Command::Audit(own) => commands::audit::run(&common, &own, json).await,
         Command::Plan(own) => commands::plan::run(&common, &own, json).await,
+        Command::Preflight(own) => commands::preflight::run(&common, &own, json).await,
         Command::Rollout(own) => commands::rollout::run(&common, &own, json, yes).await,
         Command::Status(own) => commands::status::run(&common, &own, json),
         Command::Resume(own) => commands::resume::run(&common, &own, json, yes).await,

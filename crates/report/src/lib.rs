@@ -7,6 +7,7 @@ pub mod csv;
 pub mod html;
 pub mod json;
 pub mod plan;
+pub mod preflight;
 pub mod status;
 pub mod terminal;
 

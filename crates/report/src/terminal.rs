@@ -191,13 +191,13 @@ fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
     groups
 }
 
-type Ink = anstyle::Style;
+pub(crate) type Ink = anstyle::Style;
 
-const PLAIN: Ink = Ink::new();
-const BOLD: Ink = Ink::new().effects(Effects::BOLD);
-const DIM: Ink = Ink::new().effects(Effects::DIMMED);
-const YELLOW: Ink = AnsiColor::Yellow.on_default();
-const RED: Ink = AnsiColor::Red.on_default();
+pub(crate) const PLAIN: Ink = Ink::new();
+pub(crate) const BOLD: Ink = Ink::new().effects(Effects::BOLD);
+pub(crate) const DIM: Ink = Ink::new().effects(Effects::DIMMED);
+pub(crate) const YELLOW: Ink = AnsiColor::Yellow.on_default();
+pub(crate) const RED: Ink = AnsiColor::Red.on_default();
 
 fn ink(verdict: Verdict) -> Ink {
     match verdict {
@@ -219,10 +219,11 @@ fn cell_color(verdict: Verdict) -> Option<Color> {
     }
 }
 
-struct Page<'a> {
-    out: &'a mut dyn Write,
-    color: bool,
-    width: usize,
+/// Where words for people go.
+pub(crate) struct Page<'a> {
+    pub(crate) out: &'a mut dyn Write,
+    pub(crate) color: bool,
+    pub(crate) width: usize,
 }
 
 impl Page<'_> {
@@ -392,13 +393,13 @@ impl Page<'_> {
         )
     }
 
-    fn heading(&mut self, text: &str, amount: Option<u64>, ink: Ink) -> io::Result<()> {
+    pub(crate) fn heading(&mut self, text: &str, amount: Option<u64>, ink: Ink) -> io::Result<()> {
         let amount = amount.map(|amount| format!(" ({})", number(amount))).unwrap_or_default();
         self.blank()?;
         self.line(0, ink.effects(Effects::BOLD), &format!("{text}{amount}"))
     }
 
-    fn more(&mut self, indent: usize, left: usize) -> io::Result<()> {
+    pub(crate) fn more(&mut self, indent: usize, left: usize) -> io::Result<()> {
         if left == 0 {
             return Ok(());
         }
@@ -406,17 +407,17 @@ impl Page<'_> {
         self.line(indent, DIM, &format!("and {left} more"))
     }
 
-    fn blank(&mut self) -> io::Result<()> {
+    pub(crate) fn blank(&mut self) -> io::Result<()> {
         writeln!(self.out)
     }
 
     /// One line that is never broken: what it holds may be copied.
-    fn line(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
+    pub(crate) fn line(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
         writeln!(self.out, "{:indent$}{}", "", self.paint(ink, plain(text).trim_end()))
     }
 
     /// Running text, broken between words.
-    fn text(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
+    pub(crate) fn text(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
         let room = self.width.min(READABLE).saturating_sub(indent).max(20);
         let text = plain(text);
         let mut line = String::new();
@@ -441,7 +442,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn paint(&self, ink: Ink, text: &str) -> String {
+    pub(crate) fn paint(&self, ink: Ink, text: &str) -> String {
         if self.color && ink != PLAIN { format!("{ink}{text}{ink:#}") } else { text.to_owned() }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod confirm;
 pub(crate) mod ledger;
 pub(crate) mod plan;
+pub(crate) mod preflight;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod rollback;

@@ -75,7 +75,12 @@ impl Bars {
 
     fn refresh(&self, tally: &Tally) {
         self.accounts.set_length(tally.accounts);
-        if let Some(until) = tally.baking_until {
+        if tally.kind == "preflight" {
+            self.accounts.set_position(tally.accounts_done);
+            self.buckets.set_prefix("looking");
+            self.buckets
+                .set_message(format!("at roles, documents and keys, for {}", clock(tally.began.elapsed().as_secs())));
+        } else if let Some(until) = tally.baking_until {
             let left = (until.as_second() - jiff::Timestamp::now().as_second()).max(0).unsigned_abs();
             self.buckets.set_message(format!("changed; watched for {} more", clock(left)));
         } else if let Some(sealing) = &tally.sealing {

@@ -76,6 +76,10 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
 
 fn progress(tally: &Tally) -> String {
     match &tally.sealing {
+        None if tally.kind == "preflight" => format!(
+            "looked at {} of {} accounts, {} could not be entered",
+            tally.accounts_done, tally.accounts, tally.accounts_unread
+        ),
         None => format!(
             "read {} buckets in {} of {} accounts, {} accounts unread",
             tally.judged, tally.accounts_done, tally.accounts, tally.accounts_unread

@@ -95,6 +95,7 @@ impl Campaign {
     async fn run(self: &Arc<Self>, decide: &impl Decide) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
         let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None)).await };
+        self.may_share(&accounts)?;
         let entered = match (self.operation, self.options.settle_only) {
             (_, true) => Vec::new(),
             (Operation::Seal, false) => self.read_accounts(self.to_read(&accounts)?, Purpose::Rollout).await?,

@@ -5,9 +5,10 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::population::Population;
 use super::read::{interrupted, record};
 use super::{Campaign, CampaignError};
+use crate::aws::Aws;
 use crate::event::Event;
 use crate::model::{Account, AccountOutcome, Operation};
-use crate::plan::WaveMap;
+use crate::plan::{Selection, WaveMap};
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
 const TAG_READS: usize = 4;
@@ -18,31 +19,19 @@ impl Campaign {
         self.stop.run_until_cancelled(self.list_accounts()).await.transpose()
     }
 
-    async fn list_accounts(&self) -> Result<Vec<Account>, CampaignError> {
-        let organizations = self.aws.organizations();
-        let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
-        let needs = self.selection.needs();
-        if needs.ous && accounts.iter().any(|account| account.ous.is_empty()) {
-            let mut above = organizations.walk().await.map_err(CampaignError::Organization)?;
-            for account in accounts.iter_mut().filter(|account| account.ous.is_empty()) {
-                account.ous = above.remove(&account.id).unwrap_or_default();
+    /// A rollout whose document cannot be shared with its accounts is refused before it reads them.
+    pub(super) fn may_share(&self, accounts: &[Account]) -> Result<(), CampaignError> {
+        let document = &self.file.document;
+        match (self.operation, &document.owner, document.overshared(accounts)) {
+            (Operation::Seal, Some(owner), Some(accounts)) if !self.options.settle_only => {
+                Err(CampaignError::TooManyToShare { owner: owner.clone(), accounts })
             }
+            _ => Ok(()),
         }
-        if needs.tags {
-            accounts = stream::iter(accounts)
-                .map(|mut account| async {
-                    account.tags = organizations.tags(&account.id).await.map_err(CampaignError::Organization)?;
-                    Ok::<_, CampaignError>(account)
-                })
-                .buffered(TAG_READS)
-                .try_collect()
-                .await?;
-        }
-        if let Some(unknown) = self.selection.unknown_accounts(&accounts).into_iter().next() {
-            return Err(CampaignError::NoSuchAccount(unknown));
-        }
-        let listed = accounts.clone();
-        accounts.retain(|account| self.selection.takes_account(account));
+    }
+
+    async fn list_accounts(&self) -> Result<Vec<Account>, CampaignError> {
+        let (listed, mut accounts) = accounts(&self.aws, &self.selection).await?;
         let known = {
             let (reader, run) = self.reader()?;
             reader.accounts(&run)?
@@ -70,4 +59,32 @@ impl Campaign {
         self.events.emit(&Event::AccountsFound { accounts: accounts.len() });
         Ok(accounts)
     }
+}
+
+/// All accounts of the organization, and those of a selection, in whatever state they are.
+pub(super) async fn accounts(aws: &Aws, selection: &Selection) -> Result<(Vec<Account>, Vec<Account>), CampaignError> {
+    let organizations = aws.organizations();
+    let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
+    let needs = selection.needs();
+    if needs.ous && accounts.iter().any(|account| account.ous.is_empty()) {
+        let mut above = organizations.walk().await.map_err(CampaignError::Organization)?;
+        for account in accounts.iter_mut().filter(|account| account.ous.is_empty()) {
+            account.ous = above.remove(&account.id).unwrap_or_default();
+        }
+    }
+    if needs.tags {
+        accounts = stream::iter(accounts)
+            .map(|mut account| async {
+                account.tags = organizations.tags(&account.id).await.map_err(CampaignError::Organization)?;
+                Ok::<_, CampaignError>(account)
+            })
+            .buffered(TAG_READS)
+            .try_collect()
+            .await?;
+    }
+    if let Some(unknown) = selection.unknown_accounts(&accounts).into_iter().next() {
+        return Err(CampaignError::NoSuchAccount(unknown));
+    }
+    let chosen = accounts.iter().filter(|account| selection.takes_account(account)).cloned().collect();
+    Ok((accounts, chosen))
 }

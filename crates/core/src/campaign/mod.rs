@@ -20,6 +20,7 @@ mod pace;
 mod place;
 mod planning;
 mod population;
+mod preflight;
 mod read;
 mod read_back;
 mod restore;
@@ -37,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, ConnectError, Organization};
-use crate::config::{CampaignFile, Exemptions, Loaded, differences};
+use crate::config::{CampaignFile, Exemptions, Loaded, SHARING_QUOTA, differences};
 use crate::event::{Event, Events};
 use crate::host::host;
 use crate::judge::{self, Choices, Wanted};
@@ -54,10 +55,14 @@ use population::Population;
 
 pub use change::{Decide, Preview, RegionPreview, WavePreview};
 pub use planning::WrittenPlan;
+pub use preflight::preflight;
 pub use waves::WaveQuestion;
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
 const SESSION_PREFIX: &str = "orgseal-";
+/// What to do where a document would have to be shared with too many accounts.
+pub const STACK_SET_WAY: &str =
+    "create the document in each account and Region with a service-managed StackSet, and leave document.owner out";
 /// The stage of a run in which buckets are changed.
 const CHANGING: &str = "changing";
 
@@ -261,6 +266,16 @@ pub enum CampaignError {
         found: String,
         /// The approved hash.
         wanted: String,
+    },
+    /// The document cannot be shared with so many accounts.
+    #[error(
+        "account {owner} would have to share the document with {accounts} accounts, and Systems Manager allows {SHARING_QUOTA}"
+    )]
+    TooManyToShare {
+        /// `document.owner`.
+        owner: String,
+        /// Accounts in scope besides it.
+        accounts: usize,
     },
     /// Nobody says that the plan was approved.
     #[error(
@@ -729,6 +744,11 @@ fn is_open(reader: &Reader, rollback: &Run) -> Result<bool, CampaignError> {
 /// `audit-20261125T030000Z-1a2b`: sorts by time, tells the kind, and does not collide. At most 56 characters, so that it
 /// fits a role session's name.
 fn new_id(kind: &Kind) -> String {
+    new_id_of(kind.as_str())
+}
+
+/// The same for what a kind is called.
+fn new_id_of(kind: &str) -> String {
     let tail = uuid::Uuid::new_v4().simple().to_string();
-    format!("{}-{}-{}", kind.as_str(), now().strftime("%Y%m%dT%H%M%SZ"), &tail[..6])
+    format!("{kind}-{}-{}", now().strftime("%Y%m%dT%H%M%SZ"), &tail[..6])
 }

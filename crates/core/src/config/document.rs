@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, is_account_id};
-use crate::model::Operation;
+use crate::model::{Account, Operation};
 
 /// The Automation document: in each account, or shared by one.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +30,18 @@ fn restore() -> String {
     "RestoreS3BucketEncryption".to_owned()
 }
 
+/// Accounts with which Systems Manager shares one document (its default quota).
+pub const SHARING_QUOTA: usize = 1000;
+
 impl DocumentChoice {
+    /// With how many accounts `owner` would have to share the document, if those are too many.
+    #[must_use]
+    pub fn overshared(&self, accounts: &[Account]) -> Option<usize> {
+        let owner = self.owner.as_deref()?;
+        let others = accounts.iter().filter(|account| account.is_active() && account.id != owner).count();
+        (others > SHARING_QUOTA).then_some(others)
+    }
+
     /// The name of the document for an operation.
     #[must_use]
     pub fn name(&self, operation: Operation) -> &str {

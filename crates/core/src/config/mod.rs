@@ -35,7 +35,7 @@ pub use accounts::{AccountFilter, AccountSelection};
 pub use automation_role::AutomationRole;
 pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
-pub use document::DocumentChoice;
+pub use document::{DocumentChoice, SHARING_QUOTA};
 pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
 pub use exemptions::{Exemption, Exemptions};

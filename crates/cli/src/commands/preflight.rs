@@ -1,0 +1,41 @@
+//! `orgseal preflight`: can a rollout work? Reads, and changes nothing; the ledger is not touched.
+
+use std::io;
+
+use orgseal_core::campaign::preflight;
+use orgseal_report::{Style, preflight as report};
+use tokio_util::sync::CancellationToken;
+
+use super::to_stdout;
+use crate::args::{Common, Preflight};
+use crate::failure::Failure;
+use crate::signals::INTERRUPTED;
+use crate::{connect, listen, output, signals};
+
+pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8, Failure> {
+    if !common.bucket.is_empty() {
+        return Err(Failure::plain(
+            "--bucket narrows a run to buckets, and a preflight is about accounts and Regions",
+            "narrow it with --account and --region",
+        ));
+    }
+    let place = connect::open(common).await?;
+    let stop = CancellationToken::new();
+    let (events, screen) = listen::events();
+    signals::watch(&stop, &events);
+    let found = preflight(place.setting(events, stop)).await;
+    screen.clear();
+    let found = found?;
+    let again = connect::flags_again(common);
+    if json {
+        to_stdout(|out| report::write_json(&found, out))?;
+        let width = u16::try_from(output::stderr_width()).unwrap_or(100);
+        let aside = Style { color: output::stderr_color(), width, again };
+        // The document is out; nobody may be reading the words.
+        let _ = report::write(&found, &aside, &mut io::stderr().lock());
+    } else {
+        let people = Style { color: output::stdout_color(), width: output::stdout_width(), again };
+        to_stdout(|out| report::write(&found, &people, out))?;
+    }
+    Ok(if found.interrupted { INTERRUPTED } else { report::exit_code(&found) })
+}

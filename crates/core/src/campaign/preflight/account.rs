@@ -1,0 +1,222 @@
+//! One account: can it be entered, is the automation role there, and what each Region of it is like.
+
+use futures::future::{join, join_all, join5};
+
+use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
+use crate::aws::{CallLimits, Member, Purpose, Ssm};
+use crate::config::SessionPolicy;
+use crate::event::Event;
+use crate::judge::{Proof, Trust, trusts_automation};
+use crate::model::{Account, AccountChecks, Check, CheckKind, RegionChecks, Standing};
+use crate::plan::AccountLimits;
+
+/// Executions that run at once in an account and Region before the next ones wait (Systems Manager's default quota).
+const QUOTA: usize = 100;
+/// Calls of an account under way to a service: a preflight is in no hurry.
+const CALLS: usize = 8;
+
+impl Look {
+    /// Looks at an account.
+    pub(super) async fn account(&self, account: Account) -> AccountChecks {
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        let mut found = unentered(&account);
+        if !account.is_active() {
+            self.not_active(&account, &mut found);
+            self.events.emit(&Event::AccountSkipped { account });
+            return found;
+        }
+        let role = &self.file.member_role;
+        let session = match self.aws.enter(&account.id, role, Purpose::Preflight, &self.session_name).await {
+            Ok(session) => session,
+            Err(error) => {
+                found.checks.push(of_error(CheckKind::Role, &error));
+                self.events.emit(&Event::AccountUnread { account, error });
+                return found;
+            }
+        };
+        found.entered = true;
+        let rollouts = match session.is_own() || role.session_policy == SessionPolicy::None {
+            true => Ok(()),
+            // A session that is made and dropped: whether STS takes a rollout's session policy shows only so.
+            false => self.aws.enter(&account.id, role, Purpose::Rollout, &self.session_name).await.map(drop),
+        };
+        found.checks.push(match rollouts {
+            Ok(()) => Check::new(CheckKind::Role, Standing::Ok, format!("{} gives a rollout's session", role.name)),
+            Err(error) => of_error(CheckKind::Role, &error),
+        });
+        let member = self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS });
+        let regions = join_all(self.regions.iter().map(|region| self.region(&member, &account, region)));
+        let (automation_role, regions) = join(self.automation_role(&member, &account), regions).await;
+        found.checks.push(automation_role);
+        found.regions = regions;
+        self.events.emit(&Event::AccountRead { account, buckets: 0 });
+        found
+    }
+
+    fn not_active(&self, account: &Account, found: &mut AccountChecks) {
+        found.skipped = self.file.organization.accept_states.contains(&account.state);
+        let (standing, what) = match found.skipped {
+            true => (Standing::Ok, "skips it, as organization.accept_states says"),
+            false => (Standing::Unknown, "counts it as unread"),
+        };
+        let message = format!("it is {}: nobody can enter it, and a rollout {what}", account.state);
+        let check = Check::new(CheckKind::Account, standing, message);
+        found.checks.push(match found.skipped {
+            true => check,
+            false => check.fix(format!(
+                "name {} in organization.accept_states, or exclude the account, if it is meant to be so",
+                account.state
+            )),
+        });
+    }
+
+    /// The role under which the document runs (`GetRole`). Whether it may be passed shows only when it is.
+    async fn automation_role(&self, member: &Member, account: &Account) -> Check {
+        let kind = CheckKind::AutomationRole;
+        let name = &self.file.automation_role.name;
+        let arn = self.automation_role_arn(account);
+        let role = match member.role(name).await {
+            Ok(Some(role)) => role,
+            Ok(None) => {
+                return Check::new(kind, Standing::Failed, format!("role {name} is missing in account {}", account.id))
+                    .fix("create it with config/policies/automation.json and automation-trust.json");
+            }
+            Err(error) => {
+                let unseen = with_error(kind, Standing::Unknown, &error);
+                return Check { message: format!("role {name} cannot be seen: {}", unseen.message), ..unseen }
+                    .fix("allow iam:GetRole on it to the member role (LookAtTheAutomationRole in config/policies/member-rollout.json)");
+            }
+        };
+        if role.arn != arn {
+            let message = format!("the role is {}, and a rollout would name {arn}", role.arn);
+            return Check::new(kind, Standing::Failed, message).fix("set automation_role.path to the role's path");
+        }
+        let trusts = self.regions.iter().map(|region| trusts_automation(&role.trust, &account.id, region));
+        match trusts.max_by_key(|trust| {
+            matches!(trust, Trust::Unclear(_)) as u8 + 2 * matches!(trust, Trust::Withheld(_)) as u8
+        }) {
+            Some(Trust::Withheld(why)) => {
+                Check::new(kind, Standing::Failed, format!("Systems Manager cannot assume role {name}: {why}"))
+                    .fix("give it the trust policy config/policies/automation-trust.json, with the account's own id")
+            }
+            Some(Trust::Unclear(why)) => Check::new(
+                kind,
+                Standing::Unknown,
+                format!("whether Systems Manager can assume role {name} cannot be told: {why}"),
+            )
+            .fix("compare its trust policy with config/policies/automation-trust.json"),
+            Some(Trust::Given) | None => Check::new(
+                kind,
+                Standing::Ok,
+                format!(
+                    "{name} is there and trusts Systems Manager; iam:PassRole on it shows at the first start alone"
+                ),
+            ),
+        }
+    }
+
+    async fn region(&self, member: &Member, account: &Account, region: &str) -> RegionChecks {
+        let ssm = member.ssm(region);
+        let (document, restore, key, quota, config) = join5(
+            self.document(&ssm, account, region),
+            self.restore_document(&ssm, account, region),
+            self.key(member, account, region),
+            self.quota(&ssm, account, region),
+            self.config(member, account, region),
+        )
+        .await;
+        RegionChecks { region: region.to_owned(), checks: vec![document, restore, key, quota, config] }
+    }
+
+    /// Whether the member role can use the central key.
+    async fn key(&self, member: &Member, account: &Account, region: &str) -> Check {
+        let kind = CheckKind::Key;
+        let key = self.keys.get(region).map(ToString::to_string).unwrap_or_default();
+        if !self.file.keys.prove {
+            return Check::new(kind, Standing::Ok, "not asked, as keys.prove is off").fact("key", key);
+        }
+        let check = match self.proofs.proof(member, region, ANY_BUCKET).await {
+            None => Check::new(kind, Standing::Failed, format!("there is no central key for {region}")),
+            Some(Proof::Proven) => {
+                let message = format!("the member role in account {} can use the key", account.id);
+                Check::new(kind, Standing::Ok, message)
+            }
+            Some(Proof::NotProvable(error)) if self.file.keys.accept_unproven => {
+                with_error(kind, Standing::Warning, &error)
+            }
+            Some(Proof::Unanswered(error)) => with_error(kind, Standing::Unknown, &error),
+            Some(Proof::NotProvable(error) | Proof::Denied(error) | Proof::KeyNotUsable(error)) => {
+                with_error(kind, Standing::Failed, &error)
+            }
+        };
+        // A preflight has nothing to resume.
+        let fix = check.fix.as_ref().map(|fix| fix.replace(", then `orgseal resume --retry-failed`", ""));
+        Check { fix, ..check }.fact("key", key)
+    }
+
+    /// How much room the quota leaves (`DescribeAutomationExecutions`, all that have not ended).
+    async fn quota(&self, ssm: &Ssm, account: &Account, region: &str) -> Check {
+        let kind = CheckKind::Quota;
+        let (mut in_flight, mut token) = (0, None);
+        loop {
+            match ssm.unfinished(token).await {
+                Ok((page, next)) => {
+                    in_flight += page.len();
+                    token = next;
+                }
+                Err(error) => return of_error(kind, &error),
+            }
+            if token.is_none() || in_flight > 10 * QUOTA {
+                break;
+            }
+        }
+        let ours = AccountLimits::of(account, &self.file.limits).executions_per_region;
+        let check = match in_flight + ours > QUOTA {
+            false => Check::new(
+                kind,
+                Standing::Ok,
+                format!("{in_flight} executions are in flight, of {QUOTA} that run at once"),
+            ),
+            true => Check::new(
+                kind,
+                Standing::Warning,
+                format!(
+                    "{in_flight} executions are in flight in {region} already, of {QUOTA} that run at once: with {ours} more, some would \
+                     wait"
+                ),
+            )
+            .fix("lower limits.executions_per_account_region for this account, or begin when they have ended"),
+        };
+        check.fact("in_flight", in_flight.to_string()).fact("quota", QUOTA.to_string()).fact("limit", ours.to_string())
+    }
+
+    /// Whether AWS Config sets the default encryption of buckets by itself.
+    async fn config(&self, member: &Member, account: &Account, region: &str) -> Check {
+        let kind = CheckKind::Config;
+        match member.automatic_remediations(region, &self.file.document.name).await {
+            Ok(rules) => match rules.first() {
+                None => Check::new(kind, Standing::Ok, "no rule remediates default encryption by itself"),
+                Some(rule) => Check::new(
+                    kind,
+                    Standing::Warning,
+                    format!(
+                        "rule {} in account {}, {region}, starts {} by itself on every bucket that is not compliant: past guards, \
+                         exemptions and waves; and it undoes a rollback",
+                        rule.rule, account.id, rule.document
+                    ),
+                )
+                .fix("make the remediation manual (Automatic = false) while a campaign runs")
+                .fact("rule", rule.rule.clone()),
+            },
+            // A rollout works all the same.
+            Err(error) => {
+                let unseen = with_error(kind, Standing::Warning, &error);
+                Check {
+                    message: format!("whether AWS Config remediates by itself cannot be seen: {}", unseen.message),
+                    ..unseen
+                }
+                .fix("allow LookAtConfigRemediation in config/policies/member-rollout.json to the member role")
+            }
+        }
+    }
+}

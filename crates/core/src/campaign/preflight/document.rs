@@ -1,0 +1,167 @@
+//! The documents of an account and Region: are they there, are they understood, can they do exactly what is wanted.
+
+use super::{ANY_BUCKET, Look, of_error, tally};
+use crate::aws::Ssm;
+use crate::judge::Wanted;
+use crate::model::{
+    Account, AccountChecks, AwsError, Bucket, Check, CheckKind, DefaultEncryption, EncryptionRule, Operation, Standing,
+    role_arn,
+};
+use crate::plan::{Change, Runbook};
+
+impl Look {
+    /// The document that seals (`GetDocument`).
+    pub(super) async fn document(&self, ssm: &Ssm, account: &Account, region: &str) -> Check {
+        let kind = CheckKind::Document;
+        let (reference, read) = self.read_document(ssm, region, Operation::Seal).await;
+        let document = match read {
+            Ok(document) => document,
+            Err(error) => return self.unread(kind, &reference, &error, &account.id, region),
+        };
+        let runbook = match Runbook::parse(&document.content) {
+            Ok(runbook) => runbook,
+            Err(error) => {
+                let message = format!("document {reference}, version {}: {error}", document.version);
+                return Check::new(kind, Standing::Failed, message)
+                    .fix("use the document that ships in config/documents");
+            }
+        };
+        let Some(wanted) = self.file.wanted(&self.keys, region) else {
+            return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
+        };
+        let with_facts =
+            |check: Check| check.fact("version", document.version.clone()).fact("sha256", runbook.hash().to_owned());
+        let plain = self.fits(&runbook, &wanted, account, region, None);
+        let blocking = self.fits(&runbook, &wanted, account, region, Some("SSE-C"));
+        with_facts(match (plain, blocking) {
+            (Ok(()), Ok(())) => {
+                Check::new(kind, Standing::Ok, format!("version {} does exactly what is wanted", document.version))
+            }
+            (Err(why), _) => Check::new(
+                kind,
+                Standing::Failed,
+                format!("document {reference}, version {}: {why}", document.version),
+            )
+            .fix("put the document right, or use the one that ships in config/documents; every bucket would be held"),
+            (Ok(()), Err(why)) => Check::new(
+                kind,
+                Standing::Warning,
+                format!("document {reference}, version {}, on buckets that block SSE-C: {why}", document.version),
+            )
+            .fix("use the document that ships in config/documents: S3 blocks SSE-C on new buckets, and they would be held"),
+        })
+    }
+
+    /// The document that a rollback starts: a rollout works without it, but cannot be undone.
+    pub(super) async fn restore_document(&self, ssm: &Ssm, account: &Account, region: &str) -> Check {
+        let kind = CheckKind::RestoreDocument;
+        let (reference, read) = self.read_document(ssm, region, Operation::Restore).await;
+        let (document, runbook) = match read.map(|document| (Runbook::parse(&document.content), document)) {
+            Ok((Ok(runbook), document)) => (document, runbook),
+            Ok((Err(error), document)) => {
+                let message = format!("document {reference}, version {}: {error}", document.version);
+                return Check::new(kind, Standing::Warning, message)
+                    .fix("use the one that ships in config/documents: without it a rollback restores nothing");
+            }
+            Err(error) => {
+                let unread = self.unread(kind, &reference, &error, &account.id, region);
+                let fix = unread.fix.clone().unwrap_or_default();
+                return Check { standing: Standing::Warning, ..unread }
+                    .fix(format!("{fix}; without it a rollback restores nothing"));
+            }
+        };
+        let role = self.automation_role_arn(account);
+        let bucket = any_bucket(account, region);
+        let change = Change { bucket: &bucket, automation_role: &role, rule: &EncryptionRule::SSE_S3 };
+        let check = match runbook.parameters_for(&change) {
+            Ok(_) => Check::new(kind, Standing::Ok, format!("version {} restores exactly", document.version)),
+            Err(why) => {
+                let message = format!("document {reference}, version {}: {why}", document.version);
+                Check::new(kind, Standing::Warning, message)
+                    .fix("use the one that ships in config/documents: without it a rollback restores nothing")
+            }
+        };
+        check.fact("version", document.version).fact("sha256", runbook.hash().to_owned())
+    }
+
+    async fn read_document(
+        &self,
+        ssm: &Ssm,
+        region: &str,
+        operation: Operation,
+    ) -> (String, Result<crate::aws::Document, AwsError>) {
+        let choice = &self.file.document;
+        let reference = choice.reference(operation, &self.aws.caller().partition, region);
+        let read = ssm.document(&reference, choice.version(operation)).await;
+        (reference, read)
+    }
+
+    /// A document that could not be read: a shared one is not there for an account with which it is not shared.
+    fn unread(&self, kind: CheckKind, reference: &str, error: &AwsError, account: &str, region: &str) -> Check {
+        let check = of_error(kind, error);
+        if error.code != "InvalidDocument" {
+            return check;
+        }
+        let (message, fix) = match &self.file.document.owner {
+            Some(owner) => (
+                format!("document {reference} is not there for account {account}, or not shared with it"),
+                format!(
+                    "create it in {region} of account {owner} and share it: aws ssm modify-document-permission --name NAME \
+                     --permission-type Share --account-ids-to-add {account}"
+                ),
+            ),
+            None => (
+                format!("document {reference} is missing in account {account}, {region}"),
+                "create it there from config/documents (a service-managed StackSet reaches every account), or share one and name its \
+                 account as document.owner"
+                    .to_owned(),
+            ),
+        };
+        Check { message, ..check }.fix(fix)
+    }
+
+    fn fits(
+        &self,
+        runbook: &Runbook,
+        wanted: &Wanted,
+        account: &Account,
+        region: &str,
+        blocked: Option<&str>,
+    ) -> Result<(), String> {
+        let role = self.automation_role_arn(account);
+        let now = EncryptionRule { blocked: blocked.map(|kind| vec![kind.to_owned()]), ..EncryptionRule::SSE_S3 };
+        let rule = wanted.rule(&DefaultEncryption::from(now));
+        let bucket = any_bucket(account, region);
+        let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
+        runbook.parameters_for(&change).map(drop).map_err(|why| why.to_string())
+    }
+
+    pub(super) fn automation_role_arn(&self, account: &Account) -> String {
+        let role = &self.file.automation_role;
+        role_arn(&self.aws.caller().partition, &account.id, &role.path, &role.name)
+    }
+}
+
+fn any_bucket(account: &Account, region: &str) -> Bucket {
+    Bucket { account: account.id.clone(), region: region.to_owned(), name: ANY_BUCKET.to_owned() }
+}
+
+/// A document whose content differs from that of most other places is named: it does what is wanted, and is not the one that
+/// was approved there.
+pub(super) fn compare(accounts: &mut [AccountChecks]) {
+    let usual = {
+        let places = accounts.iter().flat_map(|account| &account.regions);
+        let documents = places.flat_map(|place| &place.checks).filter(|check| check.kind == CheckKind::Document);
+        let counts = tally(documents.filter_map(|check| check.facts.get("sha256")).map(String::as_str));
+        counts.into_iter().max_by_key(|(_, places)| *places).map(|(hash, places)| (hash.to_owned(), places))
+    };
+    let Some((usual, places)) = usual else { return };
+    for check in accounts.iter_mut().flat_map(|account| &mut account.regions).flat_map(|place| &mut place.checks) {
+        let differs = check.facts.get("sha256").is_some_and(|hash| *hash != usual);
+        if check.kind == CheckKind::Document && check.standing == Standing::Ok && differs {
+            check.standing = Standing::Warning;
+            check.message = format!("{}, but its content differs from that in {places} other places", check.message);
+            check.fix = Some("find out who changed it; put the document that was approved in its place".to_owned());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A preflight: can a rollout work? Everything that it rests on is looked at, in every account and Region; nothing is changed, and
+//! nothing is written to the ledger.
+
+mod account;
+mod document;
+mod organization;
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+use super::key_proof::KeyProofs;
+use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
+use crate::aws::{Aws, Organization};
+use crate::config::CampaignFile;
+use crate::event::{Event, Events};
+use crate::judge::{FailureClass, classify, denial};
+use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, KeyMap, Preflight, Standing, now};
+use crate::plan::Selection;
+
+/// The bucket that stands for those which are not known yet: in the encryption context of a proof, and in the document's effect.
+const ANY_BUCKET: &str = "orgseal-preflight";
+
+/// What the looks at the accounts share.
+struct Look {
+    aws: Aws,
+    file: CampaignFile,
+    keys: KeyMap,
+    /// Those of the campaign's Regions that the command line leaves in.
+    regions: Vec<String>,
+    proofs: KeyProofs,
+    events: Events,
+    session_name: String,
+}
+
+/// Looks at all that a rollout rests on, `limits.accounts` accounts at once. What stands in a rollout's way is in the result;
+/// an error is what keeps the preflight itself from looking.
+pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
+    let Setting { aws, loaded, narrowed, events, stop, .. } = setting;
+    let file = loaded.campaign;
+    let keys = file.keys();
+    let aws = aws.with_keys(&keys);
+    let selection = Selection::new(&file, &loaded.exemptions, narrowed);
+    let regions: Vec<String> =
+        keys.iter().map(|(region, _)| region.to_owned()).filter(|region| selection.takes_region(region)).collect();
+    if regions.is_empty() {
+        return Err(CampaignError::NothingSelected("Region with a central key"));
+    }
+    let mut found = Preflight {
+        organization: String::new(),
+        caller: aws.caller().arn.clone(),
+        started_at: now(),
+        finished_at: now(),
+        interrupted: false,
+        checks: Vec::new(),
+        keys: Vec::new(),
+        accounts: Vec::new(),
+    };
+    let listed = {
+        let looking = organization::look(&aws, &file, &selection, &mut found);
+        stop.run_until_cancelled(looking).await.transpose()?.flatten()
+    };
+    if let Some((organization, accounts)) = listed {
+        let id = new_id_of("preflight");
+        events.emit(&Event::RunStarted { run: id.clone(), kind: "preflight", organization: organization.id.clone() });
+        events.emit(&Event::AccountsFound { accounts: accounts.len() });
+        found.checks.extend(organization::sharing(&file, &accounts));
+        // Where the document cannot reach the accounts, there is no use in asking each of them for it.
+        let refused = found.checks.iter().any(|check| check.standing == Standing::Failed);
+        let accounts = if refused { Vec::new() } else { accounts };
+        let proofs = KeyProofs::new(aws.clone(), keys.clone(), organization.id.clone(), events.clone());
+        let session_name = format!("{SESSION_PREFIX}{id}");
+        let look = Arc::new(Look { aws, file, keys, regions, proofs, events: events.clone(), session_name });
+        found.keys = look.central_keys().await;
+        let at_once = look.file.limits.accounts;
+        let mut looks = pin!(
+            stream::iter(accounts)
+                .take_until(stop.clone().cancelled_owned())
+                .map(|account| {
+                    let (look, stop) = (Arc::clone(&look), stop.clone());
+                    tokio::spawn(async move { stop.run_until_cancelled(look.account(account)).await })
+                })
+                .buffer_unordered(at_once)
+        );
+        while let Some(account) = looks.next().await {
+            found.accounts.extend(account.map_err(|error| CampaignError::Task(error.to_string()))?);
+        }
+        found.accounts.sort_by(|a, b| a.id.cmp(&b.id));
+        document::compare(&mut found.accounts);
+    }
+    found.interrupted = stop.is_cancelled();
+    found.finished_at = now();
+    let state = if found.interrupted { "interrupted" } else { "finished" };
+    events.emit(&Event::RunFinished { state });
+    Ok(found)
+}
+
+/// A call that went wrong: what a rollout would meet too, or what could not be found out.
+fn of_error(kind: CheckKind, error: &AwsError) -> Check {
+    let standing = match classify(error) {
+        FailureClass::Retryable | FailureClass::Organization => Standing::Unknown,
+        FailureClass::Account | FailureClass::Bucket => Standing::Failed,
+    };
+    with_error(kind, standing, error)
+}
+
+/// The same, where what it means is known.
+fn with_error(kind: CheckKind, standing: Standing, error: &AwsError) -> Check {
+    Check {
+        code: Some(error.code.clone()),
+        denied_by: denial(error).map(|denial| denial.by),
+        ..Check::new(kind, standing, error.message.clone()).fix(error.hint.clone())
+    }
+}
+
+/// An account of which nothing is known yet.
+fn unentered(account: &Account) -> AccountChecks {
+    AccountChecks {
+        id: account.id.clone(),
+        name: account.name.clone(),
+        state: account.state.clone(),
+        entered: false,
+        skipped: false,
+        checks: Vec::new(),
+        regions: Vec::new(),
+    }
+}
+
+/// How many places there are of each value.
+fn tally<'a>(values: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
+    let mut counts = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
+}
+
+/// The accounts in scope and the organization that they are in.
+type Listed = Option<(Organization, Vec<Account>)>;
+
+/// For [`discover::accounts`], whose other callers work with a ledger.
+async fn accounts(aws: &Aws, selection: &Selection) -> Result<Vec<Account>, CampaignError> {
+    let (_, accounts) = discover::accounts(aws, selection).await?;
+    match accounts.is_empty() {
+        true => Err(CampaignError::NothingSelected("account")),
+        false => Ok(accounts),
+    }
+}

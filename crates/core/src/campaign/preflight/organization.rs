@@ -1,0 +1,125 @@
+//! What concerns the whole organization: access to it, the sharing of the document, the central keys.
+
+use futures::future::{join, join_all};
+
+use super::{Listed, Look, accounts, of_error, with_error};
+use crate::aws::Aws;
+use crate::campaign::CampaignError;
+use crate::config::{CampaignFile, SHARING_QUOTA};
+use crate::judge::key_fault;
+use crate::model::{Account, Check, CheckKind, Preflight, RegionChecks, Standing, now};
+use crate::plan::Selection;
+
+/// Key material that expires within so many days is named.
+const EXPIRES_SOON: i64 = 90;
+
+/// Looks at the organization. `None`: it cannot be read, or is not the one that it must be, which is in the checks.
+pub(super) async fn look(
+    aws: &Aws,
+    file: &CampaignFile,
+    selection: &Selection,
+    found: &mut Preflight,
+) -> Result<Listed, CampaignError> {
+    let kind = CheckKind::Organization;
+    let organization = match aws.organizations().describe().await {
+        Ok(organization) => organization,
+        Err(error) => {
+            found.checks.push(of_error(kind, &error));
+            return Ok(None);
+        }
+    };
+    found.organization.clone_from(&organization.id);
+    if let Some(wanted) = &file.organization.id
+        && *wanted != organization.id
+    {
+        let message = format!("this is organization {}, and the campaign file is for {wanted}", organization.id);
+        let fix = "use credentials of that organization, or another campaign file";
+        found.checks.push(Check::new(kind, Standing::Failed, message).fix(fix));
+        return Ok(None);
+    }
+    let listed = match accounts(aws, selection).await {
+        Ok(listed) => listed,
+        Err(CampaignError::Organization(error)) => {
+            found.checks.push(of_error(kind, &error));
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let as_whom = match aws.caller().account == organization.management_account {
+        true => "the management account",
+        // Nobody else is answered.
+        false => "a delegated administrator",
+    };
+    let message = format!("{} lists its accounts to account {}, {as_whom}", organization.id, aws.caller().account);
+    found.checks.push(Check::new(kind, Standing::Ok, message));
+    Ok(Some((organization, listed)))
+}
+
+/// A document that is shared with more accounts than Systems Manager allows; nothing where each account has its own.
+pub(super) fn sharing(file: &CampaignFile, accounts: &[Account]) -> Option<Check> {
+    let owner = file.document.owner.as_ref()?;
+    let kind = CheckKind::Sharing;
+    Some(match file.document.overshared(accounts) {
+        Some(count) => Check::new(
+            kind,
+            Standing::Failed,
+            format!(
+                "account {owner} would have to share document {} with {count} accounts, and Systems Manager allows \
+                 {SHARING_QUOTA}",
+                file.document.name
+            ),
+        )
+        .fix(crate::campaign::STACK_SET_WAY),
+        None => Check::new(kind, Standing::Ok, format!("account {owner} shares the document within the quota")),
+    })
+}
+
+impl Look {
+    /// The central key of each Region, as the security account sees it: `DescribeKey`, `GetKeyPolicy`.
+    pub(super) async fn central_keys(&self) -> Vec<RegionChecks> {
+        join_all(
+            self.regions.iter().map(|region| async {
+                RegionChecks { region: region.clone(), checks: self.central_key(region).await }
+            }),
+        )
+        .await
+    }
+
+    async fn central_key(&self, region: &str) -> Vec<Check> {
+        let kind = CheckKind::CentralKey;
+        let Some(key) = self.keys.get(region) else { return Vec::new() };
+        let (facts, policy) = join(self.aws.describe_key(key), self.aws.key_policy(key)).await;
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(error) => return vec![of_error(kind, &error).fact("key", key.to_string())],
+        };
+        let mut checks = vec![match key_fault(&facts, key) {
+            Some(fault) => Check::new(kind, Standing::Failed, format!("the central key {key} cannot be used: {fault}"))
+                .fix("put the key right, or name another one in [central_key]"),
+            None => match facts.valid_to.filter(|end| end.as_second() - now().as_second() < EXPIRES_SOON * 86_400) {
+                Some(end) => Check::new(
+                    kind,
+                    Standing::Warning,
+                    format!("the imported key material of {key} expires on {}", end.strftime("%-d %b %Y")),
+                )
+                .fix("import it again before that day: afterwards no object under it can be read"),
+                None => Check::new(kind, Standing::Ok, format!("{key} is enabled, symmetric and customer managed")),
+            },
+        }];
+        // Only where a proof is refused by the key's policy is it read again.
+        if let Err(error) = policy {
+            let unread = with_error(kind, Standing::Warning, &error);
+            checks.push(Check {
+                message: format!(
+                    "{}; where the key's policy refuses a dry run, whether it admits S3 cannot be told",
+                    unread.message
+                ),
+                fix: Some(
+                    "allow kms:GetKeyPolicy on the central keys to your caller, in the key's own account".to_owned(),
+                ),
+                ..unread
+            });
+        }
+        checks.into_iter().map(|check| check.fact("key", key.to_string())).collect()
+    }
+}

@@ -1,0 +1,296 @@
+//! Can a rollout work? Everything that it rests on is looked at beforehand, and nothing is changed.
+
+use serde_json::{Value, json};
+
+use crate::terminal::Terminal;
+use crate::world::{World, two_members, unbroken};
+
+const SHIPPED: &str = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+const DOCUMENT: &str = "EnableS3BucketEncryptionWithKMS";
+const MEMBER: &str = "555555555551";
+
+fn world() -> World {
+    World::of(&two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, ""))
+}
+
+fn of_spec(change: &str) -> World {
+    World::of(&two_members("", "").replace("id = \"555555555551\"", &format!("id = \"555555555551\"\n{change}")))
+}
+
+/// The checks of the member account that are not `ok`: Region (empty for the account's own), check, standing, and the check.
+fn not_ok(document: &Value) -> Vec<(String, String, String, Value)> {
+    let account = document["accounts"].as_array().unwrap().iter().find(|account| account["id"] == MEMBER).unwrap();
+    let own = account["checks"].as_array().unwrap().iter().map(|check| (String::new(), check));
+    let places = account["regions"].as_array().unwrap().iter().flat_map(|place| {
+        let region = place["region"].as_str().unwrap().to_owned();
+        place["checks"].as_array().unwrap().iter().map(move |check| (region.clone(), check))
+    });
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    own.chain(places)
+        .filter(|(_, check)| check["standing"] != "ok")
+        .map(|(region, check)| (region, text(&check["kind"]), text(&check["standing"]), check.clone()))
+        .collect()
+}
+
+/// The one check of the member account that is not `ok`.
+fn only(document: &Value) -> (String, String, String, Value) {
+    let mut found = not_ok(document);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+fn is(region: &str, kind: &str, standing: &str, found: &(String, String, String, Value), says: &str) {
+    assert_eq!((found.0.as_str(), found.1.as_str(), found.2.as_str()), (region, kind, standing), "{}", found.3);
+    assert!(found.3["message"].as_str().unwrap().contains(says), "{says}: {}", found.3);
+    assert!(!found.3["fix"].as_str().unwrap().is_empty(), "{}", found.3);
+}
+
+#[test]
+fn where_all_is_well_it_says_so_and_changes_nothing() {
+    let world = world();
+    let before = world.sandbox.buckets();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0, "{document:#}");
+    assert_eq!(document["schema"], "orgseal.preflight/1");
+    assert_eq!((&document["ready"], &document["summary"]["places"]), (&json!(true), &json!(12)));
+    assert_eq!(document["summary"]["failed"], 0);
+    assert_eq!(document["organization"], world.sandbox.organization_id());
+    let place = &document["accounts"][0]["regions"][0];
+    let kinds: Vec<_> =
+        place["checks"].as_array().unwrap().iter().map(|check| check["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["document", "restore_document", "key", "quota", "config"]);
+    assert_eq!(place["checks"][0]["facts"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(place["checks"][2]["message"].as_str().unwrap().contains("the member role"), "{place}");
+    // Nothing was started, put or written down.
+    assert_eq!(world.sandbox.buckets(), before);
+    assert!(world.sandbox.executions().is_empty());
+    assert!(!world.state().exists(), "the ledger is none of its business");
+    let counters = world.sandbox.counters();
+    assert_eq!((counters.totals("s3", "ListBuckets"), counters.totals("kms", "GenerateDataKey")), (0, 12));
+}
+
+#[test]
+fn it_needs_no_lock() {
+    let world = World::at_speed("accounts = 20\nbuckets_per_account = 20\nsuspended = 0\nwithout_member_role = 0", 0.3);
+    let mut audit = world
+        .command(&["audit"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.state().join("lock").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let account = world.sandbox.security_account().to_owned();
+    let run = world.run(&["preflight", "--account", &account]);
+    audit.kill().unwrap();
+    audit.wait().unwrap();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn an_account_without_the_member_role_is_not_seen_and_no_other_suffers() {
+    let world = of_spec("member_role = false");
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 3);
+    is("", "role", "failed", &only(&document), "AssumeRole");
+    assert_eq!((&document["summary"]["accounts"], &document["summary"]["entered"]), (&json!(4), &json!(3)));
+    assert_eq!(document["summary"]["places"], 9);
+}
+
+#[test]
+fn an_account_that_nobody_can_enter_is_unknown_unless_its_state_is_accepted() {
+    let world = of_spec("state = \"SUSPENDED\"");
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 3);
+    is("", "account", "unknown", &only(&document), "SUSPENDED");
+    let (code, document) = world.json(&["preflight", "--set", "organization.accept_states=[\"SUSPENDED\"]"]);
+    assert_eq!((code, &document["summary"]["skipped"]), (0, &json!(1)));
+}
+
+#[test]
+fn a_missing_automation_role_is_named() {
+    let world = of_spec("automation_role = false");
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("", "automation_role", "failed", &only(&document), "missing in account 555555555551");
+}
+
+#[test]
+fn an_automation_role_that_trusts_somebody_else_or_cannot_be_seen_is_named() {
+    let world = world();
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    world.sandbox.set_role_trust(MEMBER, "orgseal-automation", trust).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("", "automation_role", "failed", &only(&document), "ssm.amazonaws.com");
+
+    let world = self::world();
+    let policy = include_str!("../../config/policies/member-rollout.json").replace("iam:GetRole", "iam:GetUser");
+    let policy = policy.replace("111122223333", world.sandbox.security_account());
+    world.sandbox.set_role_policy(MEMBER, "orgseal-member", &policy).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 3);
+    let found = only(&document);
+    is("", "automation_role", "unknown", &found, "cannot be seen");
+    assert_eq!(found.3["denied_by"], "identity_policy");
+}
+
+#[test]
+fn a_document_that_is_missing_nearly_everywhere_is_said_once_with_a_count() {
+    let world = World::of(
+        "accounts = 30\nbuckets_per_account = 0\nsuspended = 0\nwithout_member_role = 0\n[document]\ndeploy = \"shared\"\n",
+    );
+    world.edit(|text| text.lines().filter(|line| !line.starts_with("owner")).collect::<Vec<_>>().join("\n"));
+    let run = world.run(&["preflight"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let said = unbroken(&run.stdout);
+    assert_eq!(said.matches("✗ document —").count(), 1, "{}", run.stdout);
+    assert!(said.contains("in 29 accounts and 3 Regions, 87 places in all"), "{}", run.stdout);
+    assert!(said.contains("StackSet") && said.contains("and 9 more"), "{}", run.stdout);
+}
+
+#[test]
+fn a_document_that_was_tampered_with_is_named() {
+    let world = world();
+    let idle = SHIPPED.replace("Api: PutBucketEncryption", "Api: GetBucketEncryption");
+    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &idle).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("eu-west-1", "document", "failed", &only(&document), "never calls PutBucketEncryption");
+
+    // One that does the same and is not the same is worth knowing.
+    let world = self::world();
+    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &format!("{SHIPPED}# mine\n")).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0);
+    is("eu-west-1", "document", "warning", &only(&document), "differs from that in 11 other places");
+}
+
+#[test]
+fn a_key_that_is_disabled_is_named_for_the_organization_and_each_account() {
+    let world = world();
+    world.sandbox.set_key_state(&world.key("us-east-1"), orgseal_sandbox::KeyState::Disabled).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("us-east-1", "key", "failed", &only(&document), "Disabled");
+    let central = document["keys"].as_array().unwrap().iter().find(|place| place["region"] == "us-east-1").unwrap();
+    assert_eq!(
+        (&central["checks"][0]["kind"], &central["checks"][0]["standing"]),
+        (&json!("central_key"), &json!("failed"))
+    );
+}
+
+#[test]
+fn a_key_policy_that_does_not_admit_the_organization_is_a_denial_and_one_for_s3_alone_is_not() {
+    let spec = two_members("", "") + "\n[central_key]\nadmits_organization = false\n";
+    let (code, document) = World::of(&spec).json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = not_ok(&document);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    is("eu-west-1", "key", "failed", found.iter().find(|found| found.0 == "eu-west-1").unwrap(), "the key's policy");
+
+    let world = world();
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{}:root", world.sandbox.security_account()) }, "Action": "kms:*", "Resource": "*" },
+        { "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "kms:*", "Resource": "*", "Condition": {
+            "StringEquals": { "aws:PrincipalOrgID": world.sandbox.organization_id() },
+            "StringLike": { "kms:ViaService": "s3.*.amazonaws.com" } } } ] });
+    world.sandbox.set_key_policy(&world.key("us-east-1"), &policy.to_string()).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("us-east-1", "key", "failed", &only(&document), "kms:ViaService");
+    let (code, document) = world.json(&["preflight", "--set", "keys.accept_unproven=true"]);
+    assert_eq!(code, 0);
+    is("us-east-1", "key", "warning", &only(&document), "kms:ViaService");
+}
+
+#[test]
+fn a_service_control_policy_that_denies_is_named() {
+    let world = world();
+    let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ssm:*","Resource":"*"}}"#;
+    world.sandbox.set_scp("no-automation", &[MEMBER], deny).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = not_ok(&document);
+    assert_eq!(found.iter().map(|(_, kind, ..)| kind.as_str()).filter(|kind| *kind == "document").count(), 3);
+    for (_, kind, standing, check) in &found {
+        assert_eq!(check["denied_by"], "service_control_policy", "{check}");
+        assert!(check["fix"].as_str().unwrap().contains("management account"), "{check}");
+        assert_eq!(standing, if kind == "restore_document" { "warning" } else { "failed" }, "{check}");
+    }
+    let run = world.run(&["preflight"]);
+    assert!(unbroken(&run.stdout).contains("explicit deny in a service control policy"), "{}", run.stdout);
+}
+
+#[test]
+fn an_account_in_which_config_remediates_by_itself_is_named() {
+    let world = world();
+    world
+        .sandbox
+        .put_automatic_remediation(MEMBER, "us-east-1", "sealed-buckets", "S3_DEFAULT_ENCRYPTION_KMS", DOCUMENT)
+        .unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0, "a rollout works all the same");
+    is("us-east-1", "config", "warning", &only(&document), "sealed-buckets");
+}
+
+#[test]
+fn a_full_quota_is_worth_knowing() {
+    let world = world();
+    let set = ["--set", "limits.executions_per_account=200", "--set", "limits.executions_per_account_region=101"];
+    let (code, document) = world.json(&[&["preflight"][..], &set].concat());
+    assert_eq!(code, 0);
+    let found = not_ok(&document);
+    assert_eq!(found.len(), 3);
+    is("us-east-1", "quota", "warning", found.iter().find(|found| found.0 == "us-east-1").unwrap(), "101 more");
+}
+
+#[test]
+fn an_organization_that_is_too_large_to_share_a_document_with_is_refused() {
+    let world = World::of(
+        "accounts = 1003\nbuckets_per_account = 0\nsuspended = 0\nwithout_member_role = 0\n[document]\ndeploy = \"shared\"\n",
+    );
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let check = document["checks"].as_array().unwrap().iter().find(|check| check["kind"] == "sharing").unwrap();
+    assert_eq!(check["standing"], "failed", "{check}");
+    assert!(check["fix"].as_str().unwrap().contains("StackSet"), "{check}");
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 1);
+    let said = unbroken(&run.stderr);
+    assert!(said.contains("1002 accounts") && said.contains("StackSet"), "{}", run.stderr);
+    assert_eq!(world.sandbox.counters().totals("sts", "AssumeRole"), 0);
+}
+
+#[test]
+fn another_organization_and_a_bucket_are_refused() {
+    let world = world();
+    let (code, document) = world.json(&["preflight", "--set", "organization.id=o-somebodyelse"]);
+    assert_eq!((code, &document["checks"][0]["standing"]), (2, &json!("failed")));
+    assert_eq!(world.run(&["preflight", "--bucket", "logs"]).code, 1);
+    assert_eq!(world.run(&["preflight", "--region", "mars-north-1"]).code, 1);
+}
+
+#[test]
+fn it_fits_a_terminal_of_80_columns() {
+    let world = of_spec("member_role = false\nautomation_role = false");
+    let idle = SHIPPED.replace("Api: PutBucketEncryption", "Api: GetBucketEncryption");
+    world.sandbox.put_document_content("555555555552", "eu-west-1", DOCUMENT, &idle).unwrap();
+    let terminal = Terminal::open(world.command(&["preflight"]), 80);
+    let (code, screen) = terminal.close();
+    assert_eq!(code, 3, "{screen}");
+    let (_, report) = screen.split_once("Preflight of").unwrap();
+    for line in report.lines().filter(|line| !line.contains("orgseal preflight")) {
+        let mut plain = String::new();
+        let mut letters = line.trim_end().chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\u{1b}' => drop(letters.by_ref().find(char::is_ascii_alphabetic)),
+                letter => plain.push(letter),
+            }
+        }
+        assert!(plain.chars().count() <= 80, "{plain}");
+    }
+    assert!(report.contains("us-east-1") && report.contains('✗'), "{screen}");
+}
