@@ -101,7 +101,8 @@ fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             | "StartAutomationExecution"
             | "GetDocument"
             | "DescribeAutomationExecutions"
-            | "GetAutomationExecution",
+            | "GetAutomationExecution"
+            | "GetAccountAuthorizationDetails",
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired",
         ) => {
             "the session in this account was refused again although it was new: check this machine's clock, and policies there \
