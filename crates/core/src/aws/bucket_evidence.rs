@@ -1,5 +1,7 @@
 //! What guards look at on a bucket: its policy, ACL, website, replication, tags and so on, each read at most once.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
@@ -23,9 +25,13 @@ const NOT_CONFIGURED: [&str; 6] = [
     "NoSuchTagSet",
 ];
 
-/// Makes a read where it is needed.
-async fn where_needed<T>(needed: bool, read: impl Future<Output = Result<T, AwsError>>) -> Read<T> {
-    if needed { Some(read.await) } else { None }
+/// Makes a read where it is needed. On the heap: a call of the SDK is tens of kilobytes, and eight of them side by side for each
+/// bucket of an account would not fit a thread's stack.
+fn where_needed<'a, T: 'a>(
+    needed: bool,
+    read: impl Future<Output = Result<T, AwsError>> + Send + 'a,
+) -> BoxFuture<'a, Read<T>> {
+    async move { if needed { Some(read.await) } else { None } }.boxed()
 }
 
 impl S3 {

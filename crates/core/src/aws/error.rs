@@ -123,7 +123,8 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             | "GetBucketTagging"
             | "GetAccountPublicAccessBlock"
             | "ListAccessPoints"
-            | "GetAccessPointPolicy",
+            | "GetAccessPointPolicy"
+            | "GetAccountAuthorizationDetails",
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired",
         ) => {
             "the session in this account was refused again although it was new: check this machine's clock, and policies there \

@@ -119,7 +119,7 @@ impl Campaign {
                 return Ok(Step::Over(self.record(life, changed).await?));
             }
         };
-        if let Some(step) = self.still_planned(place, life, &found).await? {
+        if let Some(step) = Box::pin(self.still_planned(place, life, &found)).await? {
             return Ok(step);
         }
         let intent = match self.intent(place, life, &found).await {

@@ -208,7 +208,7 @@ impl Campaign {
             self.plan_documents.note(bucket, &document);
             Ok(document)
         };
-        Arc::new(cell.get_or_init(|| read).await.clone())
+        Arc::new(cell.get_or_init(|| Box::pin(read)).await.clone())
     }
 
     /// What guards say of the change of a bucket. Reads what those in force need, and nothing twice of an account or key.
@@ -225,9 +225,9 @@ impl Campaign {
         let severity = |guard: &dyn Guard| -> Severity { self.file.guards.severity(guard, bucket) };
         let needs = guards::needs(severity);
         let (evidence, account, key) = futures::join!(
-            member.bucket_evidence(bucket, &needs),
-            at.evidence.get_or_init(|| account_evidence(member, &needs)),
-            self.guard_key(&bucket.region, &needs),
+            Box::pin(member.bucket_evidence(bucket, &needs)),
+            at.evidence.get_or_init(|| Box::pin(account_evidence(member, &needs))),
+            Box::pin(self.guard_key(&bucket.region, &needs)),
         );
         let rule = wanted.rule(found);
         let terms = self.file.guards.terms();

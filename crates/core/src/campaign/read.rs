@@ -210,7 +210,7 @@ impl Campaign {
             self.judged(bucket, event).await?;
             return Ok(true);
         };
-        match self.outlook(look, member, &bucket, &found).await {
+        match Box::pin(self.outlook(look, member, &bucket, &found)).await {
             Outlook::Held(reason, error) => self.judged(bucket, hold(judgement, reason, found, error)).await?,
             Outlook::Planned { wave, guards, guarded_at } => {
                 let held_back = guards.iter().any(GuardFinding::holds);

@@ -1,6 +1,7 @@
 //! `outside-principals`: who reads or writes the bucket from other accounts, and is not known to hold rights on the key.
 
 use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
+use super::services::SERVICE_NAME;
 use super::{Guard, Need, Subject, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Principals, Request, Statement, Text, matches};
 use crate::model::KeyArn;
@@ -30,8 +31,8 @@ impl Guard for OutsidePrincipals {
 /// Whom a statement for everyone is for, by its conditions.
 #[derive(Debug, PartialEq, Eq)]
 enum Narrowed<'a> {
-    /// These accounts.
-    Accounts(Vec<&'a str>),
+    /// These accounts, each with the account or ARN that the conditions name.
+    Named(Vec<(&'a str, &'a str)>),
     /// The members of this organization.
     Organization,
     /// The members of others.
@@ -42,14 +43,8 @@ enum Narrowed<'a> {
     Untold,
 }
 
-/// Keys that bind a statement to access points or to services.
-const ELSEWHERE: [&str; 5] = [
-    "s3:dataaccesspointaccount",
-    "s3:dataaccesspointarn",
-    "s3:accesspointnetworkorigin",
-    "aws:principalservicename",
-    "aws:principalservicenameslist",
-];
+/// Keys that bind a statement to access points.
+const ACCESS_POINT: [&str; 3] = ["s3:dataaccesspointaccount", "s3:dataaccesspointarn", "s3:accesspointnetworkorigin"];
 /// Keys of conditions which leave a statement public.
 const SAYS_NOT_WHO: [&str; 4] = ["aws:securetransport", "s3:tlsversion", "s3:signatureversion", "s3:authtype"];
 
@@ -181,9 +176,7 @@ impl Seen<'_> {
 
     fn everyone(&mut self, grant: &Grant<'_>) {
         match narrowed(grant.statement, &self.at.organization.id) {
-            Narrowed::Accounts(accounts) => {
-                accounts.into_iter().for_each(|account| self.named(grant, account, account))
-            }
+            Narrowed::Named(named) => named.into_iter().for_each(|(account, who)| self.named(grant, account, who)),
             Narrowed::Organization => {
                 let organization = self.at.organization.id.as_str();
                 // Any account of it: which is not known, and need not be.
@@ -236,19 +229,14 @@ impl Seen<'_> {
 
 fn narrowed<'a>(statement: &'a Statement, organization: &str) -> Narrowed<'a> {
     let only = |key: &str| access::only_values(statement, key);
-    let mut accounts = only("aws:principalaccount");
-    if accounts.is_empty() {
-        let arns = only("aws:principalarn");
-        let of: Vec<&str> =
-            arns.iter().filter_map(|arn| arn.split(':').nth(4)).filter(|account| !account.contains('*')).collect();
-        if of.len() == arns.len() {
-            accounts = of;
-        }
-    }
-    if !accounts.is_empty() && !accounts.iter().any(|account| account.contains('*')) {
-        accounts.sort_unstable();
-        accounts.dedup();
-        return Narrowed::Accounts(accounts);
+    // Whom the ARNs name says more than their accounts; a pattern may leave the account open.
+    let arns = only("aws:principalarn").into_iter().map(|arn| (arn.split(':').nth(4).unwrap_or("*"), arn)).collect();
+    let accounts = only("aws:principalaccount").into_iter().map(|account| (account, account)).collect();
+    let is_told = |named: &Vec<(&str, &str)>| {
+        !named.is_empty() && !named.iter().any(|(account, _)| account.is_empty() || account.contains('*'))
+    };
+    if let Some(named) = [arns, accounts].into_iter().find(is_told) {
+        return Narrowed::Named(named);
     }
     let paths = only("aws:principalorgpaths").into_iter().filter_map(|path| path.split('/').next());
     let organizations: Vec<&str> = only("aws:principalorgid").into_iter().chain(paths).collect();
@@ -258,9 +246,9 @@ fn narrowed<'a>(statement: &'a Statement, organization: &str) -> Narrowed<'a> {
             false => Narrowed::OtherOrganizations(organizations),
         };
     }
-    let elsewhere = |key: &str| ELSEWHERE.contains(&key) || key == "aws:principalisawsservice";
-    let public = statement.conditions.iter().all(|condition| SAYS_NOT_WHO.contains(&condition.key.as_str()));
-    if public || statement.conditions.iter().any(|condition| elsewhere(&condition.key)) {
+    let mut keys = statement.conditions.iter().map(|condition| condition.key.as_str());
+    let is_public = keys.clone().all(|key| SAYS_NOT_WHO.contains(&key));
+    if is_public || keys.any(|key| ACCESS_POINT.contains(&key)) || !only(SERVICE_NAME).is_empty() {
         return Narrowed::Elsewhere;
     }
     Narrowed::Untold
@@ -308,7 +296,7 @@ mod tests {
             (
                 ALL,
                 by_arn,
-                "444455556666 may read; the key policy admits it, and its own policy cannot be seen from here",
+                "arn:aws:iam::444455556666:role/* may read; the key policy admits it, and its own policy cannot be seen from here",
             ),
         ] {
             let found = site(principal, condition).found(&GUARD);
@@ -349,6 +337,8 @@ mod tests {
             (ALL, OUR_ORG),
             (ALL, paths),
             (ALL, access_point),
+            (ALL, r#","Condition":{"StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}}"#),
+            (ALL, r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/*"}}"#),
         ] {
             assert_eq!(site(principal, condition).look(&GUARD), Word::Clear, "{principal} {condition}");
         }
@@ -365,6 +355,15 @@ mod tests {
     fn cannot_tell_whom_other_conditions_let_in() {
         let endpoint = r#","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#;
         assert!(site(ALL, endpoint).untold(&GUARD)[0].contains("everyone, under conditions on aws:sourcevpce"));
+        for condition in [
+            r#"{"Bool":{"aws:PrincipalIsAWSService":"false"}}"#,
+            r#"{"StringNotEquals":{"aws:PrincipalServiceName":"x.amazonaws.com"}}"#,
+            r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#,
+            r#"{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#,
+        ] {
+            let site = site(ALL, &format!(r#","Condition":{condition}"#));
+            assert!(site.untold(&GUARD)[0].contains("everyone, under conditions on"), "{condition}");
+        }
         let perhaps = r#","Condition":{"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-ours"}}"#;
         assert_eq!(site(ALL, perhaps).untold(&GUARD).len(), 1);
         assert_eq!(site(r#"{"Federated":"accounts.google.com"}"#, "").untold(&GUARD).len(), 1);

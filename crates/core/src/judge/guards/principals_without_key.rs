@@ -244,6 +244,11 @@ mod tests {
     fn finds_nothing_where_both_sides_allow() {
         assert_eq!(site(&[WRITES, READS, ALL_KEYS]).look(&GUARD), Word::Clear);
         assert_eq!(site(&[]).look(&GUARD), Word::Clear);
+        let administrator = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        let power_user = r#"{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"}"#;
+        for own in [administrator, power_user] {
+            assert_eq!(site(&[own]).look(&GUARD), Word::Clear, "{own}");
+        }
         let mut ignoring = site(&[WRITES]);
         ignoring.terms.ignored_principals = vec!["arn:aws:iam::*:role/app".into()];
         assert_eq!(ignoring.look(&GUARD), Word::Clear);

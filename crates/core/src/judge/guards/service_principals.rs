@@ -1,7 +1,7 @@
 //! `service-principals`: AWS services which read or write the bucket in their own name, and which the key does not admit.
 
 use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
-use super::services::OF_OTHER_GUARDS;
+use super::services::{OF_OTHER_GUARDS, SERVICE_NAME};
 use super::{Guard, Need, Subject, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
 use crate::model::KeyArn;
@@ -69,12 +69,14 @@ fn look(at: &Subject<'_>) -> Result<Word, Word> {
 /// What services' own documentation asks for.
 const GENERATE_ANY: &str = "kms:GenerateDataKey*";
 
-/// The services that a statement names, without those that guards of their own look at.
+/// The services that a statement names, as principals or by condition, without those that guards of their own look at.
 fn services(statement: &Statement) -> impl Iterator<Item = &str> {
-    statement.named_principals().iter().filter_map(|principal| match principal {
-        Principal::Service(name) if !OF_OTHER_GUARDS.contains(&name.as_str()) => Some(name.as_str()),
+    let named = statement.named_principals().iter().filter_map(|principal| match principal {
+        Principal::Service(name) => Some(name.as_str()),
         _ => None,
-    })
+    });
+    let by_condition = access::only_values(statement, SERVICE_NAME);
+    named.chain(by_condition).filter(|name| !OF_OTHER_GUARDS.contains(name))
 }
 
 /// Whether the key policy lets a service use the key, for whom the bucket policy lets it in.
@@ -159,6 +161,10 @@ mod tests {
         assert!(hint.contains(r#""Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:Decrypt"],"Resource":"*"}"#), "{hint}");
         let other = key_for(TRAIL, r#","Condition":{"StringEquals":{"aws:SourceAccount":"444455556666"}}"#);
         assert_eq!(Site::new(Some(&writes(TRAIL, OWN_SOURCE)), &other).found(&GUARD).len(), 1);
+        let by_name =
+            writes(TRAIL, r#","Condition":{"StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}}"#)
+                .replace(r#"{"Service":"cloudtrail.amazonaws.com"}"#, r#""*""#);
+        assert_eq!(Site::new(Some(&by_name), ORGANIZATION).found(&GUARD).len(), 1);
         let read = writes(TRAIL, "").replace("s3:PutObject", "s3:Get*");
         let found = Site::new(Some(&read), &key_for(TRAIL, "")).found(&GUARD);
         assert!(found[0].ends_with("may read, and the key policy does not allow it kms:Decrypt"), "{found:?}");

@@ -11,3 +11,6 @@ pub(super) const OF_OTHER_GUARDS: [&str; 8] = [
     "billingreports.amazonaws.com",
     "bcm-data-exports.amazonaws.com",
 ];
+
+/// The condition key with the name of a service that asks in its own name, in lower case.
+pub(super) const SERVICE_NAME: &str = "aws:principalservicename";

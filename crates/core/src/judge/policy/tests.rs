@@ -311,6 +311,17 @@ proptest! {
         prop_assert!(matches!(vague, Answer::CannotTell(_)) || rank(&vague) == rank(&told), "{vague:?} {told:?}");
     }
 
+    /// Who is said to have no right on the objects of a bucket has none on any: nobody is missed.
+    #[test]
+    fn no_right_on_objects_is_no_right_on_any(have in prop::collection::vec(any_statement(), 0..5), key in "x?/?[a-z]{1,3}") {
+        let texts: Vec<&str> = have.iter().map(String::as_str).collect();
+        let holder = holder(ROLE, &texts, None);
+        let one = holder.request("o-ours", "s3:PutObject", format!("arn:aws:s3:::b/{key}").as_str().into());
+        if holder.may(&put(&holder)).answer == Answer::No {
+            prop_assert_eq!(holder.may(&one).answer, Answer::No);
+        }
+    }
+
     #[test]
     fn what_is_not_understood_is_never_a_yes(have in prop::collection::vec(statement("Deny"), 0..4)) {
         let mut texts: Vec<&str> = have.iter().map(String::as_str).collect();
