@@ -22,6 +22,9 @@ impl Cause<'_> {
             let region = region.map(|region| format!(", {region}")).unwrap_or_default();
             return format!("{} {}{region}", account.id, account.name);
         }
+        if let (1, Some((account, _))) = (accounts.len(), self.places.first()) {
+            return format!("{} {}, {} Regions", account.id, account.name, self.places.len());
+        }
         let regions: BTreeSet<&str> = self.places.iter().filter_map(|(_, region)| *region).collect();
         let mut text = counted(accounts.len() as u64, "account");
         match regions.len() {
@@ -46,7 +49,8 @@ pub(super) fn of(found: &Preflight) -> Vec<Cause<'_>> {
         let words = format!("{}\n{}\n{:?}", general.kind.title(), general.message, general.fix);
         let place = account.map(|account| (account, region));
         let known = *by_words.entry((check.standing, words)).or_insert_with(|| {
-            causes.push((Cause { check: check.clone(), places: Vec::new() }, general));
+            let check = Check { message: shorter(&check.message), ..check.clone() };
+            causes.push((Cause { check, places: Vec::new() }, general));
             causes.len() - 1
         });
         causes[known].0.places.extend(place);
@@ -60,6 +64,15 @@ pub(super) fn of(found: &Preflight) -> Vec<Cause<'_>> {
         .collect();
     causes.sort_by_key(|cause| (!cause.places.is_empty(), std::cmp::Reverse(cause.places.len())));
     causes
+}
+
+/// A message that names the role where AWS names the session, which is ours and says nothing new.
+fn shorter(message: &str) -> String {
+    let words = message.split(' ').map(|word| match word.split_once(":assumed-role/") {
+        Some((_, role)) => role.split('/').next().unwrap_or(role),
+        None => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A check without what differs from place to place.
@@ -78,5 +91,5 @@ fn general(check: &Check, account: Option<&AccountChecks>, region: Option<&str>)
             None => text,
         }
     };
-    Check { message: words(&check.message), fix: check.fix.as_deref().map(words), ..check.clone() }
+    Check { message: words(&shorter(&check.message)), fix: check.fix.as_deref().map(words), ..check.clone() }
 }

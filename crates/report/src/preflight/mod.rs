@@ -108,12 +108,12 @@ fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> 
     if counts.skipped > 0 {
         parts.push(format!("{} skipped", number(counts.skipped as u64)));
     }
-    parts.push(format!("{} × Region", counted(counts.places as u64, "account")));
+    parts.push(format!("{} (account and Region)", counted(counts.places as u64, "place")));
     for (amount, what) in [
         (counts.failed, "would fail"),
         (counts.unknown, "not seen"),
         (counts.warnings, "with a warning"),
-        (counts.ok, "as they must be"),
+        (counts.ok, "fine"),
     ] {
         if amount > 0 {
             parts.push(format!("{} {what}", number(amount as u64)));
@@ -138,18 +138,26 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     let fine = found.accounts.iter().filter(|account| worst_of(account) == Standing::Ok).count();
     let name = shown.iter().map(|account| account.name.chars().count()).max().unwrap_or(0).clamp(4, NAME);
     let regions: Vec<&str> = found.keys.iter().map(|place| place.region.as_str()).collect();
-    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 10));
+    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 4));
     page.blank()?;
     let heads = columns.heads().join("  ");
-    page.line(0, DIM, &format!("{:12}  {:name$}  role  automation  {heads}", "account", "name"))?;
+    page.line(0, DIM, &format!("{:12}  {:name$}  role  auto  {heads}", "account", "name"))?;
     for account in shown {
         row(page, account, name, &columns)?;
     }
     page.more(0, left)?;
     if found.accounts.len() > ROWS && fine > 0 {
-        page.line(0, GREEN, &format!("{} {} as they must be", mark(Standing::Ok), counted(fine as u64, "account")))?;
+        page.line(
+            0,
+            GREEN,
+            &format!("{} {} more in which all is fine", mark(Standing::Ok), counted(fine as u64, "account")),
+        )?;
     }
-    page.text(0, DIM, "✓ as it must be, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at")?;
+    page.text(
+        0,
+        DIM,
+        "✓ fine, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at; auto: the automation role",
+    )?;
     if let Some(legend) = columns.legend() {
         page.text(0, DIM, &legend)?;
     }
@@ -169,7 +177,7 @@ fn row(page: &mut Page<'_>, account: &AccountChecks, name: usize, columns: &regi
             regions::Cell::Words(words) => words,
         })
         .collect();
-    let (role, automation) = (centred(page, role, 4), centred(page, automation, 10));
+    let (role, automation) = (centred(page, role, 4), centred(page, automation, 4));
     let line = format!("{:12}  {cut:name$}  {role}  {automation}  {}", account.id, cells.join("  "));
     writeln!(page.out, "{}", line.trim_end())
 }

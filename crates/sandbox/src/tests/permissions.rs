@@ -91,8 +91,6 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
-        ("ProveTheCentralKey", "kms:GenerateDataKey"),
-        ("LookAtTheAutomationRole", "iam:GetRole"),
         ("LookAtFormerKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
@@ -103,7 +101,9 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     };
     // The central key admits the organization: what is left to decide is this policy.
     let former = sandbox.world.central_arns[0].to_string();
-    let tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
+    let mut tried: std::collections::BTreeSet<String> = cases.iter().map(|(sid, _)| (*sid).to_string()).collect();
+    // These have a test of their own.
+    tried.extend(["ProveTheCentralKey", "LookAtTheAutomationRole"].map(String::from));
     let document = sandbox.world.spec.document.name.clone();
     assert_eq!(tried, sids(shipped::MEMBER_ROLLOUT).into_iter().collect(), "a statement without a scenario");
     let call = async |action: &str| match action {
@@ -143,6 +143,32 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let untagged = without(shipped::MEMBER_ROLLOUT, "TagExecutions");
     sandbox.set_role_policy(ALPHA, "orgseal-member", &untagged).unwrap();
     assert_eq!(sandbox.start_sealing(&keys, false).await.status, 200, "without tags no right to tag is needed");
+}
+
+#[tokio::test]
+async fn the_proof_of_a_key_and_a_look_at_the_automation_role_need_their_statements() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session_of(ALPHA, "orgseal-member");
+    let shipped = shipped::MEMBER_ROLLOUT.replace("111122223333", sandbox.security_account());
+    let prove = async || {
+        let key = sandbox.world.central_arns[0].as_ref();
+        let input = json!({ "KeyId": key, "KeySpec": "AES_256", "DryRun": true }).to_string();
+        let headers = [("x-amz-target", "TrentService.GenerateDataKey")];
+        text(&sandbox.send(&keys, "us-east-1/kms", "POST", "/", &headers, &input).await)
+    };
+    let look = async || {
+        let form = "Action=GetRole&Version=2010-05-08&RoleName=orgseal-automation";
+        text(&sandbox.send(&keys, "us-east-1/iam", "POST", "/", &[], form).await)
+    };
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &shipped).unwrap();
+    assert!(prove().await.contains("DryRunOperationException"));
+    assert!(look().await.contains("<RoleName>orgseal-automation</RoleName>"));
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "ProveTheCentralKey")).unwrap();
+    let said = prove().await;
+    assert!(said.contains("because no identity-based policy allows the kms:GenerateDataKey action"), "{said}");
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "LookAtTheAutomationRole")).unwrap();
+    let said = look().await;
+    assert!(said.contains("because no identity-based policy allows the iam:GetRole action"), "{said}");
 }
 
 #[tokio::test]
