@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orgseal_core::model::{AccountChecks, Check, Preflight, Standing};
 
-use crate::words::counted;
+use crate::words::{counted, number};
 
 /// One cause with every place in which it was met.
 pub(super) struct Cause<'a> {
@@ -30,7 +30,10 @@ impl Cause<'_> {
         match regions.len() {
             0 => {}
             1 => text.push_str(&format!(" in {}", regions.iter().copied().collect::<String>())),
-            many => text.push_str(&format!(" and {many} Regions, {} places in all", self.places.len())),
+            many => {
+                let places = number(self.places.len() as u64);
+                text.push_str(&format!(" and {many} Regions, {places} places in all"));
+            }
         }
         let mut first: Vec<&str> = accounts.iter().copied().take(named).collect();
         if accounts.len() > named {
@@ -80,8 +83,8 @@ fn general(check: &Check, account: Option<&AccountChecks>, region: Option<&str>)
     let words = |text: &str| {
         let mut text = text.to_owned();
         // The key's ARN holds the Region, and may hold the account.
-        if let Some(key) = check.facts.get("key").filter(|key| !key.is_empty()) {
-            text = text.replace(key.as_str(), "KEY_ARN");
+        if let Some(key) = check.known("key").filter(|key| !key.is_empty()) {
+            text = text.replace(key, "KEY_ARN");
         }
         if let Some(account) = account {
             text = text.replace(&account.id, "ACCOUNT_ID");

@@ -3,10 +3,11 @@
 mod causes;
 mod regions;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects};
-use orgseal_core::model::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, Standing};
+use orgseal_core::model::{AccountChecks, Check, CheckKind, Denier, Preflight, PreflightCounts, Standing};
 use serde::Serialize;
 
 use crate::ReportError;
@@ -61,14 +62,23 @@ struct Document<'a> {
     schema: &'a str,
     ready: bool,
     summary: PreflightCounts,
+    denials: Vec<Denial<'a>>,
     #[serde(flatten)]
     found: &'a Preflight,
+}
+
+/// A kind of policy that was seen to deny something.
+#[derive(Serialize)]
+struct Denial<'a> {
+    by: Denier,
+    accounts: BTreeSet<&'a str>,
 }
 
 /// Writes a preflight as JSON.
 pub fn write_json(found: &Preflight, out: &mut dyn Write) -> Result<(), ReportError> {
     let ready = answer(found) == Answer::Ready;
-    let document = Document { schema: SCHEMA, ready, summary: found.counts(), found };
+    let denials = found.denials().into_iter().map(|(by, accounts)| Denial { by, accounts }).collect();
+    let document = Document { schema: SCHEMA, ready, summary: found.counts(), denials, found };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
     out.write_all(b"\n")?;
     Ok(())
@@ -119,7 +129,15 @@ fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> 
             parts.push(format!("{} {what}", number(amount as u64)));
         }
     }
-    page.text(0, PLAIN, &parts.join(" · "))
+    page.text(0, PLAIN, &parts.join(" · "))?;
+    let denials = found.denials().into_iter().map(|(by, accounts)| {
+        let accounts = counted(accounts.len() as u64, "account");
+        format!("{} in {accounts}", by.says())
+    });
+    match denials.collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(()),
+        denials => page.text(0, RED, &format!("Seen to deny: {}", denials.join(", "))),
+    }
 }
 
 /// One line for each account: the role, the automation role, each Region.
