@@ -219,8 +219,11 @@ fn a_service_control_policy_that_denies_is_named() {
         assert!(check["fix"].as_str().unwrap().contains("management account"), "{check}");
         assert_eq!(standing, if kind == "restore_document" { "warning" } else { "failed" }, "{check}");
     }
+    assert_eq!(document["denials"], json!([{ "by": "service_control_policy", "accounts": [MEMBER] }]));
     let run = world.run(&["preflight"]);
-    assert!(unbroken(&run.stdout).contains("explicit deny in a service control policy"), "{}", run.stdout);
+    let said = unbroken(&run.stdout);
+    assert!(said.contains("Seen to deny: a service control policy in 1 account"), "{}", run.stdout);
+    assert!(said.contains("explicit deny in a service control policy"), "{}", run.stdout);
 }
 
 #[test]

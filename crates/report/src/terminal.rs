@@ -425,8 +425,8 @@ impl Page<'_> {
         for word in text.split_whitespace() {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
                 lines.push(std::mem::take(&mut line));
-                // What follows an arrow hangs under its text.
-                if text.starts_with("→ ") {
+                // What follows an arrow or a mark hangs under its text.
+                if ["→ ", "✗ ", "! ", "? "].iter().any(|mark| text.starts_with(mark)) {
                     line.push(' ');
                 }
             }

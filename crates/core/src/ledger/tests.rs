@@ -17,7 +17,7 @@ fn binding() -> Binding {
 }
 
 fn new_run(id: &str) -> NewRun {
-    NewRun { id: id.into(), kind: "rollout", parent: None, target: "{}".into(), session: session("rollout") }
+    NewRun { id: id.into(), kind: "rollout", parent: None, target: "{}".into(), plan: None, exemptions: None, session: session("rollout") }
 }
 
 fn session(command: &str) -> NewSession {
@@ -48,7 +48,7 @@ fn found() -> DefaultEncryption {
 
 fn judged(verdict: Verdict) -> BucketEvent {
     let judgement = Judgement { verdict, reason: Reason::SseS3, observed: None };
-    BucketEvent::Judged { judgement, encryption: Some(found()), error: None, restore: None }
+    BucketEvent::Judged { judgement, encryption: Some(found()), error: None, restore: None, exemption: None }
 }
 
 fn intended() -> BucketEvent {
@@ -139,6 +139,7 @@ async fn notes_are_durable_when_the_run_is_finished_and_the_sums_agree() {
         state: "SUSPENDED".into(),
         outcome: AccountOutcome::Unread,
         error: Some(AwsError { code: "c".into(), message: "m".into(), hint: "h".into() }),
+        ous: Vec::new(),
     };
     ledger.account(unread).await.unwrap();
     ledger.finish("finished").await.unwrap();
@@ -154,7 +155,7 @@ async fn notes_are_durable_when_the_run_is_finished_and_the_sums_agree() {
     assert_eq!((summary.accounts, summary.accounts_unread), (1, 1));
     assert_eq!(reader.reasons(&run).unwrap().iter().map(|count| count.buckets).sum::<u64>(), 10_000);
     assert_eq!(
-        reader.work(&run, Scope::Waiting).unwrap(),
+        reader.work(&run, Scope::Waiting, None).unwrap(),
         [AccountWork { account: "444455556666".into(), buckets: summary.not_sealed }]
     );
 }
@@ -202,7 +203,7 @@ async fn a_hold_keeps_the_configuration_that_was_read() {
     ledger.record(&bucket("logs"), judged(Verdict::NotSealed)).await.unwrap();
     let judgement = Judgement { verdict: Verdict::Held, reason: Reason::KeyNotUsable, observed: None };
     ledger
-        .record(&bucket("logs"), BucketEvent::Judged { judgement, encryption: None, error: None, restore: None })
+        .record(&bucket("logs"), BucketEvent::Judged { judgement, encryption: None, error: None, restore: None, exemption: None })
         .await
         .unwrap();
     assert_eq!(findings(folder.path(), "r")[0].encryption, Some(found()));
@@ -316,7 +317,7 @@ async fn a_ledger_of_the_first_schema_is_brought_forward_and_goes_on() {
     assert_eq!(reader.sessions(&run).unwrap()[0].ended_at, run.finished_at);
     assert_eq!(verify(folder.path(), None).unwrap().fault, None);
     assert_eq!(reader.summary(&run).unwrap().started, 1);
-    let open = reader.open_buckets(&run, "444455556666", Scope::Open).unwrap();
+    let open = reader.open_buckets(&run, "444455556666", Scope::Open, None).unwrap();
     assert_eq!(open.iter().map(|open| open.bucket.name.as_str()).collect::<Vec<_>>(), ["lost"]);
     let mut touched = Vec::new();
     reader
@@ -345,6 +346,7 @@ async fn record_something(folder: &Path) {
         state: "ACTIVE".into(),
         outcome,
         error: None,
+        ous: Vec::new(),
     };
     ledger.account(record(AccountOutcome::Unread)).await.unwrap();
     for name in ["logs", "reports", "traces"] {

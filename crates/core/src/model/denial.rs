@@ -31,7 +31,7 @@ impl Denier {
         match self {
             Denier::ServiceControlPolicy => "a service control policy",
             Denier::ResourceControlPolicy => "a resource control policy",
-            Denier::ResourcePolicy => "the resource's own policy",
+            Denier::ResourcePolicy => "a key's or another resource's own policy",
             Denier::TrustPolicy => "the role's trust policy",
             Denier::IdentityPolicy => "the role's own IAM policies",
             Denier::PermissionsBoundary => "the role's permissions boundary",

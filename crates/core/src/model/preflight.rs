@@ -1,8 +1,8 @@
 //! What a preflight found: for each account and Region, and for the organization, whether a rollout can work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Denier;
 
@@ -83,8 +83,10 @@ pub struct Check {
     pub code: Option<String>,
     /// By which kind of policy a call was denied.
     pub denied_by: Option<Denier>,
-    /// What was read, by name: `version` and `sha256` of a document, `in_flight` of a quota, `key`.
-    pub facts: BTreeMap<&'static str, String>,
+    /// What was read, by name: `version` and `sha256` of a document, `in_flight` of a quota, `key`. A few each, and there are
+    /// many checks: so no map.
+    #[serde(serialize_with = "as_map")]
+    pub facts: Vec<(&'static str, String)>,
 }
 
 /// The checks of one Region.
@@ -175,6 +177,18 @@ impl Preflight {
         whole.chain(keys).chain(accounts)
     }
 
+    /// The kinds of policy that were seen to deny something, with the accounts in which they did.
+    #[must_use]
+    pub fn denials(&self) -> BTreeMap<Denier, BTreeSet<&str>> {
+        let mut denials: BTreeMap<Denier, BTreeSet<&str>> = BTreeMap::new();
+        for (account, _, check) in self.each_check() {
+            if let (Some(by), Some(account)) = (check.denied_by, account) {
+                denials.entry(by).or_default().insert(&account.id);
+            }
+        }
+        denials
+    }
+
     /// The counts.
     #[must_use]
     pub fn counts(&self) -> PreflightCounts {
@@ -197,19 +211,15 @@ impl Preflight {
     }
 }
 
+fn as_map<S: Serializer>(facts: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(facts.iter().map(|(name, value)| (name, value)))
+}
+
 impl Check {
     /// A check without facts.
     #[must_use]
     pub fn new(kind: CheckKind, standing: Standing, message: impl Into<String>) -> Check {
-        Check {
-            kind,
-            standing,
-            message: message.into(),
-            fix: None,
-            code: None,
-            denied_by: None,
-            facts: BTreeMap::new(),
-        }
+        Check { kind, standing, message: message.into(), fix: None, code: None, denied_by: None, facts: Vec::new() }
     }
 
     /// The same with what to do.
@@ -222,7 +232,13 @@ impl Check {
     /// The same with something that was read.
     #[must_use]
     pub fn fact(mut self, name: &'static str, value: impl Into<String>) -> Check {
-        self.facts.insert(name, value.into());
+        self.facts.push((name, value.into()));
         self
+    }
+
+    /// Something that was read.
+    #[must_use]
+    pub fn known(&self, name: &str) -> Option<&str> {
+        self.facts.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orgseal_core::model::{AccountChecks, Check, Preflight, Standing};
 
-use crate::words::counted;
+use crate::words::{counted, number};
 
 /// One cause with every place in which it was met.
 pub(super) struct Cause<'a> {
@@ -22,12 +22,18 @@ impl Cause<'_> {
             let region = region.map(|region| format!(", {region}")).unwrap_or_default();
             return format!("{} {}{region}", account.id, account.name);
         }
+        if let (1, Some((account, _))) = (accounts.len(), self.places.first()) {
+            return format!("{} {}, {} Regions", account.id, account.name, self.places.len());
+        }
         let regions: BTreeSet<&str> = self.places.iter().filter_map(|(_, region)| *region).collect();
         let mut text = counted(accounts.len() as u64, "account");
         match regions.len() {
             0 => {}
             1 => text.push_str(&format!(" in {}", regions.iter().copied().collect::<String>())),
-            many => text.push_str(&format!(" and {many} Regions, {} places in all", self.places.len())),
+            many => {
+                let places = number(self.places.len() as u64);
+                text.push_str(&format!(" and {many} Regions, {places} places in all"));
+            }
         }
         let mut first: Vec<&str> = accounts.iter().copied().take(named).collect();
         if accounts.len() > named {
@@ -46,7 +52,8 @@ pub(super) fn of(found: &Preflight) -> Vec<Cause<'_>> {
         let words = format!("{}\n{}\n{:?}", general.kind.title(), general.message, general.fix);
         let place = account.map(|account| (account, region));
         let known = *by_words.entry((check.standing, words)).or_insert_with(|| {
-            causes.push((Cause { check: check.clone(), places: Vec::new() }, general));
+            let check = Check { message: shorter(&check.message), ..check.clone() };
+            causes.push((Cause { check, places: Vec::new() }, general));
             causes.len() - 1
         });
         causes[known].0.places.extend(place);
@@ -62,13 +69,22 @@ pub(super) fn of(found: &Preflight) -> Vec<Cause<'_>> {
     causes
 }
 
+/// A message that names the role where AWS names the session, which is ours and says nothing new.
+fn shorter(message: &str) -> String {
+    let words = message.split(' ').map(|word| match word.split_once(":assumed-role/") {
+        Some((_, role)) => role.split('/').next().unwrap_or(role),
+        None => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A check without what differs from place to place.
 fn general(check: &Check, account: Option<&AccountChecks>, region: Option<&str>) -> Check {
     let words = |text: &str| {
         let mut text = text.to_owned();
         // The key's ARN holds the Region, and may hold the account.
-        if let Some(key) = check.facts.get("key").filter(|key| !key.is_empty()) {
-            text = text.replace(key.as_str(), "KEY_ARN");
+        if let Some(key) = check.known("key").filter(|key| !key.is_empty()) {
+            text = text.replace(key, "KEY_ARN");
         }
         if let Some(account) = account {
             text = text.replace(&account.id, "ACCOUNT_ID");
@@ -78,5 +94,5 @@ fn general(check: &Check, account: Option<&AccountChecks>, region: Option<&str>)
             None => text,
         }
     };
-    Check { message: words(&check.message), fix: check.fix.as_deref().map(words), ..check.clone() }
+    Check { message: words(&shorter(&check.message)), fix: check.fix.as_deref().map(words), ..check.clone() }
 }

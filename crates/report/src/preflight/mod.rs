@@ -3,10 +3,11 @@
 mod causes;
 mod regions;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects};
-use orgseal_core::model::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, Standing};
+use orgseal_core::model::{AccountChecks, Check, CheckKind, Denier, Preflight, PreflightCounts, Standing};
 use serde::Serialize;
 
 use crate::ReportError;
@@ -61,14 +62,23 @@ struct Document<'a> {
     schema: &'a str,
     ready: bool,
     summary: PreflightCounts,
+    denials: Vec<Denial<'a>>,
     #[serde(flatten)]
     found: &'a Preflight,
+}
+
+/// A kind of policy that was seen to deny something.
+#[derive(Serialize)]
+struct Denial<'a> {
+    by: Denier,
+    accounts: BTreeSet<&'a str>,
 }
 
 /// Writes a preflight as JSON.
 pub fn write_json(found: &Preflight, out: &mut dyn Write) -> Result<(), ReportError> {
     let ready = answer(found) == Answer::Ready;
-    let document = Document { schema: SCHEMA, ready, summary: found.counts(), found };
+    let denials = found.denials().into_iter().map(|(by, accounts)| Denial { by, accounts }).collect();
+    let document = Document { schema: SCHEMA, ready, summary: found.counts(), denials, found };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
     out.write_all(b"\n")?;
     Ok(())
@@ -108,18 +118,26 @@ fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> 
     if counts.skipped > 0 {
         parts.push(format!("{} skipped", number(counts.skipped as u64)));
     }
-    parts.push(format!("{} × Region", counted(counts.places as u64, "account")));
+    parts.push(format!("{} (account and Region)", counted(counts.places as u64, "place")));
     for (amount, what) in [
         (counts.failed, "would fail"),
         (counts.unknown, "not seen"),
         (counts.warnings, "with a warning"),
-        (counts.ok, "as they must be"),
+        (counts.ok, "fine"),
     ] {
         if amount > 0 {
             parts.push(format!("{} {what}", number(amount as u64)));
         }
     }
-    page.text(0, PLAIN, &parts.join(" · "))
+    page.text(0, PLAIN, &parts.join(" · "))?;
+    let denials = found.denials().into_iter().map(|(by, accounts)| {
+        let accounts = counted(accounts.len() as u64, "account");
+        format!("{} in {accounts}", by.says())
+    });
+    match denials.collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(()),
+        denials => page.text(0, RED, &format!("Seen to deny: {}", denials.join(", "))),
+    }
 }
 
 /// One line for each account: the role, the automation role, each Region.
@@ -138,18 +156,26 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     let fine = found.accounts.iter().filter(|account| worst_of(account) == Standing::Ok).count();
     let name = shown.iter().map(|account| account.name.chars().count()).max().unwrap_or(0).clamp(4, NAME);
     let regions: Vec<&str> = found.keys.iter().map(|place| place.region.as_str()).collect();
-    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 10));
+    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 4));
     page.blank()?;
     let heads = columns.heads().join("  ");
-    page.line(0, DIM, &format!("{:12}  {:name$}  role  automation  {heads}", "account", "name"))?;
+    page.line(0, DIM, &format!("{:12}  {:name$}  role  auto  {heads}", "account", "name"))?;
     for account in shown {
         row(page, account, name, &columns)?;
     }
     page.more(0, left)?;
     if found.accounts.len() > ROWS && fine > 0 {
-        page.line(0, GREEN, &format!("{} {} as they must be", mark(Standing::Ok), counted(fine as u64, "account")))?;
+        page.line(
+            0,
+            GREEN,
+            &format!("{} {} more in which all is fine", mark(Standing::Ok), counted(fine as u64, "account")),
+        )?;
     }
-    page.text(0, DIM, "✓ as it must be, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at")?;
+    page.text(
+        0,
+        DIM,
+        "✓ fine, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at; auto: the automation role",
+    )?;
     if let Some(legend) = columns.legend() {
         page.text(0, DIM, &legend)?;
     }
@@ -169,7 +195,7 @@ fn row(page: &mut Page<'_>, account: &AccountChecks, name: usize, columns: &regi
             regions::Cell::Words(words) => words,
         })
         .collect();
-    let (role, automation) = (centred(page, role, 4), centred(page, automation, 10));
+    let (role, automation) = (centred(page, role, 4), centred(page, automation, 4));
     let line = format!("{:12}  {cut:name$}  {role}  {automation}  {}", account.id, cells.join("  "));
     writeln!(page.out, "{}", line.trim_end())
 }

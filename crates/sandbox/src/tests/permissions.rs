@@ -92,14 +92,12 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let subresources = [
         ("s3:GetBucketPolicy", "policy"),
         ("s3:GetBucketPolicyStatus", "policyStatus"),
-        ("s3:GetBucketLogging", "logging"),
         ("s3:GetBucketWebsite", "website"),
         ("s3:GetReplicationConfiguration", "replication"),
         ("s3:GetBucketTagging", "tagging"),
         ("s3:GetBucketAcl", "acl"),
         ("s3:GetBucketPublicAccessBlock", "publicAccessBlock"),
         ("s3:GetBucketOwnershipControls", "ownershipControls"),
-        ("s3:GetInventoryConfiguration", "inventory"),
     ];
     let mut cases = vec![
         ("ListBuckets", "s3:ListAllMyBuckets"),
@@ -110,8 +108,6 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
-        ("ProveTheCentralKey", "kms:GenerateDataKey"),
-        ("LookAtTheAutomationRole", "iam:GetRole"),
         ("LookAtFormerKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
@@ -120,10 +116,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("ReadTheAccountForGuards", "s3:ListAccessPoints"),
         ("ReadTheAccountForGuards", "s3:GetAccessPointPolicy"),
         ("ReadTheAccountForGuards", "iam:GetAccountAuthorizationDetails"),
-        ("ProveTheCentralKey", "kms:GenerateDataKey"),
         ("LookForDenials", "cloudtrail:LookupEvents"),
-        ("LookAtTheDocumentAndRole", "ssm:DescribeDocument"),
-        ("LookAtTheDocumentAndRole", "iam:GetRole"),
     ];
     cases.extend(subresources.iter().map(|(action, _)| ("ReadForGuards", *action)));
     let of_json = async |target: &str, scope: &str, input: Value| {
@@ -149,7 +142,6 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
             sandbox.send(&keys, "us-east-1/s3", "GET", path, &id, "").await
         }
         "ssm:GetDocument" => sandbox.ssm(&keys, "GetDocument", json!({ "Name": document })).await,
-        "ssm:DescribeDocument" => sandbox.ssm(&keys, "DescribeDocument", json!({ "Name": document })).await,
         "ssm:DescribeAutomationExecutions" => sandbox.ssm(&keys, "DescribeAutomationExecutions", json!({})).await,
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await
@@ -197,6 +189,32 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
     let untagged = without(shipped::MEMBER_ROLLOUT, "TagExecutions");
     sandbox.set_role_policy(ALPHA, "orgseal-member", &untagged).unwrap();
     assert_eq!(sandbox.start_sealing(&keys, false).await.status, 200, "without tags no right to tag is needed");
+}
+
+#[tokio::test]
+async fn the_proof_of_a_key_and_a_look_at_the_automation_role_need_their_statements() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session_of(ALPHA, "orgseal-member");
+    let shipped = shipped::MEMBER_ROLLOUT.replace("111122223333", sandbox.security_account());
+    let prove = async || {
+        let key = sandbox.world.central_arns[0].as_ref();
+        let input = json!({ "KeyId": key, "KeySpec": "AES_256", "DryRun": true }).to_string();
+        let headers = [("x-amz-target", "TrentService.GenerateDataKey")];
+        text(&sandbox.send(&keys, "us-east-1/kms", "POST", "/", &headers, &input).await)
+    };
+    let look = async || {
+        let form = "Action=GetRole&Version=2010-05-08&RoleName=orgseal-automation";
+        text(&sandbox.send(&keys, "us-east-1/iam", "POST", "/", &[], form).await)
+    };
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &shipped).unwrap();
+    assert!(prove().await.contains("DryRunOperationException"));
+    assert!(look().await.contains("<RoleName>orgseal-automation</RoleName>"));
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "ProveTheCentralKey")).unwrap();
+    let said = prove().await;
+    assert!(said.contains("because no identity-based policy allows the kms:GenerateDataKey action"), "{said}");
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "LookAtTheAutomationRole")).unwrap();
+    let said = look().await;
+    assert!(said.contains("because no identity-based policy allows the iam:GetRole action"), "{said}");
 }
 
 #[tokio::test]

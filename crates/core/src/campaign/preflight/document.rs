@@ -152,12 +152,12 @@ pub(super) fn compare(accounts: &mut [AccountChecks]) {
     let usual = {
         let places = accounts.iter().flat_map(|account| &account.regions);
         let documents = places.flat_map(|place| &place.checks).filter(|check| check.kind == CheckKind::Document);
-        let counts = tally(documents.filter_map(|check| check.facts.get("sha256")).map(String::as_str));
+        let counts = tally(documents.filter_map(|check| check.known("sha256")));
         counts.into_iter().max_by_key(|(_, places)| *places).map(|(hash, places)| (hash.to_owned(), places))
     };
     let Some((usual, places)) = usual else { return };
     for check in accounts.iter_mut().flat_map(|account| &mut account.regions).flat_map(|place| &mut place.checks) {
-        let differs = check.facts.get("sha256").is_some_and(|hash| *hash != usual);
+        let differs = check.known("sha256").is_some_and(|hash| hash != usual);
         if check.kind == CheckKind::Document && check.standing == Standing::Ok && differs {
             check.standing = Standing::Warning;
             check.message = format!("{}, but its content differs from that in {places} other places", check.message);
