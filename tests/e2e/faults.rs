@@ -153,9 +153,11 @@ fn each_statement_of_the_shipped_member_role_is_needed_and_named() {
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("PassTheAutomationRole", "iam:PassRole"),
         ("ProveTheCentralKey", "kms:GenerateDataKey"),
+        ("ReadForGuards", "s3:GetBucketPolicy"),
+        ("ReadTheAccountForGuards", "iam:GetAccountAuthorizationDetails"),
     ];
-    // What a rollback or a preflight alone needs has its scenarios with them.
-    let elsewhere = ["LookAtFormerKeys", "LookAtConfigRemediation", "LookAtTheAutomationRole"];
+    // What a rollback, a preflight or a wave that is watched alone needs has its scenarios with them.
+    let elsewhere = ["LookAtFormerKeys", "LookAtConfigRemediation", "LookAtTheAutomationRole", "LookForDenials"];
     assert_eq!(statements.len(), needed.len() + elsewhere.len(), "a statement without a scenario");
     for (sid, action) in needed {
         let world = one_bucket_with("");

@@ -5,18 +5,6 @@ use crate::world::{World, binary, unbroken};
 const SPEC: &str = "accounts = 3\nbuckets_per_account = 2\nsuspended = 0\nwithout_member_role = 0";
 
 #[test]
-fn a_rollout_outside_loopback_is_refused_without_guards() {
-    let world = World::of(SPEC);
-    // The STS endpoint stays on loopback, so that the caller is known; S3's does not.
-    let output =
-        world.command(&["rollout", "--yes"]).env("AWS_ENDPOINT_URL_S3", "http://s3.example.invalid").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("--without-guards"), "{stderr}");
-    assert!(world.sandbox.executions().is_empty());
-}
-
-#[test]
 fn a_rollout_without_a_terminal_and_without_yes_is_refused() {
     let world = World::of(SPEC);
     let run = world.run(&["rollout"]);

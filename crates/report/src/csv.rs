@@ -8,9 +8,9 @@ use std::io::Write;
 use orgseal_core::ledger::{Reader, Run};
 use orgseal_core::model::{AccountOutcome, AccountRecord, Finding};
 
-use crate::ReportError;
+use crate::{ReportError, guards};
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 21] = [
     "account",
     "account_name",
     "region",
@@ -28,6 +28,10 @@ const HEADER: [&str; 17] = [
     "error",
     "sealed_from",
     "sealed_until",
+    "wave",
+    "guards",
+    "exemption_ticket",
+    "exemption_until",
 ];
 
 /// The reason on the line of an account that could not be read; no bucket has it.
@@ -84,6 +88,10 @@ fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), Re
             message,
             none,
             none,
+            none,
+            none,
+            none,
+            none,
         ],
     )
 }
@@ -113,6 +121,10 @@ fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> 
             error.map_or("", |error| &error.message),
             &moment(finding.sealed.map(|sealed| sealed.from)),
             &moment(finding.sealed.and_then(|sealed| sealed.until)),
+            &finding.wave.map(|wave| wave.to_string()).unwrap_or_default(),
+            &finding.guards.iter().map(guards::in_short).collect::<Vec<_>>().join(" "),
+            finding.exemption.as_ref().map_or("", |note| &note.ticket),
+            &finding.exemption.as_ref().map(|note| note.until.to_string()).unwrap_or_default(),
         ],
     )
 }

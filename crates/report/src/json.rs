@@ -3,11 +3,13 @@
 
 use std::io::Write;
 
-use orgseal_core::ledger::{Reader, Run, Summary};
-use orgseal_core::model::{AccountRecord, AwsError, DefaultEncryption, Finding, SealedInterval};
+use orgseal_core::ledger::{PlanReference, Reader, Run, Summary};
+use orgseal_core::model::{
+    AccountRecord, AwsError, DefaultEncryption, ExemptionNote, Finding, GuardFinding, SealedInterval,
+};
 use serde::Serialize;
 
-use crate::{ReportError, kind};
+use crate::{ReportError, exemptions, kind, waves};
 
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.audit/1";
@@ -26,6 +28,9 @@ struct RunRecord<'a> {
     /// In a rollback: the campaign that is undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<&'a str>,
+    /// The approved plan that it carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a PlanReference>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +47,12 @@ struct FindingRecord<'a> {
     /// In a rollback: between when and when the bucket was under the central key.
     #[serde(skip_serializing_if = "Option::is_none")]
     sealed: Option<SealedInterval>,
+    /// The wave in which it is changed.
+    wave: Option<u32>,
+    /// What guards found on it.
+    guards: &'a [GuardFinding],
+    /// By which exemption it stays as it is.
+    exemption: Option<&'a ExemptionNote>,
 }
 
 #[derive(Serialize)]
@@ -91,6 +102,9 @@ impl<'a> FindingRecord<'a> {
             }),
             error: finding.error.as_ref(),
             sealed: finding.sealed,
+            wave: finding.wave,
+            guards: &finding.guards,
+            exemption: finding.exemption.as_ref(),
         }
     }
 }
@@ -109,6 +123,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
         config_hash: &run.config_hash,
         selection: &run.selection,
         undoes: run.parent.as_deref(),
+        plan: run.plan.as_ref(),
     };
     let schema = if kind::is_rollback(run) { ROLLBACK_SCHEMA } else { SCHEMA };
     out.write_all(b"{\n")?;
@@ -121,6 +136,13 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     member(out, "scope", &"default_encryption")?;
     member(out, "run", &about)?;
     member(out, "ledger", &reader.head()?)?;
+    let (waves, exemptions) = (waves::lines(reader, run)?, exemptions::lines(reader, run)?);
+    if !waves.is_empty() {
+        member(out, "waves", &waves)?;
+    }
+    if !exemptions.is_empty() {
+        member(out, "exemptions", &exemptions)?;
+    }
     out.write_all(b"  \"accounts\": [")?;
     let mut separator = "\n";
     reader.each_account::<ReportError>(run, |account: AccountRecord| element(out, &mut separator, &account))?;

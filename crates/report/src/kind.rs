@@ -33,6 +33,7 @@ pub(crate) fn scope(run: &Run) -> &'static str {
 /// The report's title, without the organization.
 pub(crate) fn title(run: &Run) -> &'static str {
     match run.kind.as_str() {
+        "plan" => "Plan for",
         "rollout" => "Rollout in",
         "rollback" => "Rollback in",
         _ => "Audit of",

@@ -12,13 +12,16 @@ pub mod status;
 pub mod terminal;
 
 mod account_tally;
+mod exemptions;
 mod exit;
 mod format;
+mod guards;
 mod kind;
 mod meaning;
 mod next_steps;
 mod unread_accounts;
 mod walk;
+mod waves;
 mod words;
 
 use std::io::{self, Write};

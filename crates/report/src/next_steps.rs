@@ -1,8 +1,9 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
 use orgseal_core::ledger::{Run, Summary};
-use orgseal_core::model::{Bucket, Finding};
+use orgseal_core::model::{Bucket, Finding, WaveState};
 
+use crate::waves::WaveLine;
 use crate::words::{counted, number};
 
 /// A command, and what it does.
@@ -34,11 +35,12 @@ pub(crate) fn next_steps(
     summary: &Summary,
     only_unread_account: Option<&str>,
     failed: Option<&FailedExecution>,
+    waves: &[WaveLine],
 ) -> Vec<Step> {
     let mut steps = Steps::default();
     match run.kind.as_str() {
-        "audit" => after_audit(&mut steps, place, run, summary, only_unread_account),
-        _ => after_change(&mut steps, place, run, summary, failed),
+        "audit" | "plan" => after_audit(&mut steps, place, run, summary, only_unread_account),
+        _ => after_change(&mut steps, place, run, summary, failed, waves),
     }
     if summary.held > 0 {
         let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
@@ -105,7 +107,16 @@ fn after_audit(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, onl
     }
 }
 
-fn after_change(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, failed: Option<&FailedExecution>) {
+fn after_change(
+    steps: &mut Steps,
+    place: &str,
+    run: &Run,
+    summary: &Summary,
+    failed: Option<&FailedExecution>,
+    waves: &[WaveLine],
+) {
+    let wave =
+        |state: WaveState| waves.iter().find(|line| line.record.state == state).map_or(1, |line| line.record.number);
     let resume = format!("orgseal resume --campaign {}{place}", run.id);
     let retry = format!("orgseal resume --retry-failed --campaign {}{place}", run.id);
     let waiting = summary.not_sealed + summary.not_restored;
@@ -113,6 +124,29 @@ fn after_change(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, fa
         "finished" | "dry_run" | "declined" => {}
         "paused: credentials expired" => {
             steps.add(Some(resume.clone()), "goes on where it stopped, once you have signed in again".to_owned());
+        }
+        "paused: approval" => {
+            let wave = wave(WaveState::Waiting);
+            steps.add(
+                Some(format!("orgseal resume --campaign {} --approve-wave {wave}{place}", run.id)),
+                format!("lets wave {wave} begin"),
+            );
+        }
+        "paused: until wave" => steps.add(Some(resume.clone()), "goes on with the next wave".to_owned()),
+        "stopped: wave" => {
+            let wave = wave(WaveState::Stopped);
+            steps.add(
+                Some(format!("orgseal rollback --campaign {} --wave {wave}{place}", run.id)),
+                format!("puts back what the buckets of wave {wave} had before; it asks before it starts"),
+            );
+            steps.add(
+                Some(retry.clone()),
+                "looks at the wave again, tries what failed again, and goes on if nothing speaks against it".to_owned(),
+            );
+            steps.add(
+                Some(format!("orgseal resume --campaign {} --approve-wave {wave}{place}", run.id)),
+                "goes on all the same: a person accepts what was seen so far, and only what is new counts".to_owned(),
+            );
         }
         "stopped: failure tolerance passed" => {
             steps.add(

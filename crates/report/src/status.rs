@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use anstyle::Effects;
-use orgseal_core::ledger::{Head, Reader, Run, Scope, Session, Summary};
+use orgseal_core::ledger::{Head, PlanReference, Reader, Run, Scope, Session, Summary};
 use serde::Serialize;
 
 use crate::meaning::{count, title};
 use crate::next_steps::next_steps;
 use crate::terminal::Style;
-use crate::words::{counted, duration, ending, moment, number, percent};
-use crate::{ReportError, kind};
+use crate::waves::WaveLine;
+use crate::words::{counted, duration, ending, moment, number, percent, plain};
+use crate::{ReportError, kind, waves};
 
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.status/1";
@@ -25,6 +26,7 @@ struct Standing {
     sessions: Vec<Session>,
     rollbacks: Vec<(Run, Summary)>,
     head: Head,
+    waves: Vec<WaveLine>,
 }
 
 fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
@@ -40,6 +42,7 @@ fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
         sessions: reader.sessions(run)?,
         rollbacks,
         head: reader.head()?,
+        waves: waves::lines(reader, run)?,
     })
 }
 
@@ -104,6 +107,20 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         .chain(std::iter::once(format!("{} started", counted(summary.started, "execution"))))
         .collect();
     writeln!(out, "\n{}", accounts.join(" · "))?;
+    if let Some(plan) = &run.plan {
+        writeln!(out, "\n{}", ink("Approved plan", Effects::BOLD))?;
+        writeln!(out, "  {}, approved by {}", plan.id, plan.approver)?;
+        writeln!(out, "  {}", ink(&format!("sha256 {}", plan.sha256), Effects::DIMMED))?;
+    }
+    if !standing.waves.is_empty() {
+        writeln!(out, "\n{}", ink("Waves", Effects::BOLD))?;
+        for line in &standing.waves {
+            writeln!(out, "  {}", waves::in_words(line))?;
+            for evidence in &line.record.evidence {
+                writeln!(out, "      {}", ink(&plain(evidence), Effects::DIMMED))?;
+            }
+        }
+    }
     writeln!(out, "\n{}", ink("Worked on by", Effects::BOLD))?;
     for session in &standing.sessions {
         let until = match session.ended_at {
@@ -130,7 +147,7 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
     }
     if !(busy && run.state == "running") {
         writeln!(out, "\n{}", ink("What now", Effects::BOLD))?;
-        for step in next_steps(&style.again, run, summary, None, None) {
+        for step in next_steps(&style.again, run, summary, None, None, &standing.waves) {
             if let Some(command) = step.command {
                 writeln!(out, "  {}", ink(&command, Effects::BOLD))?;
                 writeln!(out, "      {}", ink(&step.does, Effects::DIMMED))?;
@@ -159,6 +176,9 @@ struct Document<'a> {
     summary: &'a Summary,
     in_flight: u64,
     open: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a PlanReference>,
+    waves: &'a [WaveLine],
     sessions: Vec<SessionRecord<'a>>,
     rollbacks: Vec<RollbackRecord<'a>>,
     ledger: &'a Head,
@@ -202,6 +222,8 @@ pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -
         summary: &standing.summary,
         in_flight: standing.in_flight,
         open: standing.open,
+        plan: run.plan.as_ref(),
+        waves: &standing.waves,
         sessions: standing
             .sessions
             .iter()

@@ -10,20 +10,23 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 use orgseal_core::ledger::{Reader, Run, Summary};
-use orgseal_core::model::{AwsError, Bucket, Finding, SealedInterval, Verdict};
+use orgseal_core::model::{AwsError, Bucket, Finding, GuardFinding, Reason, SealedInterval, Verdict, WaveState};
 
-use crate::ReportError;
-use crate::kind;
+use crate::exemptions::{ExemptionLine, Use};
 use crate::meaning::{count, meaning, title};
 use crate::next_steps::{FailedExecution, next_steps};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
+use crate::waves::WaveLine;
 use crate::words::{
     self, counted, duration, ending, moment, number, percent, plain, still_acting, under_way, unknown_share, why,
 };
+use crate::{ReportError, exemptions, guards, kind, waves};
 
 /// Entries of a list before it is cut short.
 const SHOWN: usize = 10;
+/// Lines of a guard's evidence that are shown of a bucket.
+const EVIDENCE: usize = 2;
 /// Lines of running text are no longer than this, however wide the terminal: longer ones are hard to read.
 const READABLE: usize = 120;
 
@@ -52,7 +55,8 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let binding = reader.binding()?;
     let summary = reader.summary(run)?;
     let groups = unread_accounts::by_error(reader, run)?;
-    let noted = note_buckets(reader, run, &summary)?;
+    let overridden = reader.overridden(run)?;
+    let noted = note_buckets(reader, run, &summary, overridden)?;
     let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
 
     page.head(run, &binding.organization, &binding.endpoint)?;
@@ -66,10 +70,14 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     }
     page.counts(run, &summary)?;
     page.verdicts(reader, run, &summary)?;
+    let waves = waves::lines(reader, run)?;
+    page.waves(&waves)?;
+    page.exemptions(&exemptions::lines(reader, run)?)?;
     page.unread_accounts(&groups)?;
     for (verdict, heading) in LISTED {
         page.buckets(verdict, heading, count(&summary, verdict), noted.listed(verdict))?;
     }
+    page.overridden(overridden, &noted.overridden)?;
     if noted.under_way > 0 {
         page.blank()?;
         let words = match run.state.as_str() {
@@ -83,7 +91,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         _ => None,
     };
     page.sealed_time(noted.sealed)?;
-    let steps = next_steps(&style.again, run, &summary, only_unread, noted.failed.as_ref());
+    let steps = next_steps(&style.again, run, &summary, only_unread, noted.failed.as_ref(), &waves);
     page.heading("What now", None, Ink::default())?;
     for step in steps {
         match step.command {
@@ -109,6 +117,8 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
 #[derive(Default)]
 struct Noted {
     lists: [Vec<Finding>; LISTED.len()],
+    /// Changed, or to be changed, though a guard spoke up.
+    overridden: Vec<Finding>,
     failed: Option<FailedExecution>,
     under_way: u64,
     /// From the first seal to the last restore.
@@ -121,12 +131,13 @@ impl Noted {
     }
 }
 
-fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, ReportError> {
+fn note_buckets(reader: &Reader, run: &Run, summary: &Summary, overridden: u64) -> Result<Noted, ReportError> {
     let mut noted = Noted::default();
     let wanted = |verdict: Verdict| usize::try_from(count(summary, verdict)).unwrap_or(SHOWN).min(SHOWN);
     // Only a run that did not come to its end can have left executions under way without a verdict for them.
     let to_the_end = (summary.started > 0 && run.state != "finished") || kind::is_rollback(run);
     let mut left: usize = LISTED.iter().map(|(verdict, _)| wanted(*verdict)).sum();
+    left += usize::try_from(overridden).unwrap_or(SHOWN).min(SHOWN);
     if left == 0 && !to_the_end {
         return Ok(noted);
     }
@@ -139,6 +150,11 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary) -> Result<Noted, 
             noted.sealed = Some((first.min(from), last.max(until)));
         }
         let verdict = finding.judgement.verdict;
+        let spoken_up = matches!(verdict, Verdict::Sealed | Verdict::NotSealed | Verdict::Failed);
+        if spoken_up && !finding.guards.is_empty() && noted.overridden.len() < SHOWN {
+            noted.overridden.push(finding.clone());
+            left = left.saturating_sub(1);
+        }
         if let Some(place) = LISTED.iter().position(|(listed, _)| *listed == verdict)
             && noted.lists[place].len() < SHOWN
         {
@@ -177,6 +193,10 @@ fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
             ..error
         });
         let key = (why(finding), general);
+        // What a guard found is told of each bucket with its evidence.
+        if finding.judgement.reason == Reason::Guarded {
+            continue;
+        }
         match keys.iter().position(|known| *known == key) {
             Some(known) => {
                 groups[known].error = key.1;
@@ -375,7 +395,86 @@ impl Page<'_> {
                 self.text(4, DIM, &format!("→ {}", error.hint))?;
             }
         }
+        self.guarded(shown.iter().filter(|finding| finding.judgement.reason == Reason::Guarded), GuardFinding::holds)?;
         self.more(2, usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(shown.len()))
+    }
+
+    /// Buckets on which guards found something: by what they found, each bucket with its evidence.
+    fn guarded<'f>(
+        &mut self,
+        shown: impl Iterator<Item = &'f Finding>,
+        tells: impl Fn(&GuardFinding) -> bool,
+    ) -> io::Result<()> {
+        let mut groups: Vec<(String, Vec<(&Finding, &GuardFinding)>)> = Vec::new();
+        for finding in shown {
+            for guard in finding.guards.iter().filter(|guard| tells(guard)) {
+                let title = guards::title(guard);
+                match groups.iter_mut().find(|(known, _)| *known == title) {
+                    Some((_, members)) => members.push((finding, guard)),
+                    None => groups.push((title, vec![(finding, guard)])),
+                }
+            }
+        }
+        for (title, members) in groups {
+            self.text(2, PLAIN, &title)?;
+            let mut hints: Vec<&str> = Vec::new();
+            for (finding, guard) in &members {
+                let Bucket { account, region, name } = &finding.bucket;
+                self.line(4, PLAIN, &format!("{account:12}  {region}  {name}"))?;
+                for evidence in guard.evidence.iter().take(EVIDENCE) {
+                    self.text(8, DIM, evidence)?;
+                }
+                self.more(8, guard.evidence.len().saturating_sub(EVIDENCE))?;
+                if !hints.contains(&guard.hint.as_str()) {
+                    hints.push(&guard.hint);
+                }
+            }
+            for hint in hints.into_iter().take(EVIDENCE) {
+                self.text(4, DIM, &format!("→ {hint}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn overridden(&mut self, all: u64, shown: &[Finding]) -> io::Result<()> {
+        if shown.is_empty() {
+            return Ok(());
+        }
+        self.heading("Changed although a guard spoke up", Some(all), YELLOW)?;
+        self.guarded(shown.iter(), |_| true)?;
+        self.more(2, usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(shown.len()))
+    }
+
+    fn waves(&mut self, waves: &[WaveLine]) -> io::Result<()> {
+        if waves.is_empty() {
+            return Ok(());
+        }
+        self.heading("Waves", None, Ink::default())?;
+        for line in waves {
+            let ink = if line.record.state == WaveState::Stopped { RED } else { PLAIN };
+            self.text(2, ink, &waves::in_words(line))?;
+            for evidence in &line.record.evidence {
+                self.text(6, DIM, evidence)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Exemptions that nobody needs any more, and those that are over: somebody has to tidy up. Those in use are counted.
+    fn exemptions(&mut self, lines: &[ExemptionLine]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.heading("Exemptions", Some(lines.len() as u64), Ink::default())?;
+        for line in lines {
+            let (ink, says) = match line.used {
+                Use::Active => (PLAIN, counted(line.buckets, "bucket")),
+                Use::Unused => (DIM, "no bucket needs it".to_owned()),
+                Use::Expired => (YELLOW, "it is over, and exempts nothing any more".to_owned()),
+            };
+            self.text(2, ink, &format!("{}: {says}", exemptions::in_words(line)))?;
+        }
+        Ok(())
     }
 
     /// Between when and when buckets that are restored were under the central key.

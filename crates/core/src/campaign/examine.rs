@@ -140,9 +140,12 @@ impl Campaign {
             };
             return Outlook::Held(Reason::InNoWave, Some(error));
         };
-        if self.plans
-            && let Err((reason, error)) = self.means_fit(at, member, bucket, found).await
-        {
+        // A key that the account cannot use explains more than any guard could find.
+        let fit = match self.plans {
+            true => self.means_fit(at, member, bucket, found).await,
+            false => self.key_serves(member, bucket).await,
+        };
+        if let Err((reason, error)) = fit {
             return Outlook::Held(reason, Some(error));
         }
         Outlook::Planned { wave, guards: self.guard(at, member, bucket, found).await, guarded_at: None }
@@ -193,16 +196,21 @@ impl Campaign {
         document.runbook.parameters_for(&change).map(drop).map_err(|cannot| self.cannot_carry(&bucket.region, &cannot))
     }
 
+    /// Whether a Region's key can be used, and by the account; asked once per account and Region.
+    async fn key_serves(&self, member: &Member, bucket: &Bucket) -> Result<(), (Reason, AwsError)> {
+        if let Some(fault) = self.key_fault(&bucket.region).await {
+            return Err((Reason::KeyNotUsable, fault));
+        }
+        self.key_proof(member, &bucket.region, &bucket.name).await
+    }
+
     async fn means(&self, at: &AccountLook, member: &Member, bucket: &Bucket) -> Arc<Means> {
         let cell = {
             let mut means = at.means.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(means.entry(bucket.region.clone()).or_default())
         };
         let read = async {
-            if let Some(fault) = self.key_fault(&bucket.region).await {
-                return Err((Reason::KeyNotUsable, fault));
-            }
-            self.key_proof(member, &bucket.region, &bucket.name).await?;
+            self.key_serves(member, bucket).await?;
             let document = self.document(&member.ssm(&bucket.region), &bucket.region).await;
             let document = document.map_err(|error| (Reason::DocumentNotUsable, error))?;
             self.plan_documents.note(bucket, &document);

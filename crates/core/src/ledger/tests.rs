@@ -17,7 +17,15 @@ fn binding() -> Binding {
 }
 
 fn new_run(id: &str) -> NewRun {
-    NewRun { id: id.into(), kind: "rollout", parent: None, target: "{}".into(), plan: None, exemptions: None, session: session("rollout") }
+    NewRun {
+        id: id.into(),
+        kind: "rollout",
+        parent: None,
+        target: "{}".into(),
+        plan: None,
+        exemptions: None,
+        session: session("rollout"),
+    }
 }
 
 fn session(command: &str) -> NewSession {
@@ -203,7 +211,10 @@ async fn a_hold_keeps_the_configuration_that_was_read() {
     ledger.record(&bucket("logs"), judged(Verdict::NotSealed)).await.unwrap();
     let judgement = Judgement { verdict: Verdict::Held, reason: Reason::KeyNotUsable, observed: None };
     ledger
-        .record(&bucket("logs"), BucketEvent::Judged { judgement, encryption: None, error: None, restore: None, exemption: None })
+        .record(
+            &bucket("logs"),
+            BucketEvent::Judged { judgement, encryption: None, error: None, restore: None, exemption: None },
+        )
         .await
         .unwrap();
     assert_eq!(findings(folder.path(), "r")[0].encryption, Some(found()));

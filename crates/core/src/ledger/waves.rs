@@ -75,6 +75,20 @@ impl Reader {
         self.gather(sql, params![run.number, wave], |row| row.get(0))
     }
 
+    /// How many buckets each exemption leaves as they are, by its number.
+    pub fn exempted(&self, run: &Run) -> Result<HashMap<usize, u64>, LedgerError> {
+        let sql = "SELECT json_extract(exemption, '$.number'), count(*) FROM bucket
+                   WHERE run = ?1 AND verdict = 'exempt' AND exemption IS NOT NULL GROUP BY 1";
+        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// How many buckets were changed, or are to be, though a guard spoke up.
+    pub fn overridden(&self, run: &Run) -> Result<u64, LedgerError> {
+        let sql = "SELECT count(*) FROM bucket
+                   WHERE run = ?1 AND guards IS NOT NULL AND verdict IN ('sealed', 'not_sealed', 'failed')";
+        self.gather::<u64, Vec<u64>>(sql, params![run.number], |row| row.get(0)).map(|counts| counts.iter().sum())
+    }
+
     /// How many buckets wait for their change, by account, wave and Region.
     pub fn to_change(&self, run: &Run) -> Result<Vec<(String, u32, String, u64)>, LedgerError> {
         let sql = "SELECT account, coalesce(wave, 1), region, count(*) FROM bucket

@@ -13,11 +13,13 @@ use orgseal_core::ledger::{Binding, Head, Reader, ReasonCount, Run, Summary};
 use orgseal_core::model::{AccountOutcome, Finding, Verdict};
 
 use crate::account_tally::{AccountTally, tally};
+use crate::exemptions::ExemptionLine;
 use crate::meaning::{count, meaning, title};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
+use crate::waves::WaveLine;
 use crate::words::{counted, duration, ending, moment, number, percent, unknown_share};
-use crate::{ReportError, kind};
+use crate::{ReportError, exemptions, kind, waves};
 
 /// Rows of a list before it is cut short: a browser has to hold them all.
 const MOST_SEALED: u64 = 5_000;
@@ -41,6 +43,8 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&hero(run, &summary))?;
     page.put(&facts(&binding, run, &reader.head()?))?;
     page.put(&verdicts(run, &summary, &reader.reasons(run)?))?;
+    page.put(&wave_section(&waves::lines(reader, run)?))?;
+    page.put(&exemption_section(&exemptions::lines(reader, run)?))?;
     page.put(&unread_section(&unread_accounts::by_error(reader, run)?))?;
     page.put(&filter(run, &summary))?;
     page.accounts(&tallies)?;
@@ -296,6 +300,11 @@ fn facts(binding: &Binding, run: &Run, head: &Head) -> Markup {
                 div { dt { "Organization" } dd.id { (binding.organization) } }
                 div { dt { "Read from" } dd { (source(binding)) } }
                 div { dt { "Run" } dd.id { (run.id) } }
+                @if let Some(plan) = &run.plan {
+                    div { dt { "Approved plan" } dd.id { (plan.id) } }
+                    @if !plan.approver.is_empty() { div.wide { dt { "Approved by" } dd.id { (plan.approver) } } }
+                    div.wide { dt { "Plan, SHA-256" } dd.id { (plan.sha256) } }
+                }
                 @if let Some(campaign) = &run.parent { div { dt { "Undoes" } dd.id { (campaign) } } }
                 div { dt { "State" } dd { (run.state.replace('_', " ")) } }
                 div { dt { "Started" } dd { time datetime=(run.started_at) { (moment(run.started_at)) } } }
@@ -344,6 +353,80 @@ fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount]) -> Markup {
                     }
                     tfoot {
                         tr { th scope="row" { "All" } td.number { (number(summary.buckets)) } td {} }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn wave_section(lines: &[WaveLine]) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            section aria-labelledby="waves" {
+                h2 id="waves" { "Waves" }
+                div.scroll {
+                    table.waves {
+                        caption { "Waves in their order, with their buckets and how far each has come" }
+                        thead {
+                            tr {
+                                th scope="col" { "Wave" }
+                                @for head in ["Accounts", "Buckets", "Sealed", "Held", "Failed", "Waiting"] {
+                                    th scope="col" class="number" { (head) }
+                                }
+                                th scope="col" { "State" }
+                            }
+                        }
+                        tbody {
+                            @for line in lines {
+                                tr {
+                                    th scope="row" { (line.record.number) " " (line.record.name) }
+                                    @for amount in [line.accounts, line.buckets, line.sealed, line.held, line.failed, line.not_sealed] {
+                                        td.number.zero[amount == 0] { (number(amount)) }
+                                    }
+                                    td {
+                                        (capital(&waves::state(&line.record)))
+                                        @if !line.record.evidence.is_empty() {
+                                            ul.evidence { @for seen in &line.record.evidence { li { (seen) } } }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn exemption_section(lines: &[ExemptionLine]) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            section aria-labelledby="exemptions" {
+                h2 id="exemptions" { "Exemptions " span.amount { (number(lines.len() as u64)) } }
+                p.note { "An exempt bucket stays as it is by a person's decision. It is never counted as sealed." }
+                div.scroll {
+                    table.exemptions {
+                        caption { "Exemptions with their reason, owner, ticket and last day, and the buckets that each exempts" }
+                        thead {
+                            tr {
+                                th scope="col" { "Reason" } th scope="col" { "Owner" } th scope="col" { "Ticket" }
+                                th scope="col" { "Until" } th scope="col" class="number" { "Buckets" } th scope="col" { "State" }
+                            }
+                        }
+                        tbody {
+                            @for line in lines {
+                                tr {
+                                    th scope="row" { (line.exemption.reason) }
+                                    td { (line.exemption.owner) }
+                                    td { (line.exemption.ticket) }
+                                    td { (line.exemption.until) }
+                                    td.number.zero[line.buckets == 0] { (number(line.buckets)) }
+                                    td { (capital(line.used.as_str())) }
+                                }
+                            }
+                        }
                     }
                 }
             }

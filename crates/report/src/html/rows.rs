@@ -5,6 +5,7 @@ use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, Verdict};
 
 use super::{bar, capital, marked, outcome};
 use crate::account_tally::AccountTally;
+use crate::guards;
 use crate::meaning::title;
 use crate::words::{moment, number, under_way, why};
 
@@ -60,6 +61,8 @@ pub(super) fn other(finding: &Finding, account_name: &str) -> Markup {
                     p.message { code { (error.code) } " " (error.message) }
                     p.hint { (capital(&error.hint)) }
                 }
+                (guards(finding))
+                (exemption(finding))
                 (execution(finding))
                 (sealed_time(finding))
             }
@@ -73,7 +76,7 @@ pub(super) fn sealed(finding: &Finding, account_name: &str) -> Markup {
         tr {
             (bucket(finding))
             (owner(finding, account_name))
-            td.why { (reason(finding)) (execution(finding)) (sealed_time(finding)) }
+            td.why { (reason(finding)) (guards(finding)) (execution(finding)) (sealed_time(finding)) }
             td { (encryption(finding.encryption.as_ref())) }
         }
     }
@@ -100,6 +103,27 @@ fn owner(finding: &Finding, name: &str) -> Markup {
 
 fn reason(finding: &Finding) -> Markup {
     html! { p { (marked(&capital(&why(finding)))) " " code.reason { (finding.judgement.reason.as_str()) } } }
+}
+
+/// What guards found, with the evidence.
+fn guards(finding: &Finding) -> Markup {
+    html! {
+        @for guard in &finding.guards {
+            p.guard { code { (guard.guard) } " " (guards::title(guard).split_once(": ").map_or("", |(_, says)| says))
+                @if guard.overridden { " " span.overridden { "overridden: " (guard.severity.as_str()) } }
+            }
+            @if !guard.evidence.is_empty() { ul.evidence { @for line in &guard.evidence { li { (line) } } } }
+            p.hint { (capital(&guard.hint)) }
+        }
+    }
+}
+
+fn exemption(finding: &Finding) -> Markup {
+    html! {
+        @if let Some(note) = &finding.exemption {
+            p.exemption { (capital(&note.reason)) " (" (note.owner) ", " (note.ticket) ", until " (note.until) ")" }
+        }
+    }
 }
 
 fn execution(finding: &Finding) -> Markup {

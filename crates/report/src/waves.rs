@@ -1,0 +1,77 @@
+//! The waves of a campaign with their counts, as reports and status show them.
+
+use orgseal_core::ledger::{Reader, Run, WaveCount};
+use orgseal_core::model::{WaveRecord, WaveState};
+use serde::Serialize;
+
+use crate::ReportError;
+use crate::words::{counted, moment, number};
+
+/// A wave with its counts.
+#[derive(Serialize)]
+pub(crate) struct WaveLine {
+    #[serde(flatten)]
+    pub(crate) record: WaveRecord,
+    pub(crate) accounts: u64,
+    pub(crate) buckets: u64,
+    pub(crate) sealed: u64,
+    pub(crate) not_sealed: u64,
+    pub(crate) held: u64,
+    pub(crate) failed: u64,
+    pub(crate) started: u64,
+}
+
+/// The waves that a campaign has come to, by number. One that did not begin yet shows by its buckets alone.
+pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportError> {
+    let records = reader.waves(run)?;
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let counts = reader.wave_counts(run)?;
+    let last = records.iter().map(|record| record.number).chain(counts.iter().map(|count| count.number)).max();
+    Ok((1..=last.unwrap_or(0))
+        .map(|number| {
+            let count = counts.iter().find(|count| count.number == number).copied().unwrap_or_default();
+            let record = records.iter().find(|record| record.number == number).cloned();
+            let WaveCount { accounts, buckets, sealed, not_sealed, held, failed, started, .. } = count;
+            let record = record.unwrap_or_else(|| WaveRecord {
+                number,
+                name: String::new(),
+                state: WaveState::Waiting,
+                bake_until: None,
+                watched_since: None,
+                says: None,
+                evidence: Vec::new(),
+            });
+            WaveLine { record, accounts, buckets, sealed, not_sealed, held, failed, started }
+        })
+        .collect())
+}
+
+/// How far a wave has come, in words.
+pub(crate) fn state(record: &WaveRecord) -> String {
+    match record.state {
+        WaveState::Waiting if record.name.is_empty() => "not begun".to_owned(),
+        WaveState::Waiting => "waits for approval".to_owned(),
+        WaveState::Approved => "approved, not begun".to_owned(),
+        WaveState::Changing => "being changed".to_owned(),
+        WaveState::Baking => match record.bake_until {
+            Some(until) => format!("changed, watched until {}", moment(until)),
+            None => "changed, being watched".to_owned(),
+        },
+        WaveState::Done => "done".to_owned(),
+        WaveState::Stopped => format!("stopped: {}", record.says.as_deref().unwrap_or("something speaks against it")),
+    }
+}
+
+/// A wave in one line, for people.
+pub(crate) fn in_words(line: &WaveLine) -> String {
+    let mut parts = vec![format!("{} of {} sealed", number(line.sealed), counted(line.buckets, "bucket"))];
+    for (amount, what) in [(line.held, "held"), (line.failed, "failed"), (line.not_sealed, "waiting")] {
+        if amount > 0 {
+            parts.push(format!("{} {what}", number(amount)));
+        }
+    }
+    let WaveRecord { number, name, .. } = &line.record;
+    format!("{number} {name}: {} · {}", parts.join(", "), state(&line.record))
+}
