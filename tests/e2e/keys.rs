@@ -141,6 +141,21 @@ fn no_proof_is_asked_for_where_the_campaign_file_says_so() {
 }
 
 #[test]
+fn no_answer_is_no_proof_whatever_a_person_accepts() {
+    let fault =
+        "\n[[fault]]\nkind = \"malformed\"\nwhere = { operation = \"GenerateDataKey\", account = \"555555555551\" }\n";
+    let world = World::of(
+        &(two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#)
+            + fault),
+    );
+    let (code, document) = world.json(&["rollout", "--yes", "--set", "keys.accept_unproven=true"]);
+    assert_eq!(code, 2);
+    assert_eq!(finding(&document, "logs")["reason"], "key_not_proven");
+    assert!(finding(&document, "logs")["error"]["message"].as_str().unwrap().contains("was not answered"));
+    assert_eq!(finding(&document, "reports")["verdict"], "sealed");
+}
+
+#[test]
 fn an_audit_asks_nothing_of_keys() {
     let world = world();
     world.json(&["audit"]);
