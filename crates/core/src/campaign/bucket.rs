@@ -183,6 +183,12 @@ impl Campaign {
         {
             life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;
         }
+        // One whose wave was not known before may belong to a later one, which has not begun.
+        if life.state().judgement.verdict == Verdict::NotSealed
+            && work.wave.is_some_and(|at_work| life.state().wave != Some(at_work))
+        {
+            return Ok(Some(Step::Left));
+        }
         if self.guards_are_stale(life.state()) {
             let wave = life.state().wave.unwrap_or(1);
             let guards = self.guard(&work.look, &work.member, &bucket, found).await;
