@@ -4,12 +4,11 @@
 //! not be read, or is not understood. Unknown is not safe.
 
 mod access;
-#[cfg(test)]
-mod access_fixture;
 mod access_log_target;
 mod access_points;
-mod admission;
 mod conflicting_policy;
+#[cfg(test)]
+mod fixture;
 mod infrastructure_as_code;
 pub mod legacy_clients;
 mod load_balancer_log_target;
@@ -23,8 +22,7 @@ mod outside_principals;
 mod principals_without_key;
 mod public_access;
 mod replication_source;
-#[cfg(test)]
-mod scene;
+mod seen;
 mod service_principals;
 mod services;
 mod sight;
@@ -32,10 +30,11 @@ mod sight;
 use std::collections::BTreeSet;
 
 use crate::model::{
-    AccountEvidence, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
+    AccountEvidence, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
     KeyEvidence, OrganizationEvidence, Severity,
 };
 
+pub use self::sight::Sight;
 pub use crate::model::Need;
 
 /// What a guard looks at.
@@ -97,14 +96,6 @@ pub enum Word {
     },
 }
 
-impl Word {
-    /// What a guard says when a read failed.
-    #[must_use]
-    pub fn unread(error: &AwsError) -> Word {
-        Word::CannotTell { evidence: vec![error.to_string()], hint: error.hint.clone() }
-    }
-}
-
 /// A check that keeps a bucket from a change which would break it.
 pub trait Guard: Sync {
     /// The name in the campaign file, in reports, and of its page in docs/guards.md.
@@ -118,7 +109,7 @@ pub trait Guard: Sync {
     /// The reads it needs.
     fn needs(&self) -> &'static [Need];
     /// Its word on a bucket.
-    fn look(&self, at: &Subject<'_>) -> Word;
+    fn look(&self, at: &Sight<'_>) -> Word;
 }
 
 /// Every guard, in the order in which findings are shown.
@@ -145,9 +136,10 @@ pub const ALL: &[&dyn Guard] = &[
 #[must_use]
 pub fn look(at: &Subject<'_>, severity: impl Fn(&dyn Guard) -> Severity) -> Vec<GuardFinding> {
     let mut found = Vec::new();
+    let at = Sight::of(*at);
     for &guard in ALL {
         let severity = severity(guard);
-        let (outcome, says, evidence, hint) = match guard.look(at) {
+        let (outcome, says, evidence, hint) = match guard.look(&at) {
             Word::Clear => continue,
             Word::Found { says, evidence, hint } => (GuardOutcome::Found, says, evidence, hint),
             // A guard that is off was not read for; what it cannot tell is nobody's question.
@@ -199,7 +191,7 @@ mod tests {
 
     #[test]
     fn with_nothing_read_every_guard_that_needs_a_read_cannot_tell() {
-        let mut scene = scene::Scene::default();
+        let mut scene = fixture::Scene::default();
         scene.terms.opt_out_tag = Some(("orgseal:opt-out".to_owned(), None));
         for guard in ALL {
             assert!(matches!(scene.look(*guard), Word::CannotTell { .. }), "{}", guard.name());

@@ -1,10 +1,11 @@
-//! What tests of guards on access look at: bucket `b` of one account, the central key of another, one organization.
+//! What tests of guards look at: bucket `b` of one account, the central key of another, one organization. Nothing is read but
+//! what a test says.
 
 use std::sync::Arc;
 
-use super::{Guard, Subject, Terms, Word};
+use super::{Guard, Sight, Subject, Terms, Word};
 use crate::model::{
-    AccountEvidence, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, Identities,
+    AccountEvidence, Acl, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, Identities,
     Identity, KeyEvidence, OrganizationEvidence, Read,
 };
 
@@ -19,7 +20,7 @@ pub(super) const KEY: &str = "arn:aws:kms:us-east-1:999900001111:key/k";
 /// The whole organization may use the key through S3.
 pub(super) const ORGANIZATION: &str = r#"{"Sid":"Org","Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours","kms:ViaService":"s3.us-east-1.amazonaws.com"}}}"#;
 
-pub(super) struct Site {
+pub(super) struct Scene {
     pub(super) bucket: Bucket,
     pub(super) rule: EncryptionRule,
     pub(super) evidence: BucketEvidence,
@@ -29,10 +30,9 @@ pub(super) struct Site {
     pub(super) terms: Terms,
 }
 
-impl Site {
-    /// A bucket with a policy of these statements, or none, and a key with one of those.
-    pub(super) fn new(bucket_policy: Option<&str>, key_policy: &str) -> Site {
-        Site {
+impl Default for Scene {
+    fn default() -> Scene {
+        Scene {
             bucket: Bucket { account: OWN.into(), region: "us-east-1".into(), name: "b".into() },
             rule: EncryptionRule {
                 algorithm: Some(Algorithm::SseKms),
@@ -40,9 +40,9 @@ impl Site {
                 bucket_key: Some(true),
                 blocked: None,
             },
-            evidence: BucketEvidence { policy: Some(Ok(bucket_policy.map(policy))), ..BucketEvidence::default() },
-            account: AccountEvidence { identities: Some(Ok(Arc::default())), ..AccountEvidence::default() },
-            key: KeyEvidence { policy: Some(Ok(policy(key_policy))) },
+            evidence: BucketEvidence::default(),
+            account: AccountEvidence::default(),
+            key: KeyEvidence::default(),
             organization: OrganizationEvidence {
                 id: "o-ours".into(),
                 accounts: [OWN, SISTER, KEY_ACCOUNT].map(str::to_owned).into(),
@@ -50,9 +50,32 @@ impl Site {
             terms: Terms::default(),
         }
     }
+}
+
+impl Scene {
+    /// The bucket has a policy of these statements, and an ACL for its owner alone.
+    pub(super) fn with_policy(statements: &str) -> Scene {
+        let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(Some(policy(statements))));
+        scene.evidence.acl = Some(Ok(Acl { owner: "owner".into(), grants: Vec::new() }));
+        scene
+    }
+
+    /// The bucket has a policy of these statements, or none, and the key one of those; the account has nobody in it.
+    pub(super) fn with_policies(bucket_policy: Option<&str>, key_policy: &str) -> Scene {
+        let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(bucket_policy.map(policy)));
+        scene.account.identities = Some(Ok(Arc::default()));
+        scene.with_key_policy(key_policy)
+    }
+
+    pub(super) fn with_key_policy(mut self, statements: &str) -> Scene {
+        self.key.policy = Some(Ok(policy(statements).into()));
+        self
+    }
 
     /// With roles of the bucket's account, each with policies of such statements.
-    pub(super) fn with_roles(mut self, roles: &[(&str, &[&str])]) -> Site {
+    pub(super) fn with_roles(mut self, roles: &[(&str, &[&str])]) -> Scene {
         let principals = roles.iter().map(|(name, statements)| Identity {
             arn: format!("arn:aws:iam::{}:role/{name}", self.bucket.account),
             id: format!("AROA{name}"),
@@ -64,7 +87,7 @@ impl Site {
     }
 
     pub(super) fn look(&self, guard: &dyn Guard) -> Word {
-        guard.look(&Subject {
+        guard.look(&Sight::of(Subject {
             bucket: &self.bucket,
             partition: "aws",
             found: &DefaultEncryption::default(),
@@ -74,7 +97,7 @@ impl Site {
             key: &self.key,
             organization: &self.organization,
             terms: &self.terms,
-        })
+        }))
     }
 
     /// What is found.
@@ -94,14 +117,27 @@ impl Site {
             word => panic!("{word:?}"),
         }
     }
+
+    /// What to do, where something is found or cannot be told.
+    #[track_caller]
+    pub(super) fn advice(&self, guard: &dyn Guard) -> String {
+        match self.look(guard) {
+            Word::Found { hint, .. } | Word::CannotTell { hint, .. } => hint,
+            Word::Clear => panic!("clear"),
+        }
+    }
 }
 
+/// A policy of these statements.
 pub(super) fn policy(statements: &str) -> String {
     format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
 }
 
 /// A read that was denied.
-pub(super) fn denied<T>(operation: &str) -> Read<T> {
-    let message = format!("{operation}: Access Denied");
-    Some(Err(AwsError { code: "AccessDenied".into(), message, hint: "allow it".into() }))
+pub(super) fn denied<T>(operation: &str, hint: &str) -> Read<T> {
+    Some(Err(denial(operation, hint)))
+}
+
+pub(super) fn denial(operation: &str, hint: &str) -> AwsError {
+    AwsError { code: "AccessDenied".into(), message: format!("{operation}: Access Denied"), hint: hint.into() }
 }
