@@ -19,7 +19,7 @@ impl Guard for AccessLogTarget {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "S3 server access logs that are no longer delivered"
+        "S3 server access logs are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -43,7 +43,7 @@ impl Guard for AccessLogTarget {
         }
         seen.word(
             "the bucket may receive S3 server access logs, which S3 writes with SSE-S3 only",
-            "keep SSE-S3 here, or take the admission away if no bucket logs into it any more",
+            "exempt the bucket, so that it keeps SSE-S3; or remove the statement or grant, if no bucket logs into this one any more",
         )
     }
 }

@@ -20,7 +20,7 @@ impl Guard for AccessPoints {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "other accounts that are refused at an access point"
+        "other accounts are refused at an access point"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -56,9 +56,9 @@ impl Guard for AccessPoints {
             }
         }
         seen.word(
-            "other accounts use the bucket through access points, and have no right on the central key of their own",
-            "let those principals kms:GenerateDataKey and kms:Decrypt in their own accounts and in the key's policy, then override \
-             the guard; accounts that have it already can be named in guards.trusted_accounts",
+            "other accounts may use the bucket through access points, and are not known to have rights on the central key",
+            "allow these principals kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the key \
+             policy; then name the accounts in guards.trusted_accounts, or override the guard",
         )
     }
 }

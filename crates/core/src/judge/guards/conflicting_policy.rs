@@ -66,18 +66,18 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
                 continue;
             }
             (Effect::Deny, Answer::Yes, Answer::No) => {
-                "refuses writes which name no encryption, for which the default is".to_owned()
+                "refuses writes that name no encryption: those that the default is for".to_owned()
             }
             (Effect::Deny, Answer::Yes, Answer::Yes) => {
                 format!(
-                    "refuses writes which name no encryption, and those which name the central key{}",
+                    "refuses writes that name no encryption, and those that name the central key{}",
                     takes(statement, at)
                 )
             }
             (Effect::Deny, Answer::No, Answer::Yes) => {
-                format!("refuses writes which name the central key{}", takes(statement, at))
+                format!("refuses writes that name the central key{}", takes(statement, at))
             }
-            (Effect::Allow, Answer::No, Answer::No) => "admits only writes which name another encryption".to_owned(),
+            (Effect::Allow, Answer::No, Answer::No) => "admits only writes that name another encryption".to_owned(),
             _ => continue,
         };
         let others: Vec<&str> = statement
@@ -94,10 +94,7 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
         "let the statement deny only where the header is there and wrong: {}",
         r#""Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"} beside "StringNotEquals" on the central key"#
     );
-    Ok(seen.word(
-        "the bucket policy asks writers for an encryption header: those that send one keep what they send, whatever the default",
-        &hint,
-    ))
+    Ok(seen.word("the bucket policy refuses writes that rely on the new default, or that name the central key", &hint))
 }
 
 /// Which header a deny that refuses the central key takes, in words.
@@ -141,7 +138,7 @@ mod tests {
 
     #[test]
     fn finds_what_refuses_the_default_or_demands_something_else() {
-        let silent = "refuses writes which name no encryption, for which the default is";
+        let silent = "refuses writes that name no encryption: those that the default is for";
         for (effect, condition, what) in [
             ("Deny", r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#, silent),
             ("Deny", r#"{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":["aws:kms"]}}"#, silent),
@@ -160,27 +157,27 @@ mod tests {
             (
                 "Deny",
                 r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "refuses writes which name no encryption, and those which name the central key; it takes AES256",
+                "refuses writes that name no encryption, and those that name the central key; it takes AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"true"}}"#,
-                "refuses writes which name no encryption, and those which name the central key; it takes an encryption by the client's own key, if any",
+                "refuses writes that name no encryption, and those that name the central key; it takes an encryption by the client's own key, if any",
             ),
             (
                 "Deny",
                 r#"{"StringLike":{"s3:x-amz-server-side-encryption":"aws:kms*"}}"#,
-                "refuses writes which name the central key; it takes AES256",
+                "refuses writes that name the central key; it takes AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:111122223333:key/own"}}"#,
-                "refuses writes which name the central key",
+                "refuses writes that name the central key",
             ),
             (
                 "Allow",
                 r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "admits only writes which name another encryption",
+                "admits only writes that name another encryption",
             ),
         ] {
             let found = site(effect, condition).found(&GUARD);

@@ -28,7 +28,7 @@ impl Guard for InfrastructureAsCode {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change that the next deployment takes back, or that breaks the deployment"
+        "the next deployment takes the change back, or fails"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -46,7 +46,7 @@ impl Guard for InfrastructureAsCode {
             }
         }
         seen.word(
-            "the bucket's configuration belongs to code, which will put its own encryption back",
+            "the bucket is made by code, whose next deployment may put its own encryption back",
             "set the key in the template or module and deploy it, or override the guard when its owner agrees",
         )
     }

@@ -52,7 +52,7 @@ impl Guard for LoadBalancerLogTarget {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "load balancer access logs that are no longer delivered"
+        "load balancer access logs are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -70,9 +70,9 @@ impl Guard for LoadBalancerLogTarget {
             weigh_deliveries(&delivered, "", at, &mut seen);
         }
         seen.word(
-            "the bucket receives load balancer logs, which are written with SSE-S3 only, or by a service that may not use the key",
-            "keep SSE-S3 here (Application and Classic Load Balancers), or admit delivery.logs.amazonaws.com in the key's \
-             policy (Network Load Balancers)",
+            "the bucket may receive load balancer logs, written with SSE-S3 only, or by a service that may not use the key",
+            "exempt the bucket, so that it keeps SSE-S3 (Application and Classic Load Balancers); or admit \
+             delivery.logs.amazonaws.com in the key policy (Network Load Balancers)",
         )
     }
 }

@@ -41,7 +41,7 @@ impl Guard for LogDestinations {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "reports and logs of AWS services that are no longer delivered"
+        "reports and logs of AWS services are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -66,8 +66,8 @@ impl Guard for LogDestinations {
             seen.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
         }
         seen.word(
-            "an AWS service delivers reports or logs here, and may not be able to with a key of another account",
-            "send them to a bucket that keeps SSE-S3, or admit the service in the key's policy where its guide says that this is \
+            "an AWS service may deliver reports or logs here, and may not be able to under a key of another account",
+            "send them to a bucket that keeps SSE-S3, or admit the service in the key policy where its guide says that this is \
              enough, and look at the next delivery",
         )
     }

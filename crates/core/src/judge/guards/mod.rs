@@ -100,7 +100,7 @@ pub enum Word {
 pub trait Guard: Sync {
     /// The name in the campaign file, in reports, and of its page in docs/guards.md.
     fn name(&self) -> &'static str;
-    /// What it keeps from happening, in one line.
+    /// What it keeps from happening: a clause, in one line.
     fn keeps_from(&self) -> &'static str;
     /// The severity unless the campaign file says otherwise.
     fn severity(&self) -> Severity {
@@ -145,7 +145,7 @@ pub fn look(at: &Subject<'_>, severity: impl Fn(&dyn Guard) -> Severity) -> Vec<
             // A guard that is off was not read for; what it cannot tell is nobody's question.
             Word::CannotTell { .. } if severity == Severity::Off => continue,
             Word::CannotTell { evidence, hint } => {
-                let says = format!("whether the change is safe cannot be told: {}", guard.keeps_from());
+                let says = format!("whether this would come of the change cannot be told: {}", guard.keeps_from());
                 (GuardOutcome::CannotTell, says, evidence, hint)
             }
         };

@@ -13,7 +13,7 @@ impl Guard for NotOwned {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change to a bucket that another account has by now"
+        "a bucket is changed that another account has by now"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -30,7 +30,7 @@ impl Guard for NotOwned {
             return Word::Found {
                 says: "the bucket is gone since it was listed".to_owned(),
                 evidence: vec![gone.to_string()],
-                hint: "nothing; run the command again to see what is there now".to_owned(),
+                hint: "run the command again to see what is there now".to_owned(),
             };
         }
         let mut evidence: Vec<String> = failed().map(ToString::to_string).collect();

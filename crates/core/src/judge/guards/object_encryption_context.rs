@@ -94,7 +94,7 @@ impl Look<'_> {
                 self.seen.saw(format!("{called} denies all but objects, and so the bucket's ARN"));
             }
             (Effect::Deny, Answer::Yes | Answer::CannotTell(_), Answer::No) => {
-                self.seen.saw(format!("{called} denies by the ARN of objects, and would not any more"));
+                self.seen.saw(format!("{called} denies by the ARN of objects, and would no longer"));
             }
             (_, _, Answer::CannotTell(why)) => self.seen.unsure(format!("{called}: {why}")),
             _ => {}
@@ -138,12 +138,7 @@ mod tests {
             ),
             ("Allow", "ArnLike", r#""arn:aws:s3:::*/logs/*""#, "allows by the ARN of objects, and not by the bucket's"),
             ("Deny", "StringNotLike", r#""arn:aws:s3:::b/*""#, "denies all but objects, and so the bucket's ARN"),
-            (
-                "Deny",
-                "StringLike",
-                r#""arn:aws:s3:::b/secret/*""#,
-                "denies by the ARN of objects, and would not any more",
-            ),
+            ("Deny", "StringLike", r#""arn:aws:s3:::b/secret/*""#, "denies by the ARN of objects, and would no longer"),
         ] {
             let text = statement(effect, operator, value);
             let line = format!("arn:aws:iam::111122223333:role/app, policy team, statement C {what}");

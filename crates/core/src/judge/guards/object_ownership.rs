@@ -20,7 +20,7 @@ impl Guard for ObjectOwnership {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "other accounts' uploads that are refused, or that nobody here can read"
+        "other accounts' uploads are refused, or nobody in the bucket's account can read them"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -56,9 +56,9 @@ impl Guard for ObjectOwnership {
             }
         }
         seen.word(
-            "other accounts put objects here and own them; under the central key each of them needs a right on the key, and so does \
-             whoever reads their objects",
-            "set Object Ownership to BucketOwnerEnforced, and give the writers kms:GenerateDataKey on the central key on both sides",
+            "other accounts may write here and own what they write; they, and whoever reads it, need rights on the central key",
+            "replace ACL grants by statements of the bucket policy, set Object Ownership to BucketOwnerEnforced, and allow the writers \
+             kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the key policy",
         )
     }
 }

@@ -12,7 +12,7 @@ impl Guard for OptOutTag {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change that the bucket's team has asked not to be made"
+        "a bucket is changed although its team asked for it not to be"
     }
 
     fn needs(&self) -> &'static [Need] {

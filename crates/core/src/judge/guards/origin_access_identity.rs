@@ -14,7 +14,7 @@ impl Guard for OriginAccessIdentity {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a CloudFront distribution that can no longer read its origin"
+        "a CloudFront distribution can no longer read its origin"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -42,8 +42,9 @@ impl Guard for OriginAccessIdentity {
             }
         }
         seen.word(
-            "CloudFront reads the bucket through an origin access identity, which cannot read objects under a KMS key",
-            "change the distribution to origin access control, and admit cloudfront.amazonaws.com in the key's policy",
+            "CloudFront may read the bucket through an origin access identity, which cannot read objects under a KMS key",
+            "change the distribution to origin access control, and admit cloudfront.amazonaws.com in the key policy; name an account \
+             by its id, not by a canonical user",
         )
     }
 }

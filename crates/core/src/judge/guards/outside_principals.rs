@@ -75,7 +75,10 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
          principals in guards.ignored_principals",
         access::statement(at, &look.key, &[GENERATE, DECRYPT], None)
     );
-    Ok(look.seen.word("other accounts read or write here, and are not known to have rights on the key", &hint))
+    Ok(look.seen.word(
+        "other accounts may read or write objects here, and are not known to have rights on the central key",
+        &hint,
+    ))
 }
 
 /// A statement that lets somebody have objects, and what they need of the key.

@@ -65,9 +65,12 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
         }
     }
     let says = match seen.found() {
-        1 => "a user or role of the bucket's account works with its objects, and may not use the key".to_owned(),
+        1 => "a user or role of the bucket's account may read or write objects here, and may not use the central key"
+            .to_owned(),
         count => {
-            format!("{count} users and roles of the bucket's account work with its objects, and may not use the key")
+            format!(
+                "{count} users and roles of the bucket's account may read or write objects here, and may not use the central key"
+            )
         }
     };
     Ok(seen.word(&says, &sides.hint(all_admitted)))
@@ -176,7 +179,7 @@ mod tests {
         }
         let Word::Found { says, hint, .. } = site(&[WRITES]).look(&GUARD) else { panic!() };
         insta::assert_snapshot!(format!("{says}\n{hint}"), @r#"
-        a principal of the bucket's account works with its objects and may not use the key
+        a user or role of the bucket's account may read or write objects here, and may not use the central key
         add to their policies {"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"arn:aws:kms:us-east-1:999900001111:key/k","Condition":{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}}; name those that need no look in guards.ignored_principals
         "#);
     }

@@ -17,7 +17,7 @@ impl Guard for PublicAccess {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "anonymous readers and writers that are refused"
+        "anonymous readers and writers are refused"
     }
 
     fn needs(&self) -> &'static [Need] {

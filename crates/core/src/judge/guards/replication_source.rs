@@ -12,7 +12,7 @@ impl Guard for ReplicationSource {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "new objects that are no longer replicated"
+        "new objects are no longer replicated"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -32,9 +32,9 @@ impl Guard for ReplicationSource {
             seen.saw(format!("replication rule {} to {} {lacks}", rule.id, rule.destination));
         }
         seen.word(
-            "the bucket is replicated by a rule that passes over objects under a KMS key",
-            "set SourceSelectionCriteria.SseKmsEncryptedObjects and EncryptionConfiguration.ReplicaKmsKeyID in the rule, and let \
-             its role kms:Decrypt with the central key",
+            "a replication rule passes over objects under a KMS key, so new objects would not be replicated",
+            "set SourceSelectionCriteria.SseKmsEncryptedObjects and EncryptionConfiguration.ReplicaKmsKeyID in the rule, and \
+             allow its role kms:Decrypt on the central key and kms:Encrypt on the replicas' key",
         )
     }
 }
