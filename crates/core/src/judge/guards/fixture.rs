@@ -1,12 +1,13 @@
 //! What tests of guards look at: bucket `b` of one account, the central key of another, one organization. Nothing is read but
 //! what a test says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Guard, Sight, Subject, Terms, Word};
 use crate::model::{
     AccountEvidence, Acl, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, Identities,
-    Identity, KeyEvidence, OrganizationEvidence, Read,
+    Identity, KeyEvidence, OrganizationEvidence, PublicAccessBlock, Read,
 };
 
 /// The bucket's account.
@@ -67,6 +68,24 @@ impl Scene {
         scene.evidence.policy = Some(Ok(bucket_policy.map(policy)));
         scene.account.identities = Some(Ok(Arc::default()));
         scene.with_key_policy(key_policy)
+    }
+
+    /// The same, with everything else read as well, and of no consequence; what others put is their own.
+    pub(super) fn with_everything_read(bucket_policy: &str, key_policy: &str) -> Scene {
+        let mut scene = Scene::with_policies(Some(bucket_policy), key_policy);
+        scene.evidence = BucketEvidence {
+            policy: scene.evidence.policy,
+            policy_is_public: Some(Ok(false)),
+            website: Some(Ok(false)),
+            acl: Some(Ok(Acl { owner: "owner".into(), grants: Vec::new() })),
+            ownership: Some(Ok(Some("ObjectWriter".into()))),
+            public_access_block: Some(Ok(PublicAccessBlock::default())),
+            replication: Some(Ok(Vec::new())),
+            tags: Some(Ok(BTreeMap::new())),
+            access_points: Some(Ok(Vec::new())),
+        };
+        scene.account.public_access_block = Some(Ok(PublicAccessBlock::default()));
+        scene
     }
 
     pub(super) fn with_key_policy(mut self, statements: &str) -> Scene {

@@ -190,6 +190,39 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_is_told_of_by_one_guard() {
+        let to_org = r#""*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
+        let to_access_points = r#""*","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"777788889999"}}"#;
+        for (principal, guard) in [
+            (r#"{"AWS":"127311923021"}"#, "load-balancer-log-target"),
+            (r#"{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"}"#, "load-balancer-log-target"),
+            (r#"{"Service":"logging.s3.amazonaws.com"}"#, "access-log-target"),
+            (r#"{"Service":"redshift.amazonaws.com"}"#, "log-destinations"),
+            (r#"{"Service":"cloudtrail.amazonaws.com"}"#, "service-principals"),
+            (
+                r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}"#,
+                "origin-access-identity",
+            ),
+            (r#"{"CanonicalUser":"79a59df9"}"#, "origin-access-identity"),
+            (r#"{"AWS":"777788889999"}"#, "outside-principals"),
+            (r#"{"AWS":"arn:aws:iam::444455556666:role/app"}"#, "outside-principals"),
+            (to_org, "object-ownership"),
+            (to_access_points, "access-points"),
+            (r#""*""#, "public-access"),
+        ] {
+            for action in ["s3:PutObject", "s3:*"] {
+                let statement = format!(
+                    r#"{{"Effect":"Allow","Action":"{action}","Resource":"arn:aws:s3:::b/*","Principal":{principal}}}"#
+                );
+                let mut scene = fixture::Scene::with_everything_read(&statement, fixture::ORGANIZATION);
+                scene.evidence.policy_is_public = Some(Ok(principal == r#""*""#));
+                let told = ALL.iter().filter(|one| scene.look(**one) != Word::Clear).map(|one| one.name());
+                assert_eq!(told.collect::<Vec<_>>(), [guard], "{statement}");
+            }
+        }
+    }
+
+    #[test]
     fn with_nothing_read_every_guard_that_needs_a_read_cannot_tell() {
         let mut scene = fixture::Scene::default();
         scene.terms.opt_out_tag = Some(("orgseal:opt-out".to_owned(), None));
