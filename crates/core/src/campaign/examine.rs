@@ -266,7 +266,8 @@ impl Campaign {
             let mut keys = self.guard_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(keys.entry(region.to_owned()).or_default())
         };
-        cell.get_or_init(|| async { KeyEvidence { policy: Some(self.aws.key_policy(key).await) } }).await.clone()
+        let read = async { KeyEvidence { policy: Some(self.aws.key_policy(key).await.map(Arc::from)) } };
+        cell.get_or_init(|| read).await.clone()
     }
 
     /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.
