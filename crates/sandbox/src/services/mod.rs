@@ -103,7 +103,9 @@ impl Service {
             Service::Config => (config::TARGET, config::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
-        let target = request.header("x-amz-target").and_then(|target| target.strip_prefix(known.0));
+        let short = if matches!(self, Service::CloudTrail) { cloudtrail::SHORT_TARGET } else { known.0 };
+        let target = request.header("x-amz-target");
+        let target = target.and_then(|target| target.strip_prefix(known.0).or_else(|| target.strip_prefix(short)));
         known.1.iter().find(|name| Some(**name) == target).copied().unwrap_or(UNKNOWN)
     }
 }
@@ -201,7 +203,10 @@ fn carried_out(
                 caller => caller.and_then(|caller| s3::answer(world, &caller, operation, request)),
             };
             let head = request.method == http::Method::HEAD;
-            let mut answer = result.unwrap_or_else(|error| rest_xml::error(&error, &ids, &request.path, head));
+            let mut answer = result.unwrap_or_else(|error| match s3::is_control(request) {
+                true => rest_xml::wrapped_error(&error, &ids),
+                false => rest_xml::error(&error, &ids, &request.path, head),
+            });
             answer.headers.push(("x-amz-request-id", ids.request));
             answer.headers.push(("x-amz-id-2", ids.host));
             answer
@@ -350,6 +355,7 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
         "AmazonSSM" => "ssm",
         "TrentService" => "kms",
         "StarlingDoveService" => "config",
+        "CloudTrail_20131101" => "cloudtrail",
         "com" if request.header("x-amz-target")?.starts_with(cloudtrail::TARGET) => "cloudtrail",
         _ => return None,
     })
