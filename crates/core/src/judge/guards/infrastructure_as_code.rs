@@ -55,12 +55,17 @@ fn owners(tags: &BTreeMap<String, String>, terraform: &[String]) -> Vec<String> 
     let is_owner = |key: &str, value: &str| {
         key.starts_with(CLOUDFORMATION)
             || key.eq_ignore_ascii_case(CONTROL_TOWER)
-            || terraform.iter().any(|wanted| match wanted.split_once('=') {
-                Some((wanted, its)) => key.eq_ignore_ascii_case(wanted) && value.eq_ignore_ascii_case(its),
-                None => key.eq_ignore_ascii_case(wanted) && !value.eq_ignore_ascii_case("false"),
-            })
+            || speaks_of_terraform(key, value, terraform)
     };
     tags.iter().filter(|(key, value)| is_owner(key, value)).map(|(key, value)| format!("{key}={value}")).collect()
+}
+
+/// Whether a tag is one of those by which Terraform marks its buckets: `key` for any value but `false`, or `key=value`.
+pub(crate) fn speaks_of_terraform(key: &str, value: &str, terraform: &[String]) -> bool {
+    terraform.iter().any(|wanted| match wanted.split_once('=') {
+        Some((wanted, its)) => key.eq_ignore_ascii_case(wanted) && value.eq_ignore_ascii_case(its),
+        None => key.eq_ignore_ascii_case(wanted) && !value.eq_ignore_ascii_case("false"),
+    })
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ use crate::model::{
 };
 
 pub use crate::model::Need;
+pub(crate) use infrastructure_as_code::speaks_of_terraform;
 
 /// What a guard looks at.
 #[derive(Clone, Copy)]
