@@ -1,13 +1,15 @@
 //! `outside-principals`: who reads or writes the bucket from other accounts, and is not known to hold rights on the key.
 
 use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
+use super::load_balancer_log_target::ACCOUNTS;
 use super::services::SERVICE_NAME;
 use super::{Guard, Need, Subject, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Principals, Request, Statement, Text, matches};
 use crate::model::KeyArn;
 
 /// Across accounts both the key policy and the caller's own policies must allow; the latter are not seen from here. Who is
-/// public, comes through an access point or CloudFront's old identity, or is a service, other guards look at.
+/// public, comes through an access point or CloudFront's old identity, is a service, or writes load balancer logs, other guards
+/// look at.
 pub(super) struct OutsidePrincipals;
 
 impl Guard for OutsidePrincipals {
@@ -127,7 +129,9 @@ impl Seen<'_> {
     /// An account, or a principal of it, that is named.
     fn named(&mut self, grant: &Grant<'_>, account: &str, who: &str) {
         let terms = self.at.terms;
+        let is_load_balancers = || ACCOUNTS.iter().any(|(_, balancers)| *balancers == account);
         let is_known = account == self.at.bucket.account
+            || (grant.verbs == "write" && is_load_balancers())
             || terms.trusted_accounts.contains(account)
             || terms.ignored_principals.iter().any(|pattern| matches(pattern, who));
         if is_known {
@@ -346,6 +350,11 @@ mod tests {
         trusting.terms.trusted_accounts = ["777788889999".to_owned()].into();
         trusting.terms.ignored_principals = vec!["arn:aws:iam::*:role/break-glass".into()];
         assert_eq!(trusting.look(&GUARD), Word::Clear);
+        // Load balancers' logs have a guard of their own; whoever reads as their account is as any other.
+        let balancers = reads(r#"{"AWS":"127311923021"}"#, "");
+        let delivery = balancers.replace("s3:GetObject", "s3:PutObject");
+        assert_eq!(Site::new(Some(&delivery), ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_ne!(Site::new(Some(&balancers), ORGANIZATION).look(&GUARD), Word::Clear);
         let listing = reads(r#"{"AWS":"777788889999"}"#, "").replace("s3:GetObject", "s3:ListBucket");
         assert_eq!(Site::new(Some(&listing), ORGANIZATION).look(&GUARD), Word::Clear);
         assert_eq!(Site::new(None, ORGANIZATION).look(&GUARD), Word::Clear);
