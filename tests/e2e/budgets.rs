@@ -41,7 +41,12 @@ fn a_change_makes_three_requests_and_few_polls() {
     // DescribeKey for the Region, as the security account.
     assert_eq!(counters.totals("kms", "DescribeKey"), 2);
     assert_eq!(counters.totals("kms", "GenerateDataKey"), 1);
-    assert_eq!(counters.totals("kms", "GetKeyPolicy"), 0);
+    // Guards: each read once per bucket about to change, the account's identities and block once, the key's policy once.
+    assert_eq!(counters.totals("kms", "GetKeyPolicy"), 1);
+    assert_eq!(counters.totals("iam", "GetAccountAuthorizationDetails"), 1);
+    for read in ["GetBucketPolicy", "GetBucketPolicyStatus", "GetBucketTagging", "GetBucketReplication"] {
+        assert_eq!(counters.totals("s3", read), 500, "{read}");
+    }
     assert_eq!(counters.totals("ssm", "GetAutomationExecution"), 0);
 }
 

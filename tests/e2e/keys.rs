@@ -133,9 +133,26 @@ fn what_was_held_for_its_key_is_tried_again_once_it_is_put_right() {
 fn no_proof_is_asked_for_where_the_campaign_file_says_so() {
     let world = world();
     put_key_policy(&world, Vec::new());
-    world.json(&["rollout", "--yes", "--set", "keys.prove=false"]);
+    // A guard would see that nobody there can use the key.
+    let off = ["--set", "keys.prove=false", "--set", "guards.principals-without-key=off"];
+    world.json(&[&["rollout", "--yes"][..], &off].concat());
     assert_eq!(world.sandbox.counters().totals("kms", "GenerateDataKey"), 0);
     assert_eq!(world.sandbox.executions().len(), 3);
+}
+
+#[test]
+fn no_answer_is_no_proof_whatever_a_person_accepts() {
+    let fault =
+        "\n[[fault]]\nkind = \"malformed\"\nwhere = { operation = \"GenerateDataKey\", account = \"555555555551\" }\n";
+    let world = World::of(
+        &(two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#)
+            + fault),
+    );
+    let (code, document) = world.json(&["rollout", "--yes", "--set", "keys.accept_unproven=true"]);
+    assert_eq!(code, 2);
+    assert_eq!(finding(&document, "logs")["reason"], "key_not_proven");
+    assert!(finding(&document, "logs")["error"]["message"].as_str().unwrap().contains("was not answered"));
+    assert_eq!(finding(&document, "reports")["verdict"], "sealed");
 }
 
 #[test]

@@ -70,6 +70,26 @@ fn where_all_is_well_it_says_so_and_changes_nothing() {
 }
 
 #[test]
+fn a_shared_document_is_looked_at_by_its_arn() {
+    let world = World::of(&(two_members("", "") + "\n[document]\ndeploy = \"shared\"\n"));
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0, "{document:#}");
+    // Another account's document is not there for anybody.
+    let set = format!("document.owner={}", world.sandbox.management_account());
+    let (code, document) = world.json(&["preflight", "--set", &set]);
+    assert_eq!(code, 2);
+    let found = not_ok(&document);
+    is(
+        "us-east-1",
+        "document",
+        "failed",
+        found.iter().find(|found| found.0 == "us-east-1").unwrap(),
+        "not shared with it",
+    );
+    assert!(found[0].3["fix"].as_str().unwrap().contains("modify-document-permission"), "{}", found[0].3);
+}
+
+#[test]
 fn it_needs_no_lock() {
     let world = World::at_speed("accounts = 20\nbuckets_per_account = 20\nsuspended = 0\nwithout_member_role = 0", 0.3);
     let mut audit = world
@@ -175,6 +195,7 @@ fn a_key_that_is_disabled_is_named_for_the_organization_and_each_account() {
     assert_eq!(code, 2);
     is("us-east-1", "key", "failed", &only(&document), "Disabled");
     let central = document["keys"].as_array().unwrap().iter().find(|place| place["region"] == "us-east-1").unwrap();
+    assert_eq!(central["checks"][0]["facts"]["state"], "Disabled");
     assert_eq!(
         (&central["checks"][0]["kind"], &central["checks"][0]["standing"]),
         (&json!("central_key"), &json!("failed"))

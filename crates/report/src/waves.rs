@@ -37,7 +37,7 @@ pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportE
             let record = record.unwrap_or_else(|| WaveRecord {
                 number,
                 name: String::new(),
-                state: WaveState::Waiting,
+                state: WaveState::Pending,
                 bake_until: None,
                 watched_since: None,
                 says: None,
@@ -51,7 +51,7 @@ pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportE
 /// How far a wave has come, in words.
 pub(crate) fn state(record: &WaveRecord) -> String {
     match record.state {
-        WaveState::Waiting if record.name.is_empty() => "not begun".to_owned(),
+        WaveState::Pending => "not begun".to_owned(),
         WaveState::Waiting => "waits for approval".to_owned(),
         WaveState::Approved => "approved, not begun".to_owned(),
         WaveState::Changing => "being changed".to_owned(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use orgseal_core::event::{Event, Listener};
-use orgseal_core::model::Verdict;
+use orgseal_core::model::{Verdict, WaveState};
 
 use super::tally::{Counters, Tally};
 use super::{clock, lines};
@@ -157,7 +157,7 @@ impl Listener for Bars {
                     self.say(&lines::failed(finding));
                 }
             }
-            Event::WaveMoved { wave, of } => self.say(&lines::wave(wave, *of)),
+            Event::WaveMoved { wave, of } if wave.state != WaveState::Pending => self.say(&lines::wave(wave, *of)),
             Event::Warning { message } => self.say(&format!("warning: {message}")),
             Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ => {}

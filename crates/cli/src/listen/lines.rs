@@ -39,7 +39,7 @@ impl Listener for Lines {
             Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
                 output::err(&failed(finding));
             }
-            Event::WaveMoved { wave: moved, of } => output::err(&wave(moved, *of)),
+            Event::WaveMoved { wave: moved, of } if moved.state != WaveState::Pending => output::err(&wave(moved, *of)),
             Event::Warning { message } => output::err(&format!("warning: {message}")),
             Event::Stopping => output::err("stopping: no new starts; press Ctrl-C again to leave at once"),
             _ if last.elapsed() >= EVERY => {
@@ -61,6 +61,7 @@ pub(super) fn failed(finding: &orgseal_core::model::Finding) -> String {
 /// One line on how far a wave has come.
 pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
     let says = match wave.state {
+        WaveState::Pending => "is to come".to_owned(),
         WaveState::Waiting => "waits for approval".to_owned(),
         WaveState::Approved => wave.says.clone().unwrap_or_else(|| "approved".to_owned()),
         WaveState::Changing => "is being changed".to_owned(),

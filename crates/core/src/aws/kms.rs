@@ -51,7 +51,7 @@ pub(super) async fn prove_key(client: &Client, key: &KeyArn, bucket: &str) -> Dr
         .await;
     match answer {
         Ok(mut answer) => {
-            // Nobody asked for a key: it is overwritten, so that it does not stay in memory.
+            // Nobody asked for a key: it is overwritten before it is freed. What the SDK read it from is freed already.
             if let Some(plaintext) = answer.plaintext.take() {
                 let mut bytes = plaintext.into_inner();
                 bytes.fill(0);

@@ -99,9 +99,8 @@ impl Campaign {
                 return Ok(Baked::Interrupted);
             };
             if let Some(Trouble { says, evidence }) = trouble? {
-                let (bake_until, since) = (Some(until), watched_since);
-                self.stopped(number, wave, says, evidence).await?;
-                self.keep_watch(number, bake_until, since).await?;
+                let stopped = |record| WaveRecord { bake_until: Some(until), watched_since, evidence, ..record };
+                self.stopped(number, wave, says, stopped).await?;
                 return Ok(Baked::Stopped);
             }
             if look_now {
@@ -119,20 +118,6 @@ impl Campaign {
     fn failed_in(&self, number: u32) -> Result<u64, CampaignError> {
         let (reader, run) = self.reader()?;
         Ok(reader.failures(&run, Some(number))?.values().sum())
-    }
-
-    /// Keeps with a stopped wave until when it was to be watched, and since when.
-    async fn keep_watch(
-        &self,
-        number: u32,
-        bake_until: Option<Timestamp>,
-        watched_since: Option<Timestamp>,
-    ) -> Result<(), CampaignError> {
-        let (reader, run) = self.reader()?;
-        if let Some(record) = reader.waves(&run)?.into_iter().find(|record| record.number == number) {
-            self.ledger.wave(WaveRecord { bake_until, watched_since, ..record }).await?;
-        }
-        Ok(())
     }
 
     /// One look at a wave; the first trouble found.
@@ -215,7 +200,7 @@ impl Campaign {
                 match self.denied(&member, &region, from).await {
                     Ok(denied) if denied.is_empty() => {}
                     Ok(denied) => {
-                        let lines = denied.iter().map(|denial| describe(account, &region, denial)).collect();
+                        let lines = describe(account, &region, &denied);
                         return trouble("CloudTrail shows denied uses of the central key", lines);
                     }
                     // Unknown is not well.
@@ -332,8 +317,19 @@ fn run(mut command: Command, stop: &CancellationToken) -> std::io::Result<Option
     }
 }
 
-fn describe(account: &str, region: &str, denial: &KeyDenial) -> String {
-    let who = denial.role.as_ref().unwrap_or(&denial.principal);
-    let where_ = denial.bucket.as_deref().unwrap_or("a bucket that the event does not name");
-    format!("{}: {who} was denied {} for {where_} in account {account}, {region}", denial.at, denial.event)
+/// Who was denied what for which bucket, a line each, with the times of the first and the last.
+fn describe(account: &str, region: &str, denied: &[KeyDenial]) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str, &str), (u64, Timestamp, Timestamp)> = BTreeMap::new();
+    for denial in denied {
+        let who = denial.role.as_deref().unwrap_or(&denial.principal);
+        let bucket = denial.bucket.as_deref().unwrap_or("a bucket that the event does not name");
+        let (count, first, last) = groups.entry((who, &denial.event, bucket)).or_insert((0, denial.at, denial.at));
+        *count += 1;
+        (*first, *last) = ((*first).min(denial.at), (*last).max(denial.at));
+    }
+    let line = |((who, event, bucket), (count, first, last)): (_, (u64, Timestamp, Timestamp))| {
+        let times = if count == 1 { format!("at {first}") } else { format!("{count} times from {first} to {last}") };
+        format!("{who} was denied {event} for {bucket} in account {account}, {region}, {times}")
+    };
+    groups.into_iter().map(line).collect()
 }

@@ -210,7 +210,13 @@ impl Campaign {
             self.judged(bucket, event).await?;
             return Ok(true);
         };
-        match Box::pin(self.outlook(look, member, &bucket, &found)).await {
+        let outlook = Box::pin(self.outlook(look, member, &bucket, &found)).await;
+        if self.aws.halt().reason().is_some() {
+            // What came of it says nothing of the bucket: it is looked at again when the run goes on.
+            self.judged(bucket, event).await?;
+            return Ok(true);
+        }
+        match outlook {
             Outlook::Held(reason, error) => self.judged(bucket, hold(judgement, reason, found, error)).await?,
             Outlook::Planned { wave, guards, guarded_at } => {
                 let held_back = guards.iter().any(GuardFinding::holds);

@@ -55,6 +55,12 @@ impl Campaign {
         let waves = self.file.waves();
         let of = u32::try_from(waves.len()).unwrap_or(u32::MAX);
         for (number, wave) in (1..).zip(&waves) {
+            // Named beforehand, so that whoever looks at the campaign sees what is to come.
+            if self.wave_record(number)?.is_none() {
+                self.move_wave(number, wave, WaveState::Pending, |record| record).await?;
+            }
+        }
+        for (number, wave) in (1..).zip(&waves) {
             let work = self.work_of(Some(number))?;
             let record = self.wave_record(number)?;
             let state = record.as_ref().map(|record| record.state);
@@ -116,7 +122,7 @@ impl Campaign {
         work: &[AccountWork],
         decide: &impl Decide,
     ) -> Result<bool, CampaignError> {
-        let begun = record.is_some_and(|record| record.state != WaveState::Waiting);
+        let begun = record.is_some_and(|record| !matches!(record.state, WaveState::Pending | WaveState::Waiting));
         if !wave.approval || begun {
             return Ok(true);
         }
@@ -198,7 +204,7 @@ impl Campaign {
         if failed > 0 && !last && tolerated.buckets.is_none() && tolerated.accounts.is_none() {
             let says =
                 format!("{failed} of its buckets failed, and no [failure_tolerance] says that the next wave may begin");
-            self.stopped(number, wave, says, Vec::new()).await?;
+            self.stopped(number, wave, says, |record| record).await?;
             return Ok(Some(Ending::WaveStopped));
         }
         Ok(None)
@@ -232,25 +238,30 @@ impl Campaign {
         Ok(Arc::new(Tolerance::new(choice, whole, failed, &self.no_starts)))
     }
 
-    /// Writes down that something speaks against a wave, and tells.
+    /// Writes down that something speaks against a wave, and tells what can be done.
     pub(super) async fn stopped(
         &self,
         number: u32,
         wave: &Wave,
         says: String,
-        evidence: Vec<String>,
+        with: impl FnOnce(WaveRecord) -> WaveRecord,
     ) -> Result<(), CampaignError> {
+        let mut evidence = Vec::new();
+        let record = |record| {
+            let record = with(WaveRecord { says: Some(says), ..record });
+            evidence.clone_from(&record.evidence);
+            record
+        };
+        self.move_wave(number, wave, WaveState::Stopped, record).await?;
+        for message in evidence {
+            self.events.emit(&Event::Warning { message });
+        }
         let message = format!(
-            "wave {number} ({}) is stopped: {says}. Nothing is started any more. `orgseal rollback --campaign {} --wave {number}` \
-             puts its buckets back",
-            wave.name, self.id
+            "nothing is started any more; `orgseal rollback --campaign {} --wave {number}` puts the buckets of wave {number} back",
+            self.id
         );
         self.events.emit(&Event::Warning { message });
-        for line in &evidence {
-            self.events.emit(&Event::Warning { message: format!("  {line}") });
-        }
-        self.move_wave(number, wave, WaveState::Stopped, |record| WaveRecord { says: Some(says), evidence, ..record })
-            .await
+        Ok(())
     }
 
     /// Writes down how far a wave has come. Campaigns without waves have none to speak of.

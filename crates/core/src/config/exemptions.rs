@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ConfigError, Problem, load::load_table};
+use super::day::day;
+use super::load::load_table;
+use super::{ConfigError, Problem};
 use crate::glob::matches;
 use crate::model::{Account, Bucket};
 
@@ -47,6 +49,7 @@ pub struct Exemption {
     /// Where it was decided.
     pub ticket: String,
     /// The last day on which it holds, in UTC.
+    #[serde(deserialize_with = "day")]
     #[schemars(with = "String", extend("format" = "date"))]
     pub until: Date,
 }
@@ -197,6 +200,8 @@ until = "2027-01-31"
         let exemption = &Exemptions::load(ONE, "e.toml").unwrap().exemption[0];
         assert!(!exemption.is_over("2027-01-31".parse().unwrap()));
         assert!(exemption.is_over("2027-02-01".parse().unwrap()));
+        let bare = &Exemptions::load(&ONE.replace("\"2027-01-31\"", "2027-01-31"), "e.toml").unwrap().exemption[0];
+        assert_eq!(bare.until, exemption.until);
     }
 
     #[test]
@@ -205,6 +210,6 @@ until = "2027-01-31"
         insta::assert_snapshot!(shown(&ONE.replace("SEC-1", " ")), @"e.toml:7: an exemption without ticket; an auditor will ask: write it down");
         insta::assert_snapshot!(shown(&ONE.replace("accounts = [\"pay*\"]\nbuckets = [\"legacy-*\"]\n", "")), @"e.toml:2: an exemption that names nothing would exempt every bucket; name accounts, ous, account_tags, buckets or bucket_tags");
         insta::assert_snapshot!(shown(&ONE.replace("until", "untill")), @"e.toml:8: unknown setting `exemption[0].untill`; did you mean `until`?");
-        insta::assert_snapshot!(shown(&ONE.replace("2027-01-31", "soon")), @"");
+        insta::assert_snapshot!(shown(&ONE.replace("2027-01-31", "soon")), @"e.toml:8: `soon` is not a date: write a date such as 2030-12-31; config/orgseal.toml shows every setting with its form");
     }
 }

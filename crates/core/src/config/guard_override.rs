@@ -2,8 +2,9 @@
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::day::day_if_any;
 use super::{Problem, is_account_id, unknown};
 use crate::judge::guards;
 use crate::judge::policy::matches;
@@ -29,7 +30,7 @@ pub struct GuardOverride {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The last day (UTC) on which it holds, such as 2030-12-31; without it, it holds until it is taken out.
-    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day_if_any", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub until: Option<Date>,
 }
@@ -70,22 +71,4 @@ impl GuardOverride {
             problem(".reason", message, "say why: whoever reads the record will ask".to_owned());
         }
     }
-}
-
-/// A date as TOML writes it, or in quotes.
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Bare(toml::value::Datetime),
-        Quoted(String),
-    }
-    let written = match Written::deserialize(deserializer)? {
-        Written::Bare(date) => date.to_string(),
-        Written::Quoted(text) => text,
-    };
-    // The parser would drop a time of day without a word.
-    let parsed = if written.len() == "2030-12-31".len() { written.parse().ok() } else { None };
-    let wrong = || serde::de::Error::custom(format!("`{written}` is not a date: write a date such as 2030-12-31"));
-    parsed.map(Some).ok_or_else(wrong)
 }

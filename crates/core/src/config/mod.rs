@@ -7,6 +7,7 @@ mod accounts;
 mod automation_role;
 mod buckets;
 mod central_key;
+mod day;
 mod document;
 mod encryption;
 mod executions;

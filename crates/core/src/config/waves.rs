@@ -230,6 +230,12 @@ limits = { accounts = 2000 }
 [[waves]]
 name = "b"
 "#;
-        insta::assert_snapshot!(problems(text).join("\n"), @"");
+        insta::assert_snapshot!(problems(text).join("\n"), @r"
+        waves[1].name: two waves are called a
+        waves[1].accounts_percent: 5 percent counts the earlier waves in, and those have 10 already
+        waves[1].bake: not a length of time
+        waves[1].limits.accounts: a wave's limit is from 1 to the campaign's, which is 20
+        waves[2]: wave b takes nothing
+        ");
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaveState {
+    /// It did not begin yet.
+    Pending,
     /// A person must approve it before it begins.
     Waiting,
     /// A person approved it; it did not begin yet.
@@ -25,6 +27,7 @@ impl WaveState {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            WaveState::Pending => "pending",
             WaveState::Waiting => "waiting",
             WaveState::Approved => "approved",
             WaveState::Changing => "changing",

@@ -15,9 +15,14 @@ pub(super) struct Cause<'a> {
 }
 
 impl Cause<'_> {
+    /// The ids of the accounts in which it was met.
+    pub(super) fn accounts(&self) -> BTreeSet<&str> {
+        self.places.iter().map(|(account, _)| account.id.as_str()).collect()
+    }
+
     /// The places, the first ones by name.
     pub(super) fn in_words(&self, named: usize) -> String {
-        let accounts: BTreeSet<&str> = self.places.iter().map(|(account, _)| account.id.as_str()).collect();
+        let accounts = self.accounts();
         if let [(account, region)] = self.places.as_slice() {
             let region = region.map(|region| format!(", {region}")).unwrap_or_default();
             return format!("{} {}{region}", account.id, account.name);

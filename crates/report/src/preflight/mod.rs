@@ -19,7 +19,7 @@ const SCHEMA: &str = "orgseal.preflight/1";
 /// Accounts in the table before it is cut short.
 const ROWS: usize = 20;
 /// Places that are named beneath a cause.
-const PLACES: usize = 3;
+const PLACES: usize = 8;
 /// Letters of an account's name.
 const NAME: usize = 18;
 
@@ -247,7 +247,13 @@ fn what_now(page: &mut Page<'_>, found: &Preflight, again: &str) -> io::Result<(
         Answer::NotReady | Answer::NotSeen => ("preflight", "looks again, once you have followed the arrows above"),
     };
     page.line(2, BOLD, &format!("orgseal {command}{again}"))?;
-    page.text(6, DIM, does)
+    page.text(6, DIM, does)?;
+    let cut = found.accounts.len() > ROWS || causes::of(found).iter().any(|cause| cause.accounts().len() > PLACES);
+    if cut {
+        page.line(2, BOLD, &format!("orgseal preflight --json{again}"))?;
+        page.text(6, DIM, "names every account and Region")?;
+    }
+    Ok(())
 }
 
 fn worst<'a>(checks: impl Iterator<Item = &'a Check>) -> Option<Standing> {

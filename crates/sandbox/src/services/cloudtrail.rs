@@ -12,9 +12,9 @@ use crate::world::World;
 use crate::world::session::Caller;
 
 pub(crate) const OPERATIONS: &[&str] = &["LookupEvents"];
-pub(crate) const TARGET: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
-/// What the SDKs that are made from Smithy models send: the service's name alone.
-pub(crate) const SHORT_TARGET: &str = "CloudTrail_20131101.";
+/// The Rust SDK's target; botocore and the command line put [`NAMESPACE`] before it, and AWS answers both.
+pub(crate) const TARGET: &str = "CloudTrail_20131101.";
+pub(crate) const NAMESPACE: &str = "com.amazonaws.cloudtrail.v20131101.";
 
 /// One `LookupAttribute`.
 struct Wanted {

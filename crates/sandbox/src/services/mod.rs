@@ -103,9 +103,7 @@ impl Service {
             Service::Config => (config::TARGET, config::OPERATIONS),
             Service::Other => return UNKNOWN,
         };
-        let short = if matches!(self, Service::CloudTrail) { cloudtrail::SHORT_TARGET } else { known.0 };
-        let target = request.header("x-amz-target");
-        let target = target.and_then(|target| target.strip_prefix(known.0).or_else(|| target.strip_prefix(short)));
+        let target = target(request).and_then(|target| target.strip_prefix(known.0));
         known.1.iter().find(|name| Some(**name) == target).copied().unwrap_or(UNKNOWN)
     }
 }
@@ -348,15 +346,20 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
     Ok(session.caller.clone())
 }
 
+/// The operation that a JSON request names, without what some clients put before its service.
+fn target(request: &Request) -> Option<&str> {
+    let target = request.header("x-amz-target")?;
+    Some(target.strip_prefix(cloudtrail::NAMESPACE).unwrap_or(target))
+}
+
 /// The service that a JSON request's own target belongs to.
 fn scope_of_target(request: &Request) -> Option<&'static str> {
-    Some(match request.header("x-amz-target")?.split('.').next()? {
+    Some(match target(request)?.split('.').next()? {
         "AWSOrganizationsV20161128" => "organizations",
         "AmazonSSM" => "ssm",
         "TrentService" => "kms",
         "StarlingDoveService" => "config",
         "CloudTrail_20131101" => "cloudtrail",
-        "com" if request.header("x-amz-target")?.starts_with(cloudtrail::TARGET) => "cloudtrail",
         _ => return None,
     })
 }

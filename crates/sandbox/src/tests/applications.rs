@@ -59,7 +59,7 @@ impl Sandbox {
 
     async fn denials(&self, event: &str) -> Vec<Value> {
         let asked = json!({ "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": event }] });
-        let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+        let target = "CloudTrail_20131101.LookupEvents";
         let (keys, headers) = (self.session(ALPHA), [("x-amz-target", target)]);
         let answer = self.send(&keys, "us-east-1/cloudtrail", "POST", "/", &headers, &asked.to_string()).await;
         let found: Value = serde_json::from_slice(&answer.body).unwrap();

@@ -108,6 +108,8 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
+        ("ProveTheCentralKey", "kms:GenerateDataKey"),
+        ("LookAtTheAutomationRole", "iam:GetRole"),
         ("LookAtFormerKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),

@@ -120,6 +120,12 @@ impl Look {
                 ..unread
             });
         }
+        let dates = [("deletion_date", facts.deletion_date), ("valid_to", facts.valid_to)];
+        checks[0].facts =
+            [("owner", facts.account), ("state", facts.state), ("usage", facts.usage), ("spec", facts.spec)]
+                .into_iter()
+                .chain(dates.into_iter().filter_map(|(name, date)| Some((name, date?.to_string()))))
+                .collect();
         checks.into_iter().map(|check| check.fact("key", key.to_string())).collect()
     }
 }
