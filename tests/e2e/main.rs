@@ -2,7 +2,9 @@
 
 mod budgets;
 mod campaign_file;
+mod exemptions;
 mod faults;
+mod guards;
 mod interrupt;
 mod judging;
 mod keys;
@@ -11,13 +13,16 @@ mod ledger;
 mod limits;
 mod main_job;
 mod output;
+mod plan;
 mod preflight;
 mod random;
 mod refusals;
 mod resume;
 mod rollback;
 mod sealing;
+mod selections;
 mod soak;
 mod terminal;
 mod throttling;
+mod waves;
 mod world;

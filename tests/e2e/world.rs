@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use orgseal_sandbox::{BucketEncryption, BucketState, Options, Sandbox, Spec};
 use serde_json::Value;
@@ -56,12 +57,17 @@ impl World {
 
     /// The binary, pointed at this world.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_with(&self.state(), arguments)
+    }
+
+    /// The same with another state folder.
+    pub(crate) fn command_with(&self, state: &Path, arguments: &[&str]) -> Command {
         let (access_key, secret_key) = self.sandbox.credentials();
         let mut command = binary(self.folder.path());
         command
             .args(arguments)
             .args(["--config", self.campaign_file().to_str().unwrap()])
-            .args(["--state", self.state().to_str().unwrap()])
+            .args(["--state", state.to_str().unwrap()])
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("AWS_ACCESS_KEY_ID", access_key)
             .env("AWS_SECRET_ACCESS_KEY", secret_key)
@@ -83,6 +89,27 @@ impl World {
 
     pub(crate) fn bucket(&self, name: &str) -> BucketState {
         self.sandbox.buckets().into_iter().find(|bucket| bucket.name == name).unwrap()
+    }
+
+    /// S3 as anybody's: with these credentials (access key, secret, session token).
+    pub(crate) fn s3(&self, region: &str, credentials: (String, String, Option<String>)) -> aws_sdk_s3::Client {
+        let (access_key, secret, token) = credentials;
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+            .region(aws_sdk_s3::config::Region::new(region.to_owned()))
+            .endpoint_url(self.sandbox.endpoint())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(aws_sdk_s3::config::Credentials::new(access_key, secret, token, None, "test"))
+            .force_path_style(true)
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// The record, entry by entry.
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let run = self.run(&["ledger", "export"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The central key of a Region, from the campaign file.
@@ -125,6 +152,15 @@ impl From<Output> for Run {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -201,7 +201,10 @@ fn carried_out(
                 caller => caller.and_then(|caller| s3::answer(world, &caller, operation, request)),
             };
             let head = request.method == http::Method::HEAD;
-            let mut answer = result.unwrap_or_else(|error| rest_xml::error(&error, &ids, &request.path, head));
+            let mut answer = result.unwrap_or_else(|error| match s3::is_control(request) {
+                true => rest_xml::wrapped_error(&error, &ids),
+                false => rest_xml::error(&error, &ids, &request.path, head),
+            });
             answer.headers.push(("x-amz-request-id", ids.request));
             answer.headers.push(("x-amz-id-2", ids.host));
             answer

@@ -24,18 +24,31 @@ pub(crate) fn empty(status: u16) -> Answer {
 
 /// `head`: the answer to a HEAD request has no body, not even for an error.
 pub(crate) fn error(error: &AwsError, ids: &Ids, resource: &str, head: bool) -> Answer {
-    let mut body = format!("{PROLOG}<Error><Code>{}</Code><Message>{}</Message>", error.code, escape(&error.message));
+    let body =
+        format!("{PROLOG}<Error>{}<Resource>{}</Resource>{}</Error>", members(error), escape(resource), ids_of(ids));
+    refusal(error, if head { String::new() } else { body })
+}
+
+/// S3 Control's errors are wrapped [model: it has no `noErrorWrapping`]: the SDKs find neither code nor message in bare ones.
+pub(crate) fn wrapped_error(error: &AwsError, ids: &Ids) -> Answer {
+    refusal(error, format!("{PROLOG}<ErrorResponse><Error>{}</Error>{}</ErrorResponse>", members(error), ids_of(ids)))
+}
+
+fn members(error: &AwsError) -> String {
+    let mut text = format!("<Code>{}</Code><Message>{}</Message>", error.code, escape(&error.message));
     for (name, value) in &error.members {
-        let text = value.as_str().map_or_else(|| value.to_string(), String::from);
-        body.push_str(&format!("<{name}>{}</{name}>", escape(&text)));
+        let value = value.as_str().map_or_else(|| value.to_string(), String::from);
+        text.push_str(&format!("<{name}>{}</{name}>", escape(&value)));
     }
-    body.push_str(&format!(
-        "<Resource>{}</Resource><RequestId>{}</RequestId><HostId>{}</HostId></Error>",
-        escape(resource),
-        ids.request,
-        ids.host
-    ));
-    let mut answer = Answer::new(error.status, "application/xml", if head { String::new() } else { body });
+    text
+}
+
+fn ids_of(ids: &Ids) -> String {
+    format!("<RequestId>{}</RequestId><HostId>{}</HostId>", ids.request, ids.host)
+}
+
+fn refusal(error: &AwsError, body: String) -> Answer {
+    let mut answer = Answer::new(error.status, "application/xml", body);
     answer.headers.clone_from(&error.headers);
     answer.error = Some((error.code, error.message.clone()));
     answer

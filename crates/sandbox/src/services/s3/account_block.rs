@@ -17,9 +17,14 @@ use crate::world::session::Caller;
 
 const PATH: &str = "/v20180820/configuration/publicAccessBlock";
 
+/// Whether a request is for S3 Control: no bucket is called `v20180820`, which is a version of its API.
+pub(crate) fn is_control(request: &Request) -> bool {
+    request.path.starts_with("/v20180820/")
+}
+
 /// The operation as CloudTrail and IAM name it, for a request that is for S3 Control.
 pub(super) fn operation(request: &Request) -> Option<&'static str> {
-    if !request.path.starts_with("/v20180820/") {
+    if !is_control(request) {
         return None;
     }
     if let Some(operation) = access_points::operation(request) {

@@ -28,6 +28,8 @@ use crate::world::World;
 use crate::world::bucket::Bucket;
 use crate::world::session::Caller;
 
+pub(crate) use account_block::is_control;
+
 /// The operation's name in the service model.
 pub(crate) fn operation(request: &Request) -> &'static str {
     if let Some(operation) = account_block::operation(request) {

@@ -1,0 +1,371 @@
+//! Waves: one begins when the one before is done with, watched to the end of its time, and approved where a person must.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Stdio};
+
+use jiff::Timestamp;
+use orgseal_sandbox::{ExecutionState, Fault, FaultKind, KeyState};
+use serde_json::{Value, json};
+
+use crate::terminal::Terminal;
+use crate::world::{World, finding, sse_s3, wait_until};
+
+const CANARY: &str = "555555555551";
+/// A canary, and others.
+const SPEC: &str = r#"
+accounts = 8
+buckets_per_account = 2
+suspended = 0
+without_member_role = 0
+regions = ["us-east-1"]
+[encryption]
+none = 0
+sse_s3 = 1
+aws_managed = 0
+aws_managed_alias = 0
+sealed = 0
+bucket_key_off = 0
+dsse_sealed = 0
+wrong_region_key = 0
+[[account]]
+name = "canary"
+id = "555555555551"
+buckets = [{ name = "first", encryption = "sse_s3" }, { name = "second", encryption = "sse_s3" }]
+"#;
+/// Writes into `first`, and has no right on any key.
+const APPLICATION: &str = r#"
+[[application]]
+name = "orders"
+accounts = ["canary"]
+buckets = ["first"]
+writes_every_ms = 50
+policy = '''{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::first/*" } ] }'''
+"#;
+
+/// A world whose campaign file ends with these waves.
+fn world(waves: &str) -> World {
+    of(SPEC, 0.0, waves)
+}
+
+fn of(spec: &str, speed: f64, waves: &str) -> World {
+    let world = World::at_speed(spec, speed);
+    world.edit(|text| format!("{text}\n{waves}"));
+    world
+}
+
+/// A canary with these settings, and then the rest.
+fn canary_with(settings: &str) -> String {
+    format!(
+        "[[waves]]\nname = \"canary\"\naccounts = [\"canary\"]\n{settings}\n[[waves]]\nname = \"rest\"\naccounts_percent = 100\n"
+    )
+}
+
+/// How a campaign stands: its state, and its waves.
+fn status(world: &World) -> (String, Vec<Value>) {
+    let (_, document) = world.json(&["status"]);
+    let waves = document["waves"].as_array().cloned().unwrap_or_default();
+    (document["state"].as_str().unwrap_or_default().to_owned(), waves)
+}
+
+/// Begins a rollout, and waits until its first wave is watched.
+fn watched(world: &World, more: &[&str]) -> Child {
+    let mut command = world.command(&[&["rollout", "--yes"][..], more].concat());
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("wave 1 is watched", || {
+        let (state, waves) = status(world);
+        assert!(state != "finished" && !state.starts_with("stopped"), "{state}: {waves:#?}");
+        waves.first().is_some_and(|wave| wave["state"] == "baking")
+    });
+    child
+}
+
+fn outside_the_canary(world: &World) -> Vec<ExecutionState> {
+    world.sandbox.executions().into_iter().filter(|execution| execution.account != CANARY).collect()
+}
+
+/// The first wave was stopped, in these words and with this evidence, and the other one did not begin.
+fn is_stopped(world: &World, says: &str, evidence: &[&str]) {
+    let (state, waves) = status(world);
+    assert_eq!((state.as_str(), &waves[0]["state"]), ("stopped: wave", &json!("stopped")), "{waves:#?}");
+    assert!(waves[0]["says"].as_str().unwrap().contains(says), "{says}: {:#}", waves[0]);
+    for part in evidence {
+        assert!(waves[0]["evidence"].to_string().contains(part), "{part}: {:#}", waves[0]);
+    }
+    assert!(outside_the_canary(world).is_empty(), "the next wave began");
+    let text = world.run(&["status"]).stdout;
+    assert!(text.contains("--wave 1") && text.contains("orgseal rollback"), "what to do now: {text}");
+}
+
+/// When a wave came to a state, by the record.
+fn moved_at(entries: &[Value], wave: u32, state: &str) -> i64 {
+    let entry = entries.iter().find(|entry| {
+        entry["event"]["event"] == "wave_moved"
+            && entry["event"]["wave"]["number"] == wave
+            && entry["event"]["wave"]["state"] == state
+    });
+    entry.unwrap_or_else(|| panic!("wave {wave} never was {state}"))["at_ms"].as_i64().unwrap()
+}
+
+#[test]
+fn waves_go_one_after_the_other_each_watched_to_the_end_of_its_time() {
+    let bake = "bake = 1\ncheck_every = 1";
+    let world = world(&format!(
+        "[[waves]]\nname = \"canary\"\naccounts = [\"can*\"]\n{bake}\n[[waves]]\nname = \"half\"\naccounts_percent = 50\n{bake}\n\
+         [[waves]]\nname = \"rest\"\naccounts_percent = 100\n"
+    ));
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{:#}", document["summary"]);
+    let wave_of = |bucket: &str| finding(&document, bucket)["wave"].as_i64().unwrap();
+    let entries = world.entries();
+    let mut accounts = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+    for execution in world.sandbox.executions() {
+        let wave = wave_of(&execution.parameters["BucketName"][0]);
+        assert_eq!(wave == 1, execution.account == CANARY);
+        if wave > 1 {
+            let before = moved_at(&entries, wave as u32 - 1, "done");
+            assert!(execution.started_ms >= before, "wave {wave} began before the one before was done: {execution:?}");
+        }
+        accounts[wave as usize - 1].insert(execution.account);
+    }
+    // Half of eight accounts, those of the canary counted in.
+    let counts = accounts.map(|accounts| accounts.len());
+    assert!(counts[0] == 1 && (3..=4).contains(&counts[1]) && counts.iter().sum::<usize>() == 8, "{counts:?}");
+    for wave in [1, 2] {
+        let watched = moved_at(&entries, wave, "done") - moved_at(&entries, wave, "baking");
+        assert!(watched >= 999, "wave {wave} was watched for {watched} ms");
+    }
+    let (state, waves) = status(&world);
+    let names: Vec<_> =
+        waves.iter().map(|wave| (wave["name"].as_str().unwrap(), wave["state"].as_str().unwrap())).collect();
+    assert_eq!(
+        (state.as_str(), names.as_slice()),
+        ("finished", [("canary", "done"), ("half", "done"), ("rest", "done")].as_slice())
+    );
+    assert_eq!((&waves[0]["buckets"], &waves[0]["sealed"], &waves[0]["started"]), (&json!(2), &json!(2), &json!(2)));
+    assert_eq!(world.run(&["ledger", "verify"]).code, 0);
+}
+
+#[test]
+fn an_application_that_fails_stops_the_wave_is_named_and_heals_with_its_rollback() {
+    let world = of(&format!("{SPEC}{APPLICATION}"), 0.0, &canary_with("bake = \"10m\"\ncheck_every = 1"));
+    let failing = || world.sandbox.application("orders").unwrap().buckets.first().is_some_and(|bucket| bucket.failing);
+    // Beforehand a guard keeps the bucket from it.
+    let (_, look) = world.json(&["rollout", "--yes", "--dry-run"]);
+    assert_eq!(finding(&look, "first")["reason"], "guarded");
+    assert!(finding(&look, "first")["guards"].to_string().contains("role/orders"), "{look:#}");
+    let run = world.run(&["rollout", "--yes", "--set", "guards.principals-without-key=warn"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    is_stopped(&world, "denied uses of the central key", &["role/orders", "first", CANARY, "GenerateDataKey"]);
+    assert!(run.stderr.contains("role/orders"), "{}", run.stderr);
+    wait_until("the application fails", failing);
+    // Nobody goes on past it unasked.
+    assert_eq!(world.run(&["resume", "--yes"]).code, 3);
+    assert!(outside_the_canary(&world).is_empty());
+    let (code, undone) = world.json(&["rollback", "--yes", "--wave", "1"]);
+    assert_eq!((code, undone["summary"]["restored"].as_u64()), (0, Some(2)), "{undone:#}");
+    wait_until("the application writes again", || !failing());
+    assert_eq!(world.bucket("first").encryption, sse_s3());
+}
+
+#[test]
+fn a_wave_that_needs_approval_waits_for_it() {
+    let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 3, "--yes is no approval: {document:#}");
+    let (state, waves) = status(&world);
+    assert_eq!(
+        (state.as_str(), &waves[0]["state"], &waves[1]["state"]),
+        ("paused: approval", &json!("done"), &json!("waiting"))
+    );
+    assert_eq!(world.run(&["resume", "--yes", "--approve-wave", "1"]).code, 3, "another wave was approved");
+    assert_eq!(world.run(&["resume", "--yes", "--approve-wave", "3"]).code, 1, "there is none");
+    assert!(outside_the_canary(&world).is_empty());
+    assert_eq!(world.run(&["resume", "--yes", "--approve-wave", "2"]).code, 0);
+    assert_eq!(outside_the_canary(&world).len(), 14);
+    // Who approved it is in the record.
+    let said = |entry: &Value| {
+        entry["event"]["wave"]["state"] == "approved"
+            && entry["event"]["wave"]["says"].to_string().contains(":user/orgseal")
+    };
+    assert!(world.entries().iter().any(said));
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_for_each_wave_that_needs_approval() {
+    let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
+    let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
+    terminal.wait_for("Change them? [y/N]");
+    terminal.send("y\n");
+    terminal.wait_for("Let it begin? [y/N]");
+    let (screen, begun) = (terminal.screen(), outside_the_canary(&world).len());
+    assert!(
+        screen.contains("Wave 2 of 2, rest: 14 buckets in 7 accounts") && screen.contains("2 of 2 buckets sealed"),
+        "{screen}"
+    );
+    assert_eq!(begun, 0);
+    terminal.send("y\n");
+    let (code, screen) = terminal.close();
+    assert_eq!((code, outside_the_canary(&world).len()), (0, 14), "{screen}");
+}
+
+#[test]
+fn a_campaign_goes_as_far_as_it_is_told() {
+    let world = world(&canary_with(""));
+    assert_eq!(world.run(&["rollout", "--yes", "--until-wave", "1"]).code, 3);
+    assert_eq!((status(&world).0.as_str(), outside_the_canary(&world).len()), ("paused: until wave", 0));
+    assert_eq!(world.sandbox.executions().len(), 2);
+    assert_eq!(world.run(&["resume", "--yes"]).code, 0);
+    assert_eq!(outside_the_canary(&world).len(), 14);
+    assert_eq!(world.run(&["rollout", "--yes", "--until-wave", "3"]).code, 1);
+}
+
+#[test]
+fn a_command_of_ones_own_that_says_no_stops_and_one_that_says_yes_lets_it_go_on() {
+    let command = "command = ['sh', '-c', 'test \"$ORGSEAL_WAVE\" = 1 && test -n \"$ORGSEAL_CAMPAIGN\" && test -e fine || { echo errors are up; exit 1; }']";
+    let world = world(&canary_with(&format!("bake = 2\ncheck_every = 1\n{command}")));
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    is_stopped(&world, "says no", &["errors are up"]);
+    let run = world.run(&["resume", "--yes"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    is_stopped(&world, "says no", &["errors are up"]);
+    std::fs::write(world.path("fine"), "").unwrap();
+    let run = world.run(&["resume", "--yes"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (0, 14), "{}", run.stderr);
+}
+
+#[test]
+fn what_happens_while_a_wave_is_watched_stops_it() {
+    type Happens = fn(&World);
+    let cases: [(Happens, &str, &str); 4] = [
+        (|world| world.sandbox.set_bucket_encryption("second", sse_s3()).unwrap(), "not as they were set", "second"),
+        (
+            |world| world.sandbox.set_key_state(&world.key("us-east-1"), KeyState::Disabled).unwrap(),
+            "cannot be used any more",
+            "Disabled",
+        ),
+        (
+            |world| {
+                let policy = include_str!("../../config/policies/member-rollout.json")
+                    .replace("cloudtrail:LookupEvents", "s3:ListBucket");
+                let policy = policy.replace("111122223333", world.sandbox.security_account());
+                world.sandbox.set_role_policy(CANARY, "orgseal-member", &policy).unwrap();
+            },
+            "cannot be told",
+            "cloudtrail:LookupEvents",
+        ),
+        (
+            |world| {
+                let deny = r#"{ "Version": "2012-10-17", "Statement": { "Effect": "Deny", "Action": "s3:GetEncryptionConfiguration", "Resource": "*" } }"#;
+                world.sandbox.set_scp("no-look", &[CANARY], deny).unwrap();
+            },
+            "not as they were set",
+            "cannot be read any more",
+        ),
+    ];
+    for (happens, says, evidence) in cases {
+        let world = world(&canary_with("bake = \"10m\"\ncheck_every = 1"));
+        let mut child = watched(&world, &["--set", "executions.key_checked_every=1"]);
+        happens(&world);
+        assert_eq!(child.wait().unwrap().code(), Some(3), "{says}");
+        is_stopped(&world, says, &[evidence]);
+    }
+}
+
+#[test]
+fn a_bucket_that_is_deleted_while_its_wave_is_watched_stops_nothing() {
+    let world = world(&canary_with("bake = 2\ncheck_every = 1"));
+    let mut child = watched(&world, &[]);
+    world.sandbox.delete_bucket("second").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(outside_the_canary(&world).len(), 14);
+}
+
+#[test]
+fn a_campaign_that_was_killed_while_a_wave_was_watched_watches_it_to_its_end() {
+    let world = world(&canary_with("bake = 4\ncheck_every = 1"));
+    let mut child = watched(&world, &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (state, waves) = status(&world);
+    assert_eq!(state, "killed");
+    let until = waves[0]["bake_until"].as_str().unwrap().to_owned();
+    assert_eq!(world.run(&["resume", "--yes"]).code, 0);
+    assert_eq!(status(&world).1[0]["state"], "done");
+    let watched: Vec<String> = world
+        .entries()
+        .iter()
+        .filter(|entry| entry["event"]["wave"]["state"] == "baking" && entry["event"]["wave"]["number"] == 1)
+        .map(|entry| entry["event"]["wave"]["bake_until"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(watched.len() >= 2 && watched.iter().all(|end| *end == until), "the end is kept: {watched:?}");
+    let until = until.parse::<Timestamp>().unwrap().as_millisecond();
+    let first = outside_the_canary(&world).iter().map(|execution| execution.started_ms).min().unwrap();
+    assert!(first >= until, "the next wave began {} ms too early", until - first);
+}
+
+#[test]
+fn a_failure_that_nobody_tolerates_keeps_the_next_wave_back() {
+    let mut fault = Fault::new(FaultKind::AutomationFail);
+    fault.message = Some("AccessDenied: not authorized".into());
+    fault.filter.bucket = Some("second".into());
+    let world = world(&canary_with(""));
+    world.sandbox.set_faults(vec![fault.clone()]).unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+    is_stopped(&world, "1 of its buckets failed", &[]);
+    assert_eq!(world.run(&["resume", "--yes"]).code, 3);
+    is_stopped(&world, "failed", &[]);
+    world.sandbox.set_faults(Vec::new()).unwrap();
+    let run = world.run(&["resume", "--yes", "--retry-failed"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (0, 14), "{}", run.stderr);
+    // Where it is tolerated, the next one begins.
+    let world = of(SPEC, 0.0, &canary_with("failure_tolerance = { buckets = 1 }"));
+    world.sandbox.set_faults(vec![fault]).unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+    assert_eq!((status(&world).0.as_str(), outside_the_canary(&world).len()), ("finished", 14));
+}
+
+#[test]
+fn a_wave_keeps_its_own_limits() {
+    let buckets: Vec<String> =
+        (0..6).map(|n| format!("{{ name = \"canary-{n}\", encryption = \"sse_s3\" }}")).collect();
+    let spec = SPEC.replace(
+        "{ name = \"first\", encryption = \"sse_s3\" }, { name = \"second\", encryption = \"sse_s3\" }",
+        &buckets.join(", "),
+    );
+    let waves = canary_with("limits = { executions_per_account = 2 }")
+        .replace("accounts_percent = 100", "accounts_percent = 100\nlimits = { accounts = 1 }");
+    let world = of(&format!("{spec}[executions]\nmin_seconds = 4\nmax_seconds = 5\n"), 20.0, &waves);
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let peaks = world.sandbox.peak_in_flight_by_account();
+    assert_eq!(peaks[CANARY], 2, "six buckets, two at once");
+    // One account at a time: no two of them overlap.
+    let mut others = outside_the_canary(&world);
+    others.sort_by_key(|execution| execution.started_ms);
+    assert_eq!(others.len(), 14);
+    for pair in others.windows(2).filter(|pair| pair[0].account != pair[1].account) {
+        assert!(pair[1].started_ms >= pair[0].ended_ms.unwrap(), "{pair:#?}");
+    }
+    assert!(peaks.iter().any(|(account, peak)| account != CANARY && *peak == 2), "{peaks:?}");
+}
+
+#[test]
+fn what_no_wave_takes_is_held_and_says_so() {
+    let world = world("[[waves]]\nname = \"canary\"\naccounts = [\"canary\"]\n");
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(
+        (code, document["summary"]["held"].as_u64(), document["summary"]["sealed"].as_u64()),
+        (2, Some(14), Some(2))
+    );
+    for finding in document["findings"].as_array().unwrap().iter().filter(|finding| finding["account"] != CANARY) {
+        assert_eq!(
+            (&finding["verdict"], &finding["reason"], &finding["observed"]),
+            (&json!("held"), &json!("in_no_wave"), &json!("sse_s3"))
+        );
+        assert!(
+            finding["error"]["hint"].as_str().unwrap().contains("accounts_percent = 100") && finding["wave"].is_null(),
+            "{finding:#}"
+        );
+    }
+}
