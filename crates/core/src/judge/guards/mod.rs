@@ -36,7 +36,6 @@ use crate::model::{
 
 pub use self::sight::Sight;
 pub use crate::model::Need;
-pub(crate) use infrastructure_as_code::speaks_of_terraform;
 
 /// What a guard looks at.
 #[derive(Clone, Copy)]
