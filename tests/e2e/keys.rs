@@ -156,6 +156,39 @@ fn no_answer_is_no_proof_whatever_a_person_accepts() {
 }
 
 #[test]
+fn an_override_gives_some_accounts_another_key() {
+    let world = world();
+    let (central, other) = (world.key("us-east-1"), world.create_key("us-east-1"));
+    let own = json!({ "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{}:root", world.sandbox.security_account()) },
+        "Action": "kms:*", "Resource": "*" });
+    let policy =
+        json!({ "Version": "2012-10-17", "Statement": [own, of_the_organization(&world, "kms:*", json!({}))] });
+    world.sandbox.set_key_policy(&other, &policy.to_string()).unwrap();
+    world.edit(|text| {
+        format!("{text}\n[[central_key_overrides]]\naccounts = [\"{MEMBER}\"]\nkeys = {{ us-east-1 = \"{other}\" }}\n")
+    });
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{document:#}");
+    let key = |name: &str| finding(&document, name)["encryption"]["key"].as_str().unwrap().to_owned();
+    assert_eq!((key("logs"), key("more"), key("reports")), (other.clone(), other.clone(), central));
+    // A campaign goes on with the keys that it began with.
+    world.edit(|text| text.replace(&format!("accounts = [\"{MEMBER}\"]"), "accounts = [\"555555555552\"]"));
+    let run = world.run(&["resume", "--yes"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("central_key_overrides"), "{}", run.stderr);
+    // The other key turned bad stops the accounts that it is for, and no other.
+    let fresh = self::world();
+    let bad = fresh.create_key("us-east-1");
+    fresh.edit(|text| {
+        format!("{text}\n[[central_key_overrides]]\naccounts = [\"{MEMBER}\"]\nkeys = {{ us-east-1 = \"{bad}\" }}\n")
+    });
+    let (code, document) = fresh.json(&["rollout", "--yes"]);
+    assert_eq!(code, 2, "{document:#}");
+    assert_eq!(finding(&document, "logs")["reason"], "key_not_proven");
+    assert_eq!(finding(&document, "reports")["verdict"], "sealed");
+}
+
+#[test]
 fn an_audit_asks_nothing_of_keys() {
     let world = world();
     world.json(&["audit"]);

@@ -105,6 +105,20 @@ impl World {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    /// A key in the security account, beside the central ones.
+    pub(crate) fn create_key(&self, region: &str) -> String {
+        let (access_key, secret) = self.sandbox.credentials();
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())
+            .region(aws_sdk_kms::config::Region::new(region.to_owned()))
+            .endpoint_url(self.sandbox.endpoint())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(aws_sdk_kms::config::Credentials::new(access_key, secret, None, None, "test"))
+            .build();
+        let created = block_on(aws_sdk_kms::Client::from_conf(config).create_key().send()).unwrap();
+        created.key_metadata().unwrap().arn().unwrap().to_owned()
+    }
+
     /// The record, entry by entry.
     pub(crate) fn entries(&self) -> Vec<Value> {
         let run = self.run(&["ledger", "export"]);

@@ -16,7 +16,7 @@ use super::derived::derive;
 use super::session_policy::session_policy;
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::config::MemberRole;
-use crate::model::{AwsError, KeyArn, KeyFacts, KeyMap};
+use crate::model::{AwsError, KeyArn, KeyFacts};
 
 /// Attempts of the SDK for one call, the first one included.
 const SDK_ATTEMPTS: u32 = 4;
@@ -157,8 +157,8 @@ impl Aws {
 
     /// The same connection, whose sessions in member accounts may prove that they can use these keys.
     #[must_use]
-    pub fn with_keys(mut self, keys: &KeyMap) -> Aws {
-        self.keys = keys.iter().map(|(_, key)| key.clone()).collect();
+    pub fn with_keys(mut self, keys: Vec<KeyArn>) -> Aws {
+        self.keys = keys.into();
         self
     }
 

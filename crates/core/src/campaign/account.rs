@@ -118,7 +118,7 @@ impl Campaign {
         let Some(OpenBucket { bucket: Bucket { account, region, .. }, .. }) = open.first() else { return Ok(None) };
         // A key that cannot serve stops its Region before anything is asked of it.
         if !open.iter().any(|open| in_flight(open.state.phase))
-            && let Some(fault) = self.key_fault(region).await
+            && let Some(fault) = self.key_fault(account, region).await
         {
             self.settle_all(open, Verdict::Held, Reason::KeyNotUsable, &fault).await?;
             return Ok(None);
@@ -210,11 +210,11 @@ impl Campaign {
         role_arn(&self.aws.caller().partition, account, &role.path, &role.name)
     }
 
-    /// Why nothing may be pointed at a Region's key now. A rollback points nothing at it.
-    pub(super) async fn key_fault(&self, region: &str) -> Option<AwsError> {
-        match self.operation {
-            Operation::Seal => self.key_watch.fault(region).await,
-            Operation::Restore => None,
+    /// Why nothing in an account may be pointed at a Region's key now. A rollback points nothing at it.
+    pub(super) async fn key_fault(&self, account: &str, region: &str) -> Option<AwsError> {
+        match (self.operation, self.key_of(account, region)) {
+            (crate::model::Operation::Seal, Some(key)) => self.key_watch.fault(&key).await,
+            _ => None,
         }
     }
 

@@ -184,12 +184,12 @@ impl Campaign {
             *first = (*first).min(touched);
         }
         for (region, first) in regions {
-            if let Some(fault) = self.key_fault(&region).await {
+            if let Some(fault) = self.key_fault(account, &region).await {
                 return trouble("a central key cannot be used any more", vec![fault.to_string()]);
             }
             if denials {
                 let from = since.map_or(first, |since| since.max(first)) - MARGIN;
-                match self.denied(&member, &region, from).await {
+                match self.denied(&member, account, &region, from).await {
                     Ok(denied) if denied.is_empty() => {}
                     Ok(denied) => {
                         let lines = describe(account, &region, &denied);
@@ -235,11 +235,12 @@ impl Campaign {
     async fn denied(
         &self,
         member: &Member,
+        account: &str,
         region: &str,
         since: Timestamp,
     ) -> Result<Vec<KeyDenial>, crate::model::AwsError> {
-        match self.keys.get(region) {
-            Some(key) => member.kms_denials(region, key, since).await,
+        match self.key_of(account, region) {
+            Some(key) => member.kms_denials(region, &key, since).await,
             None => Ok(Vec::new()),
         }
     }

@@ -101,7 +101,7 @@ impl Campaign {
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 6: a key that has turned bad stops its Region.
-        let turned_bad = self.key_fault(place.region).await.map(|fault| (Reason::KeyNotUsable, fault));
+        let turned_bad = self.key_fault(place.account, place.region).await.map(|fault| (Reason::KeyNotUsable, fault));
         if let Some((reason, fault)) = turned_bad.or_else(|| place.proof.clone().err()) {
             let event = not_started(Verdict::Held, reason, None, &fault);
             return Ok(Step::Over(self.record(life, event).await?));
@@ -184,8 +184,8 @@ impl Campaign {
             && (life.state().wave.is_none() || guards.iter().any(GuardFinding::holds))
         {
             life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;
-            // What an approved plan holds is not changed, whatever guards would say by now.
-            if life.state().judgement.verdict == Verdict::Held && self.plan.is_some() {
+            // Held by guards who looked just now, or by the approved plan, whatever guards would say by now.
+            if life.state().judgement.verdict == Verdict::Held {
                 return Ok(Some(Step::Over(life.state().clone())));
             }
         }
@@ -227,7 +227,7 @@ impl Campaign {
                 self.may_restore(place, bucket, restore).await?;
                 former_rule(restore)
             }
-            None => match self.wanted(&bucket.region) {
+            None => match self.wanted(bucket) {
                 Some(wanted) => wanted.rule(found),
                 // Its judgement would be a hold; a campaign file that changed in between is refused before.
                 None => return Err((Reason::NoKeyForRegion, no_key(&bucket.region))),

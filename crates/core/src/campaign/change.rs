@@ -15,7 +15,7 @@ use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
 use crate::event::Event;
 use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope, Summary};
-use crate::model::{Account, AccountOutcome, AwsError, Operation, WaveState};
+use crate::model::{Account, AccountOutcome, AwsError, KeyArn, Operation, WaveState};
 
 /// What a run is about to do, for the person who is asked.
 #[derive(Clone, Debug)]
@@ -259,17 +259,24 @@ impl Campaign {
             }
             (regions, reader.summary(&run)?, reader.in_flight(&run)?, waves)
         };
-        let mut shown = Vec::new();
-        for (region, buckets) in regions {
+        let mut by_key: BTreeMap<(String, Option<KeyArn>), u64> = BTreeMap::new();
+        for (account, region, buckets) in regions {
             let key = match self.operation {
                 Operation::Restore => None,
-                Operation::Seal => match self.keys.get(&region) {
-                    Some(key) => Some(key.to_string()),
+                Operation::Seal => match self.key_of(&account, &region) {
+                    Some(key) => Some(key),
                     None => continue,
                 },
             };
-            let fault = self.key_fault(&region).await;
-            shown.push(RegionPreview { region, key, buckets, fault });
+            *by_key.entry((region, key)).or_default() += buckets;
+        }
+        let mut shown = Vec::new();
+        for ((region, key), buckets) in by_key {
+            let fault = match &key {
+                Some(key) => self.key_watch.fault(key).await,
+                None => None,
+            };
+            shown.push(RegionPreview { region, key: key.map(|key| key.to_string()), buckets, fault });
         }
         let buckets = shown.iter().filter(|region| region.fault.is_none()).map(|region| region.buckets).sum();
         Ok(Preview {
@@ -287,18 +294,18 @@ impl Campaign {
         })
     }
 
-    /// How many buckets a resumed run that the command line narrows has to start on, by Region.
-    fn regions_of(&self, work: &[AccountWork], scope: Scope) -> Result<Vec<(String, u64)>, CampaignError> {
+    /// How many buckets a resumed run that the command line narrows has to start on, by account and Region.
+    fn regions_of(&self, work: &[AccountWork], scope: Scope) -> Result<Vec<(String, String, u64)>, CampaignError> {
         let (reader, run): (Reader, Run) = self.reader()?;
-        let mut regions = BTreeMap::<String, u64>::new();
+        let mut regions = BTreeMap::<(String, String), u64>::new();
         for account in work {
             let mut open = reader.open_buckets(&run, &account.account, scope, None)?;
             open.retain(|open| self.takes(open) && !super::place::in_flight(open.state.phase));
             for open in open {
-                *regions.entry(open.bucket.region).or_default() += 1;
+                *regions.entry((open.bucket.account, open.bucket.region)).or_default() += 1;
             }
         }
-        Ok(regions.into_iter().collect())
+        Ok(regions.into_iter().map(|((account, region), buckets)| (account, region, buckets)).collect())
     }
 
     /// Works on accounts, `limits.accounts` at once.

@@ -41,7 +41,7 @@ impl Campaign {
             accounts.retain(|account| known.contains_key(&account.id));
         }
         let waves = WaveMap::new(&self.file.waves(), &accounts);
-        let population = Population::new(&self.organization.id, &listed, &self.narrowed, waves);
+        let population = Population::new(&self.organization.id, &listed, &self.narrowed, waves, &self.file);
         let _ = self.population.set(population);
         if self.operation == Operation::Restore || self.options.settle_only {
             return Ok(accounts);

@@ -14,14 +14,10 @@ use crate::config::Exemption;
 use crate::judge::guards::{self, Guard, Need, Subject};
 use crate::ledger::{BucketEvent, BucketState};
 use crate::model::{
-    Account, AccountEvidence, AwsError, Bucket, DefaultEncryption, ExemptionNote, GuardFinding, Judgement, KeyEvidence,
-    Reason, Severity, Verdict, now,
+    Account, AccountEvidence, AwsError, Bucket, DefaultEncryption, ExemptionNote, GuardFinding, Judgement, KeyArn,
+    KeyEvidence, Reason, Severity, Verdict, now,
 };
 use crate::plan::{Change, Decision, PlannedBucket, suggest_iac};
-
-/// The policy of each Region's central key, read once (`GetKeyPolicy` as the security account).
-#[derive(Default)]
-pub(super) struct GuardKeys(Mutex<BTreeMap<String, Arc<OnceCell<KeyEvidence>>>>);
 
 /// What a Region of an account would change buckets with: read for a plan alone, since a rollout reads it when it is ready.
 type Means = Result<Document, (Reason, AwsError)>;
@@ -180,7 +176,7 @@ impl Campaign {
         if !planned.found.as_ref().is_some_and(|then| then.means(found)) {
             return differs("its default encryption is not what the plan saw".to_owned());
         }
-        let rule = self.wanted(&bucket.region).map(|wanted| wanted.rule(found));
+        let rule = self.wanted(bucket).map(|wanted| wanted.rule(found));
         if rule != planned.rule {
             return differs("what it would get is not what the plan says".to_owned());
         }
@@ -197,7 +193,7 @@ impl Campaign {
     ) -> Result<(), (Reason, AwsError)> {
         let means = self.means(at, member, bucket).await;
         let document = means.as_ref().as_ref().map_err(Clone::clone)?;
-        let Some(wanted) = self.wanted(&bucket.region) else { return Ok(()) };
+        let Some(wanted) = self.wanted(bucket) else { return Ok(()) };
         let rule = wanted.rule(found);
         let role = self.automation_role(&bucket.account);
         let change = Change { bucket, automation_role: &role, rule: &rule };
@@ -206,7 +202,7 @@ impl Campaign {
 
     /// Whether a Region's key can be used, and by the account; asked once per account and Region.
     async fn key_serves(&self, member: &Member, bucket: &Bucket) -> Result<(), (Reason, AwsError)> {
-        if let Some(fault) = self.key_fault(&bucket.region).await {
+        if let Some(fault) = self.key_fault(&bucket.account, &bucket.region).await {
             return Err((Reason::KeyNotUsable, fault));
         }
         self.key_proof(member, &bucket.region, &bucket.name).await
@@ -235,7 +231,7 @@ impl Campaign {
         bucket: &Bucket,
         found: &DefaultEncryption,
     ) -> Vec<GuardFinding> {
-        let (Some(wanted), Some(population)) = (self.wanted(&bucket.region), self.population.get()) else {
+        let (Some(wanted), Some(population)) = (self.wanted(bucket), self.population.get()) else {
             return Vec::new();
         };
         let severity = |guard: &dyn Guard| -> Severity { self.file.guards.severity(guard, bucket) };
@@ -243,7 +239,7 @@ impl Campaign {
         let (evidence, account, key) = futures::join!(
             Box::pin(member.bucket_evidence(bucket, &needs)),
             at.evidence.get_or_init(|| Box::pin(account_evidence(member, &needs))),
-            Box::pin(self.guard_key(&bucket.region, &needs)),
+            Box::pin(self.guard_key(&wanted.key, &needs)),
         );
         let rule = wanted.rule(found);
         let terms = self.file.guards.terms();
@@ -266,16 +262,11 @@ impl Campaign {
         guards::look(&subject, severity)
     }
 
-    async fn guard_key(&self, region: &str, needs: &BTreeSet<Need>) -> KeyEvidence {
-        let Some(key) = self.keys.get(region).filter(|_| needs.contains(&Need::KeyPolicy)) else {
-            return KeyEvidence::default();
-        };
-        let cell = {
-            let mut keys = self.guard_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(keys.entry(region.to_owned()).or_default())
-        };
-        let read = async { KeyEvidence { policy: Some(self.aws.key_policy(key).await.map(Arc::from)) } };
-        cell.get_or_init(|| read).await.clone()
+    async fn guard_key(&self, key: &KeyArn, needs: &BTreeSet<Need>) -> KeyEvidence {
+        match needs.contains(&Need::KeyPolicy) {
+            true => KeyEvidence { policy: Some(self.key_proofs.policy(key).await) },
+            false => KeyEvidence::default(),
+        }
     }
 
     /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.

@@ -10,7 +10,7 @@ use super::Campaign;
 use crate::aws::{Aws, Member};
 use crate::event::{Event, Events};
 use crate::judge::{Proof, ProofAsked, judge_proof, key_fault, needs_key_policy};
-use crate::model::{AwsError, DryRun, KeyArn, KeyMap, Reason};
+use crate::model::{AwsError, DryRun, KeyArn, Reason};
 
 /// One answer, shared by all who ask.
 type Shared<T> = Arc<OnceCell<T>>;
@@ -20,27 +20,24 @@ type Answers<K, T> = Mutex<BTreeMap<K, Shared<T>>>;
 /// The proofs of a run, and the key policies that were needed to judge them.
 pub(super) struct KeyProofs {
     aws: Aws,
-    keys: KeyMap,
     organization: String,
     events: Events,
-    /// By account and Region.
+    /// By account and key.
     proofs: Answers<(String, String), Proof>,
-    /// By Region.
-    policies: Answers<String, Result<String, AwsError>>,
+    /// By key.
+    policies: Answers<String, Result<Arc<str>, AwsError>>,
 }
 
 impl KeyProofs {
-    pub(super) fn new(aws: Aws, keys: KeyMap, organization: String, events: Events) -> KeyProofs {
-        KeyProofs { aws, keys, organization, events, proofs: Mutex::default(), policies: Mutex::default() }
+    pub(super) fn new(aws: Aws, organization: String, events: Events) -> KeyProofs {
+        KeyProofs { aws, organization, events, proofs: Mutex::default(), policies: Mutex::default() }
     }
 
-    /// What a dry run in an account and Region proves (`DescribeKey` and `GenerateDataKey` as the member, once; `GetKeyPolicy`
-    /// as the security account where the key's policy refuses, once per Region). `None`: the campaign has no key there.
-    /// `bucket` is one of those that would get the key.
-    pub(super) async fn proof(&self, member: &Member, region: &str, bucket: &str) -> Option<Proof> {
-        let key = self.keys.get(region)?;
-        let cell = shared(&self.proofs, (member.account().to_owned(), region.to_owned()));
-        Some(cell.get_or_init(|| self.prove(member, key, bucket)).await.clone())
+    /// What a dry run in an account proves of a key (`DescribeKey` and `GenerateDataKey` as the member, once; `GetKeyPolicy` as the
+    /// security account where the key's policy refuses, once per key). `bucket` is one of those that would get the key.
+    pub(super) async fn proof(&self, member: &Member, key: &KeyArn, bucket: &str) -> Proof {
+        let cell = shared(&self.proofs, (member.account().to_owned(), key.to_string()));
+        cell.get_or_init(|| self.prove(member, key, bucket)).await.clone()
     }
 
     async fn prove(&self, member: &Member, key: &KeyArn, bucket: &str) -> Proof {
@@ -75,9 +72,10 @@ impl KeyProofs {
         judge_proof(asked, &answer, policy.as_ref().map(|read| read.as_deref()))
     }
 
-    /// `GetKeyPolicy` as the security account.
-    async fn policy(&self, key: &KeyArn) -> Result<String, AwsError> {
-        shared(&self.policies, key.region.clone()).get_or_init(|| self.aws.key_policy(key)).await.clone()
+    /// `GetKeyPolicy` as the security account, once.
+    pub(super) async fn policy(&self, key: &KeyArn) -> Result<Arc<str>, AwsError> {
+        let read = async { self.aws.key_policy(key).await.map(Arc::from) };
+        shared(&self.policies, key.to_string()).get_or_init(|| read).await.clone()
     }
 }
 
@@ -94,8 +92,11 @@ impl Campaign {
         if !self.file.keys.prove {
             return Ok(());
         }
-        match self.key_proofs.proof(member, region, bucket).await {
-            Some(proof) => proof.verdict(self.file.keys.accept_unproven),
+        match self.key_of(member.account(), region) {
+            Some(key) => {
+                let proof = self.key_proofs.proof(member, &key, bucket).await;
+                proof.verdict(self.file.keys.accept_unproven)
+            }
             None => Ok(()),
         }
     }

@@ -8,12 +8,11 @@ use tokio::sync::Mutex;
 
 use crate::aws::Aws;
 use crate::judge::key_fault;
-use crate::model::{AwsError, KeyArn, KeyMap};
+use crate::model::{AwsError, KeyArn};
 
 /// What is wrong with each Region's key, as far as it was looked at lately.
 pub(super) struct KeyWatch {
     aws: Aws,
-    keys: KeyMap,
     every: Duration,
     looks: std::sync::Mutex<BTreeMap<String, Arc<Mutex<Option<Look>>>>>,
 }
@@ -24,17 +23,16 @@ struct Look {
 }
 
 impl KeyWatch {
-    pub(super) fn new(aws: Aws, keys: KeyMap, every: Duration) -> KeyWatch {
-        KeyWatch { aws, keys, every, looks: std::sync::Mutex::default() }
+    pub(super) fn new(aws: Aws, every: Duration) -> KeyWatch {
+        KeyWatch { aws, every, looks: std::sync::Mutex::default() }
     }
 
-    /// Why nothing may be pointed at a Region's key now (`DescribeKey`, once for all who ask within the time). Whoever asks
+    /// Why nothing may be pointed at a key now (`DescribeKey`, once for all who ask within the time). Whoever asks
     /// while the call is under way waits for its answer.
-    pub(super) async fn fault(&self, region: &str) -> Option<AwsError> {
-        let key = self.keys.get(region)?;
+    pub(super) async fn fault(&self, key: &KeyArn) -> Option<AwsError> {
         let look = {
             let mut looks = self.looks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(looks.entry(region.to_owned()).or_default())
+            Arc::clone(looks.entry(key.to_string()).or_default())
         };
         let mut look = look.lock().await;
         match &*look {

@@ -47,7 +47,6 @@ use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, KeyMap, Opera
 pub use crate::plan::Narrowed;
 use crate::plan::{PlanError, PlanFile, Selection};
 
-use examine::GuardKeys;
 use key_proof::KeyProofs;
 use key_watch::KeyWatch;
 use planning::PlanDocuments;
@@ -355,7 +354,6 @@ pub struct Campaign {
     only_wave: Option<u32>,
     /// The approved plan that is carried out, as it was kept.
     plan: Option<PlanFile>,
-    guard_keys: GuardKeys,
     /// It makes a plan.
     plans: bool,
     /// It looks ahead of the verdict: at waves and guards.
@@ -520,9 +518,9 @@ impl Campaign {
         });
         let keys = loaded.campaign.keys();
         let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
-        let key_watch = KeyWatch::new(aws.clone(), keys.clone(), loaded.campaign.executions.key_checked_every());
-        let aws = aws.with_keys(&keys);
-        let key_proofs = KeyProofs::new(aws.clone(), keys.clone(), organization.id.clone(), events.clone());
+        let key_watch = KeyWatch::new(aws.clone(), loaded.campaign.executions.key_checked_every());
+        let aws = aws.with_keys(loaded.campaign.all_keys());
+        let key_proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         Arc::new(Campaign {
             aws,
             organization,
@@ -538,7 +536,6 @@ impl Campaign {
             population: OnceLock::new(),
             only_wave: began.wave,
             plan: began.plan,
-            guard_keys: GuardKeys::default(),
             plans: began.kind == "plan",
             looks_ahead: matches!(began.kind, "plan" | "rollout"),
             plan_documents: PlanDocuments::default(),
@@ -577,13 +574,13 @@ impl Campaign {
         Ok((reader, run))
     }
 
-    fn wanted(&self, region: &str) -> Option<Wanted> {
-        self.file.wanted(&self.keys, region)
+    fn wanted(&self, bucket: &Bucket) -> Option<Wanted> {
+        self.file.wanted(self.keys_of(&bucket.account), &bucket.region)
     }
 
     fn judge(&self, found: &DefaultEncryption, bucket: &Bucket) -> Judgement {
-        let wanted = self.wanted(&bucket.region);
-        judge::judge(found, bucket, wanted.as_ref(), &self.keys, &self.choices)
+        let wanted = self.wanted(bucket);
+        judge::judge(found, bucket, wanted.as_ref(), self.keys_of(&bucket.account), &self.choices)
     }
 
     /// What a configuration means to this run: to a rollback, whether it is as before.

@@ -115,12 +115,9 @@ impl Campaign {
 
     async fn write_plan(&self, accounts: &[Account], path: &Path) -> Result<WrittenPlan, CampaignError> {
         let mut keys = Vec::new();
-        for (region, key) in self.keys.iter() {
-            keys.push(PlannedKey {
-                region: region.to_owned(),
-                arn: key.to_string(),
-                fault: self.key_fault(region).await,
-            });
+        for key in self.file.all_keys() {
+            let fault = self.key_watch.fault(&key).await;
+            keys.push(PlannedKey { region: key.region.clone(), arn: key.to_string(), fault });
         }
         let (head, forecast) = self.plan_head(accounts, keys)?;
         let unwritable =
@@ -134,7 +131,7 @@ impl Campaign {
             let decision = Decision::of(state.judgement.verdict);
             let rule = match decision {
                 Decision::Change => {
-                    self.wanted(&bucket.region).zip(state.encryption.as_ref()).map(|(wanted, found)| wanted.rule(found))
+                    self.wanted(&bucket).zip(state.encryption.as_ref()).map(|(wanted, found)| wanted.rule(found))
                 }
                 _ => None,
             };

@@ -114,7 +114,7 @@ impl Campaign {
             if repeat && !self.no_starts.is_cancelled() && blind.is_none() {
                 repeat = false;
                 // Law 8 holds for a start that is sent again, too.
-                if self.is_as_found(place, life).await && self.key_fault(place.region).await.is_none() {
+                if self.is_as_found(place, life).await && self.key_fault(place.account, place.region).await.is_none() {
                     match self.start(place, intent).await {
                         Sent::Unclear(error) => may_run = Some(error),
                         // It is refused now; an earlier try may have been accepted all the same, so it is looked for.

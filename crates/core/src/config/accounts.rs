@@ -55,7 +55,7 @@ impl AccountSelection {
             || self.tags.iter().any(|(key, value)| account.tags.get(key) == Some(value))
     }
 
-    fn check(&self, path: &str, found: &mut Vec<Problem>) {
+    pub(super) fn check(&self, path: &str, found: &mut Vec<Problem>) {
         for (index, id) in self.ids.iter().enumerate().filter(|(_, id)| !is_account_id(id)) {
             found.push(Problem::new(
                 format!("{path}.ids[{index}]"),

@@ -32,6 +32,46 @@ fn partition_of(region: &str) -> &'static str {
     }
 }
 
+/// Checks a full key ARN.
+fn check_arn(path: &str, arn: &str, found: &mut Vec<Problem>) -> Option<KeyArn> {
+    let key = arn.parse().ok();
+    if key.is_none() {
+        found.push(Problem::new(
+            path,
+            format!("`{arn}` is not a full key ARN (an alias or a bare id would resolve in the requester's account)"),
+            "write arn:aws:kms:REGION:ACCOUNT:key/ID",
+        ));
+    }
+    key
+}
+
+/// Checks a Region's key: a full ARN, of the Region and of its partition.
+pub(super) fn check_key(path: &str, region: &str, arn: &str, found: &mut Vec<Problem>) -> Option<KeyArn> {
+    if !is_region(region) {
+        found.push(Problem::new(
+            path,
+            format!("`{region}` is not a Region"),
+            "write a Region's name such as us-east-1, or `multi_region_key`",
+        ));
+        return None;
+    }
+    let key = check_arn(path, arn, found)?;
+    if key.partition != partition_of(region) {
+        found.push(Problem::new(
+            path,
+            format!("the key is of partition {}, and {region} is in {}", key.partition, partition_of(region)),
+            format!("write arn:{}:kms:{region}:ACCOUNT:key/ID", partition_of(region)),
+        ));
+    } else if key.region != region {
+        found.push(Problem::new(
+            path,
+            format!("the key for {region} is in {}, and S3 can use a key only in its own Region", key.region),
+            format!("write the ARN of a key in {region}"),
+        ));
+    }
+    Some(key)
+}
+
 impl CentralKey {
     fn by_region(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter().filter(|(name, _)| *name != ACCOUNT && *name != MULTI_REGION_KEY)
@@ -66,22 +106,10 @@ impl CentralKey {
         }
         for (name, arn) in self.0.iter().filter(|(name, _)| *name != ACCOUNT) {
             let path = format!("central_key.{name}");
-            if name != MULTI_REGION_KEY && !is_region(name) {
-                found.push(Problem::new(
-                    path,
-                    format!("`{name}` is not a Region"),
-                    "write a Region's name such as us-east-1, or `multi_region_key`",
-                ));
-                continue;
-            }
-            let Ok(key) = arn.parse::<KeyArn>() else {
-                found.push(Problem::new(
-                    path,
-                    format!(
-                        "`{arn}` is not a full key ARN (an alias or a bare id would resolve in the requester's account)"
-                    ),
-                    "write arn:aws:kms:REGION:ACCOUNT:key/ID",
-                ));
+            let Some(key) = (match name == MULTI_REGION_KEY {
+                true => check_arn(&path, arn, found),
+                false => check_key(&path, name, arn, found),
+            }) else {
                 continue;
             };
             if name == MULTI_REGION_KEY {
@@ -99,18 +127,6 @@ impl CentralKey {
                         "name them at the top of the file: regions = [\"us-east-1\", …]",
                     ));
                 }
-            } else if key.partition != partition_of(name) {
-                found.push(Problem::new(
-                    path.clone(),
-                    format!("the key is of partition {}, and {name} is in {}", key.partition, partition_of(name)),
-                    format!("write arn:{}:kms:{name}:ACCOUNT:key/ID", partition_of(name)),
-                ));
-            } else if key.region != *name {
-                found.push(Problem::new(
-                    path.clone(),
-                    format!("the key for {name} is in {}, and S3 can use a key only in its own Region", key.region),
-                    format!("write the ARN of a key in {name}"),
-                ));
             }
             if let Some(first) = owners.values().next()
                 && !owners.contains_key(&key.account)

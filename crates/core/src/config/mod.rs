@@ -7,6 +7,7 @@ mod accounts;
 mod automation_role;
 mod buckets;
 mod central_key;
+mod central_key_override;
 mod day;
 mod document;
 mod encryption;
@@ -36,6 +37,7 @@ pub use accounts::{AccountFilter, AccountSelection};
 pub use automation_role::AutomationRole;
 pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
+pub use central_key_override::CentralKeyOverride;
 pub use document::{DocumentChoice, SHARING_QUOTA};
 pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
@@ -57,7 +59,7 @@ pub use target::differences;
 pub use waves::{Wave, WaveLimits};
 
 use crate::judge::Wanted;
-use crate::model::KeyMap;
+use crate::model::{Account, KeyArn, KeyMap};
 
 /// The campaign file, complete.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +85,9 @@ pub struct CampaignFile {
     pub member_role: MemberRole,
     /// The organization's central KMS key, per Region.
     pub central_key: CentralKey,
+    /// Other keys for some accounts, so that not every bucket hangs on one key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub central_key_overrides: Vec<CentralKeyOverride>,
     /// What has to be known of the central key before a bucket is pointed at it.
     #[serde(default)]
     pub keys: KeysChoice,
@@ -120,10 +125,32 @@ pub struct CampaignFile {
 }
 
 impl CampaignFile {
-    /// The central key of each Region.
+    /// The central key of each Region, where no override says otherwise.
     #[must_use]
     pub fn keys(&self) -> KeyMap {
         self.central_key.resolve(&self.regions)
+    }
+
+    /// The central key of each Region for the buckets of an account.
+    #[must_use]
+    pub fn keys_of(&self, account: &Account) -> KeyMap {
+        let overrides = self.central_key_overrides.iter().filter(|over| over.names(account));
+        overrides.fold(self.keys(), |keys, over| keys.overlaid(&over.keys()))
+    }
+
+    /// Every key of the campaign, each once.
+    #[must_use]
+    pub fn all_keys(&self) -> Vec<KeyArn> {
+        let own = self.keys();
+        let mut keys: Vec<KeyArn> = own.iter().map(|(_, key)| key.clone()).collect();
+        for over in &self.central_key_overrides {
+            for (_, key) in over.keys().iter() {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
+        }
+        keys
     }
 
     /// What a bucket of a Region is to have; `None` where the campaign has no key.
@@ -148,9 +175,13 @@ impl CampaignFile {
         let AccountFilter { include, exclude } = &self.accounts;
         let ous = self.limits.overrides.iter().any(|over| !over.ous.is_empty())
             || self.waves.iter().any(|wave| !wave.ous.is_empty())
+            || self.central_key_overrides.iter().any(|over| !over.ous.is_empty())
             || !include.ous.is_empty()
             || !exclude.ous.is_empty();
-        (ous, !include.tags.is_empty() || !exclude.tags.is_empty())
+        let tags = !include.tags.is_empty()
+            || !exclude.tags.is_empty()
+            || self.central_key_overrides.iter().any(|over| !over.tags.is_empty());
+        (ous, tags)
     }
 
     /// Everything that is wrong with the values, each concern asked in turn.
@@ -160,6 +191,10 @@ impl CampaignFile {
         self.accounts.check(&mut found);
         self.member_role.check(&mut found);
         self.central_key.check(&self.regions, &mut found);
+        let owner = self.keys().iter().next().map(|(_, key)| key.account.clone());
+        for (index, over) in self.central_key_overrides.iter().enumerate() {
+            over.check(index, owner.as_deref(), &mut found);
+        }
         self.encryption.check(&mut found);
         self.document.check(&mut found);
         self.automation_role.check(&mut found);

@@ -10,6 +10,7 @@ impl CampaignFile {
     pub fn target(&self) -> Value {
         json!({
             "central_key": self.keys().iter().map(|(region, key)| (region, key.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
+            "central_key_overrides": self.central_key_overrides,
             "encryption": self.encryption,
             "document": self.document,
             "automation_role": self.automation_role,

@@ -503,14 +503,14 @@ impl Reader {
         })
     }
 
-    /// The Regions in which a run has buckets to start on, with their numbers.
-    pub fn regions_to_change(&self, run: &Run, scope: Scope) -> Result<Vec<(String, u64)>, LedgerError> {
+    /// The accounts and Regions in which a run has buckets to start on, with their numbers.
+    pub fn regions_to_change(&self, run: &Run, scope: Scope) -> Result<Vec<(String, String, u64)>, LedgerError> {
         let sql = format!(
-            "SELECT region, count(*) FROM bucket
-             WHERE run = ?1 AND phase IN ('judged', 'settled') AND {} GROUP BY region ORDER BY region",
+            "SELECT account, region, count(*) FROM bucket
+             WHERE run = ?1 AND phase IN ('judged', 'settled') AND {} GROUP BY 1, 2 ORDER BY 1, 2",
             scope.condition()
         );
-        self.gather(&sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.gather(&sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 
     /// What each row of an answer holds, gathered.

@@ -130,6 +130,13 @@ impl KeyMap {
         self.0.get(region)
     }
 
+    /// The same with other keys laid over it.
+    #[must_use]
+    pub fn overlaid(mut self, over: &KeyMap) -> KeyMap {
+        self.0.extend(over.0.iter().map(|(region, key)| (region.clone(), key.clone())));
+        self
+    }
+
     /// Whether a key is one of the central keys, of whichever Region.
     #[must_use]
     pub fn contains(&self, key: &KeyArn) -> bool {

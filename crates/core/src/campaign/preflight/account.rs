@@ -131,21 +131,22 @@ impl Look {
     /// Whether the member role can use the central key.
     async fn key(&self, member: &Member, account: &Account, region: &str) -> Check {
         let kind = CheckKind::Key;
-        let key = self.keys.get(region).map(ToString::to_string).unwrap_or_default();
+        let keys = self.file.keys_of(account);
+        let Some(central) = keys.get(region) else {
+            return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
+        };
+        let key = central.to_string();
         if !self.file.keys.prove {
             return Check::new(kind, Standing::Ok, "not asked, as keys.prove is off").fact("key", key);
         }
-        let check = match self.proofs.proof(member, region, ANY_BUCKET).await {
-            None => Check::new(kind, Standing::Failed, format!("there is no central key for {region}")),
-            Some(Proof::Proven) => {
+        let check = match self.proofs.proof(member, central, ANY_BUCKET).await {
+            Proof::Proven => {
                 let message = format!("the member role in account {} can use the key", account.id);
                 Check::new(kind, Standing::Ok, message)
             }
-            Some(Proof::NotProvable(error)) if self.file.keys.accept_unproven => {
-                with_error(kind, Standing::Warning, &error)
-            }
-            Some(Proof::Unanswered(error)) => with_error(kind, Standing::Unknown, &error),
-            Some(Proof::NotProvable(error) | Proof::Denied(error) | Proof::KeyNotUsable(error)) => {
+            Proof::NotProvable(error) if self.file.keys.accept_unproven => with_error(kind, Standing::Warning, &error),
+            Proof::Unanswered(error) => with_error(kind, Standing::Unknown, &error),
+            Proof::NotProvable(error) | Proof::Denied(error) | Proof::KeyNotUsable(error) => {
                 with_error(kind, Standing::Failed, &error)
             }
         };

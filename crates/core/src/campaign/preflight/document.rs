@@ -26,7 +26,7 @@ impl Look {
                     .fix("use the document that ships in config/documents");
             }
         };
-        let Some(wanted) = self.file.wanted(&self.keys, region) else {
+        let Some(wanted) = self.file.wanted(&self.file.keys_of(account), region) else {
             return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
         };
         let with_facts =

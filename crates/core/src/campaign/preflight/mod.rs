@@ -17,7 +17,7 @@ use crate::aws::{Aws, Organization};
 use crate::config::CampaignFile;
 use crate::event::{Event, Events};
 use crate::judge::{FailureClass, classify, denial};
-use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, KeyMap, Preflight, Standing, now};
+use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, Preflight, Standing, now};
 use crate::plan::Selection;
 
 /// The bucket that stands for those which are not known yet: in the encryption context of a proof, and in the document's effect.
@@ -27,7 +27,6 @@ const ANY_BUCKET: &str = "orgseal-preflight";
 struct Look {
     aws: Aws,
     file: CampaignFile,
-    keys: KeyMap,
     /// Those of the campaign's Regions that the command line leaves in.
     regions: Vec<String>,
     proofs: KeyProofs,
@@ -41,7 +40,7 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
     let Setting { aws, loaded, narrowed, events, stop, .. } = setting;
     let file = loaded.campaign;
     let keys = file.keys();
-    let aws = aws.with_keys(&keys);
+    let aws = aws.with_keys(file.all_keys());
     let selection = Selection::new(&file, &loaded.exemptions, narrowed);
     let regions: Vec<String> =
         keys.iter().map(|(region, _)| region.to_owned()).filter(|region| selection.takes_region(region)).collect();
@@ -70,9 +69,9 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         // Where the document cannot reach the accounts, there is no use in asking each of them for it.
         let refused = found.checks.iter().any(|check| check.standing == Standing::Failed);
         let accounts = if refused { Vec::new() } else { accounts };
-        let proofs = KeyProofs::new(aws.clone(), keys.clone(), organization.id.clone(), events.clone());
+        let proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         let session_name = format!("{SESSION_PREFIX}{id}");
-        let look = Arc::new(Look { aws, file, keys, regions, proofs, events: events.clone(), session_name });
+        let look = Arc::new(Look { aws, file, regions, proofs, events: events.clone(), session_name });
         found.keys = look.central_keys().await;
         let at_once = look.file.limits.accounts;
         let mut looks = pin!(

@@ -7,7 +7,7 @@ use crate::aws::Aws;
 use crate::campaign::CampaignError;
 use crate::config::{CampaignFile, SHARING_QUOTA};
 use crate::judge::key_fault;
-use crate::model::{Account, Check, CheckKind, Preflight, RegionChecks, Standing, now};
+use crate::model::{Account, Check, CheckKind, KeyArn, Preflight, RegionChecks, Standing, now};
 use crate::plan::Selection;
 
 /// Key material that expires within so many days is named.
@@ -77,17 +77,21 @@ pub(super) fn sharing(file: &CampaignFile, accounts: &[Account]) -> Option<Check
 impl Look {
     /// The central key of each Region, as the security account sees it: `DescribeKey`, `GetKeyPolicy`.
     pub(super) async fn central_keys(&self) -> Vec<RegionChecks> {
-        join_all(
-            self.regions.iter().map(|region| async {
-                RegionChecks { region: region.clone(), checks: self.central_key(region).await }
-            }),
-        )
+        let keys = self.file.all_keys();
+        let of_region =
+            |region: &str| -> Vec<KeyArn> { keys.iter().filter(|key| key.region == region).cloned().collect() };
+        join_all(self.regions.iter().map(|region| {
+            let keys = of_region(region);
+            async move {
+                let checks = join_all(keys.iter().map(|key| self.central_key(key))).await.concat();
+                RegionChecks { region: region.clone(), checks }
+            }
+        }))
         .await
     }
 
-    async fn central_key(&self, region: &str) -> Vec<Check> {
+    async fn central_key(&self, key: &KeyArn) -> Vec<Check> {
         let kind = CheckKind::CentralKey;
-        let Some(key) = self.keys.get(region) else { return Vec::new() };
         let (facts, policy) = join(self.aws.describe_key(key), self.aws.key_policy(key)).await;
         let facts = match facts {
             Ok(facts) => facts,
