@@ -126,7 +126,9 @@ fn a_hold_that_is_switched_off_lets_its_own_buckets_through_and_is_shown_as_over
             "object-encryption-context" => "guards.principals-without-key=warn",
             _ => &warn,
         };
-        let set = ["--account", "workloads", "--set", &warn, "--set", other];
+        // The first one's run sees all buckets, so that nothing else comes through; for the others it is quicker so.
+        let own = if guard == guards()[0] { "*".to_owned() } else { format!("{guard}-*") };
+        let set = ["--account", "workloads", "--bucket", &own, "--set", &warn, "--set", other];
         let (_, document) = world.json(&[&["rollout", "--yes"][..], &set].concat());
         let more: BTreeSet<String> = sealed(&world).difference(&before).cloned().collect();
         let own = world.sandbox.buckets_of(WORKLOADS).into_iter().map(|bucket| bucket.name);
