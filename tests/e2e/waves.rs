@@ -326,6 +326,32 @@ fn a_failure_that_nobody_tolerates_keeps_the_next_wave_back() {
 }
 
 #[test]
+fn a_person_may_go_on_past_failures_and_nobody_else_does() {
+    let mut fault = Fault::new(FaultKind::AutomationFail);
+    fault.message = Some("AccessDenied: not authorized".into());
+    fault.filter.bucket = Some("second".into());
+    for bake in ["", "bake = 1\ncheck_every = 1"] {
+        let world = world(&canary_with(bake));
+        world.sandbox.set_faults(vec![fault.clone()]).unwrap();
+        assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+        // Looking again makes a failure no success.
+        assert_eq!(world.run(&["resume", "--yes"]).code, 3);
+        is_stopped(&world, "1 of its buckets failed", &[]);
+        let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
+        assert_eq!((run.code, outside_the_canary(&world).len()), (3, 14), "{bake}: {}", run.stderr);
+        assert_eq!((status(&world).0.as_str(), &status(&world).1[0]["state"]), ("finished", &json!("done")));
+        let said = |entry: &Value| entry["event"]["wave"]["says"].to_string().contains("accepted by arn:");
+        assert!(world.entries().iter().any(said), "who accepted it is in the record");
+    }
+    // So does whoever says how much may fail.
+    let world = world(&canary_with(""));
+    world.sandbox.set_faults(vec![fault]).unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+    let run = world.run(&["resume", "--yes", "--set", "failure_tolerance.buckets=1"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (3, 14), "{}", run.stderr);
+}
+
+#[test]
 fn a_wave_keeps_its_own_limits() {
     let buckets: Vec<String> =
         (0..6).map(|n| format!("{{ name = \"canary-{n}\", encryption = \"sse_s3\" }}")).collect();
