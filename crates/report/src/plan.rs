@@ -120,6 +120,11 @@ fn forecast_lines(plan: &PlanFile) -> Vec<String> {
             time(forecast.seconds),
             time(forecast.reading_seconds)
         ),
+        format!(
+            "{:.1} s for an execution, {}",
+            plan.head.execution_seconds,
+            if plan.head.execution_seconds_measured { "as measured here before" } else { "as [forecast] assumes" }
+        ),
         format!("{}, {}", counted(forecast.executions, "automation execution"), counted(requests.total(), "request")),
         services.join(", "),
     ];
@@ -147,7 +152,8 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     let (bold, dim) = (|text: &str| ink(text, Effects::BOLD), |text: &str| ink(text, Effects::DIMMED));
     let place = if head.endpoint == "aws" { String::new() } else { format!(" ({})", head.endpoint) };
     writeln!(out, "\n{}", bold(&format!("Plan for {}{place}", head.organization)))?;
-    writeln!(out, "{}", dim(&format!("{} · {} · by {}", head.id, moment(head.created_at), head.caller)))?;
+    writeln!(out, "{}", dim(&format!("{} · {}", head.id, moment(head.created_at))))?;
+    writeln!(out, "{}", dim(&format!("by {}", head.caller)))?;
     if !head.selection.is_empty() {
         writeln!(out, "narrowed to {}", head.selection)?;
     }
@@ -164,7 +170,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         let line = format!("  {:<8} {:>9} buckets {means}", decision.as_str(), number(buckets));
         writeln!(out, "{}", if buckets > 0 { line } else { dim(&line) })?;
     }
-    writeln!(out, "  {}", dim(SCOPE))?;
+    wrapped(out, 2, style.width, SCOPE)?;
     if !head.unread_accounts.is_empty() {
         let them = counted(head.unread_accounts.len() as u64, "account");
         writeln!(out, "\n{}", bold(&format!("{them} could not be read: nothing in them is planned")))?;
@@ -198,7 +204,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     }
     writeln!(out, "\n{}", bold("Forecast"))?;
     for line in forecast_lines(plan) {
-        writeln!(out, "  {line}")?;
+        wrapped(out, 2, style.width, &line)?;
     }
     let gathered = gather(plan)?;
     for (heading, groups) in [

@@ -36,7 +36,7 @@ pub(super) fn with_waves(waves: &Waves) -> ChangeOptions {
 }
 
 /// The plan that is to be carried out. Without a person to look at it, its hash says that it is the approved one.
-fn approved(own: &Rollout, yes: bool) -> Result<Option<ApprovedPlan>, Failure> {
+fn approved(own: &Rollout, yes: bool) -> Result<Option<Box<ApprovedPlan>>, Failure> {
     let Some(path) = &own.plan else { return Ok(None) };
     if yes && own.plan_sha256.is_none() {
         return Err(Failure::plain(
@@ -45,5 +45,6 @@ fn approved(own: &Rollout, yes: bool) -> Result<Option<ApprovedPlan>, Failure> {
         ));
     }
     let file = PlanFile::open(path).map_err(CampaignError::from)?;
-    Ok(Some(ApprovedPlan { file, sha256: own.plan_sha256.clone(), approver: own.approved_by.clone() }))
+    let approved = ApprovedPlan { file, sha256: own.plan_sha256.clone(), approver: own.approved_by.clone() };
+    Ok(Some(Box::new(approved)))
 }

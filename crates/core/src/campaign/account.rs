@@ -54,6 +54,7 @@ impl Campaign {
             earlier,
             former_keys: FormerKeys::default(),
             tolerance,
+            wave: wave.map(|wave| wave.number),
             own_session: entered.session.is_own(),
         };
         let regions = open.chunk_by(|a, b| a.bucket.region == b.bucket.region);

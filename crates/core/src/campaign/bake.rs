@@ -60,9 +60,6 @@ impl Campaign {
         let changed = reader.accounts_changed_in_wave(&run, number)?;
         drop(reader);
         if wave.bake().is_zero() || changed.is_empty() {
-            if record.as_ref().is_some_and(|record| record.state == WaveState::Stopped) && self.failed_in(number)? > 0 {
-                return Ok(Baked::Stopped);
-            }
             self.move_wave(number, wave, WaveState::Done, |record| record).await?;
             return Ok(Baked::Well);
         }
@@ -113,11 +110,6 @@ impl Campaign {
                 return Ok(Baked::Well);
             }
         }
-    }
-
-    fn failed_in(&self, number: u32) -> Result<u64, CampaignError> {
-        let (reader, run) = self.reader()?;
-        Ok(reader.failures(&run, Some(number))?.values().sum())
     }
 
     /// One look at a wave; the first trouble found.

@@ -19,7 +19,9 @@ use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::judge::{FailureClass, classify, execution_is_retryable, former_rule};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
-use crate::model::{AwsError, Bucket, DefaultEncryption, ExecutionStatus, Judgement, Operation, Reason, Verdict};
+use crate::model::{
+    AwsError, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation, Reason, Verdict,
+};
 use crate::plan::{CannotCarry, Change, client_token};
 
 /// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
@@ -179,9 +181,19 @@ impl Campaign {
             false => None,
         };
         if let Some((wave, guards, guarded_at)) = planned_anew
-            && life.state().wave.is_none()
+            && (life.state().wave.is_none() || guards.iter().any(GuardFinding::holds))
         {
             life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;
+            // What an approved plan holds is not changed, whatever guards would say by now.
+            if life.state().judgement.verdict == Verdict::Held && self.plan.is_some() {
+                return Ok(Some(Step::Over(life.state().clone())));
+            }
+        }
+        // One whose wave was not known before may belong to a later one, which has not begun.
+        if life.state().judgement.verdict == Verdict::NotSealed
+            && work.wave.is_some_and(|at_work| life.state().wave != Some(at_work))
+        {
+            return Ok(Some(Step::Left));
         }
         if self.guards_are_stale(life.state()) {
             let wave = life.state().wave.unwrap_or(1);

@@ -162,8 +162,16 @@ impl Campaign {
             Outlook::Held(Reason::DiffersFromPlan, Some(error))
         };
         let Some(planned) = planned else { return Outlook::Held(Reason::NotInPlan, None) };
+        let guarded = planned.guards.iter().any(GuardFinding::holds);
         let wave = match (planned.decision, planned.wave) {
             (Decision::Change, Some(wave)) => wave,
+            // What the plan held stays held, for the plan's reason and with its evidence.
+            (Decision::Hold, _) if guarded => {
+                let wave = self.population.get().and_then(|population| population.waves.of(bucket));
+                let (guards, guarded_at) = (planned.guards.clone(), planned.guarded_at);
+                return Outlook::Planned { wave: wave.unwrap_or(1), guards, guarded_at };
+            }
+            (Decision::Hold, _) => return Outlook::Held(planned.reason, planned.error.clone()),
             _ => return Outlook::Held(Reason::NotInPlan, None),
         };
         if planned.region != bucket.region {
@@ -266,7 +274,8 @@ impl Campaign {
             let mut keys = self.guard_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(keys.entry(region.to_owned()).or_default())
         };
-        cell.get_or_init(|| async { KeyEvidence { policy: Some(self.aws.key_policy(key).await) } }).await.clone()
+        let read = async { KeyEvidence { policy: Some(self.aws.key_policy(key).await.map(Arc::from)) } };
+        cell.get_or_init(|| read).await.clone()
     }
 
     /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.

@@ -79,7 +79,7 @@ pub enum Kind {
     /// Reads, then changes.
     Rollout {
         /// The approved plan that it carries out; `None`: it plans by itself, and asks.
-        plan: Option<ApprovedPlan>,
+        plan: Option<Box<ApprovedPlan>>,
         /// How it is to go.
         options: ChangeOptions,
     },

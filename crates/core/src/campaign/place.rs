@@ -29,6 +29,8 @@ pub(super) struct AccountAtWork<'a> {
     pub(super) earlier: BTreeMap<String, Unsettled>,
     pub(super) former_keys: FormerKeys,
     pub(super) tolerance: &'a Tolerance,
+    /// The wave that is being changed; `None`: all of them are.
+    pub(super) wave: Option<u32>,
     /// The session is the caller's own: executions do not bear our session's name.
     pub(super) own_session: bool,
 }

@@ -200,7 +200,11 @@ impl Campaign {
         let organization_accounts =
             self.population.get().map_or(0, |population| population.organization.accounts.len());
         let work = Work { file: &self.file, accounts, to_change: &to_change, organization_accounts };
-        let forecast = forecast(&work.load(&reader.buckets_by_account(&run)?, &keys), &self.file.forecast);
+        let mut assumed = self.file.forecast.clone();
+        // What executions took here before is worth more than an assumption.
+        let measured = reader.execution_seconds()?.filter(|seconds| *seconds > 0.0);
+        assumed.execution_seconds = measured.unwrap_or(assumed.execution_seconds);
+        let forecast = forecast(&work.load(&reader.buckets_by_account(&run)?, &keys), &assumed);
         let head = PlanHead {
             schema: PLAN_SCHEMA.to_owned(),
             id: self.id.clone(),
@@ -219,6 +223,8 @@ impl Campaign {
             waves: waves.collect(),
             decisions,
             forecast: serde_json::to_value(&forecast).map_err(|error| CampaignError::Task(error.to_string()))?,
+            execution_seconds: assumed.execution_seconds,
+            execution_seconds_measured: measured.is_some(),
             notices: vec![NOTICE.to_owned()],
             unread_accounts,
         };
@@ -247,7 +253,10 @@ impl Campaign {
         let mut account = (String::new(), BTreeMap::new());
         for planned in plan.buckets()? {
             let planned = planned?;
-            if planned.decision != Decision::Change || !self.takes_account(&planned.account) {
+            let chosen = self.takes_account(&planned.account)
+                && self.selection.takes_region(&planned.region)
+                && self.selection.takes_bucket(&planned.bucket);
+            if planned.decision != Decision::Change || !chosen {
                 continue;
             }
             if account.0 != planned.account {

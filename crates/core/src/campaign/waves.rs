@@ -76,9 +76,23 @@ impl Campaign {
                 if !self.is_approved(number, of, wave, record.as_ref(), &work, decide).await? {
                     return Ok(if self.stop.is_cancelled() { Ending::Interrupted } else { Ending::WaveWaits });
                 }
+                let before = self.started_in(number)?;
                 if let Some(ending) = self.change_wave(number, wave, record.as_ref(), work, hands).await? {
                     return Ok(ending);
                 }
+                // A wave that was done with, and in which nothing more was started, has nothing new to be watched.
+                if state == Some(WaveState::Done) && self.started_in(number)? == before {
+                    self.move_wave(number, wave, WaveState::Done, |record| record).await?;
+                    continue;
+                }
+            }
+            let last = number == of;
+            if !last
+                && !self.options.approved_waves.contains(&number)
+                && let Some(says) = self.failed_too_much(number, wave)?
+            {
+                self.stopped(number, wave, says, |record| record).await?;
+                return Ok(Ending::WaveStopped);
             }
             match self.bake(number, wave, hands).await? {
                 Baked::Well => {}
@@ -194,20 +208,31 @@ impl Campaign {
             return Ok(Some(ending));
         }
         let (reader, run) = self.reader()?;
-        if !reader.work(&run, Scope::Waiting, Some(number))?.is_empty() {
-            // This process was narrowed: the wave is not whole, so it is not watched yet, and none comes after it.
+        let narrowed = self.resumed && !self.narrowed.is_empty();
+        if narrowed && !reader.work(&run, Scope::Waiting, Some(number))?.is_empty() {
+            // The wave is not whole, so it is not watched yet, and none comes after it.
             return Ok(Some(Ending::Narrowed));
         }
-        let failed: u64 = reader.failures(&run, Some(number))?.values().sum();
-        let last = number as usize == self.file.waves().len();
-        let tolerated = wave.failure_tolerance.as_ref().unwrap_or(&self.file.failure_tolerance);
-        if failed > 0 && !last && tolerated.buckets.is_none() && tolerated.accounts.is_none() {
-            let says =
-                format!("{failed} of its buckets failed, and no [failure_tolerance] says that the next wave may begin");
-            self.stopped(number, wave, says, |record| record).await?;
-            return Ok(Some(Ending::WaveStopped));
-        }
         Ok(None)
+    }
+
+    /// Executions that were started in a wave.
+    fn started_in(&self, number: u32) -> Result<u64, CampaignError> {
+        let (reader, run) = self.reader()?;
+        let counts = reader.wave_counts(&run)?;
+        Ok(counts.iter().filter(|count| count.number == number).map(|count| count.started).sum())
+    }
+
+    /// Why a wave failed, if it did: more failed than is tolerated, or anything where nothing says what is tolerated.
+    fn failed_too_much(&self, number: u32, wave: &Wave) -> Result<Option<String>, CampaignError> {
+        let tolerated = wave.failure_tolerance.as_ref().unwrap_or(&self.file.failure_tolerance);
+        if tolerated.buckets.is_some() || tolerated.accounts.is_some() {
+            return Ok(self.tolerance(Some((number, wave)), &[])?.passed());
+        }
+        let (reader, run) = self.reader()?;
+        let failed: u64 = reader.failures(&run, Some(number))?.values().sum();
+        let some = if failed == 1 { "one of its buckets".to_owned() } else { format!("{failed} of its buckets") };
+        Ok((failed > 0).then(|| format!("{some} failed, and no [failure_tolerance] lets the next wave begin")))
     }
 
     /// The failure tolerance of a wave, or of all that is to be done.
@@ -218,6 +243,10 @@ impl Campaign {
     ) -> Result<Arc<Tolerance>, CampaignError> {
         let (reader, run) = self.reader()?;
         let mut failed = reader.failures(&run, wave.map(|(number, _)| number))?;
+        if wave.is_some_and(|(number, _)| self.options.approved_waves.contains(&number)) {
+            // A person accepted what failed so far.
+            failed.clear();
+        }
         if self.options.retry_failed {
             // What is tried again is not counted before it fails again.
             failed.retain(|account, _| !self.takes_account(account));

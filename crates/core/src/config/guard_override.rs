@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::day::day_if_any;
 use super::{Problem, is_account_id, unknown};
+use crate::glob::matches;
 use crate::judge::guards;
-use crate::judge::policy::matches;
 use crate::model::{Bucket, Severity};
 
 /// Another severity of one guard for some buckets, and why.

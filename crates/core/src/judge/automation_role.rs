@@ -1,6 +1,7 @@
 //! Whether the automation role is one that Systems Manager can assume in its account.
 
-use super::policy::{Condition, Effect, Policy, Principal, Statement, matches};
+use super::policy::{Condition, Effect, Policy, Principal, Statement};
+use crate::glob::matches;
 
 /// Who runs the document.
 const SERVICE: &str = "ssm.amazonaws.com";

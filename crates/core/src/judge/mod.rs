@@ -9,6 +9,7 @@ mod key;
 pub mod policy;
 mod proof;
 mod restore;
+mod terraform;
 mod unread;
 mod verdict;
 
@@ -19,5 +20,6 @@ pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
 pub use proof::{KeyPolicySeen, Proof, ProofAsked, judge_proof, needs_key_policy};
 pub use restore::{former_rule, judge_restore};
+pub use terraform::is_terraform_tag;
 pub use unread::unread_reason;
 pub use verdict::{Choices, Replaceable, Wanted, judge, observe};

@@ -4,7 +4,8 @@
 //! (`kms:ViaService`) refuses the direct call of a dry run though S3 could use the key: that is no denial, it is "not provable".
 
 use super::denial;
-use super::policy::{Condition, Policy, Principal, Statement, matches};
+use super::policy::{Condition, Policy, Principal, Statement};
+use crate::glob::matches;
 use crate::model::{AwsError, Denial, Denier, DryRun, KeyArn, Reason};
 
 /// The action that S3 calls for each new object, or once for many under a Bucket Key.

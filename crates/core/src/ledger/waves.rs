@@ -96,6 +96,21 @@ impl Reader {
         self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
     }
 
+    /// How long executions took on average, in seconds, in the newest run that has any: from their start to their end, as this
+    /// program saw it. Of a large run the last ones are looked at.
+    pub fn execution_seconds(&self) -> Result<Option<f64>, LedgerError> {
+        let sql = "WITH newest AS (SELECT max(run) AS run FROM bucket WHERE starts > 0 AND status = 'Success'),
+                        ended AS (SELECT entry.run, account, bucket, at FROM entry, newest
+                                  WHERE entry.run = newest.run AND event LIKE '{\"event\":\"ended\",%'
+                                  ORDER BY seq DESC LIMIT 1000)
+                   SELECT avg(ended.at - started.at) / 1000.0 FROM ended
+                   JOIN entry AS started ON started.run = ended.run AND started.account = ended.account
+                                        AND started.bucket = ended.bucket AND started.at <= ended.at
+                   WHERE started.event LIKE '{\"event\":\"started\",%'";
+        self.gather::<Option<f64>, Vec<Option<f64>>>(sql, [], |row| row.get(0))
+            .map(|found| found.into_iter().flatten().next())
+    }
+
     /// How many buckets each account has in a run.
     pub fn buckets_by_account(&self, run: &Run) -> Result<HashMap<String, u64>, LedgerError> {
         let sql = "SELECT account, count(*) FROM bucket WHERE run = ?1 GROUP BY account";

@@ -146,8 +146,8 @@ pub struct Identity {
 /// The central key that the bucket would get.
 #[derive(Clone, Debug, Default)]
 pub struct KeyEvidence {
-    /// `GetKeyPolicy`, as the security account.
-    pub policy: Read<String>,
+    /// `GetKeyPolicy`, as the security account: one text for all buckets of a Region.
+    pub policy: Read<Arc<str>>,
 }
 
 /// The organization.

@@ -55,6 +55,10 @@ pub struct PlanHead {
     pub decisions: BTreeMap<String, u64>,
     /// What the rollout will take.
     pub forecast: Value,
+    /// Seconds of an execution that the forecast rests on.
+    pub execution_seconds: f64,
+    /// Whether they were measured in an earlier campaign of the same ledger; else they are the campaign file's.
+    pub execution_seconds_measured: bool,
     /// What configuration cannot show.
     pub notices: Vec<String>,
     /// Accounts that could not be read.
@@ -425,6 +429,8 @@ mod tests {
             waves: vec![],
             decisions: BTreeMap::from([("change".to_owned(), 2)]),
             forecast: Value::Null,
+            execution_seconds: 5.0,
+            execution_seconds_measured: false,
             notices: vec!["}".to_owned(), "  \"buckets\": [".to_owned()],
             unread_accounts: vec![],
         }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::guards::speaks_of_terraform;
+use crate::judge::is_terraform_tag;
 use crate::model::{Bucket, EncryptionRule};
 
 /// What a bucket's configuration is written in.
@@ -37,8 +37,7 @@ const LOGICAL_ID: &str = "aws:cloudformation:logical-id";
 const NO_LOGICAL_ID: &str = "TheBucketsLogicalId";
 
 /// The code that gives a bucket this rule, in the tool that its tags name; `None` where they name none, or where the rule
-/// names no algorithm. `terraform_tags` are the tags that speak of Terraform, as in `guards.terraform_tags`; CloudFormation's own
-/// tags count before them.
+/// names no algorithm. `terraform_tags` are those of [`is_terraform_tag`]; CloudFormation's own tags count before them.
 #[must_use]
 pub fn suggest_iac(
     bucket: &Bucket,
@@ -51,11 +50,8 @@ pub fn suggest_iac(
         let text = cloudformation(bucket, stack, tags.get(LOGICAL_ID).map(String::as_str), rule);
         return Some(IacSnippet { tool: IacTool::CloudFormation, stack: Some(stack.clone()), text });
     }
-    tags.iter().any(|(key, value)| speaks_of_terraform(key, value, terraform_tags)).then(|| IacSnippet {
-        tool: IacTool::Terraform,
-        stack: None,
-        text: terraform(bucket, rule),
-    })
+    let is_terraform = tags.iter().any(|(key, value)| is_terraform_tag(key, value, terraform_tags));
+    is_terraform.then(|| IacSnippet { tool: IacTool::Terraform, stack: None, text: terraform(bucket, rule) })
 }
 
 /// `BucketEncryption` of `AWS::S3::Bucket`, with `BlockedEncryptionTypes` as the template reference has it.
@@ -296,15 +292,13 @@ mod tests {
 
     #[test]
     fn only_tags_that_say_so_count() {
-        let tags = BTreeMap::from([("team".into(), "terraform".into())]);
-        assert_eq!(suggest_iac(&bucket("b"), &tags, &["terraform".into()], &rule()), None);
-        // The guard's own words: a key, or a key with its value.
-        let by_value = ["team=Terraform".into()];
-        assert!(suggest_iac(&bucket("b"), &tags, &by_value, &rule()).is_some());
-        assert_eq!(
-            suggest_iac(&bucket("b"), &BTreeMap::from([("team".into(), "web".into())]), &by_value, &rule()),
-            None
-        );
+        let wanted = ["terraform".into(), "managed-by=terraform".into()];
+        for (key, value, counts) in
+            [("team", "terraform", false), ("terraform", "false", false), ("Managed-By", "Terraform", true)]
+        {
+            let tags = BTreeMap::from([(key.into(), value.into())]);
+            assert_eq!(suggest_iac(&bucket("b"), &tags, &wanted, &rule()).is_some(), counts, "{key}={value}");
+        }
         let mut both = stack("s", "B");
         both.insert("terraform".into(), "true".into());
         let found = suggest_iac(&bucket("b"), &both, &["terraform".into()], &rule()).unwrap();

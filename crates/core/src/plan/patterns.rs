@@ -43,7 +43,7 @@ impl Patterns {
     }
 
     /// The patterns that take in and cover none of these names.
-    pub fn idle<'a>(&'a self, mut covers: impl FnMut(&str) -> bool) -> Vec<&'a str> {
+    pub fn idle(&self, mut covers: impl FnMut(&str) -> bool) -> Vec<&str> {
         self.include.iter().map(String::as_str).filter(|pattern| !covers(pattern)).collect()
     }
 

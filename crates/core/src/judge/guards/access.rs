@@ -1,55 +1,15 @@
-//! What guards on access share: the policies on both sides, and the requests: of S3 for objects, and of KMS as S3 would ask.
+//! Access to objects and to the key: the requests that are asked about, of S3 and of KMS as S3 would ask, and what statements
+//! say to them.
 
-use super::{Subject, Word};
-use crate::judge::policy::{Coverage, Known, NotUnderstood, Policy, Request, Statement, Text};
-use crate::model::{Algorithm, KeyArn, Read};
+use super::Subject;
+use crate::judge::policy::{Condition, Coverage, Known, Request, Statement, Text};
+use crate::model::KeyArn;
 
 /// Who writes needs the first, and for multipart uploads the second; who reads needs the second.
 pub(super) const WRITE: &str = "s3:PutObject";
 pub(super) const READ: &str = "s3:GetObject";
 pub(super) const GENERATE: &str = "kms:GenerateDataKey";
 pub(super) const DECRYPT: &str = "kms:Decrypt";
-
-/// So many lines of evidence are shown; a person looks at the first ones.
-const MOST_SHOWN: usize = 20;
-
-/// The key that the bucket would get. `None`: it gets none, and nobody needs rights on one.
-pub(super) fn key(at: &Subject<'_>) -> Result<Option<KeyArn>, Word> {
-    let takes_key = matches!(at.rule.algorithm, Some(Algorithm::SseKms | Algorithm::DsseKms));
-    let Some(key) = at.rule.key.as_deref().filter(|_| takes_key) else { return Ok(None) };
-    key.parse().map(Some).map_err(|error| Word::CannotTell {
-        evidence: vec![format!("{error}")],
-        hint: "name the key by its full ARN".to_owned(),
-    })
-}
-
-/// The bucket's policy; `None` where it has none.
-pub(super) fn bucket_policy(at: &Subject<'_>) -> Result<Option<Policy>, Word> {
-    let text = read(&at.evidence.policy, "the bucket policy")?;
-    let policy = text.as_deref().map(Policy::parse).transpose();
-    policy.map_err(|why| not_understood("the bucket policy", &why))
-}
-
-/// The policy of the key that the bucket would get.
-pub(super) fn key_policy(at: &Subject<'_>) -> Result<Policy, Word> {
-    Policy::parse(read(&at.key.policy, "the key policy")?).map_err(|why| not_understood("the key policy", &why))
-}
-
-/// What was read, or the guard's word where it was not.
-pub(super) fn read<'a, T>(read: &'a Read<T>, what: &str) -> Result<&'a T, Word> {
-    match read {
-        Some(Ok(read)) => Ok(read),
-        Some(Err(error)) => Err(Word::unread(error)),
-        None => Err(Word::CannotTell { evidence: vec![format!("{what} was not read")], hint: "run again".to_owned() }),
-    }
-}
-
-fn not_understood(what: &str, why: &NotUnderstood) -> Word {
-    Word::CannotTell {
-        evidence: vec![format!("{what} is not understood: {why}")],
-        hint: format!("look at {what} yourself; then exempt the bucket, or set this guard to \"warn\""),
-    }
-}
 
 /// The bucket's ARN.
 pub(super) fn bucket_arn(at: &Subject<'_>) -> String {
@@ -68,18 +28,25 @@ pub(super) fn covers_objects(statement: &Statement, action: &str, at: &Subject<'
 
 /// The values that a statement lets a key have; empty where it does not say, or not in a way that can be taken at its word.
 pub(super) fn only_values<'a>(statement: &'a Statement, key: &str) -> Vec<&'a str> {
-    let bound = statement.conditions.iter().find(|condition| {
-        let (plain, negated) = condition.plain_operator();
-        let operator = condition.operator.to_ascii_lowercase();
-        condition.key == key
-            && !negated
-            // These hold as well where the key is absent.
-            && !operator.ends_with("ifexists")
-            && !operator.starts_with("forallvalues:")
-            && matches!(plain.as_str(), "stringequals" | "stringlike" | "arnlike" | "arnequals")
-            && !condition.values.iter().any(|value| value.contains("${") || value.contains('?'))
-    });
+    let bound = statement.conditions.iter().find(|condition| condition.key == key && is_equality(condition));
     bound.map(|condition| condition.values.iter().map(String::as_str).collect()).unwrap_or_default()
+}
+
+/// Whether a condition asks that its key be there and be like one of its values, which stand for what they say.
+fn is_equality(condition: &Condition) -> bool {
+    let (plain, negated) = condition.plain_operator();
+    let operator = condition.operator.to_ascii_lowercase();
+    !negated
+        // These hold as well where the key is absent.
+        && !operator.ends_with("ifexists")
+        && !operator.starts_with("forallvalues:")
+        && matches!(plain.as_str(), "stringequals" | "stringlike" | "arnlike" | "arnequals")
+        && !condition.values.iter().any(|value| value.contains("${") || value.contains('?'))
+}
+
+/// The account in an ARN or a pattern of one.
+pub(super) fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4)
 }
 
 /// A request for the bucket's objects.
@@ -133,30 +100,4 @@ pub(super) fn statement(at: &Subject<'_>, key: &KeyArn, actions: &[&str], princi
         actions.join(","),
         via.unwrap_or_default()
     )
-}
-
-/// The first lines of evidence, and how many more there are.
-pub(super) fn shown(mut lines: Vec<String>) -> Vec<String> {
-    let more = lines.len().saturating_sub(MOST_SHOWN);
-    lines.truncate(MOST_SHOWN);
-    if more > 0 {
-        lines.push(format!("and {more} more"));
-    }
-    lines
-}
-
-/// A guard's word from what it found and what it cannot tell: what is certain goes first.
-pub(super) fn word(found: Vec<String>, unclear: Vec<String>, says: impl FnOnce(usize) -> String, hint: String) -> Word {
-    if found.is_empty() && unclear.is_empty() {
-        return Word::Clear;
-    }
-    if found.is_empty() {
-        return Word::CannotTell { evidence: shown(unclear), hint };
-    }
-    let says = says(found.len());
-    let mut evidence = shown(found);
-    if let Some(first) = unclear.first() {
-        evidence.push(format!("of {} more it cannot be told, such as: {first}", unclear.len()));
-    }
-    Word::Found { says, evidence, hint }
 }

@@ -1,8 +1,10 @@
 //! `access-log-target`: S3 server access logs are written with SSE-S3 only, as the S3 user guide has it.
 
-use super::admission::admissions;
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::access::WRITE;
+use super::seen::Seen;
+use super::services::admissions;
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
 
 /// The service that writes server access logs.
 const LOGGING: &str = "logging.s3.amazonaws.com";
@@ -17,7 +19,7 @@ impl Guard for AccessLogTarget {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "S3 server access logs that are no longer delivered"
+        "S3 server access logs are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -25,30 +27,30 @@ impl Guard for AccessLogTarget {
     }
 
     // S3 takes no target that lets the service in neither by policy nor by ACL, so the target alone shows it.
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
-            admissions(&policy, "s3:PutObject", |service| service == LOGGING)
-                .into_iter()
-                .for_each(|admission| sight.saw(admission));
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
+            for admission in admissions(policy, WRITE, at, |service| service == LOGGING) {
+                seen.saw(format!("{admission} {WRITE}"));
+            }
         }
-        if let Some(acl) = sight.read(&at.evidence.acl, "GetBucketAcl") {
+        if let Some(acl) = seen.known(read(&at.evidence.acl, "GetBucketAcl")) {
             for (_, permission) in acl.grants.iter().filter(|(grantee, _)| grantee == LOG_DELIVERY) {
                 if matches!(permission.as_str(), "WRITE" | "FULL_CONTROL") {
-                    sight.saw(format!("the ACL gives the group LogDelivery {permission}"));
+                    seen.saw(format!("the ACL gives the group LogDelivery {permission}"));
                 }
             }
         }
-        sight.word(
+        seen.word(
             "the bucket may receive S3 server access logs, which S3 writes with SSE-S3 only",
-            "keep SSE-S3 here, or take the admission away if no bucket logs into it any more",
+            "exempt the bucket, so that it keeps SSE-S3; or remove the statement or grant, if no bucket logs into this one any more",
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
     use crate::model::Acl;
 
@@ -64,11 +66,11 @@ mod tests {
         let mut scene = Scene::default();
         scene.evidence.policy = Some(Ok(Some(POLICY.into())));
         scene.evidence.acl = Some(Ok(Acl::default()));
-        let seen = found(&scene.look(&AccessLogTarget));
+        let seen = scene.found(&AccessLogTarget);
         assert_eq!(seen, ["the bucket policy, statement Logs: logging.s3.amazonaws.com may s3:PutObject"]);
         scene.evidence.policy = Some(Ok(None));
         scene.evidence.acl = Some(Ok(acl(LOG_DELIVERY, "WRITE")));
-        assert_eq!(found(&scene.look(&AccessLogTarget)), ["the ACL gives the group LogDelivery WRITE"]);
+        assert_eq!(scene.found(&AccessLogTarget), ["the ACL gives the group LogDelivery WRITE"]);
     }
 
     #[test]
@@ -83,13 +85,13 @@ mod tests {
     fn cannot_tell_without_either_and_names_the_permission() {
         let mut scene = Scene::default();
         scene.evidence.policy = Some(Ok(None));
-        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
-        let (why, hint) = dark(&scene.look(&AccessLogTarget));
+        scene.evidence.acl = denied("GetBucketAcl", "allow s3:GetBucketAcl");
+        let (why, hint) = (scene.untold(&AccessLogTarget), scene.advice(&AccessLogTarget));
         assert_eq!(
             (why, hint.as_str()),
             (vec!["AccessDenied: GetBucketAcl: Access Denied".into()], "allow s3:GetBucketAcl")
         );
         scene.evidence.policy = Some(Ok(Some("{".into())));
-        assert!(dark(&scene.look(&AccessLogTarget)).0[0].starts_with("the bucket policy is not understood"));
+        assert!(scene.untold(&AccessLogTarget)[0].starts_with("the bucket policy is not understood"));
     }
 }

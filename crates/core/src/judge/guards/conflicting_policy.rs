@@ -1,7 +1,9 @@
 //! `conflicting-policy`: a bucket policy that asks writers for an encryption header, and so against the default.
 
 use super::access::{self, WRITE};
-use super::{Guard, Need, Subject, Word};
+use super::seen::Seen;
+use super::sight::{Dark, Sight};
+use super::{Guard, Need, Word};
 use crate::judge::policy::{Answer, Effect, Known, Request, Statement};
 use crate::model::KeyArn;
 
@@ -32,8 +34,8 @@ impl Guard for ConflictingPolicy {
         &[Need::Policy]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        look(at).unwrap_or_else(|word| word)
+    fn look(&self, at: &Sight<'_>) -> Word {
+        look(at).unwrap_or_else(Word::from)
     }
 }
 
@@ -45,11 +47,11 @@ enum Says<'a> {
     Key(&'a str, &'a KeyArn),
 }
 
-fn look(at: &Subject<'_>) -> Result<Word, Word> {
-    let Some(key) = access::key(at)? else { return Ok(Word::Clear) };
-    let Some(policy) = access::bucket_policy(at)? else { return Ok(Word::Clear) };
+fn look(at: &Sight<'_>) -> Result<Word, Dark> {
+    let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
+    let Some(policy) = at.bucket_policy()? else { return Ok(Word::Clear) };
     let algorithm = at.rule.algorithm.as_ref().map_or("aws:kms", |algorithm| algorithm.as_str());
-    let (mut found, mut unclear) = (Vec::new(), Vec::new());
+    let mut seen = Seen::default();
     for statement in &policy.statements {
         let on_encryption = statement.conditions.iter().any(|condition| condition.key.starts_with(HEADER));
         if !on_encryption || !access::covers_objects(statement, WRITE, at) {
@@ -60,22 +62,22 @@ fn look(at: &Subject<'_>) -> Result<Word, Word> {
         let called = format!("the bucket policy, {}", statement.called());
         let what = match (statement.effect, silent, central) {
             (_, Answer::CannotTell(why), _) | (_, _, Answer::CannotTell(why)) => {
-                unclear.push(format!("{called}: {why}"));
+                seen.unsure(format!("{called}: {why}"));
                 continue;
             }
             (Effect::Deny, Answer::Yes, Answer::No) => {
-                "refuses writes which name no encryption, for which the default is".to_owned()
+                "refuses writes that name no encryption: those that the default is for".to_owned()
             }
             (Effect::Deny, Answer::Yes, Answer::Yes) => {
                 format!(
-                    "refuses writes which name no encryption, and those which name the central key{}",
+                    "refuses writes that name no encryption, and those that name the central key{}",
                     takes(statement, at)
                 )
             }
             (Effect::Deny, Answer::No, Answer::Yes) => {
-                format!("refuses writes which name the central key{}", takes(statement, at))
+                format!("refuses writes that name the central key{}", takes(statement, at))
             }
-            (Effect::Allow, Answer::No, Answer::No) => "admits only writes which name another encryption".to_owned(),
+            (Effect::Allow, Answer::No, Answer::No) => "admits only writes that name another encryption".to_owned(),
             _ => continue,
         };
         let others: Vec<&str> = statement
@@ -86,20 +88,17 @@ fn look(at: &Subject<'_>) -> Result<Word, Word> {
             .collect();
         let bound =
             if others.is_empty() { String::new() } else { format!(", under conditions on {}", others.join(", ")) };
-        found.push(format!("{called} {what}{bound}"));
+        seen.saw(format!("{called} {what}{bound}"));
     }
-    let says = |_| {
-        "the bucket policy asks writers for an encryption header: those that send one keep what they send, whatever the default".to_owned()
-    };
     let hint = format!(
         "let the statement deny only where the header is there and wrong: {}",
         r#""Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"} beside "StringNotEquals" on the central key"#
     );
-    Ok(access::word(found, unclear, says, hint))
+    Ok(seen.word("the bucket policy refuses writes that rely on the new default, or that name the central key", &hint))
 }
 
 /// Which header a deny that refuses the central key takes, in words.
-fn takes(statement: &Statement, at: &Subject<'_>) -> &'static str {
+fn takes(statement: &Statement, at: &Sight<'_>) -> &'static str {
     let refuses = |algorithm| holds(statement, Says::Algorithm(algorithm), at);
     match (refuses("AES256"), refuses("aws:kms")) {
         (Answer::No, Answer::Yes) => "; it takes AES256",
@@ -109,7 +108,7 @@ fn takes(statement: &Statement, at: &Subject<'_>) -> &'static str {
 }
 
 /// Whether a statement's conditions on the encryption of a write, those alone, hold.
-fn holds(statement: &Statement, says: Says<'_>, at: &Subject<'_>) -> Answer {
+fn holds(statement: &Statement, says: Says<'_>, at: &Sight<'_>) -> Answer {
     let silent = Request::of("", &at.bucket.account, WRITE, access::objects(at));
     let silent = HEADERS.iter().fold(silent, |request, header| request.with(header, Known::Absent));
     let request = match says {
@@ -125,21 +124,21 @@ fn holds(statement: &Statement, says: Says<'_>, at: &Subject<'_>) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::access_fixture::*;
+    use super::super::fixture::*;
     use super::*;
 
     const GUARD: ConflictingPolicy = ConflictingPolicy;
 
-    fn site(effect: &str, condition: &str) -> Site {
+    fn site(effect: &str, condition: &str) -> Scene {
         let statement = format!(
             r#"{{"Sid":"E","Effect":"{effect}","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{condition}}}"#
         );
-        Site::new(Some(&statement), ORGANIZATION)
+        Scene::with_policies(Some(&statement), ORGANIZATION)
     }
 
     #[test]
     fn finds_what_refuses_the_default_or_demands_something_else() {
-        let silent = "refuses writes which name no encryption, for which the default is";
+        let silent = "refuses writes that name no encryption: those that the default is for";
         for (effect, condition, what) in [
             ("Deny", r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#, silent),
             ("Deny", r#"{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":["aws:kms"]}}"#, silent),
@@ -158,27 +157,27 @@ mod tests {
             (
                 "Deny",
                 r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "refuses writes which name no encryption, and those which name the central key; it takes AES256",
+                "refuses writes that name no encryption, and those that name the central key; it takes AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"true"}}"#,
-                "refuses writes which name no encryption, and those which name the central key; it takes an encryption by the client's own key, if any",
+                "refuses writes that name no encryption, and those that name the central key; it takes an encryption by the client's own key, if any",
             ),
             (
                 "Deny",
                 r#"{"StringLike":{"s3:x-amz-server-side-encryption":"aws:kms*"}}"#,
-                "refuses writes which name the central key; it takes AES256",
+                "refuses writes that name the central key; it takes AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:111122223333:key/own"}}"#,
-                "refuses writes which name the central key",
+                "refuses writes that name the central key",
             ),
             (
                 "Allow",
                 r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "admits only writes which name another encryption",
+                "admits only writes that name another encryption",
             ),
         ] {
             let found = site(effect, condition).found(&GUARD);
@@ -201,8 +200,8 @@ mod tests {
             assert_eq!(site(effect, condition).look(&GUARD), Word::Clear, "{condition}");
         }
         let reading = r#"{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"*","Condition":{"Null":{"s3:x-amz-server-side-encryption":"true"}}}"#;
-        assert_eq!(Site::new(Some(reading), ORGANIZATION).look(&GUARD), Word::Clear);
-        assert_eq!(Site::new(None, ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_eq!(Scene::with_policies(Some(reading), ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_eq!(Scene::with_policies(None, ORGANIZATION).look(&GUARD), Word::Clear);
     }
 
     #[test]
@@ -210,7 +209,7 @@ mod tests {
         let odd = site("Deny", r#"{"BinaryEquals":{"s3:x-amz-server-side-encryption":"QQ=="}}"#);
         assert!(odd.untold(&GUARD)[0].contains("is not evaluated"));
         let mut dark = site("Deny", "{}");
-        dark.evidence.policy = denied("GetBucketPolicy");
+        dark.evidence.policy = denied("GetBucketPolicy", "allow it");
         assert_eq!(dark.untold(&GUARD), ["AccessDenied: GetBucketPolicy: Access Denied"]);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
-use crate::judge::policy::matches;
+use super::seen::Seen;
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
+use crate::glob::matches;
+use crate::judge::is_terraform_tag;
 
 /// The names that services give to buckets of their own, and whose they are.
 const NAMES: [(&str, &str); 4] = [
@@ -26,25 +28,25 @@ impl Guard for InfrastructureAsCode {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change that the next deployment takes back, or that breaks the deployment"
+        "the next deployment takes the change back, or fails"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Tags]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
         for (pattern, whose) in NAMES.iter().filter(|(pattern, _)| matches(pattern, &at.bucket.name)) {
-            sight.saw(format!("the name is of the form {pattern}: {whose}"));
+            seen.saw(format!("the name is of the form {pattern}: {whose}"));
         }
-        if let Some(tags) = sight.read(&at.evidence.tags, "GetBucketTagging") {
+        if let Some(tags) = seen.known(read(&at.evidence.tags, "GetBucketTagging")) {
             for tag in owners(tags, &at.terms.terraform_tags) {
-                sight.saw(format!("the tag {tag}"));
+                seen.saw(format!("the tag {tag}"));
             }
         }
-        sight.word(
-            "the bucket's configuration belongs to code, which will put its own encryption back",
+        seen.word(
+            "the bucket is made by code, whose next deployment may put its own encryption back",
             "set the key in the template or module and deploy it, or override the guard when its owner agrees",
         )
     }
@@ -55,22 +57,14 @@ fn owners(tags: &BTreeMap<String, String>, terraform: &[String]) -> Vec<String> 
     let is_owner = |key: &str, value: &str| {
         key.starts_with(CLOUDFORMATION)
             || key.eq_ignore_ascii_case(CONTROL_TOWER)
-            || speaks_of_terraform(key, value, terraform)
+            || is_terraform_tag(key, value, terraform)
     };
     tags.iter().filter(|(key, value)| is_owner(key, value)).map(|(key, value)| format!("{key}={value}")).collect()
 }
 
-/// Whether a tag is one of those by which Terraform marks its buckets: `key` for any value but `false`, or `key=value`.
-pub(crate) fn speaks_of_terraform(key: &str, value: &str, terraform: &[String]) -> bool {
-    terraform.iter().any(|wanted| match wanted.split_once('=') {
-        Some((wanted, its)) => key.eq_ignore_ascii_case(wanted) && value.eq_ignore_ascii_case(its),
-        None => key.eq_ignore_ascii_case(wanted) && !value.eq_ignore_ascii_case("false"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     fn tagged(key: &str, value: &str) -> Scene {
@@ -88,12 +82,12 @@ mod tests {
             ("Managed-By", "Terraform"),
             ("aws-control-tower", "managed-by-control-tower"),
         ] {
-            assert_eq!(found(&tagged(key, value).look(&InfrastructureAsCode)), [format!("the tag {key}={value}")]);
+            assert_eq!(tagged(key, value).found(&InfrastructureAsCode), [format!("the tag {key}={value}")]);
         }
         for name in ["aws-controltower-logs-1", "cf-templates-x", "elasticbeanstalk-us-east-1-4", "cdk-hnb-assets-4"] {
             let mut scene = tagged("team", "web");
             scene.bucket.name = name.into();
-            assert_eq!(found(&scene.look(&InfrastructureAsCode)).len(), 1, "{name}");
+            assert_eq!(scene.found(&InfrastructureAsCode).len(), 1, "{name}");
         }
     }
 
@@ -107,7 +101,7 @@ mod tests {
     #[test]
     fn cannot_tell_without_the_tags() {
         let mut scene = Scene::default();
-        scene.evidence.tags = Some(Err(denied("GetBucketTagging", "allow s3:GetBucketTagging")));
-        assert_eq!(dark(&scene.look(&InfrastructureAsCode)).1, "allow s3:GetBucketTagging");
+        scene.evidence.tags = denied("GetBucketTagging", "allow s3:GetBucketTagging");
+        assert_eq!(scene.advice(&InfrastructureAsCode), "allow s3:GetBucketTagging");
     }
 }

@@ -1,9 +1,11 @@
 //! `load-balancer-log-target`: an Application or Classic Load Balancer writes its logs with SSE-S3 only; a Network Load
 //! Balancer's come by a service that the key's policy must admit.
 
-use super::admission::{admissions, key_admits};
+use super::access::{self, WRITE};
+use super::seen::Seen;
+use super::services::{admissions, weigh_deliveries};
 use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::{Guard, Need, Word};
 use crate::judge::policy::Policy;
 
 /// The services that write Application and Classic Load Balancer logs, in Regions and on Outposts.
@@ -13,7 +15,7 @@ const DELIVERY: &str = "delivery.logs.amazonaws.com";
 
 /// The accounts from which Elastic Load Balancing writes in the Regions that were there before August 2022, as its user guide
 /// lists them ("Enable access logs"). Later Regions have the service principal alone.
-pub(super) const ACCOUNTS: [(&str, &str); 26] = [
+const ACCOUNTS: [(&str, &str); 26] = [
     ("us-east-1", "127311923021"),
     ("us-east-2", "033677994240"),
     ("us-west-1", "027434742980"),
@@ -50,57 +52,44 @@ impl Guard for LoadBalancerLogTarget {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "load balancer access logs that are no longer delivered"
+        "load balancer access logs are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Policy, Need::KeyPolicy]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
-            for admission in admissions(&policy, "s3:PutObject", |service| BALANCERS.contains(&service)) {
-                sight.saw(admission);
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
+            for admission in admissions(policy, WRITE, at, |service| BALANCERS.contains(&service)) {
+                seen.saw(format!("{admission} {WRITE}"));
             }
-            for admission in accounts(&policy) {
-                sight.saw(admission);
-            }
-            let delivered = admissions(&policy, "s3:PutObject", |service| service == DELIVERY);
-            // The key matters only where the service comes in at all.
-            if !delivered.is_empty()
-                && let Some(key) = sight.key_policy(&at.key.policy)
-            {
-                match key_admits(&key, DELIVERY, "kms:GenerateDataKey", at) {
-                    Some(true) => {}
-                    Some(false) => {
-                        for admission in delivered {
-                            sight.saw(format!("{admission}, and the key's policy does not admit it"));
-                        }
-                    }
-                    None => sight.unsure(
-                        format!("the key's policy admits {DELIVERY} under conditions that are not understood"),
-                        "look at the conditions, and override the guard if they hold for this account",
-                    ),
-                }
-            }
+            accounts(policy, at).into_iter().for_each(|admission| seen.saw(admission));
+            let delivered = admissions(policy, WRITE, at, |service| service == DELIVERY);
+            weigh_deliveries(&delivered, "", at, &mut seen);
         }
-        sight.word(
-            "the bucket receives load balancer logs, which are written with SSE-S3 only, or by a service that may not use the key",
-            "keep SSE-S3 here (Application and Classic Load Balancers), or admit delivery.logs.amazonaws.com in the key's \
-             policy (Network Load Balancers)",
+        seen.word(
+            "the bucket may receive load balancer logs, written with SSE-S3 only, or by a service that may not use the key",
+            "exempt the bucket, so that it keeps SSE-S3 (Application and Classic Load Balancers); or admit \
+             delivery.logs.amazonaws.com in the key policy (Network Load Balancers)",
         )
     }
 }
 
+/// The Region for which an account is Elastic Load Balancing's.
+pub(super) fn region_of(account: &str) -> Option<&'static str> {
+    ACCOUNTS.iter().find(|(_, known)| *known == account).map(|(region, _)| *region)
+}
+
 /// The older way in: the account of Elastic Load Balancing in a Region.
-fn accounts(policy: &Policy) -> Vec<String> {
+fn accounts(policy: &Policy, at: &Sight<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    for statement in policy.allows().filter(|statement| statement.covers_action("s3:PutObject")) {
+    for statement in policy.allows().filter(|statement| access::covers_objects(statement, WRITE, at)) {
         for account in statement.named_principals().iter().filter_map(|principal| principal.account()) {
-            if let Some((region, _)) = ACCOUNTS.iter().find(|(_, known)| *known == account) {
+            if let Some(region) = region_of(account) {
                 found.push(format!(
-                    "the bucket policy, {}: {account}, Elastic Load Balancing's account in {region}, may s3:PutObject",
+                    "the bucket policy, {}: {account}, Elastic Load Balancing's account in {region}, may {WRITE}",
                     statement.called()
                 ));
             }
@@ -111,7 +100,7 @@ fn accounts(policy: &Policy) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     fn admitting(principal: &str) -> Scene {
@@ -127,37 +116,46 @@ mod tests {
             (r#"{"AWS":"arn:aws:iam::127311923021:root"}"#, "127311923021"),
             (r#"{"AWS":"156460612806"}"#, "eu-west-1"),
         ] {
-            let seen = found(&admitting(principal).look(&LoadBalancerLogTarget));
+            let seen = admitting(principal).found(&LoadBalancerLogTarget);
             assert!(seen[0].contains(named), "{seen:?}");
         }
     }
 
     #[test]
     fn network_load_balancers_need_the_key_to_admit_their_service() {
-        let mut scene = admitting(r#"{"Service":"delivery.logs.amazonaws.com"}"#);
-        let key = |condition: &str| {
-            Some(Ok(policy(&format!(
+        let with =
+            |statement: &str| admitting(r#"{"Service":"delivery.logs.amazonaws.com"}"#).with_key_policy(statement);
+        let under = |condition: &str| {
+            with(&format!(
                 r#"{{"Effect":"Allow","Principal":{{"Service":"delivery.logs.amazonaws.com"}},"Action":"kms:GenerateDataKey*",
                 "Resource":"*"{condition}}}"#
-            ))))
+            ))
         };
-        scene.key.policy = key("");
-        assert_eq!(scene.look(&LoadBalancerLogTarget), Word::Clear);
-        scene.key.policy = key(r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"}}"#);
-        assert_eq!(scene.look(&LoadBalancerLogTarget), Word::Clear);
-        scene.key.policy = key(r#","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#);
-        assert!(dark(&scene.look(&LoadBalancerLogTarget)).0[0].contains("conditions"));
-        scene.key.policy = Some(Ok(policy(
-            r#"{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"}"#,
-        )));
-        assert!(found(&scene.look(&LoadBalancerLogTarget))[0].ends_with("the key's policy does not admit it"));
+        for condition in [
+            "",
+            r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-ours"}}"#,
+            r#","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#,
+        ] {
+            assert_eq!(under(condition).look(&LoadBalancerLogTarget), Word::Clear, "{condition}");
+        }
+        let elsewhere = under(r#","Condition":{"StringEquals":{"aws:SourceAccount":"444455556666"}}"#);
+        assert_eq!(elsewhere.found(&LoadBalancerLogTarget).len(), 1);
+        let untold = under(r#","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#).untold(&LoadBalancerLogTarget);
+        assert!(untold[0].contains("its condition StringEquals on aws:sourcevpc depends on the request"), "{untold:?}");
+        let account = r#"{"Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"kms:*","Resource":"*"}"#;
+        let found = with(account).found(&LoadBalancerLogTarget);
+        assert!(found[0].ends_with("the key policy does not allow it kms:GenerateDataKey"), "{found:?}");
+        // A deny for all binds services as well.
+        let denied = r#"{"Effect":"Allow","Principal":{"Service":"delivery.logs.amazonaws.com"},"Action":"kms:*","Resource":"*"},
+            {"Effect":"Deny","Principal":"*","Action":"kms:*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-ours"}}}"#;
+        assert_eq!(with(denied).found(&LoadBalancerLogTarget).len(), 1);
     }
 
     #[test]
     fn finds_nothing_for_others_and_cannot_tell_without_the_policy() {
-        assert_eq!(admitting(r#"{"AWS":"arn:aws:iam::444455556666:root"}"#).look(&LoadBalancerLogTarget), Word::Clear);
+        assert_eq!(admitting(r#"{"AWS":"arn:aws:iam::111122223333:root"}"#).look(&LoadBalancerLogTarget), Word::Clear);
         let mut scene = Scene::default();
-        scene.evidence.policy = Some(Err(denied("GetBucketPolicy", "allow s3:GetBucketPolicy")));
-        assert_eq!(dark(&scene.look(&LoadBalancerLogTarget)).1, "allow s3:GetBucketPolicy");
+        scene.evidence.policy = denied("GetBucketPolicy", "allow s3:GetBucketPolicy");
+        assert_eq!(scene.advice(&LoadBalancerLogTarget), "allow s3:GetBucketPolicy");
     }
 }

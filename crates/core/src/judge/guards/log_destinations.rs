@@ -1,9 +1,11 @@
 //! `log-destinations`: services that deliver reports and logs into buckets, and take a KMS key of another account only under
 //! conditions, or not at all. Those whose support hangs on the key's policy alone are `service-principals`' business.
 
-use super::admission::{admissions, key_admits};
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::access::WRITE;
+use super::seen::Seen;
+use super::services::{admissions, weigh_deliveries};
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
 
 /// A service that delivers into buckets.
 struct Deliverer {
@@ -39,68 +41,50 @@ impl Guard for LogDestinations {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "reports and logs of AWS services that are no longer delivered"
+        "reports and logs of AWS services are no longer delivered"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Policy, Need::Acl, Need::KeyPolicy]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
             for deliverer in &DELIVERERS {
-                let found = admissions(&policy, "s3:PutObject", |service| service == deliverer.service);
-                if !found.is_empty() {
-                    weigh(deliverer, found, at, &mut sight);
+                let found = admissions(policy, WRITE, at, |service| service == deliverer.service);
+                let what = format!(" ({})", deliverer.what);
+                match deliverer.key_policy_is_enough {
+                    true => weigh_deliveries(&found, &what, at, &mut seen),
+                    false => found.iter().for_each(|admission| seen.saw(format!("{admission} {WRITE}{what}"))),
                 }
             }
         }
-        if let Some(acl) = sight.read(&at.evidence.acl, "GetBucketAcl")
+        if let Some(acl) = seen.known(read(&at.evidence.acl, "GetBucketAcl"))
             && acl.grants.iter().any(|(grantee, _)| grantee == CLOUDFRONT_LOGS)
         {
-            sight.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
+            seen.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
         }
-        sight.word(
-            "an AWS service delivers reports or logs here, and may not be able to with a key of another account",
-            "send them to a bucket that keeps SSE-S3, or admit the service in the key's policy where its guide says that this is \
+        seen.word(
+            "an AWS service may deliver reports or logs here, and may not be able to under a key of another account",
+            "send them to a bucket that keeps SSE-S3, or admit the service in the key policy where its guide says that this is \
              enough, and look at the next delivery",
         )
     }
 }
 
-fn weigh(deliverer: &Deliverer, admissions: Vec<String>, at: &Subject<'_>, sight: &mut Sight) {
-    let told = |why: &str| admissions.iter().map(|one| format!("{one} ({}){why}", deliverer.what)).collect::<Vec<_>>();
-    if !deliverer.key_policy_is_enough {
-        told("").into_iter().for_each(|one| sight.saw(one));
-        return;
-    }
-    let Some(key) = sight.key_policy(&at.key.policy) else { return };
-    match key_admits(&key, deliverer.service, "kms:GenerateDataKey", at) {
-        Some(true) => {}
-        Some(false) => {
-            told(", and the key's policy does not admit it").into_iter().for_each(|one| sight.saw(one));
-        }
-        None => sight.unsure(
-            format!("the key's policy admits {} under conditions that are not understood", deliverer.service),
-            "look at the conditions, and override the guard if they hold for this account",
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     fn admitting(service: &str, key: &str) -> Scene {
-        let mut scene = Scene::with_policy(&format!(
+        let scene = Scene::with_policy(&format!(
             r#"{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}}"#
         ));
-        scene.key.policy = Some(Ok(policy(&format!(
+        scene.with_key_policy(&format!(
             r#"{{"Effect":"Allow","Principal":{{"Service":"{key}"}},"Action":"kms:GenerateDataKey","Resource":"*"}}"#
-        ))));
-        scene
+        ))
     }
 
     #[test]
@@ -110,13 +94,13 @@ mod tests {
             ("billingreports.amazonaws.com", "s3.amazonaws.com"),
             ("s3.amazonaws.com", "logs.amazonaws.com"),
         ] {
-            assert_eq!(found(&admitting(service, key).look(&LogDestinations)).len(), 1, "{service}");
+            assert_eq!(admitting(service, key).found(&LogDestinations).len(), 1, "{service}");
         }
         let mut scene = admitting("config.amazonaws.com", "");
         if let Some(Ok(acl)) = &mut scene.evidence.acl {
             acl.grants = vec![(CLOUDFRONT_LOGS.into(), "FULL_CONTROL".into())];
         }
-        assert_eq!(found(&scene.look(&LogDestinations)).len(), 1);
+        assert_eq!(scene.found(&LogDestinations).len(), 1);
     }
 
     #[test]
@@ -128,7 +112,7 @@ mod tests {
     #[test]
     fn cannot_tell_without_the_keys_policy() {
         let mut scene = admitting("s3.amazonaws.com", "");
-        scene.key.policy = Some(Err(denied("GetKeyPolicy", "allow kms:GetKeyPolicy")));
-        assert_eq!(dark(&scene.look(&LogDestinations)).1, "allow kms:GetKeyPolicy");
+        scene.key.policy = denied("GetKeyPolicy", "allow kms:GetKeyPolicy");
+        assert_eq!(scene.advice(&LogDestinations), "allow kms:GetKeyPolicy");
     }
 }

@@ -4,12 +4,11 @@
 //! not be read, or is not understood. Unknown is not safe.
 
 mod access;
-#[cfg(test)]
-mod access_fixture;
 mod access_log_target;
 mod access_points;
-mod admission;
 mod conflicting_policy;
+#[cfg(test)]
+mod fixture;
 mod infrastructure_as_code;
 pub mod legacy_clients;
 mod load_balancer_log_target;
@@ -23,8 +22,7 @@ mod outside_principals;
 mod principals_without_key;
 mod public_access;
 mod replication_source;
-#[cfg(test)]
-mod scene;
+mod seen;
 mod service_principals;
 mod services;
 mod sight;
@@ -32,12 +30,12 @@ mod sight;
 use std::collections::BTreeSet;
 
 use crate::model::{
-    AccountEvidence, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
+    AccountEvidence, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
     KeyEvidence, OrganizationEvidence, Severity,
 };
 
+pub use self::sight::Sight;
 pub use crate::model::Need;
-pub(crate) use infrastructure_as_code::speaks_of_terraform;
 
 /// What a guard looks at.
 #[derive(Clone, Copy)]
@@ -98,19 +96,11 @@ pub enum Word {
     },
 }
 
-impl Word {
-    /// What a guard says when a read failed.
-    #[must_use]
-    pub fn unread(error: &AwsError) -> Word {
-        Word::CannotTell { evidence: vec![error.to_string()], hint: error.hint.clone() }
-    }
-}
-
 /// A check that keeps a bucket from a change which would break it.
 pub trait Guard: Sync {
     /// The name in the campaign file, in reports, and of its page in docs/guards.md.
     fn name(&self) -> &'static str;
-    /// What it keeps from happening, in one line.
+    /// What it keeps from happening: a clause, in one line.
     fn keeps_from(&self) -> &'static str;
     /// The severity unless the campaign file says otherwise.
     fn severity(&self) -> Severity {
@@ -119,7 +109,7 @@ pub trait Guard: Sync {
     /// The reads it needs.
     fn needs(&self) -> &'static [Need];
     /// Its word on a bucket.
-    fn look(&self, at: &Subject<'_>) -> Word;
+    fn look(&self, at: &Sight<'_>) -> Word;
 }
 
 /// Every guard, in the order in which findings are shown.
@@ -146,15 +136,16 @@ pub const ALL: &[&dyn Guard] = &[
 #[must_use]
 pub fn look(at: &Subject<'_>, severity: impl Fn(&dyn Guard) -> Severity) -> Vec<GuardFinding> {
     let mut found = Vec::new();
+    let at = Sight::of(*at);
     for &guard in ALL {
         let severity = severity(guard);
-        let (outcome, says, evidence, hint) = match guard.look(at) {
+        let (outcome, says, evidence, hint) = match guard.look(&at) {
             Word::Clear => continue,
             Word::Found { says, evidence, hint } => (GuardOutcome::Found, says, evidence, hint),
             // A guard that is off was not read for; what it cannot tell is nobody's question.
             Word::CannotTell { .. } if severity == Severity::Off => continue,
             Word::CannotTell { evidence, hint } => {
-                let says = format!("whether the change is safe cannot be told: {}", guard.keeps_from());
+                let says = format!("whether this would come of the change cannot be told: {}", guard.keeps_from());
                 (GuardOutcome::CannotTell, says, evidence, hint)
             }
         };
@@ -199,8 +190,41 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_is_told_of_by_one_guard() {
+        let to_org = r#""*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
+        let to_access_points = r#""*","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"777788889999"}}"#;
+        for (principal, guard) in [
+            (r#"{"AWS":"127311923021"}"#, "load-balancer-log-target"),
+            (r#"{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"}"#, "load-balancer-log-target"),
+            (r#"{"Service":"logging.s3.amazonaws.com"}"#, "access-log-target"),
+            (r#"{"Service":"redshift.amazonaws.com"}"#, "log-destinations"),
+            (r#"{"Service":"cloudtrail.amazonaws.com"}"#, "service-principals"),
+            (
+                r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}"#,
+                "origin-access-identity",
+            ),
+            (r#"{"CanonicalUser":"79a59df9"}"#, "origin-access-identity"),
+            (r#"{"AWS":"777788889999"}"#, "outside-principals"),
+            (r#"{"AWS":"arn:aws:iam::444455556666:role/app"}"#, "outside-principals"),
+            (to_org, "object-ownership"),
+            (to_access_points, "access-points"),
+            (r#""*""#, "public-access"),
+        ] {
+            for action in ["s3:PutObject", "s3:*"] {
+                let statement = format!(
+                    r#"{{"Effect":"Allow","Action":"{action}","Resource":"arn:aws:s3:::b/*","Principal":{principal}}}"#
+                );
+                let mut scene = fixture::Scene::with_everything_read(&statement, fixture::ORGANIZATION);
+                scene.evidence.policy_is_public = Some(Ok(principal == r#""*""#));
+                let told = ALL.iter().filter(|one| scene.look(**one) != Word::Clear).map(|one| one.name());
+                assert_eq!(told.collect::<Vec<_>>(), [guard], "{statement}");
+            }
+        }
+    }
+
+    #[test]
     fn with_nothing_read_every_guard_that_needs_a_read_cannot_tell() {
-        let mut scene = scene::Scene::default();
+        let mut scene = fixture::Scene::default();
         scene.terms.opt_out_tag = Some(("orgseal:opt-out".to_owned(), None));
         for guard in ALL {
             assert!(matches!(scene.look(*guard), Word::CannotTell { .. }), "{}", guard.name());

@@ -1,7 +1,8 @@
 //! `not-owned`: a bucket's name can change hands after it was listed. Every read names the owner that is expected, so an answer
 //! to one of them proves the owner; a refusal of all of them proves nothing.
 
-use super::{Guard, Need, Subject, Word};
+use super::sight::Sight;
+use super::{Guard, Need, Word};
 use crate::model::{AwsError, BucketEvidence, Read};
 
 pub(super) struct NotOwned;
@@ -12,14 +13,14 @@ impl Guard for NotOwned {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change to a bucket that another account has by now"
+        "a bucket is changed that another account has by now"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Acl]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
+    fn look(&self, at: &Sight<'_>) -> Word {
         let reads = reads(at.evidence);
         if reads.iter().any(|read| matches!(read, Some(Ok(())))) {
             return Word::Clear;
@@ -29,7 +30,7 @@ impl Guard for NotOwned {
             return Word::Found {
                 says: "the bucket is gone since it was listed".to_owned(),
                 evidence: vec![gone.to_string()],
-                hint: "nothing; run the command again to see what is there now".to_owned(),
+                hint: "run the command again to see what is there now".to_owned(),
             };
         }
         let mut evidence: Vec<String> = failed().map(ToString::to_string).collect();
@@ -45,7 +46,7 @@ impl Guard for NotOwned {
             None => "run the command again".to_owned(),
         };
         if evidence.is_empty() {
-            evidence.push("GetBucketAcl was not asked".to_owned());
+            evidence.push("GetBucketAcl was not called".to_owned());
         }
         Word::CannotTell { evidence, hint }
     }
@@ -70,13 +71,13 @@ fn reads(evidence: &BucketEvidence) -> [Option<Result<(), &AwsError>>; 8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     #[test]
     fn one_answer_proves_the_owner() {
         let mut scene = Scene::default();
-        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
+        scene.evidence.acl = denied("GetBucketAcl", "allow s3:GetBucketAcl");
         scene.evidence.policy = Some(Ok(None));
         assert_eq!(scene.look(&NotOwned), Word::Clear);
     }
@@ -84,25 +85,25 @@ mod tests {
     #[test]
     fn finds_a_bucket_that_is_gone() {
         let mut scene = Scene::default();
-        let gone = AwsError { code: "NoSuchBucket".into(), ..denied("GetBucketAcl", "nothing") };
+        let gone = AwsError { code: "NoSuchBucket".into(), ..denial("GetBucketAcl", "nothing") };
         scene.evidence.acl = Some(Err(gone));
-        assert_eq!(found(&scene.look(&NotOwned)).len(), 1);
+        assert_eq!(scene.found(&NotOwned).len(), 1);
     }
 
     #[test]
     fn refusals_alone_cannot_tell() {
         let mut scene = Scene::default();
-        scene.evidence.acl = Some(Err(denied("GetBucketAcl", "allow s3:GetBucketAcl")));
-        scene.evidence.tags = Some(Err(denied("GetBucketTagging", "allow s3:GetBucketTagging")));
-        let (why, hint) = dark(&scene.look(&NotOwned));
+        scene.evidence.acl = denied("GetBucketAcl", "allow s3:GetBucketAcl");
+        scene.evidence.tags = denied("GetBucketTagging", "allow s3:GetBucketTagging");
+        let (why, hint) = (scene.untold(&NotOwned), scene.advice(&NotOwned));
         assert_eq!(why.len(), 2);
         assert!(hint.starts_with("allow s3:GetBucketAcl; if it is allowed, another account owns"), "{hint}");
         let explained = AwsError {
             message: "GetBucketAcl: User: … is not authorized to perform: s3:GetBucketAcl".into(),
-            ..denied("GetBucketAcl", "allow s3:GetBucketAcl")
+            ..denial("GetBucketAcl", "allow s3:GetBucketAcl")
         };
         scene.evidence.acl = Some(Err(explained));
-        assert_eq!(dark(&scene.look(&NotOwned)).1, "allow s3:GetBucketAcl");
-        assert_eq!(dark(&Scene::default().look(&NotOwned)).0, ["GetBucketAcl was not asked"]);
+        assert_eq!(scene.advice(&NotOwned), "allow s3:GetBucketAcl");
+        assert_eq!(Scene::default().untold(&NotOwned), ["GetBucketAcl was not called"]);
     }
 }

@@ -1,12 +1,11 @@
 //! `object-encryption-context`: KMS rights that hang on the ARNs of objects. With a Bucket Key, S3 asks with the bucket's ARN.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use super::access::{self, DECRYPT, GENERATE};
-use super::{Guard, Need, Subject, Word};
-use crate::judge::policy::{Answer, Effect, Holders, NotUnderstood, Policy, Request, Statement, Text, matches};
-use crate::model::{Identities, KeyArn};
+use super::seen::Seen;
+use super::sight::{Dark, Sight};
+use super::{Guard, Need, Word};
+use crate::judge::policy::{Answer, Effect, NotUnderstood, Policy, Request, Statement, Text};
+use crate::model::KeyArn;
 
 /// The encryption context of an object under a Bucket Key is `aws:s3:arn` = the bucket's ARN, without the object's key.
 pub(super) struct ObjectEncryptionContext;
@@ -27,62 +26,61 @@ impl Guard for ObjectEncryptionContext {
         &[Need::Identities, Need::KeyPolicy]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        look(at).unwrap_or_else(|word| word)
+    fn look(&self, at: &Sight<'_>) -> Word {
+        look(at).unwrap_or_else(Word::from)
     }
 }
 
-fn look(at: &Subject<'_>) -> Result<Word, Word> {
-    let Some(key) = access::key(at)?.filter(|_| at.rule.has_bucket_key()) else { return Ok(Word::Clear) };
-    let identities: &Arc<Identities> = access::read(&at.account.identities, "the account's users and roles")?;
-    let key_policy = access::key_policy(at)?;
-    let mut seen = Seen { at, key, found: Vec::new(), unclear: Vec::new() };
-    seen.policy("the key policy", &Ok(key_policy));
-    let mut told = HashSet::new();
-    for holder in &Holders::of(identities).holders {
-        if at.terms.ignored_principals.iter().any(|pattern| matches(pattern, &holder.arn)) {
-            continue;
-        }
-        let own = holder.policies.iter().map(|(name, policy)| (format!("policy {name}"), policy));
-        let boundary = holder.boundary.iter().map(|policy| ("its permissions boundary".to_owned(), policy));
-        for (called, policy) in own.chain(boundary) {
-            // A policy of many is told once, by the first who has it.
-            if told.insert(Arc::as_ptr(policy)) {
-                seen.policy(&format!("{}, {called}", holder.arn), policy);
-            }
+fn look(at: &Sight<'_>) -> Result<Word, Dark> {
+    let Some(key) = at.central_key()?.filter(|_| at.rule.has_bucket_key()) else { return Ok(Word::Clear) };
+    let holders = at.holders()?;
+    let mut look = Look { at, key, seen: Seen::default() };
+    at.key_policy()?.statements.iter().for_each(|statement| look.statement("the key policy", statement));
+    for shared in holders.policies.iter().filter(|shared| may_speak(&shared.policy)) {
+        // A policy of many is told once, by the first who has it.
+        let mut by = shared.by.iter().map(|&(holder, place)| (&holders.holders[holder], place));
+        let Some((holder, place)) = by.find(|(holder, _)| !at.ignores(&holder.arn)) else { continue };
+        let called = match place {
+            Some(place) => format!("{}, policy {}", holder.arn, holder.policies[place].0),
+            None => format!("{}, its permissions boundary", holder.arn),
+        };
+        match shared.policy.as_ref() {
+            Ok(policy) => policy.statements.iter().for_each(|statement| look.statement(&called, statement)),
+            Err(why) => look.seen.unsure(format!("{called}: {why}")),
         }
     }
-    let says = |_| {
-        "policies let the key be used for objects of this bucket by their ARN, and the Bucket Key changes it".to_owned()
-    };
     let hint = format!(
         "let the condition on kms:EncryptionContext:aws:s3:arn name {} as well as its objects",
         access::bucket_arn(at)
     );
-    Ok(access::word(seen.found, seen.unclear, says, hint))
+    Ok(look.seen.word(
+        "rights on the key are bound to the ARNs of objects; under a Bucket Key S3 names the bucket's instead",
+        &hint,
+    ))
 }
 
-struct Seen<'a> {
-    at: &'a Subject<'a>,
+/// Whether a policy asks for the encryption context, or is not understood.
+fn may_speak(policy: &Result<Policy, NotUnderstood>) -> bool {
+    policy.as_ref().map_or(true, |policy| policy.statements.iter().any(speaks))
+}
+
+fn speaks(statement: &Statement) -> bool {
+    statement.conditions.iter().any(|condition| condition.key == CONTEXT)
+}
+
+struct Look<'a> {
+    at: &'a Sight<'a>,
     key: KeyArn,
-    found: Vec<String>,
-    unclear: Vec<String>,
+    seen: Seen,
 }
 
-impl Seen<'_> {
-    fn policy(&mut self, whose: &str, policy: &Result<Policy, NotUnderstood>) {
-        match policy {
-            Ok(policy) => policy.statements.iter().for_each(|statement| self.statement(whose, statement)),
-            Err(why) => self.unclear.push(format!("{whose}: {why}")),
-        }
-    }
-
+impl Look<'_> {
     fn statement(&mut self, whose: &str, statement: &Statement) {
-        let speaks = statement.conditions.iter().any(|condition| condition.key == CONTEXT)
+        let concerns = speaks(statement)
             && (statement.covers_action(DECRYPT) || statement.covers_action(GENERATE))
             // Where a policy variable decides, it may.
             && statement.covers_resource(&self.key.to_string()) != Ok(false);
-        if !speaks {
+        if !concerns {
             return;
         }
         let bucket = Text::Exactly(access::bucket_arn(self.at));
@@ -90,15 +88,15 @@ impl Seen<'_> {
         let called = format!("{whose}, {}", statement.called());
         match (statement.effect, of_objects, of_bucket) {
             (Effect::Allow, Answer::Yes | Answer::CannotTell(_), Answer::No) => {
-                self.found.push(format!("{called} allows by the ARN of objects, and not by the bucket's"));
+                self.seen.saw(format!("{called} allows by the ARN of objects, and not by the bucket's"));
             }
             (Effect::Deny, Answer::No | Answer::CannotTell(_), Answer::Yes) => {
-                self.found.push(format!("{called} denies all but objects, and so the bucket's ARN"));
+                self.seen.saw(format!("{called} denies all but objects, and so the bucket's ARN"));
             }
             (Effect::Deny, Answer::Yes | Answer::CannotTell(_), Answer::No) => {
-                self.found.push(format!("{called} denies by the ARN of objects, and would not any more"));
+                self.seen.saw(format!("{called} denies by the ARN of objects, and would no longer"));
             }
-            (_, _, Answer::CannotTell(why)) => self.unclear.push(format!("{called}: {why}")),
+            (_, _, Answer::CannotTell(why)) => self.seen.unsure(format!("{called}: {why}")),
             _ => {}
         }
     }
@@ -113,7 +111,7 @@ fn holds(statement: &Statement, context: Text) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::access_fixture::*;
+    use super::super::fixture::*;
     use super::*;
 
     const GUARD: ObjectEncryptionContext = ObjectEncryptionContext;
@@ -124,8 +122,8 @@ mod tests {
         )
     }
 
-    fn own(text: &str) -> Site {
-        Site::new(None, ORGANIZATION).with_roles(&[("app", &[text])])
+    fn own(text: &str) -> Scene {
+        Scene::with_policies(None, ORGANIZATION).with_roles(&[("app", &[text])])
     }
 
     #[test]
@@ -140,12 +138,7 @@ mod tests {
             ),
             ("Allow", "ArnLike", r#""arn:aws:s3:::*/logs/*""#, "allows by the ARN of objects, and not by the bucket's"),
             ("Deny", "StringNotLike", r#""arn:aws:s3:::b/*""#, "denies all but objects, and so the bucket's ARN"),
-            (
-                "Deny",
-                "StringLike",
-                r#""arn:aws:s3:::b/secret/*""#,
-                "denies by the ARN of objects, and would not any more",
-            ),
+            ("Deny", "StringLike", r#""arn:aws:s3:::b/secret/*""#, "denies by the ARN of objects, and would no longer"),
         ] {
             let text = statement(effect, operator, value);
             let line = format!("arn:aws:iam::111122223333:role/app, policy team, statement C {what}");
@@ -153,7 +146,7 @@ mod tests {
         }
         let in_key = statement("Allow", "StringLike", r#""arn:aws:s3:::b/*""#)
             .replace(r#""Action""#, r#""Principal":{"AWS":"*"},"Action""#);
-        let found = Site::new(None, &in_key).found(&GUARD);
+        let found = Scene::with_policies(None, &in_key).found(&GUARD);
         assert!(found[0].starts_with("the key policy, statement C allows"), "{found:?}");
     }
 
@@ -182,7 +175,7 @@ mod tests {
         let odd = statement("Allow", "SomeValue:StringLike", r#""arn:aws:s3:::b/*""#);
         assert!(own(&odd).untold(&GUARD)[0].contains("is not understood"));
         let mut dark = own("");
-        dark.account.identities = denied("GetAccountAuthorizationDetails");
+        dark.account.identities = denied("GetAccountAuthorizationDetails", "allow it");
         assert_eq!(dark.untold(&GUARD), ["AccessDenied: GetAccountAuthorizationDetails: Access Denied"]);
     }
 }

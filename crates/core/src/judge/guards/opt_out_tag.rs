@@ -1,7 +1,8 @@
 //! `opt-out-tag`: the tag by which a team keeps its bucket out of the campaign.
 
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::seen::Seen;
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
 
 pub(super) struct OptOutTag;
 
@@ -11,26 +12,26 @@ impl Guard for OptOutTag {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a change that the bucket's team has asked not to be made"
+        "a bucket is changed although its team asked for it not to be"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Tags]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
+    fn look(&self, at: &Sight<'_>) -> Word {
         let Some((key, wanted)) = &at.terms.opt_out_tag else { return Word::Clear };
-        let mut sight = Sight::default();
-        if let Some(value) = sight.read(&at.evidence.tags, "GetBucketTagging").and_then(|tags| tags.get(key)) {
+        let mut seen = Seen::default();
+        if let Some(value) = seen.known(read(&at.evidence.tags, "GetBucketTagging")).and_then(|tags| tags.get(key)) {
             let opts_out = match wanted {
                 Some(wanted) => value == wanted,
                 None => !value.eq_ignore_ascii_case("false"),
             };
             if opts_out {
-                sight.saw(format!("the tag {key}={value}"));
+                seen.saw(format!("the tag {key}={value}"));
             }
         }
-        sight.word(
+        seen.word(
             "the bucket's team keeps it out of the campaign by a tag",
             "ask the team; when it agrees, it takes the tag away",
         )
@@ -39,7 +40,7 @@ impl Guard for OptOutTag {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     fn tagged(key: &str, value: &str, wanted: Option<&str>) -> Scene {
@@ -52,10 +53,10 @@ mod tests {
     #[test]
     fn finds_the_tag() {
         assert_eq!(
-            found(&tagged("orgseal:opt-out", "until May", None).look(&OptOutTag)),
+            tagged("orgseal:opt-out", "until May", None).found(&OptOutTag),
             ["the tag orgseal:opt-out=until May"]
         );
-        assert_eq!(found(&tagged("orgseal:opt-out", "yes", Some("yes")).look(&OptOutTag)).len(), 1);
+        assert_eq!(tagged("orgseal:opt-out", "yes", Some("yes")).found(&OptOutTag).len(), 1);
     }
 
     #[test]
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn cannot_tell_without_the_tags() {
         let mut scene = tagged("a", "b", None);
-        scene.evidence.tags = Some(Err(denied("GetBucketTagging", "allow s3:GetBucketTagging")));
-        assert_eq!(dark(&scene.look(&OptOutTag)).1, "allow s3:GetBucketTagging");
+        scene.evidence.tags = denied("GetBucketTagging", "allow s3:GetBucketTagging");
+        assert_eq!(scene.advice(&OptOutTag), "allow s3:GetBucketTagging");
     }
 }

@@ -1,8 +1,9 @@
 //! `origin-access-identity`: CloudFront's older identity cannot read SSE-KMS objects; origin access control can.
 
-use super::admission::is_owner;
+use super::access::account_of;
+use super::seen::Seen;
 use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::{Guard, Need, Word};
 use crate::judge::policy::Principal;
 
 pub(super) struct OriginAccessIdentity;
@@ -13,26 +14,26 @@ impl Guard for OriginAccessIdentity {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a CloudFront distribution that can no longer read its origin"
+        "a CloudFront distribution can no longer read its origin"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Policy, Need::Acl]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        if let Some(policy) = sight.bucket_policy(&at.evidence.policy) {
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
             for statement in policy.allows() {
                 for principal in statement.named_principals() {
                     match principal {
                         // arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E…
-                        Principal::Aws(arn) if arn.split(':').nth(4) == Some("cloudfront") => {
-                            sight.saw(format!("the bucket policy, {}: {arn}", statement.called()));
+                        Principal::Aws(arn) if account_of(arn) == Some("cloudfront") => {
+                            seen.saw(format!("the bucket policy, {}: {arn}", statement.called()));
                         }
                         // The same identity's other name. Whose a canonical id is, nothing tells.
-                        Principal::CanonicalUser(id) if !is_owner(id, at) => sight.saw(format!(
-                            "the bucket policy, {}: the canonical user {id}, which may be such an identity",
+                        Principal::CanonicalUser(id) if !at.is_owner(id) => seen.saw(format!(
+                            "the bucket policy, {}: the canonical user {id}, which may be such an identity, or an account",
                             statement.called()
                         )),
                         _ => {}
@@ -40,16 +41,17 @@ impl Guard for OriginAccessIdentity {
                 }
             }
         }
-        sight.word(
-            "CloudFront reads the bucket through an origin access identity, which cannot read objects under a KMS key",
-            "change the distribution to origin access control, and admit cloudfront.amazonaws.com in the key's policy",
+        seen.word(
+            "CloudFront may read the bucket through an origin access identity, which cannot read objects under a KMS key",
+            "change the distribution to origin access control, and admit cloudfront.amazonaws.com in the key policy; name an account \
+             by its id, not by a canonical user",
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
 
     fn admitting(principal: &str) -> Scene {
@@ -64,7 +66,7 @@ mod tests {
             r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1EXAMPLE"}"#,
             r#"{"CanonicalUser":"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}"#,
         ] {
-            assert_eq!(found(&admitting(principal).look(&OriginAccessIdentity)).len(), 1, "{principal}");
+            assert_eq!(admitting(principal).found(&OriginAccessIdentity).len(), 1, "{principal}");
         }
     }
 
@@ -78,7 +80,7 @@ mod tests {
     #[test]
     fn cannot_tell_without_the_policy() {
         let mut scene = Scene::default();
-        scene.evidence.policy = Some(Err(denied("GetBucketPolicy", "allow s3:GetBucketPolicy")));
-        assert_eq!(dark(&scene.look(&OriginAccessIdentity)).1, "allow s3:GetBucketPolicy");
+        scene.evidence.policy = denied("GetBucketPolicy", "allow s3:GetBucketPolicy");
+        assert_eq!(scene.advice(&OriginAccessIdentity), "allow s3:GetBucketPolicy");
     }
 }

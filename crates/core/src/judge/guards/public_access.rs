@@ -1,7 +1,8 @@
 //! `public-access`: who is anonymous cannot use KMS, so a website or a public bucket goes dark for its readers.
 
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::seen::Seen;
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
 use crate::model::{PublicAccessBlock, Read};
 
 /// The groups that stand for everyone, with and without an AWS account.
@@ -16,18 +17,18 @@ impl Guard for PublicAccess {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "anonymous readers and writers that are refused"
+        "anonymous readers and writers are refused"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::PolicyStatus, Need::Website, Need::Acl, Need::PublicAccessBlock, Need::AccountPublicAccessBlock]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        let policy = sight.read(&at.evidence.policy_is_public, "GetBucketPolicyStatus").copied().unwrap_or(false);
-        let website = sight.read(&at.evidence.website, "GetBucketWebsite").copied().unwrap_or(false);
-        let groups: Vec<String> = match sight.read(&at.evidence.acl, "GetBucketAcl") {
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        let policy = seen.known(read(&at.evidence.policy_is_public, "GetBucketPolicyStatus")).copied().unwrap_or(false);
+        let website = seen.known(read(&at.evidence.website, "GetBucketWebsite")).copied().unwrap_or(false);
+        let groups: Vec<String> = match seen.known(read(&at.evidence.acl, "GetBucketAcl")) {
             None => Vec::new(),
             Some(acl) => acl
                 .grants
@@ -55,17 +56,17 @@ impl Guard for PublicAccess {
         }
         if ways.iter().any(|(_, blocked)| blocked.is_none()) {
             // What could not be read of the blocks matters only now.
-            sight.read(&at.evidence.public_access_block, "GetPublicAccessBlock");
-            sight.read(&at.account.public_access_block, "GetAccountPublicAccessBlock");
+            seen.known(read(&at.evidence.public_access_block, "GetPublicAccessBlock"));
+            seen.known(read(&at.account.public_access_block, "GetAccountPublicAccessBlock"));
         }
         for (way, blocked) in ways {
             match blocked {
                 Some(true) => {}
-                Some(false) => sight.saw(way),
-                None => sight.undecided(format!("{way}, unless a public access block closes it")),
+                Some(false) => seen.saw(way),
+                None => seen.unsure(format!("{way}, unless a public access block closes it")),
             }
         }
-        sight.word(
+        seen.word(
             "the bucket is open to anonymous callers, who cannot use a KMS key: new objects would be refused to them",
             "serve it through CloudFront with origin access control, or keep SSE-S3 here; if it is public by mistake, turn its \
              public access block on",
@@ -74,7 +75,7 @@ impl Guard for PublicAccess {
 }
 
 /// Whether a switch of the bucket's or the account's block is on; `None` where neither is seen to be and one is unknown.
-fn blocked(at: &Subject<'_>, switch: impl Fn(&PublicAccessBlock) -> bool) -> Option<bool> {
+fn blocked(at: &Sight<'_>, switch: impl Fn(&PublicAccessBlock) -> bool) -> Option<bool> {
     let seen = |read: &Read<PublicAccessBlock>| match read {
         Some(Ok(block)) => Some(switch(block)),
         _ => None,
@@ -88,7 +89,7 @@ fn blocked(at: &Subject<'_>, switch: impl Fn(&PublicAccessBlock) -> bool) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
     use crate::model::Acl;
 
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn finds_policy_acl_and_website() {
-        let seen = found(&open().look(&PublicAccess));
+        let seen = open().found(&PublicAccess);
         assert_eq!(seen.len(), 3, "{seen:?}");
         assert_eq!(seen[1], "the ACL gives AllUsers READ");
     }
@@ -124,7 +125,7 @@ mod tests {
         let mut scene = open();
         scene.evidence.public_access_block =
             Some(Ok(PublicAccessBlock { restrict_public_buckets: true, ..PublicAccessBlock::default() }));
-        let seen = found(&scene.look(&PublicAccess));
+        let seen = scene.found(&PublicAccess);
         assert_eq!(seen.len(), 2, "the policy is closed, ACLs are not: {seen:?}");
         scene.account.public_access_block =
             Some(Ok(PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() }));
@@ -136,18 +137,18 @@ mod tests {
             block_public_policy: true,
             ..PublicAccessBlock::default()
         }));
-        assert_eq!(found(&scene.look(&PublicAccess)).len(), 3);
+        assert_eq!(scene.found(&PublicAccess).len(), 3);
     }
 
     #[test]
     fn cannot_tell_what_could_not_be_read() {
         let mut scene = open();
-        scene.account.public_access_block = Some(Err(denied("GetAccountPublicAccessBlock", "allow it")));
-        let (why, hint) = dark(&scene.look(&PublicAccess));
+        scene.account.public_access_block = denied("GetAccountPublicAccessBlock", "allow it");
+        let (why, hint) = (scene.untold(&PublicAccess), scene.advice(&PublicAccess));
         assert_eq!((why.len(), hint.as_str()), (4, "allow it"), "{why:?}");
         assert!(why[1].ends_with("IsPublic), unless a public access block closes it"), "{why:?}");
         let mut scene = private();
-        scene.evidence.policy_is_public = Some(Err(denied("GetBucketPolicyStatus", "allow s3:GetBucketPolicyStatus")));
-        assert_eq!(dark(&scene.look(&PublicAccess)).1, "allow s3:GetBucketPolicyStatus");
+        scene.evidence.policy_is_public = denied("GetBucketPolicyStatus", "allow s3:GetBucketPolicyStatus");
+        assert_eq!(scene.advice(&PublicAccess), "allow s3:GetBucketPolicyStatus");
     }
 }

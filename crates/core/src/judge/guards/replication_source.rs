@@ -1,7 +1,8 @@
 //! `replication-source`: objects under a KMS key are replicated only by rules that select them and name a key for the replicas.
 
-use super::sight::Sight;
-use super::{Guard, Need, Subject, Word};
+use super::seen::Seen;
+use super::sight::{Sight, read};
+use super::{Guard, Need, Word};
 
 pub(super) struct ReplicationSource;
 
@@ -11,35 +12,36 @@ impl Guard for ReplicationSource {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "new objects that are no longer replicated"
+        "new objects are no longer replicated"
     }
 
     fn needs(&self) -> &'static [Need] {
         &[Need::Replication]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        let mut sight = Sight::default();
-        let rules = sight.read(&at.evidence.replication, "GetBucketReplication").map(Vec::as_slice).unwrap_or_default();
+    fn look(&self, at: &Sight<'_>) -> Word {
+        let mut seen = Seen::default();
+        let rules =
+            seen.known(read(&at.evidence.replication, "GetBucketReplication")).map(Vec::as_slice).unwrap_or_default();
         for rule in rules.iter().filter(|rule| rule.enabled) {
             let lacks = match (rule.selects_kms, rule.replica_key.is_some()) {
                 (true, true) => continue,
                 (false, _) => "does not select objects under KMS keys",
                 (true, false) => "names no key for the replicas",
             };
-            sight.saw(format!("replication rule {} to {} {lacks}", rule.id, rule.destination));
+            seen.saw(format!("replication rule {} to {} {lacks}", rule.id, rule.destination));
         }
-        sight.word(
-            "the bucket is replicated by a rule that passes over objects under a KMS key",
-            "set SourceSelectionCriteria.SseKmsEncryptedObjects and EncryptionConfiguration.ReplicaKmsKeyID in the rule, and let \
-             its role kms:Decrypt with the central key",
+        seen.word(
+            "a replication rule passes over objects under a KMS key, so new objects would not be replicated",
+            "set SourceSelectionCriteria.SseKmsEncryptedObjects and EncryptionConfiguration.ReplicaKmsKeyID in the rule, and \
+             allow its role kms:Decrypt on the central key and kms:Encrypt on the replicas' key",
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::*;
+    use super::super::fixture::*;
     use super::*;
     use crate::model::ReplicationRule;
 
@@ -58,9 +60,9 @@ mod tests {
 
     #[test]
     fn finds_a_rule_that_passes_over_the_new_objects() {
-        let seen = found(&rule(true, false, true).look(&ReplicationSource));
+        let seen = rule(true, false, true).found(&ReplicationSource);
         assert_eq!(seen, ["replication rule all to arn:aws:s3:::copy does not select objects under KMS keys"]);
-        assert!(found(&rule(true, true, false).look(&ReplicationSource))[0].ends_with("no key for the replicas"));
+        assert!(rule(true, true, false).found(&ReplicationSource)[0].ends_with("no key for the replicas"));
     }
 
     #[test]
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn cannot_tell_what_could_not_be_read() {
         let mut scene = Scene::default();
-        scene.evidence.replication = Some(Err(denied("GetBucketReplication", "allow s3:GetReplicationConfiguration")));
-        assert_eq!(dark(&scene.look(&ReplicationSource)).1, "allow s3:GetReplicationConfiguration");
+        scene.evidence.replication = denied("GetBucketReplication", "allow s3:GetReplicationConfiguration");
+        assert_eq!(scene.advice(&ReplicationSource), "allow s3:GetReplicationConfiguration");
     }
 }

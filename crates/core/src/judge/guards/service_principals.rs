@@ -1,10 +1,11 @@
 //! `service-principals`: AWS services which read or write the bucket in their own name, and which the key does not admit.
 
 use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
-use super::services::{OF_OTHER_GUARDS, SERVICE_NAME};
-use super::{Guard, Need, Subject, Word};
-use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
-use crate::model::KeyArn;
+use super::seen::Seen;
+use super::services::{OF_OTHER_GUARDS, admissions, key_admits};
+use super::sight::{Dark, Sight};
+use super::{Guard, Need, Word};
+use crate::judge::policy::Answer;
 
 /// A service belongs to no organization: a key policy that admits it by `aws:PrincipalOrgID` alone does not admit the service.
 pub(super) struct ServicePrincipals;
@@ -22,112 +23,47 @@ impl Guard for ServicePrincipals {
         &[Need::Policy, Need::KeyPolicy]
     }
 
-    fn look(&self, at: &Subject<'_>) -> Word {
-        look(at).unwrap_or_else(|word| word)
+    fn look(&self, at: &Sight<'_>) -> Word {
+        look(at).unwrap_or_else(Word::from)
     }
 }
 
-fn look(at: &Subject<'_>) -> Result<Word, Word> {
-    let Some(key) = access::key(at)? else { return Ok(Word::Clear) };
-    let Some(bucket) = access::bucket_policy(at)? else { return Ok(Word::Clear) };
-    let used: Vec<(&Statement, &str)> =
-        bucket.allows().flat_map(|statement| services(statement).map(move |of| (statement, of))).collect();
-    if used.is_empty() {
-        return Ok(Word::Clear);
-    }
-    let key_policy = access::key_policy(at)?;
-    let (mut found, mut unclear, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    for (statement, service) in used {
-        for (does, verb, action) in [(WRITE, "write", GENERATE), (READ, "read", DECRYPT)] {
-            if !access::covers_objects(statement, does, at) {
-                continue;
-            }
-            let called = format!("the bucket policy, {}: {service} may {verb}", statement.called());
-            match admitted(at, &key, &key_policy, statement, service, action) {
+fn look(at: &Sight<'_>) -> Result<Word, Dark> {
+    let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
+    let Some(bucket) = at.bucket_policy()? else { return Ok(Word::Clear) };
+    let mut seen = Seen::default();
+    let mut refused: Vec<&str> = Vec::new();
+    for (does, verb, action) in [(WRITE, "write", GENERATE), (READ, "read", DECRYPT)] {
+        for admission in admissions(bucket, does, at, |service| !OF_OTHER_GUARDS.contains(&service)) {
+            // The key matters only where a service comes in at all.
+            match key_admits(at.key_policy()?, &admission, action, None, at) {
                 Answer::Yes => {}
                 Answer::No => {
-                    found.push(format!("{called}, and the key policy does not allow it {action}"));
-                    if !refused.contains(&service) {
-                        refused.push(service);
+                    seen.saw(format!("{admission} {verb}, and the key policy does not allow it {action}"));
+                    if !refused.contains(&admission.service) {
+                        refused.push(admission.service);
                     }
                 }
                 Answer::CannotTell(why) => {
-                    unclear.push(format!("{called}; whether the key policy allows it {action}: {why}"))
+                    seen.unsure(format!("{admission} {verb}; whether the key policy allows it {action}: {why}"));
                 }
             }
         }
     }
-    let says = |_| "AWS services use the bucket in their own name, and the key policy does not admit them".to_owned();
     let service = refused.first().copied().unwrap_or("SERVICE.amazonaws.com");
     let wanted = access::statement(at, &key, &[GENERATE_ANY, DECRYPT], Some(("Service", service)));
     let hint = format!(
         "add to the key policy, for each service, {wanted}, bound by aws:SourceOrgID or aws:SourceAccount where the service sends it"
     );
-    Ok(access::word(found, unclear, says, hint))
+    Ok(seen.word("AWS services use the bucket in their own name, and the key policy does not admit them", &hint))
 }
 
 /// What services' own documentation asks for.
 const GENERATE_ANY: &str = "kms:GenerateDataKey*";
 
-/// The services that a statement names, as principals or by condition, without those that guards of their own look at.
-fn services(statement: &Statement) -> impl Iterator<Item = &str> {
-    let named = statement.named_principals().iter().filter_map(|principal| match principal {
-        Principal::Service(name) => Some(name.as_str()),
-        _ => None,
-    });
-    let by_condition = access::only_values(statement, SERVICE_NAME);
-    named.chain(by_condition).filter(|name| !OF_OTHER_GUARDS.contains(name))
-}
-
-/// Whether the key policy lets a service use the key, for whom the bucket policy lets it in.
-fn admitted(
-    at: &Subject<'_>,
-    key: &KeyArn,
-    key_policy: &Policy,
-    statement: &Statement,
-    service: &str,
-    action: &str,
-) -> Answer {
-    let request = Request::of_service(service, action, Text::Exactly(key.to_string()));
-    // Whether S3 hands on that it asks for a service is not documented, so nothing may hang on it.
-    let request = access::of_key(request, at, key).with("kms:ViaService", Known::Unknown);
-    let sources = access::only_values(statement, "aws:sourceaccount");
-    if sources.is_empty() {
-        return key_policy.admission(&of_source(request, statement, None, at)).admitted();
-    }
-    sources
-        .iter()
-        .map(|account| key_policy.admission(&of_source(request.clone(), statement, Some(account), at)).admitted())
-        .fold(Answer::Yes, Answer::and)
-}
-
-/// The request with whom the service works for, as far as the bucket policy binds it.
-fn of_source(request: Request, statement: &Statement, account: Option<&str>, at: &Subject<'_>) -> Request {
-    let organizations = access::only_values(statement, "aws:sourceorgid");
-    let request = match organizations.as_slice() {
-        [organization] => request.with_value("aws:SourceOrgID", *organization),
-        _ if account.is_some_and(|account| at.organization.accounts.contains(account)) => {
-            request.with_value("aws:SourceOrgID", at.organization.id.as_str())
-        }
-        _ => request,
-    };
-    let request = match account {
-        Some(account) => request.with_value("aws:SourceAccount", account),
-        None => request,
-    };
-    match access::only_values(statement, "aws:sourcearn").as_slice() {
-        [arn] => match arn.split_once('*') {
-            None => request.with_value("aws:SourceArn", *arn),
-            Some((start, "")) => request.with_value("aws:SourceArn", Text::Beginning(start.to_owned())),
-            Some(_) => request,
-        },
-        _ => request,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::access_fixture::*;
+    use super::super::fixture::*;
     use super::*;
 
     const GUARD: ServicePrincipals = ServicePrincipals;
@@ -150,7 +86,7 @@ mod tests {
 
     #[test]
     fn finds_a_service_that_the_key_does_not_admit() {
-        let site = Site::new(Some(&writes(TRAIL, "")), ORGANIZATION);
+        let site = Scene::with_policies(Some(&writes(TRAIL, "")), ORGANIZATION);
         assert_eq!(
             site.found(&GUARD),
             [
@@ -160,13 +96,13 @@ mod tests {
         let Word::Found { hint, .. } = site.look(&GUARD) else { panic!() };
         assert!(hint.contains(r#""Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:Decrypt"],"Resource":"*"}"#), "{hint}");
         let other = key_for(TRAIL, r#","Condition":{"StringEquals":{"aws:SourceAccount":"444455556666"}}"#);
-        assert_eq!(Site::new(Some(&writes(TRAIL, OWN_SOURCE)), &other).found(&GUARD).len(), 1);
+        assert_eq!(Scene::with_policies(Some(&writes(TRAIL, OWN_SOURCE)), &other).found(&GUARD).len(), 1);
         let by_name =
             writes(TRAIL, r#","Condition":{"StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}}"#)
                 .replace(r#"{"Service":"cloudtrail.amazonaws.com"}"#, r#""*""#);
-        assert_eq!(Site::new(Some(&by_name), ORGANIZATION).found(&GUARD).len(), 1);
+        assert_eq!(Scene::with_policies(Some(&by_name), ORGANIZATION).found(&GUARD).len(), 1);
         let read = writes(TRAIL, "").replace("s3:PutObject", "s3:Get*");
-        let found = Site::new(Some(&read), &key_for(TRAIL, "")).found(&GUARD);
+        let found = Scene::with_policies(Some(&read), &key_for(TRAIL, "")).found(&GUARD);
         assert!(found[0].ends_with("may read, and the key policy does not allow it kms:Decrypt"), "{found:?}");
     }
 
@@ -182,26 +118,34 @@ mod tests {
                 key_for(TRAIL, OWN_SOURCE),
             ),
         ] {
-            assert_eq!(Site::new(Some(&writes(TRAIL, bucket)), &key).look(&GUARD), Word::Clear, "{bucket} {key}");
+            assert_eq!(
+                Scene::with_policies(Some(&writes(TRAIL, bucket)), &key).look(&GUARD),
+                Word::Clear,
+                "{bucket} {key}"
+            );
         }
     }
 
     #[test]
     fn finds_nothing_without_services_and_leaves_log_delivery_to_others() {
-        assert_eq!(Site::new(None, ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_eq!(Scene::with_policies(None, ORGANIZATION).look(&GUARD), Word::Clear);
         for service in OF_OTHER_GUARDS {
-            assert_eq!(Site::new(Some(&writes(service, "")), ORGANIZATION).look(&GUARD), Word::Clear, "{service}");
+            assert_eq!(
+                Scene::with_policies(Some(&writes(service, "")), ORGANIZATION).look(&GUARD),
+                Word::Clear,
+                "{service}"
+            );
         }
         let other_action = writes(TRAIL, "").replace("s3:PutObject", "s3:GetBucketAcl");
-        assert_eq!(Site::new(Some(&other_action), ORGANIZATION).look(&GUARD), Word::Clear);
+        assert_eq!(Scene::with_policies(Some(&other_action), ORGANIZATION).look(&GUARD), Word::Clear);
     }
 
     #[test]
     fn cannot_tell_under_conditions_that_are_not_known() {
-        let site = Site::new(Some(&writes(TRAIL, "")), &key_for(TRAIL, OWN_SOURCE));
+        let site = Scene::with_policies(Some(&writes(TRAIL, "")), &key_for(TRAIL, OWN_SOURCE));
         assert!(site.untold(&GUARD)[0].contains("aws:sourceaccount depends on the request"));
-        let mut dark = Site::new(Some(&writes(TRAIL, "")), ORGANIZATION);
-        dark.key.policy = denied("GetKeyPolicy");
+        let mut dark = Scene::with_policies(Some(&writes(TRAIL, "")), ORGANIZATION);
+        dark.key.policy = denied("GetKeyPolicy", "allow it");
         assert_eq!(dark.untold(&GUARD), ["AccessDenied: GetKeyPolicy: Access Denied"]);
     }
 }

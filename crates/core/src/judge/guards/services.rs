@@ -1,6 +1,11 @@
-//! Services that have guards of their own.
+//! AWS services that use a bucket in their own name: which statements let them in, and whether the key's policy admits them.
 
-/// They deliver logs and reports, and have rules of their own for SSE-KMS.
+use super::access::{self, GENERATE, WRITE, only_values};
+use super::seen::Seen;
+use super::sight::Sight;
+use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
+
+/// They deliver logs and reports, have rules of their own for SSE-KMS, and guards of their own.
 pub(super) const OF_OTHER_GUARDS: [&str; 8] = [
     "logging.s3.amazonaws.com",
     "delivery.logs.amazonaws.com",
@@ -12,5 +17,109 @@ pub(super) const OF_OTHER_GUARDS: [&str; 8] = [
     "bcm-data-exports.amazonaws.com",
 ];
 
-/// The condition key with the name of a service that asks in its own name, in lower case.
-pub(super) const SERVICE_NAME: &str = "aws:principalservicename";
+/// The condition keys with the name of a service that asks in its own name, in lower case.
+const NAMES: [&str; 2] = ["aws:principalservicename", "aws:principalservicenameslist"];
+
+/// The services that a statement names: as principals, or as whoever comes with such a service's name.
+pub(super) fn services(statement: &Statement) -> impl Iterator<Item = &str> {
+    let named = statement.named_principals().iter().filter_map(|principal| match principal {
+        Principal::Service(name) => Some(name.as_str()),
+        _ => None,
+    });
+    named.chain(NAMES.into_iter().flat_map(|key| only_values(statement, key)))
+}
+
+/// A statement of the bucket's policy by which a service may do something to objects.
+pub(super) struct Admission<'a> {
+    statement: &'a Statement,
+    /// The service.
+    pub(super) service: &'a str,
+}
+
+impl std::fmt::Display for Admission<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the bucket policy, {}: {} may", self.statement.called(), self.service)
+    }
+}
+
+/// The statements by which the bucket's policy lets services do something to its objects.
+pub(super) fn admissions<'a>(
+    policy: &'a Policy,
+    action: &str,
+    at: &Sight<'_>,
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<Admission<'a>> {
+    let admitting = policy.allows().filter(|statement| access::covers_objects(statement, action, at));
+    let named =
+        admitting.flat_map(|statement| services(statement).map(move |service| Admission { statement, service }));
+    named.filter(|admission| is_meant(admission.service)).collect()
+}
+
+/// Those who deliver, and need the key's policy to admit them: finds whom it refuses. Whom they deliver for is taken to be the
+/// bucket's own account, where the bucket's policy does not say.
+pub(super) fn weigh_deliveries(admissions: &[Admission<'_>], what: &str, at: &Sight<'_>, seen: &mut Seen) {
+    // The key matters only where a service comes in at all.
+    if admissions.is_empty() {
+        return;
+    }
+    let Some(key_policy) = seen.known(at.key_policy()) else { return };
+    for admission in admissions {
+        match key_admits(key_policy, admission, GENERATE, Some(&at.bucket.account), at) {
+            Answer::Yes => {}
+            Answer::No => {
+                seen.saw(format!("{admission} {WRITE}{what}, and the key policy does not allow it {GENERATE}"));
+            }
+            Answer::CannotTell(why) => {
+                seen.unsure(format!("{admission} {WRITE}{what}; whether the key policy allows it {GENERATE}: {why}"))
+            }
+        }
+    }
+}
+
+/// Whether the key policy lets a service use the key, for whom the bucket policy lets it in. `otherwise` is the account that it
+/// works for where the bucket policy does not say; `None` where that may be any.
+pub(super) fn key_admits(
+    key_policy: &Policy,
+    admission: &Admission<'_>,
+    action: &str,
+    otherwise: Option<&str>,
+    at: &Sight<'_>,
+) -> Answer {
+    let key = match at.central_key() {
+        Ok(Some(key)) => key,
+        Ok(None) => return Answer::Yes,
+        Err(dark) => return Answer::CannotTell(dark.why),
+    };
+    let request = Request::of_service(admission.service, action, Text::Exactly(key.to_string()));
+    // Whether S3 hands on that it asks for a service is not documented, so nothing may hang on it.
+    let request = access::of_key(request, at, &key).with("kms:ViaService", Known::Unknown);
+    let said = |account| key_policy.admission(&of_source(request.clone(), admission.statement, account, at)).admitted();
+    let sources = only_values(admission.statement, "aws:sourceaccount");
+    if sources.is_empty() {
+        return said(otherwise);
+    }
+    sources.into_iter().map(|account| said(Some(account))).fold(Answer::Yes, Answer::and)
+}
+
+/// The request with whom the service works for, as far as the bucket policy binds it.
+fn of_source(request: Request, statement: &Statement, account: Option<&str>, at: &Sight<'_>) -> Request {
+    let organizations = only_values(statement, "aws:sourceorgid");
+    let is_ours = |account: &str| account == at.bucket.account || at.organization.accounts.contains(account);
+    let request = match organizations.as_slice() {
+        [organization] => request.with_value("aws:SourceOrgID", *organization),
+        _ if account.is_some_and(is_ours) => request.with_value("aws:SourceOrgID", at.organization.id.as_str()),
+        _ => request,
+    };
+    let request = match account {
+        Some(account) => request.with_value("aws:SourceAccount", account),
+        None => request,
+    };
+    match only_values(statement, "aws:sourcearn").as_slice() {
+        [arn] => match arn.split_once('*') {
+            None => request.with_value("aws:SourceArn", *arn),
+            Some((start, "")) => request.with_value("aws:SourceArn", Text::Beginning(start.to_owned())),
+            Some(_) => request,
+        },
+        _ => request,
+    }
+}

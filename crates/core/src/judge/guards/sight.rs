@@ -1,97 +1,121 @@
-//! What a guard sees while it looks: what it found, and what stayed dark. One find is enough; without any, darkness decides.
+//! What guards see of a bucket: the subject, and its policies as data, each read once for all guards. What was not read, or is
+//! not understood, is [`Dark`]: a guard that needs it cannot tell.
 
-use super::Word;
-use crate::judge::policy::Policy;
-use crate::model::{AwsError, Read};
+use std::cell::OnceCell;
+use std::ops::Deref;
+use std::sync::Arc;
 
-/// What one guard has seen so far.
-#[derive(Default)]
-pub(super) struct Sight {
-    seen: Vec<String>,
-    dark: Vec<String>,
-    hints: Vec<String>,
+use super::{Subject, Word};
+use crate::glob::matches;
+use crate::judge::policy::{self, Holders, NotUnderstood, Parsed, Policy};
+use crate::model::{Algorithm, AwsError, KeyArn, Read};
+
+/// A bucket about to change, as guards see it.
+pub struct Sight<'a> {
+    subject: Subject<'a>,
+    bucket_policy: OnceCell<Result<Policy, NotUnderstood>>,
+    key_policy: OnceCell<Parsed>,
 }
 
-impl Sight {
-    /// What an operation answered. A failed read, or one that was never made, stays dark.
-    pub(super) fn read<'a, T>(&mut self, read: &'a Read<T>, operation: &str) -> Option<&'a T> {
-        match read {
-            Some(Ok(answer)) => Some(answer),
-            Some(Err(error)) => {
-                self.failed(error);
-                None
-            }
-            None => {
-                self.dark.push(format!("{operation} was not asked"));
-                None
-            }
-        }
+/// Something that is not known: why, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Dark {
+    pub(super) why: String,
+    pub(super) hint: String,
+}
+
+impl<'a> Sight<'a> {
+    /// What guards see of a subject.
+    #[must_use]
+    pub fn of(subject: Subject<'a>) -> Sight<'a> {
+        Sight { subject, bucket_policy: OnceCell::new(), key_policy: OnceCell::new() }
     }
 
-    /// The bucket's policy, where it has one that is understood.
-    pub(super) fn bucket_policy(&mut self, read: &Read<Option<String>>) -> Option<Policy> {
-        let text = self.read(read, "GetBucketPolicy")?.as_deref()?;
-        self.policy(text, "the bucket policy")
+    /// The bucket's policy; `None` where it has none.
+    pub(super) fn bucket_policy(&self) -> Result<Option<&Policy>, Dark> {
+        let Some(text) = read(&self.subject.evidence.policy, "GetBucketPolicy")? else { return Ok(None) };
+        let policy = self.bucket_policy.get_or_init(|| Policy::parse(text)).as_ref();
+        policy.map(Some).map_err(|why| not_understood("the bucket policy", why))
     }
 
-    /// The key's policy, where it is understood.
-    pub(super) fn key_policy(&mut self, read: &Read<String>) -> Option<Policy> {
-        let text = self.read(read, "GetKeyPolicy")?;
-        self.policy(text, "the key policy")
+    /// The policy of the central key.
+    pub(super) fn key_policy(&self) -> Result<&Policy, Dark> {
+        let text = read(&self.subject.key.policy, "GetKeyPolicy")?;
+        let policy = self.key_policy.get_or_init(|| policy::key_policy(text));
+        (**policy).as_ref().map_err(|why| not_understood("the key policy", why))
     }
 
-    /// A policy as data, where it is understood. `whose` names it for people.
-    pub(super) fn policy(&mut self, text: &str, whose: &str) -> Option<Policy> {
-        match Policy::parse(text) {
-            Ok(policy) => Some(policy),
-            Err(why) => {
-                self.unsure(
-                    format!("{whose} is not understood: {why}"),
-                    "look at it, and override the guard if it is fine",
-                );
-                None
-            }
-        }
+    /// The users and roles of the bucket's account.
+    pub(super) fn holders(&self) -> Result<Arc<Holders>, Dark> {
+        read(&self.subject.account.identities, "GetAccountAuthorizationDetails").map(Holders::of)
     }
 
-    /// Something that would break.
-    pub(super) fn saw(&mut self, what: impl Into<String>) {
-        self.seen.push(what.into());
+    /// The key that the bucket would get. `None`: it gets none, and nobody needs rights on one.
+    pub(super) fn central_key(&self) -> Result<Option<KeyArn>, Dark> {
+        let rule = self.subject.rule;
+        let takes_key = matches!(rule.algorithm, Some(Algorithm::SseKms | Algorithm::DsseKms));
+        let Some(key) = rule.key.as_deref().filter(|_| takes_key) else { return Ok(None) };
+        let key = key.parse().map(Some);
+        key.map_err(|error| Dark { why: format!("{error}"), hint: "name the key by its full ARN".to_owned() })
     }
 
-    /// Something that cannot be told.
-    pub(super) fn unsure(&mut self, why: impl Into<String>, hint: &str) {
-        self.dark.push(why.into());
-        self.advise(hint);
+    /// Whether a canonical user id is the bucket owner's, as the ACL shows it.
+    pub(super) fn is_owner(&self, id: &str) -> bool {
+        matches!(&self.subject.evidence.acl, Some(Ok(acl)) if acl.owner == id)
     }
 
-    /// Something that cannot be told for want of a read that failed, which gives the advice.
-    pub(super) fn undecided(&mut self, why: impl Into<String>) {
-        self.dark.push(why.into());
+    /// Whether the campaign file says that a principal needs no look.
+    pub(super) fn ignores(&self, arn: &str) -> bool {
+        self.subject.terms.ignored_principals.iter().any(|pattern| matches(pattern, arn))
     }
 
-    fn failed(&mut self, error: &AwsError) {
-        self.dark.push(error.to_string());
-        self.advise(&error.hint);
+    /// Whether an account, or a principal of it, is the bucket's own, or one that the campaign file vouches for.
+    pub(super) fn is_known(&self, account: &str, who: &str) -> bool {
+        account == self.subject.bucket.account
+            || self.subject.terms.trusted_accounts.contains(account)
+            || self.ignores(who)
     }
+}
 
-    fn advise(&mut self, hint: &str) {
-        if !self.hints.iter().any(|known| known == hint) {
-            self.hints.push(hint.to_owned());
-        }
+impl<'a> Deref for Sight<'a> {
+    type Target = Subject<'a>;
+
+    fn deref(&self) -> &Subject<'a> {
+        &self.subject
     }
+}
 
-    /// The guard's word: what it says where it found something, and what to do then.
-    pub(super) fn word(mut self, says: &str, hint: &str) -> Word {
-        if !self.seen.is_empty() {
-            // What else might be there is told as well.
-            self.seen.append(&mut self.dark);
-            return Word::Found { says: says.to_owned(), evidence: self.seen, hint: hint.to_owned() };
-        }
-        if self.dark.is_empty() {
-            return Word::Clear;
-        }
-        let hint = if self.hints.is_empty() { "run the command again".to_owned() } else { self.hints.join("; ") };
-        Word::CannotTell { evidence: self.dark, hint }
+/// What an operation answered.
+pub(super) fn read<'a, T>(read: &'a Read<T>, operation: &str) -> Result<&'a T, Dark> {
+    match read {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(error)) => Err(Dark::from(error)),
+        None => Err(Dark { why: format!("{operation} was not called"), hint: "run the command again".to_owned() }),
+    }
+}
+
+/// A policy as data. `whose` names it for people.
+pub(super) fn understood(text: &str, whose: &str) -> Result<Policy, Dark> {
+    Policy::parse(text).map_err(|why| not_understood(whose, &why))
+}
+
+fn not_understood(whose: &str, why: &NotUnderstood) -> Dark {
+    Dark {
+        why: format!("{whose} is not understood: {why}"),
+        hint: format!(
+            "read {whose} yourself; if nothing in it stands against the change, override this guard for the bucket"
+        ),
+    }
+}
+
+impl From<&AwsError> for Dark {
+    fn from(error: &AwsError) -> Dark {
+        Dark { why: error.to_string(), hint: error.hint.clone() }
+    }
+}
+
+impl From<Dark> for Word {
+    fn from(dark: Dark) -> Word {
+        Word::CannotTell { evidence: vec![dark.why], hint: dark.hint }
     }
 }

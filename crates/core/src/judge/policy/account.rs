@@ -1,9 +1,11 @@
 //! The principals of an account, their policies read once: an account has thousands of principals, and hundreds of buckets.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::{Holder, Parsed, Policy};
+use super::evaluate::role_of_session;
+use super::kept::Kept;
+use super::{Coverage, Effect, Holder, Parsed, Policy, Principal, Statement, Text};
 use crate::model::Identities;
 
 /// The principals of an account, with the statements that speak of reading or writing objects or of using a key.
@@ -11,47 +13,152 @@ use crate::model::Identities;
 pub struct Holders {
     /// Users and roles, in IAM's order.
     pub holders: Vec<Holder>,
+    /// Their policies and boundaries, each once, in the order of the first who has it.
+    pub policies: Vec<Shared>,
+    /// Who holds an allow on objects of one bucket, by its name.
+    of_bucket: HashMap<String, Vec<usize>>,
+    /// The policies with an allow on objects that may be of any bucket, by their place.
+    anywhere: Vec<usize>,
+    by_arn: HashMap<String, usize>,
+    /// By the last part of the ARN: sessions do not tell the path.
+    by_role_name: HashMap<String, Vec<usize>>,
+}
+
+/// A policy, and all who have it.
+#[derive(Debug)]
+pub struct Shared {
+    /// The policy.
+    pub policy: Parsed,
+    /// The place of each holder, and that of the policy among the holder's; `None` for its permissions boundary.
+    pub by: Vec<(usize, Option<usize>)>,
 }
 
 /// What the guards ask about. Other statements are dropped, which changes no answer on these.
 const ACTIONS: [&str; 4] = ["s3:PutObject", "s3:GetObject", "kms:GenerateDataKey", "kms:Decrypt"];
+const ON_OBJECTS: [&str; 2] = ["s3:PutObject", "s3:GetObject"];
 
-/// One for each account that is being worked on. The weak side keeps the address from being used again while it stands here.
-static READ: Mutex<Vec<(Weak<Identities>, Arc<Holders>)>> = Mutex::new(Vec::new());
+/// One for each account that is being worked on.
+static READ: Kept<Identities, Holders> = Kept::new();
 
 impl Holders {
     /// The principals of an account, read at the first question and kept as long as the evidence is.
     #[must_use]
     pub fn of(identities: &Arc<Identities>) -> Arc<Holders> {
-        let known = |read: &[(Weak<Identities>, Arc<Holders>)]| {
-            let same = |(of, _): &&(Weak<Identities>, Arc<Holders>)| of.as_ptr() == Arc::as_ptr(identities);
-            read.iter().find(same).map(|(_, holders)| holders.clone())
-        };
-        if let Some(holders) = known(&READ.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return holders;
-        }
-        // Outside the lock: reading takes long, and another account has its own to read.
-        let holders = Arc::new(Holders::read(identities));
-        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-        read.retain(|(of, _)| of.strong_count() > 0);
-        known(&read).unwrap_or_else(|| {
-            read.push((Arc::downgrade(identities), holders.clone()));
-            holders
-        })
+        READ.of(identities, Holders::read)
     }
 
     fn read(identities: &Identities) -> Holders {
-        let mut shared: HashMap<&str, Parsed> = HashMap::new();
-        let mut parsed = |text| {
-            let policy = shared.entry(text).or_insert_with(|| Arc::new(Policy::parse(text).map(relevant)));
-            policy.clone()
+        let mut parsed: HashMap<&str, Parsed> = HashMap::new();
+        let mut parse =
+            |text| parsed.entry(text).or_insert_with(|| Arc::new(Policy::parse(text).map(relevant))).clone();
+        let holders: Vec<Holder> =
+            identities.principals.iter().map(|identity| Holder::of(identity, &mut parse)).collect();
+        let mut found = Holders {
+            policies: shared(&holders),
+            of_bucket: HashMap::new(),
+            anywhere: Vec::new(),
+            by_arn: holders.iter().enumerate().map(|(at, holder)| (holder.arn.clone(), at)).collect(),
+            by_role_name: HashMap::new(),
+            holders,
         };
-        let holders = identities.principals.iter().map(|identity| Holder::of(identity, &mut parsed)).collect();
-        Holders { holders }
+        for (at, holder) in found.holders.iter().enumerate().filter(|(_, holder)| holder.is_role()) {
+            let name = holder.arn.rsplit('/').next().unwrap_or_default();
+            found.by_role_name.entry(name.to_owned()).or_default().push(at);
+        }
+        for (at, shared) in found.policies.iter().enumerate() {
+            match buckets(&shared.policy) {
+                None => found.anywhere.push(at),
+                Some(buckets) => {
+                    for bucket in buckets {
+                        found.of_bucket.entry(bucket.to_owned()).or_default().extend(shared.holders());
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Those who may have to do with the objects of a bucket: by an allow of their own that may cover some of them, or by being
+    /// named in the bucket's policy. Nobody else may read or write them, whatever conditions and denies say.
+    #[must_use]
+    pub fn concerned(&self, bucket: &str, objects: &Text, bucket_policy: Option<&Policy>) -> Vec<&Holder> {
+        let mut found: BTreeSet<usize> = self.of_bucket.get(bucket).into_iter().flatten().copied().collect();
+        for shared in self.anywhere.iter().map(|&at| &self.policies[at]) {
+            let covers = match shared.policy.as_ref() {
+                Ok(policy) => on_objects(policy).any(|statement| statement.coverage(objects) != Ok(Coverage::None)),
+                Err(_) => true,
+            };
+            if covers {
+                found.extend(shared.holders());
+            }
+        }
+        for statement in bucket_policy.into_iter().flat_map(Policy::allows) {
+            for principal in statement.named_principals() {
+                match principal {
+                    Principal::Everyone if statement.tells_who() => found.extend(0..self.holders.len()),
+                    Principal::Aws(text) => {
+                        found.extend(self.by_arn.get(text));
+                        let sessions = role_of_session(text).and_then(|role| self.by_role_name.get(role));
+                        found.extend(sessions.into_iter().flatten());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.into_iter().map(|at| &self.holders[at]).collect()
+    }
+}
+
+impl Shared {
+    fn holders(&self) -> impl Iterator<Item = usize> {
+        // A boundary allows nothing by itself.
+        self.by.iter().filter(|(_, place)| place.is_some()).map(|(holder, _)| *holder)
     }
 }
 
 fn relevant(mut policy: Policy) -> Policy {
     policy.statements.retain(|statement| ACTIONS.iter().any(|action| statement.covers_action(action)));
     policy
+}
+
+fn shared(holders: &[Holder]) -> Vec<Shared> {
+    let mut places: HashMap<*const _, usize> = HashMap::new();
+    let mut found: Vec<Shared> = Vec::new();
+    for (at, holder) in holders.iter().enumerate() {
+        let own = holder.policies.iter().enumerate().map(|(place, (_, policy))| (policy, Some(place)));
+        for (policy, place) in own.chain(holder.boundary.iter().map(|policy| (policy, None))) {
+            let known = *places.entry(Arc::as_ptr(policy)).or_insert_with(|| {
+                found.push(Shared { policy: policy.clone(), by: Vec::new() });
+                found.len() - 1
+            });
+            found[known].by.push((at, place));
+        }
+    }
+    found
+}
+
+fn on_objects(policy: &Policy) -> impl Iterator<Item = &Statement> {
+    policy.statements.iter().filter(|statement| {
+        statement.effect == Effect::Allow && ON_OBJECTS.iter().any(|on| statement.covers_action(on))
+    })
+}
+
+/// The buckets that a policy's allows on objects name; `None` where it may mean any.
+fn buckets(policy: &Parsed) -> Option<BTreeSet<&str>> {
+    let policy = policy.as_ref().as_ref().ok()?;
+    let mut found = BTreeSet::new();
+    for statement in on_objects(policy) {
+        if statement.resources.negated {
+            return None;
+        }
+        for pattern in &statement.resources.patterns {
+            // arn:aws:s3:::bucket/key
+            let bucket = pattern.splitn(6, ':').nth(5)?.split('/').next()?;
+            if pattern.split('/').next()?.contains(['*', '?', '$']) {
+                return None;
+            }
+            found.insert(bucket);
+        }
+    }
+    Some(found)
 }

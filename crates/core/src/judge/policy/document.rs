@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::pattern::{Coverage, Text, coverage, matches_ignoring_case, widened};
+use super::pattern::{Coverage, Text, coverage, widened};
+use crate::glob::matches_ignoring_case;
 
 /// Why a policy cannot be read with certainty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -108,17 +108,6 @@ impl Holder {
         self.arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("role/"))
     }
 
-    /// Whether one of its policies has an allow for an action and a resource, conditions and denies aside. It costs little.
-    #[must_use]
-    pub fn has_allow(&self, action: &str, resource: &Text) -> bool {
-        self.policies.iter().any(|(_, policy)| match policy.as_ref() {
-            Ok(policy) => policy
-                .allows()
-                .any(|statement| statement.covers_action(action) && statement.coverage(resource) != Ok(Coverage::None)),
-            Err(_) => true,
-        })
-    }
-
     /// What its own policies allow: one of them, its boundary too, and no deny in either.
     #[must_use]
     pub fn may(&self, request: &Request) -> Right {
@@ -211,12 +200,16 @@ impl Policy {
     pub fn admission(&self, request: &Request) -> Admission {
         let no = || Answer::No;
         let mut said = Admission { named: no(), everyone: no(), delegated: no(), denied: no(), by: None };
-        for statement in self.allows() {
+        for statement in self.allows().filter(|statement| statement.covers_action(&request.action)) {
+            // Most statements are about somebody else, which costs less to see than whether their conditions hold.
+            let reach = statement.reach(request);
+            if !reach.is_possible() {
+                continue;
+            }
             let applies = statement.applies(request, &Answer::Yes);
             if applies == Answer::No {
                 continue;
             }
-            let reach = statement.reach(request);
             let put =
                 |answer: Answer| answer.and(applies.clone()).because(|why| format!("{}: {why}", statement.called()));
             let named = put(reach.named);
@@ -243,6 +236,10 @@ struct Reach {
 }
 
 impl Reach {
+    fn is_possible(&self) -> bool {
+        [&self.named, &self.everyone, &self.account].into_iter().any(Answer::is_possible)
+    }
+
     fn any(self) -> Answer {
         self.named.or(self.everyone).or(self.account)
     }
@@ -322,19 +319,9 @@ impl Statement {
     }
 
     /// Whether a statement for everyone names principals after all, by its conditions.
-    fn tells_who(&self) -> bool {
+    pub(super) fn tells_who(&self) -> bool {
         let names = |key: &str| matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
         self.conditions.iter().any(|condition| names(&condition.key) && !condition.plain_operator().1)
-    }
-
-    /// Whether the statement may name a user or role. It costs little.
-    #[must_use]
-    pub fn may_name(&self, arn: &str) -> bool {
-        self.named_principals().iter().any(|principal| match principal {
-            Principal::Aws(text) => text == arn || is_session_of(text, arn),
-            Principal::Everyone => self.tells_who(),
-            _ => false,
-        })
     }
 
     /// Whether "everyone" holds the principal. That a deny for all binds services is documented; that an allow for all admits
@@ -347,10 +334,14 @@ impl Statement {
     }
 }
 
-/// Whether an ARN of a session (`arn:aws:sts::…:assumed-role/NAME/SESSION`) is one of a role's.
+/// Whether an ARN of a session is one of a role's.
 fn is_session_of(session: &str, role: &str) -> bool {
-    let named = session.split_once(":assumed-role/").and_then(|(_, rest)| rest.split('/').next());
-    role.contains(":role/") && named.is_some() && named == role.rsplit('/').next()
+    role.contains(":role/") && role_of_session(session).is_some_and(|name| role.rsplit('/').next() == Some(name))
+}
+
+/// The name of the role in the ARN of a session: `arn:aws:sts::…:assumed-role/NAME/SESSION`.
+pub(super) fn role_of_session(session: &str) -> Option<&str> {
+    session.split_once(":assumed-role/")?.1.split('/').next()
 }
 
 /// Whether a policy allows a request, whoever makes it, and the statement that does.

@@ -1,23 +1,24 @@
 //! A small, conservative reader of IAM policy JSON. What it does not understand is "cannot tell", never "fine".
 //!
 //! `document` is the policy as data, `pattern` its wildcards, `condition` its conditions; `request` is who asks for what,
-//! `evaluate` what policies say to it, `account` the principals of an account, read once.
+//! `evaluate` what policies say to it, `account` the principals of an account. `kept` keeps what
+//! many buckets share, read once.
 
 mod account;
 mod answer;
 mod condition;
 mod document;
 mod evaluate;
+mod kept;
 mod pattern;
 mod request;
 #[cfg(test)]
 mod tests;
 
-pub use account::Holders;
+pub use account::{Holders, Shared};
 pub use answer::Answer;
 pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement};
 pub use evaluate::{Admission, Holder, KeyRight, Parsed, Right};
-pub use pattern::{
-    Coverage, Text, coverage, coverage_of_arn, coverage_of_letters, matches, matches_ignoring_case, widened,
-};
+pub use kept::key_policy;
+pub use pattern::{Coverage, Text, coverage, coverage_of_arn, coverage_of_letters, widened};
 pub use request::{Known, Request};

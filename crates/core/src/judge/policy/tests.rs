@@ -322,6 +322,44 @@ proptest! {
         }
     }
 
+    /// Whoever may do something to a bucket's objects, by whatever way, is among those who are looked at.
+    #[test]
+    fn nobody_who_may_is_passed_over(
+        have in prop::collection::vec(any_statement(), 0..3),
+        resource in r"(arn:aws:s3:::[bc?*]{1,2}(/[x*]{0,2})?|arn:aws:s3:::[$]\{x\}/[*]|[*])",
+        negated in any::<bool>(),
+        principal in prop_oneof![
+            Just(r#""*""#),
+            Just(r#"{"AWS":"arn:aws:iam::111122223333:role/team/writer"}"#),
+            Just(r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/writer/s"}"#),
+            Just(r#"{"AWS":"111122223333"}"#),
+        ],
+        who in prop_oneof![
+            Just(""),
+            Just(r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}}"#),
+        ],
+    ) {
+        let element = if negated { "NotResource" } else { "Resource" };
+        let own = format!(r#"{{"Effect":"Allow","Action":"s3:Put*","{element}":"{resource}"}}"#);
+        let texts = have.iter().chain([&own]).map(|text| ("p".to_owned(), statements(text).into())).collect();
+        let writer = Identity { arn: ROLE.to_owned(), policies: texts, ..Identity::default() };
+        let reader = Identity { arn: ROLE.replace("writer", "reader"), ..Identity::default() };
+        let identities = Arc::new(Identities { principals: vec![reader, writer] });
+        let bucket =
+            policy(&format!(r#"{{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":{principal}{who}}}"#));
+        let read = Holders::of(&identities);
+        let objects = Text::Beginning("arn:aws:s3:::b/".into());
+        for bucket in [None, Some(&bucket)] {
+            let concerned: Vec<&str> =
+                read.concerned("b", &objects, bucket).iter().map(|holder| holder.arn.as_str()).collect();
+            for holder in &read.holders {
+                if holder.may_in_own_bucket(bucket, &put(holder)).answer.is_possible() {
+                    prop_assert!(concerned.contains(&holder.arn.as_str()), "{concerned:?} {}", holder.arn);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_not_understood_is_never_a_yes(have in prop::collection::vec(statement("Deny"), 0..4)) {
         let mut texts: Vec<&str> = have.iter().map(String::as_str).collect();

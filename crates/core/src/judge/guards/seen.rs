@@ -1,0 +1,79 @@
+//! What one guard has seen so far, and its word: one find is enough; without any, what stayed dark decides.
+
+use super::Word;
+use super::sight::Dark;
+
+/// So many lines of what was found are shown; a person looks at the first ones.
+const MOST_FOUND: usize = 20;
+/// And so many beside them of what cannot be told.
+const MOST_UNSURE: usize = 3;
+
+/// What one guard has seen so far.
+#[derive(Default)]
+pub(super) struct Seen {
+    found: Vec<String>,
+    dark: Vec<String>,
+    unsure: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Seen {
+    /// Something that would break.
+    pub(super) fn saw(&mut self, what: impl Into<String>) {
+        self.found.push(what.into());
+    }
+
+    /// Something that was seen, and may or may not break.
+    pub(super) fn unsure(&mut self, why: impl Into<String>) {
+        self.unsure.push(why.into());
+    }
+
+    /// What is known; what is not stays dark.
+    pub(super) fn known<T>(&mut self, read: Result<T, Dark>) -> Option<T> {
+        match read {
+            Ok(known) => Some(known),
+            Err(dark) => {
+                if !self.dark.contains(&dark.why) {
+                    self.dark.push(dark.why);
+                }
+                if !self.hints.contains(&dark.hint) {
+                    self.hints.push(dark.hint);
+                }
+                None
+            }
+        }
+    }
+
+    /// How much was found.
+    pub(super) fn found(&self) -> usize {
+        self.found.len()
+    }
+
+    /// The guard's word: what it says where it found something, and what to do then. What else might be there is told as well.
+    pub(super) fn word(self, says: &str, hint: &str) -> Word {
+        let Seen { found, dark, unsure, hints } = self;
+        if !found.is_empty() {
+            let mut evidence = shown(found, MOST_FOUND, "more");
+            evidence.extend(dark);
+            evidence.extend(shown(unsure, MOST_UNSURE, "more of which it cannot be told"));
+            return Word::Found { says: says.to_owned(), evidence, hint: hint.to_owned() };
+        }
+        let mut evidence = dark;
+        evidence.extend(shown(unsure, MOST_FOUND, "more"));
+        if evidence.is_empty() {
+            return Word::Clear;
+        }
+        // Without a reason of its own to stay dark, the guard's advice puts an end to the doubt.
+        Word::CannotTell { evidence, hint: if hints.is_empty() { hint.to_owned() } else { hints.join("; ") } }
+    }
+}
+
+/// The first lines, and how many more there are.
+fn shown(mut lines: Vec<String>, most: usize, more: &str) -> Vec<String> {
+    let rest = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    if rest > 0 {
+        lines.push(format!("and {rest} {more}"));
+    }
+    lines
+}
