@@ -312,7 +312,7 @@ fn a_failure_that_nobody_tolerates_keeps_the_next_wave_back() {
     let world = world(&canary_with(""));
     world.sandbox.set_faults(vec![fault.clone()]).unwrap();
     assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
-    is_stopped(&world, "1 of its buckets failed", &[]);
+    is_stopped(&world, "one of its buckets failed", &[]);
     assert_eq!(world.run(&["resume", "--yes"]).code, 3);
     is_stopped(&world, "failed", &[]);
     world.sandbox.set_faults(Vec::new()).unwrap();
@@ -336,7 +336,7 @@ fn a_person_may_go_on_past_failures_and_nobody_else_does() {
         assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
         // Looking again makes a failure no success.
         assert_eq!(world.run(&["resume", "--yes"]).code, 3);
-        is_stopped(&world, "1 of its buckets failed", &[]);
+        is_stopped(&world, "one of its buckets failed", &[]);
         let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
         assert_eq!((run.code, outside_the_canary(&world).len()), (3, 14), "{bake}: {}", run.stderr);
         assert_eq!((status(&world).0.as_str(), &status(&world).1[0]["state"]), ("finished", &json!("done")));
@@ -349,6 +349,24 @@ fn a_person_may_go_on_past_failures_and_nobody_else_does() {
     assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
     let run = world.run(&["resume", "--yes", "--set", "failure_tolerance.buckets=1"]);
     assert_eq!((run.code, outside_the_canary(&world).len()), (3, 14), "{}", run.stderr);
+}
+
+#[test]
+fn accounts_that_may_fail_are_a_part_of_the_waves_accounts() {
+    for (part, starts) in [("50%", 14), ("10%", 0)] {
+        let buckets = "buckets = [{ name = \"third\", encryption = \"sse_s3\" }]";
+        let spec = format!("{SPEC}[[account]]\nname = \"canary-too\"\nid = \"555555555552\"\n{buckets}\n");
+        let waves = canary_with(&format!("bake = 1\ncheck_every = 1\nfailure_tolerance = {{ accounts = \"{part}\" }}"));
+        let world =
+            of(&spec.replace("accounts = 8", "accounts = 9"), 0.0, &waves.replace("\"canary\"]", "\"canary*\"]"));
+        let mut fault = Fault::new(FaultKind::AutomationFail);
+        fault.message = Some("AccessDenied: not authorized".into());
+        fault.filter.bucket = Some("third".into());
+        world.sandbox.set_faults(vec![fault]).unwrap();
+        assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+        let others = outside_the_canary(&world).into_iter().filter(|execution| execution.account != "555555555552");
+        assert_eq!(others.count(), starts, "{part}: {:#?}", status(&world));
+    }
 }
 
 #[test]
