@@ -367,6 +367,21 @@ fn a_person_decides_for_one_bucket_and_says_why() {
 }
 
 #[test]
+fn what_was_put_right_goes_on_with_the_campaign() {
+    let world = World::of(&two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, ""));
+    let public = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*" } ] }"#;
+    world.sandbox.set_bucket_policy("logs", Some(public)).unwrap();
+    let (_, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(finding(&document, "logs")["reason"], "guarded");
+    // The same as before, as long as nobody put it right.
+    let (code, document) = world.json(&["resume", "--yes", "--retry-failed"]);
+    assert_eq!((code, finding(&document, "logs")["reason"].as_str()), (2, Some("guarded")));
+    world.sandbox.set_bucket_policy("logs", None).unwrap();
+    assert_eq!(world.run(&["resume", "--yes", "--retry-failed"]).code, 0);
+    assert!(world.is_sealed(&world.bucket("logs")));
+}
+
+#[test]
 fn a_team_keeps_its_bucket_out_with_a_tag() {
     let world = World::of(&two_members(
         r#"{ name = "out", encryption = "sse_s3", tags = { "orgseal:opt-out" = "yes" } },

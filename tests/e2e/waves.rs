@@ -305,6 +305,23 @@ fn a_campaign_that_was_killed_while_a_wave_was_watched_watches_it_to_its_end() {
 }
 
 #[test]
+fn a_campaign_that_was_killed_in_the_middle_of_a_wave_keeps_their_order() {
+    let world = of(SPEC, 40.0, &canary_with("bake = 1\ncheck_every = 1"));
+    for (point, command) in [("after_start", "rollout"), ("after_ended", "resume"), ("before_read_back", "resume")] {
+        let mut child = world.command(&[command, "--yes"]);
+        child.env("ORGSEAL_FAIL_POINT", point).stdout(Stdio::null()).stderr(Stdio::null());
+        assert_eq!(child.status().unwrap().code(), None, "{point} was passed");
+        assert!(outside_the_canary(&world).is_empty(), "{point}");
+    }
+    let run = world.run(&["resume", "--yes"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let done = moved_at(&world.entries(), 1, "done");
+    let others = outside_the_canary(&world);
+    assert!(others.len() == 14 && others.iter().all(|execution| execution.started_ms >= done), "{done}: {others:#?}");
+    assert_eq!(world.sandbox.executions().len(), 16, "no bucket was started twice");
+}
+
+#[test]
 fn a_failure_that_nobody_tolerates_keeps_the_next_wave_back() {
     let mut fault = Fault::new(FaultKind::AutomationFail);
     fault.message = Some("AccessDenied: not authorized".into());
