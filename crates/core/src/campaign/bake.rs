@@ -59,12 +59,13 @@ impl Campaign {
         let record = reader.waves(&run)?.into_iter().find(|record| record.number == number);
         let changed = reader.accounts_changed_in_wave(&run, number)?;
         drop(reader);
-        if wave.bake().is_zero() || changed.is_empty() {
-            self.move_wave(number, wave, WaveState::Done, |record| record).await?;
-            return Ok(Baked::Well);
-        }
         let state = record.as_ref().map(|record| record.state);
         let accepted = state == Some(WaveState::Stopped) && self.options.approved_waves.contains(&number);
+        let said = accepted.then(|| format!("accepted by {}", self.aws.caller().arn));
+        if wave.bake().is_zero() || changed.is_empty() {
+            self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
+            return Ok(Baked::Well);
+        }
         let mut watched_since = record.as_ref().and_then(|record| record.watched_since);
         if accepted {
             watched_since = Some(now());
@@ -73,7 +74,6 @@ impl Campaign {
             Some(until) => until,
             None => now() + jiff::SignedDuration::try_from(wave.bake()).unwrap_or_default(),
         };
-        let said = accepted.then(|| format!("accepted by {}", self.aws.caller().arn));
         let mut look_now = state == Some(WaveState::Stopped);
         if !look_now || accepted {
             let baking = |record| WaveRecord { bake_until: Some(until), watched_since, says: said, ..record };

@@ -1,6 +1,6 @@
 //! Wave after wave: one begins when the one before is done with, and a person approved it where the campaign file asks for that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::bake::Baked;
@@ -243,6 +243,8 @@ impl Campaign {
     ) -> Result<Arc<Tolerance>, CampaignError> {
         let (reader, run) = self.reader()?;
         let mut failed = reader.failures(&run, wave.map(|(number, _)| number))?;
+        let mut accounts: BTreeSet<String> = work.iter().map(|account| account.account.clone()).collect();
+        accounts.extend(failed.keys().cloned());
         if wave.is_some_and(|(number, _)| self.options.approved_waves.contains(&number)) {
             // A person accepted what failed so far.
             failed.clear();
@@ -254,6 +256,7 @@ impl Campaign {
         let waiting: u64 = work.iter().map(|account| account.buckets).sum();
         let done: u64 = match wave {
             Some((number, _)) => {
+                accounts.extend(reader.accounts_changed_in_wave(&run, number)?);
                 let counts = reader.wave_counts(&run)?;
                 counts.iter().filter(|count| count.number == number).map(|count| count.sealed + count.failed).sum()
             }
@@ -263,7 +266,7 @@ impl Campaign {
             }
         };
         let choice = wave.and_then(|(_, wave)| wave.failure_tolerance.as_ref()).unwrap_or(&self.file.failure_tolerance);
-        let whole = (waiting + done, work.len() as u64);
+        let whole = (waiting + done, accounts.len() as u64);
         Ok(Arc::new(Tolerance::new(choice, whole, failed, &self.no_starts)))
     }
 
