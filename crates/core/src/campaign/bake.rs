@@ -62,7 +62,9 @@ impl Campaign {
         let state = record.as_ref().map(|record| record.state);
         let accepted = state == Some(WaveState::Stopped) && self.options.approved_waves.contains(&number);
         let said = accepted.then(|| format!("accepted by {}", self.aws.caller().arn));
-        if wave.bake().is_zero() || changed.is_empty() {
+        // One that something speaks against is looked at once at least, whatever the campaign file says by now.
+        let spoken_against = record.as_ref().is_some_and(|record| record.state == WaveState::Stopped);
+        if changed.is_empty() || wave.bake().is_zero() && !spoken_against {
             self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
             return Ok(Baked::Well);
         }
