@@ -6,8 +6,8 @@ use aws_sdk_config::Client;
 use aws_sdk_config::types::{ConfigRule, RemediationConfiguration};
 
 use super::Member;
+use super::calls::Calls;
 use super::error::aws_error;
-use super::member::Calls;
 use crate::model::AwsError;
 
 /// An automatic remediation that may set a bucket's default encryption.

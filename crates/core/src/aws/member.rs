@@ -7,14 +7,12 @@ use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_s3::config::retry::RetryPartition;
 
-use super::adaptive::{Adaptive, Permit};
+use super::calls::Calls;
 use super::cloudtrail::Interval;
 use super::derived::derive;
-use super::observer::{ExpiredIsTransient, Observer};
 use super::s3_control::S3Control;
-use super::{Halt, S3, Session, Ssm};
+use super::{S3, Session, Ssm};
 use crate::model::{AwsError, Bucket, BucketEvidence, DryRun, KeyArn, KeyFacts, Need, PublicAccessBlock};
 
 /// How many calls of an account may be under way to each service.
@@ -39,45 +37,6 @@ pub struct Member {
     lookups: std::sync::Mutex<HashMap<String, Interval>>,
     iam_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
-}
-
-/// What all clients of one account and service share: how many calls may be under way, and a retry quota of their own. By
-/// default the SDK has one quota for a service and Region in the whole process, so that one throttled account would take the
-/// retries of all others.
-#[derive(Clone)]
-pub(super) struct Calls {
-    adaptive: Adaptive,
-    pub(super) observer: Observer,
-    pub(super) partition: RetryPartition,
-    pub(super) classifier: ExpiredIsTransient,
-    /// In the caller's own account the calls are made with the caller's own credentials.
-    own: Option<Halt>,
-}
-
-impl Calls {
-    fn new(service: &str, session: &Session, most: usize) -> Calls {
-        let adaptive = Adaptive::new(most);
-        Calls {
-            observer: Observer { adaptive: adaptive.clone(), credentials: session.credentials.clone() },
-            adaptive,
-            partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
-            classifier: ExpiredIsTransient { renewable: !session.is_own() },
-            own: session.is_own().then(|| session.halt.clone()),
-        }
-    }
-
-    /// Waits until one more call may be under way.
-    pub(super) async fn enter(&self) -> Permit {
-        self.adaptive.enter().await
-    }
-
-    /// Looks at the error of a call, and hands it on: the end of the caller's own credentials ends the run.
-    pub(super) fn heed(&self, error: AwsError) -> AwsError {
-        match &self.own {
-            Some(halt) => halt.heed(error),
-            None => error,
-        }
-    }
 }
 
 /// Calls of one account under way to each of the services that are asked now and then.

@@ -6,6 +6,7 @@
 
 mod adaptive;
 mod bucket_evidence;
+mod calls;
 mod cloudtrail;
 mod config_rules;
 mod connection;

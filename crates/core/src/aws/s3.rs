@@ -5,8 +5,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ServerSideEncryptionRule;
 use futures::stream::{self, Stream};
 
+use super::calls::Calls;
 use super::error::aws_error;
-use super::member::Calls;
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.

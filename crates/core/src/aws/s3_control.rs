@@ -5,8 +5,8 @@ use aws_sdk_s3control::Client;
 use aws_sdk_s3control::config::endpoint::{DefaultResolver, EndpointFuture, Params, ResolveEndpoint};
 use futures::future::join_all;
 
+use super::calls::Calls;
 use super::error::aws_error;
-use super::member::Calls;
 use crate::model::{AccessPoint, AwsError, PublicAccessBlock};
 
 /// S3 Control in one Region, as one account.

@@ -9,8 +9,8 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
+use super::calls::Calls;
 use super::error::{aws_error, is_unsigned};
-use super::member::Calls;
 use super::observer::is_expired;
 use crate::model::{AwsError, ExecutionStatus};
 

@@ -10,19 +10,18 @@ use tokio::sync::OnceCell;
 use super::adoptable::Adoptable;
 use super::follow::{Follower, Watch};
 use super::former_key::FormerKeys;
+use super::hands::InWave;
 use super::life::{Life, not_started};
-use super::place::{AccountAtWork, Document, Place, calls_of_changes, in_flight};
+use super::place::{AccountAtWork, Place, calls_of_changes, in_flight};
 use super::read::Entered;
 use super::slots::Slots;
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
-use super::waves::InWave;
 use super::{Campaign, CampaignError};
-use crate::aws::Ssm;
 use crate::event::Event;
 use crate::ledger::{OpenBucket, Phase, Scope};
 use crate::model::{AwsError, Bucket, Operation, Reason, Verdict, role_arn};
-use crate::plan::{AccountLimits, Runbook};
+use crate::plan::AccountLimits;
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
 const TAKEN_UP_BEYOND: usize = 8;
@@ -191,19 +190,6 @@ impl Campaign {
         }
     }
 
-    /// Why a document that was changed since the plan is not started.
-    fn other_document(&self, account: &str, region: &str, document: &Document) -> AwsError {
-        AwsError {
-            code: "DiffersFromPlan".to_owned(),
-            message: format!(
-                "document {} in account {account} and {region} is not the one that the plan saw: its sha256 is {}",
-                document.reference,
-                document.runbook.hash()
-            ),
-            hint: "find out who changed it, then make a new plan, and have it approved".to_owned(),
-        }
-    }
-
     /// The ARN of the automation role in an account.
     pub(super) fn automation_role(&self, account: &str) -> String {
         let role = &self.file.automation_role;
@@ -242,19 +228,6 @@ impl Campaign {
             self.ledger.remember_pace(place.account, place.region, learned).await?;
         }
         followed.map(drop).and(fresh)
-    }
-
-    /// The document of a Region, fit to be started: read once per account and Region (`GetDocument`).
-    pub(super) async fn document(&self, ssm: &Ssm, region: &str) -> Result<Document, AwsError> {
-        let choice = &self.file.document;
-        let reference = choice.reference(self.operation, &self.aws.caller().partition, region);
-        let document = ssm.document(&reference, choice.version(self.operation)).await?;
-        let runbook = Runbook::parse(&document.content).map_err(|error| AwsError {
-            code: "DocumentNotUsable".to_owned(),
-            message: format!("document {reference}, version {}: {error}", document.version),
-            hint: "use the document that ships in config/documents".to_owned(),
-        })?;
-        Ok(Document { reference, version: document.version, runbook })
     }
 
     /// Says one thing of every bucket of a Region on which nothing was started, and nothing is to be.

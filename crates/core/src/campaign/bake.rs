@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::hands::Hands;
 use super::place::calls;
-use super::waves::Hands;
 use super::{Campaign, CampaignError};
 use crate::aws::Member;
 use crate::config::Wave;

@@ -22,7 +22,7 @@ use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
 use crate::model::{
     AwsError, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation, Reason, Verdict,
 };
-use crate::plan::{CannotCarry, Change, client_token};
+use crate::plan::{Change, client_token};
 
 /// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
 /// any more.
@@ -143,19 +143,6 @@ impl Campaign {
         life.intended_at = Some(Instant::now());
         life.attempts += 1;
         Ok(Step::On(state))
-    }
-
-    /// Why a Region's document cannot produce what is wanted.
-    pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
-        let name = self.file.document.name(self.operation);
-        let error = AwsError {
-            code: "DocumentCannotCarry".to_owned(),
-            message: format!("document {name} in {region}: {cannot}"),
-            hint:
-                "use the document that ships in config/documents, or a campaign file that wants what this document does"
-                    .to_owned(),
-        };
-        (Reason::DocumentCannotCarry, error)
     }
 
     /// Whether a bucket that waits may go on: as the approved plan has it, and with a fresh word of the guards. `None`: it may.

@@ -4,84 +4,18 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
+use super::decide::{Decide, Preview, RegionPreview, WavePreview};
+use super::hands::{Hands, InWave};
 use super::read::{Entered, record};
 use super::tolerance::Tolerance;
-use super::waves::{Hands, InWave, WaveQuestion};
 use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
 use crate::event::Event;
-use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope, Summary};
+use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope};
 use crate::model::{Account, AccountOutcome, AwsError, KeyArn, Operation, WaveState};
-
-/// What a run is about to do, for the person who is asked.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// Whether it seals or restores.
-    pub operation: Operation,
-    /// The campaign that is undone.
-    pub undoes: Option<String>,
-    /// It goes on where an earlier process ended.
-    pub resumed: bool,
-    /// The counts after reading.
-    pub summary: Summary,
-    /// Buckets to change.
-    pub buckets: u64,
-    /// Buckets of which an earlier start has no known outcome.
-    pub in_flight: u64,
-    /// Accounts that hold them.
-    pub accounts: usize,
-    /// By Region: the key, and how many buckets would get it.
-    pub regions: Vec<RegionPreview>,
-    /// The waves, where the campaign file names any.
-    pub waves: Vec<WavePreview>,
-    /// The approved plan that is carried out.
-    pub plan: Option<String>,
-    /// The document.
-    pub document: String,
-}
-
-/// What would change in one Region.
-#[derive(Clone, Debug)]
-pub struct RegionPreview {
-    /// The Region.
-    pub region: String,
-    /// The central key there; `None` in a rollback.
-    pub key: Option<String>,
-    /// Buckets to change there.
-    pub buckets: u64,
-    /// Why none of them will be changed.
-    pub fault: Option<AwsError>,
-}
-
-/// A wave of what would change.
-#[derive(Clone, Debug)]
-pub struct WavePreview {
-    /// From 1.
-    pub number: u32,
-    /// What people call it.
-    pub name: String,
-    /// Buckets to change in it.
-    pub buckets: u64,
-    /// Accounts that hold them.
-    pub accounts: usize,
-    /// How long it is watched afterwards.
-    pub bake: Duration,
-    /// Whether a person must approve it first.
-    pub approval: bool,
-}
-
-/// The person, or the flags in a person's place, that a run asks.
-pub trait Decide: Send + Sync {
-    /// Whether all of this is to be done.
-    fn change(&self, preview: Preview) -> impl Future<Output = bool> + Send;
-
-    /// Whether a wave that needs approval may begin. `false` also where nobody is there to ask: the campaign waits then.
-    fn wave(&self, wave: WaveQuestion) -> impl Future<Output = bool> + Send;
-}
 
 impl Campaign {
     /// Reads what is to be read, asks, changes what is to be changed. All outcomes are in the ledger when this returns.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use super::place::Document;
+use super::document::Document;
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, S3};
 use crate::config::Exemption;

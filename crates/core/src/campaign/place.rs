@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::adoptable::Adoptable;
+use super::document::Document;
 use super::examine::AccountLook;
 use super::follow::Follower;
 use super::former_key::FormerKeys;
@@ -17,7 +18,7 @@ use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
 use crate::jitter::jitter;
 use crate::ledger::{Phase, Unsettled};
 use crate::model::{AwsError, Reason};
-use crate::plan::{AccountLimits, Runbook};
+use crate::plan::AccountLimits;
 
 /// One account at work.
 pub(super) struct AccountAtWork<'a> {
@@ -55,14 +56,6 @@ pub(super) struct Place<'a> {
     pub(super) exhausted: AtomicBool,
     /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.
     pub(super) remediation: OnceCell<Result<Vec<Remediation>, AwsError>>,
-}
-
-/// The document as it is in this account and Region, read once.
-#[derive(Clone)]
-pub(super) struct Document {
-    pub(super) reference: String,
-    pub(super) version: String,
-    pub(super) runbook: Runbook,
 }
 
 /// How many calls of an account may be under way while it is read.

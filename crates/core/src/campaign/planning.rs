@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::place::Document;
+use super::document::Document;
 use super::{ApprovedPlan, Campaign, CampaignError, Ending, Setting};
 use crate::aws::{Organization, Purpose};
 use crate::config::CampaignFile;

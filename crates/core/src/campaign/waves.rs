@@ -1,49 +1,17 @@
 //! Wave after wave: one begins when the one before is done with, and a person approved it where the campaign file asks for that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::bake::Baked;
-use super::change::Decide;
-use super::read::Entered;
+use super::decide::{Decide, WaveQuestion};
+use super::hands::{Hands, InWave};
 use super::tolerance::Tolerance;
 use super::{Campaign, CampaignError, Ending};
-use crate::config::{Wave, WaveLimits};
+use crate::config::Wave;
 use crate::event::Event;
 use crate::ledger::{AccountWork, Scope};
-use crate::model::{Account, WaveRecord, WaveState};
-
-/// The wave that is being changed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InWave {
-    /// From 1.
-    pub(super) number: u32,
-    /// Its own limits.
-    pub(super) limits: WaveLimits,
-}
-
-/// A wave about to begin, for the person who is asked to approve it.
-#[derive(Clone, Debug)]
-pub struct WaveQuestion {
-    /// From 1.
-    pub number: u32,
-    /// How many waves there are.
-    pub of: u32,
-    /// What people call it.
-    pub name: String,
-    /// Buckets to change in it.
-    pub buckets: u64,
-    /// Accounts that hold them.
-    pub accounts: usize,
-    /// What came of the waves before, in words.
-    pub before: Vec<String>,
-}
-
-/// What changing needs besides the record: who is in the organization, and the sessions from reading.
-pub(super) struct Hands {
-    pub(super) accounts: HashMap<String, Account>,
-    pub(super) sessions: HashMap<String, Entered>,
-}
+use crate::model::{WaveRecord, WaveState};
 
 impl Campaign {
     /// Changes what there is to change, wave by wave.

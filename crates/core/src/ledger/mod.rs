@@ -6,6 +6,7 @@
 mod chain;
 mod entries;
 mod export;
+mod fault;
 mod first_schema;
 mod fold;
 mod lock;
@@ -25,9 +26,10 @@ use std::path::{Path, PathBuf};
 
 pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
+pub use fault::Fault;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
-pub use verify::{Fault, Verified, verify};
+pub use verify::{Verified, verify};
 pub use waves::WaveCount;
 pub use writer::Ledger;
 
@@ -146,7 +148,7 @@ impl LedgerError {
                     "{why}: who reads a ledger must be able to write in its folder too, so copy the whole folder"
                 ),
             },
-            _ if verify::is_damage(error) => LedgerError::Damaged { path, why },
+            _ if fault::is_damage(error) => LedgerError::Damaged { path, why },
             _ => LedgerError::Database { path, why },
         }
     }

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use super::entries::{NewSession, PlanReference, RunEvent};
+use super::fault::{Fault, is_damage, moment};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
 use super::rows::{
     SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of,
     state_of, wave_of,
 };
-use super::verify::{Fault, is_damage, moment};
 use crate::model::{AccountRecord, WaveRecord};
 
 /// The first thing in a table that does not follow from the entries: the one whose last entry came first.

@@ -2,17 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, Row};
+use rusqlite::{Connection, Row};
 
 use super::chain::{self, Link};
+use super::fault::{Fault, is_damage, moment};
 use super::{LedgerError, schema, tables};
-
-impl Fault {
-    /// A fault of the file, of which no entry speaks.
-    pub(super) fn of_the_file(what: String) -> Fault {
-        Fault { entry: 0, at: None, run: None, about: Default::default(), what }
-    }
-}
 
 /// What a look at the whole record comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,21 +27,6 @@ impl Verified {
     pub fn is_sound(&self) -> bool {
         self.fault.is_none() && self.known != Some(None)
     }
-}
-
-/// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The entry's number. One that is sound: the tables do not follow from it. 0: the fault is none of an entry.
-    pub entry: u64,
-    /// When it says that it was written.
-    pub at: Option<jiff::Timestamp>,
-    /// The run that it says it is of.
-    pub run: Option<String>,
-    /// Account, Region and bucket that it says it is about; empty where it is about the run.
-    pub about: [String; 3],
-    /// What is wrong.
-    pub what: String,
 }
 
 /// Looks at the whole record. Another process may be writing to it: what it writes meanwhile does not show.
@@ -72,16 +51,6 @@ fn look(connection: &Connection, known_head: Option<&str>) -> rusqlite::Result<V
         };
     }
     Ok(verified)
-}
-
-/// Whether an error speaks of what the file holds, rather than of reading it.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        || matches!(
-            error,
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
-        )
 }
 
 fn damaged(error: &rusqlite::Error) -> String {
@@ -185,8 +154,4 @@ fn follows(head: &str, expected: u64, entry: Borne) -> Result<String, Box<Fault>
     };
     let (at, what) = (moment(entry.at), what.to_owned());
     Err(Box::new(Fault { entry: expected, at, run: entry.run, about: entry.about, what }))
-}
-
-pub(super) fn moment(millis: i64) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_millisecond(millis).ok()
 }

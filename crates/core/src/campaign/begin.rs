@@ -1,0 +1,327 @@
+//! The beginning of a run, and of going on with one: what may be begun, and with what.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::key_proof::KeyProofs;
+use super::key_watch::KeyWatch;
+use super::planning::{self, PlanDocuments};
+use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id};
+use crate::aws::Organization;
+use crate::config::{CampaignFile, differences};
+use crate::event::Event;
+use crate::host::host;
+use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run};
+use crate::model::Operation;
+use crate::plan::{Narrowed, PlanFile, Selection};
+
+/// What decides a run's outcomes, kept with it: whoever goes on with it must want the same.
+#[derive(Serialize, Deserialize)]
+struct Target {
+    settings: serde_json::Value,
+    narrowed: Narrowed,
+    /// Of a rollback: only what was changed in this wave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wave: Option<u32>,
+}
+
+impl Campaign {
+    /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
+    pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
+        let (organization, ledger) = open(&setting).await?;
+        let (parent, unfinished) = match &kind {
+            Kind::Rollback { of, .. } => (Some(to_undo(ledger.folder(), of.as_deref())?), None),
+            Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
+            Kind::Audit | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
+        };
+        let (wave, plan) = match &kind {
+            Kind::Rollback { wave, .. } => (*wave, None),
+            Kind::Rollout { plan: Some(plan), .. } => {
+                (None, Some(planning::accept(plan, &setting, &organization, ledger.folder())?))
+            }
+            _ => (None, None),
+        };
+        known_waves(&setting.loaded.campaign, &kind.options())?;
+        let id = new_id(&kind);
+        let settings = setting.loaded.campaign.target();
+        let target = Target { settings, narrowed: setting.narrowed.clone(), wave };
+        let exemptions = &setting.loaded.exemptions;
+        let ledger = ledger
+            .begin(NewRun {
+                id: id.clone(),
+                kind: kind.as_str(),
+                parent: parent.clone(),
+                target: serde_json::to_string(&target).map_err(|error| CampaignError::Task(error.to_string()))?,
+                plan: plan.as_ref().map(|(_, reference)| reference.clone()),
+                exemptions: (!exemptions.exemption.is_empty())
+                    .then(|| serde_json::to_string(exemptions))
+                    .transpose()
+                    .map_err(|error| CampaignError::Task(error.to_string()))?,
+                session: session(&setting, kind.as_str()),
+            })
+            .await?;
+        let operation = if parent.is_some() { Operation::Restore } else { Operation::Seal };
+        let began = Began {
+            id,
+            kind: kind.as_str(),
+            parent,
+            operation,
+            options: kind.options(),
+            of: setting.narrowed.clone(),
+            wave,
+            plan: plan.map(|(file, _)| file),
+            resumed: false,
+        };
+        let campaign = Campaign::assemble(setting, organization, ledger, began);
+        if let Some(plan) = &campaign.plan {
+            campaign.lay_out(plan).await?;
+        }
+        if let Some(earlier) = unfinished {
+            let message = format!(
+                "campaign {earlier} is not finished; this is a new one, and `orgseal resume --campaign {earlier}` goes on with that"
+            );
+            campaign.events.emit(&Event::Warning { message });
+        }
+        Ok(campaign)
+    }
+
+    /// Goes on with a rollout or a rollback, the newest one where none is named.
+    pub async fn resume(
+        setting: Setting,
+        campaign: Option<&str>,
+        command: &'static str,
+        options: ChangeOptions,
+    ) -> Result<Arc<Campaign>, CampaignError> {
+        let (organization, ledger) = open(&setting).await?;
+        let run = {
+            let reader = Reader::open(ledger.folder())?;
+            match campaign {
+                Some(id) => reader.run(id)?,
+                None => reader
+                    .newest_of(&["rollout", "rollback"])?
+                    .ok_or_else(|| CampaignError::NoCampaign(ledger.folder().display().to_string()))?,
+            }
+        };
+        let (kind, operation) = match run.kind.as_str() {
+            "rollout" => ("rollout", Operation::Seal),
+            "rollback" => ("rollback", Operation::Restore),
+            "plan" => {
+                let what = "a plan, which starts nothing: `orgseal rollout --plan FILE` carries it out";
+                return Err(CampaignError::NotThat { id: run.id, what });
+            }
+            _ => {
+                let what = "an audit, which ends with its process: run `orgseal audit` again";
+                return Err(CampaignError::NotThat { id: run.id, what });
+            }
+        };
+        known_waves(&setting.loaded.campaign, &options)?;
+        if !options.settle_only {
+            may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
+        }
+        let target: Target = serde_json::from_str(&run.target).unwrap_or(Target {
+            // A ledger of the first schema knows of none.
+            settings: serde_json::Value::Null,
+            narrowed: Narrowed::default(),
+            wave: None,
+        });
+        let settings = differences(&target.settings, &setting.loaded.campaign.target());
+        if !target.settings.is_null() && !settings.is_empty() && !options.settle_only {
+            return Err(CampaignError::OtherTarget { id: run.id, settings });
+        }
+        let plan = match &run.plan {
+            Some(plan) if run.kind == "rollout" && !options.settle_only => Some(planning::kept(ledger.folder(), plan)?),
+            _ => None,
+        };
+        let ledger = ledger.resume(&run.id, session(&setting, command)).await?;
+        let began = Began {
+            id: run.id,
+            kind,
+            parent: run.parent,
+            operation,
+            options,
+            of: target.narrowed,
+            wave: target.wave,
+            plan,
+            resumed: true,
+        };
+        let campaign = Campaign::assemble(setting, organization, ledger, began);
+        if let Some(plan) = &campaign.plan {
+            campaign.lay_out(plan).await?;
+        }
+        Ok(campaign)
+    }
+
+    fn assemble(setting: Setting, organization: Organization, ledger: Ledger, began: Began) -> Arc<Campaign> {
+        let Setting { aws, loaded, narrowed, events, stop, .. } = setting;
+        events.emit(&Event::RunStarted {
+            run: began.id.clone(),
+            kind: began.kind,
+            organization: organization.id.clone(),
+        });
+        let keys = loaded.campaign.keys();
+        let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
+        let key_watch = KeyWatch::new(aws.clone(), loaded.campaign.executions.key_checked_every());
+        let aws = aws.with_keys(loaded.campaign.all_keys());
+        let key_proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
+        Arc::new(Campaign {
+            aws,
+            organization,
+            choices: loaded.campaign.encryption.choices(),
+            exemptions: loaded.exemptions,
+            file: loaded.campaign,
+            config_hash: loaded.hash,
+            keys,
+            key_watch,
+            key_proofs,
+            selection,
+            narrowed,
+            population: OnceLock::new(),
+            only_wave: began.wave,
+            plan: began.plan,
+            plans: began.kind == "plan",
+            looks_ahead: matches!(began.kind, "plan" | "rollout"),
+            plan_documents: PlanDocuments::default(),
+            ledger,
+            events,
+            no_starts: stop.child_token(),
+            stop,
+            id: began.id,
+            parent: began.parent,
+            operation: began.operation,
+            options: began.options,
+            resumed: began.resumed,
+        })
+    }
+}
+
+struct Began {
+    id: String,
+    kind: &'static str,
+    parent: Option<String>,
+    operation: Operation,
+    options: ChangeOptions,
+    of: Narrowed,
+    wave: Option<u32>,
+    plan: Option<PlanFile>,
+    resumed: bool,
+}
+
+/// Checks that this may be worked on, and opens its ledger.
+async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
+    let Setting { aws, loaded, state, .. } = setting;
+    let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
+    if let Some(wanted) = &loaded.campaign.organization.id
+        && *wanted != organization.id
+    {
+        return Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() });
+    }
+    let binding = Binding {
+        organization: organization.id.clone(),
+        partition: aws.caller().partition.clone(),
+        endpoint: aws.binding().to_owned(),
+    };
+    Ok((organization, Ledger::open(state, &binding)?))
+}
+
+/// Whether the waves that the command line names are there.
+fn known_waves(file: &CampaignFile, options: &ChangeOptions) -> Result<(), CampaignError> {
+    let waves = file.waves().len();
+    let named = options.until_wave.iter().chain(&options.approved_waves);
+    match named.copied().find(|wave| *wave as usize > waves) {
+        Some(wanted) => Err(CampaignError::NoSuchWave { wanted, waves }),
+        None => Ok(()),
+    }
+}
+
+fn session(setting: &Setting, command: &'static str) -> NewSession {
+    NewSession {
+        command: command.to_owned(),
+        caller: setting.aws.caller().arn.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host(),
+        pid: std::process::id(),
+        config_hash: setting.loaded.hash.clone(),
+        selection: setting.narrowed.in_words(),
+    }
+}
+
+/// The campaign that a rollback is to undo.
+fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
+    let reader = Reader::open(folder)?;
+    let run = match of {
+        Some(id) => reader.run(id)?,
+        None => reader.newest_to_undo()?.ok_or_else(|| CampaignError::NothingToUndo(folder.display().to_string()))?,
+    };
+    let what = match run.kind.as_str() {
+        "rollout" => match open_rollback(&reader, &run)? {
+            Some(open) => return Err(CampaignError::RollbackOpen(open)),
+            None => return Ok(run.id),
+        },
+        "rollback" => "a rollback, which is not undone: begin a rollout instead",
+        _ => "an audit, which changed nothing",
+    };
+    Err(CampaignError::NotThat { id: run.id, what })
+}
+
+/// Whether a run is one that can go on.
+fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), CampaignError> {
+    let not_that = |what| Err(CampaignError::NotThat { id: run.id.clone(), what });
+    match run.state.as_str() {
+        "dry_run" => return not_that("a dry run, which starts nothing: run its command again without --dry-run"),
+        "declined" => return not_that("a run that was declined: run its command again"),
+        _ => {}
+    }
+    if operation == Operation::Restore {
+        // What it read may have changed since, and its campaign may have moved on.
+        if run.stage != CHANGING {
+            return not_that("a rollback that has changed nothing yet: run `orgseal rollback` again");
+        }
+        return Ok(());
+    }
+    if let Some(open) = open_rollback(reader, run)? {
+        return Err(CampaignError::RollbackOpen(open));
+    }
+    for rollback in reader.rollbacks_of(run)? {
+        if reader.summary(&rollback)?.restored > 0 && rollback.stage == CHANGING {
+            return Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id });
+        }
+    }
+    Ok(())
+}
+
+/// The newest rollout, if it did not come to its end. A rollback that did not is in the way of any rollout: the two would
+/// undo each other.
+fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
+    let reader = Reader::open(folder)?;
+    if let Some(rollback) = reader.newest_of(&["rollback"])?
+        && is_open(&reader, &rollback)?
+    {
+        return Err(CampaignError::RollbackOpen(rollback.id));
+    }
+    let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
+    Ok((!is_done(&newest)).then_some(newest.id))
+}
+
+/// Whether a run came to an end after which nothing goes on.
+fn is_done(run: &Run) -> bool {
+    [Ending::Finished, Ending::Declined, Ending::DryRun, Ending::Failed]
+        .iter()
+        .any(|ending| ending.as_str() == run.state)
+}
+
+/// A rollback of the campaign that began to change buckets and is not done with.
+fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
+    for rollback in reader.rollbacks_of(campaign)? {
+        if is_open(reader, &rollback)? {
+            return Ok(Some(rollback.id));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a rollback began to change buckets and is not done with.
+fn is_open(reader: &Reader, rollback: &Run) -> Result<bool, CampaignError> {
+    Ok((!is_done(rollback) && rollback.stage == CHANGING) || reader.in_flight(rollback)? > 0)
+}

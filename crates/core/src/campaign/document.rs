@@ -1,0 +1,55 @@
+//! The Automation document of an account and Region: read once, and whether it does what is wanted.
+
+use super::Campaign;
+use crate::aws::Ssm;
+use crate::model::{AwsError, Reason};
+use crate::plan::{CannotCarry, Runbook};
+
+/// The document as it is in this account and Region, read once.
+#[derive(Clone)]
+pub(super) struct Document {
+    pub(super) reference: String,
+    pub(super) version: String,
+    pub(super) runbook: Runbook,
+}
+
+impl Campaign {
+    /// The document of a Region, fit to be started: read once per account and Region (`GetDocument`).
+    pub(super) async fn document(&self, ssm: &Ssm, region: &str) -> Result<Document, AwsError> {
+        let choice = &self.file.document;
+        let reference = choice.reference(self.operation, &self.aws.caller().partition, region);
+        let document = ssm.document(&reference, choice.version(self.operation)).await?;
+        let runbook = Runbook::parse(&document.content).map_err(|error| AwsError {
+            code: "DocumentNotUsable".to_owned(),
+            message: format!("document {reference}, version {}: {error}", document.version),
+            hint: "use the document that ships in config/documents".to_owned(),
+        })?;
+        Ok(Document { reference, version: document.version, runbook })
+    }
+
+    /// Why a document that was changed since the plan is not started.
+    pub(super) fn other_document(&self, account: &str, region: &str, document: &Document) -> AwsError {
+        AwsError {
+            code: "DiffersFromPlan".to_owned(),
+            message: format!(
+                "document {} in account {account} and {region} is not the one that the plan saw: its sha256 is {}",
+                document.reference,
+                document.runbook.hash()
+            ),
+            hint: "find out who changed it, then make a new plan, and have it approved".to_owned(),
+        }
+    }
+
+    /// Why a Region's document cannot produce what is wanted.
+    pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
+        let name = self.file.document.name(self.operation);
+        let error = AwsError {
+            code: "DocumentCannotCarry".to_owned(),
+            message: format!("document {name} in {region}: {cannot}"),
+            hint:
+                "use the document that ships in config/documents, or a campaign file that wants what this document does"
+                    .to_owned(),
+        };
+        (Reason::DocumentCannotCarry, error)
+    }
+}

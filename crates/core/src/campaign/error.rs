@@ -1,0 +1,127 @@
+//! Why a run as a whole cannot go on.
+
+use crate::aws::ConnectError;
+use crate::config::SHARING_QUOTA;
+use crate::ledger::LedgerError;
+use crate::model::AwsError;
+use crate::plan::PlanError;
+
+/// Why a run as a whole could not go on. What befalls one account or bucket is a finding instead.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Organizations cannot be read.
+    #[error("the organization cannot be read: {0}")]
+    Organization(AwsError),
+    /// Another organization than the campaign file names.
+    #[error("this is organization {found}, and the campaign file is for {wanted}")]
+    OtherOrganization {
+        /// The one found.
+        found: String,
+        /// The one in the campaign file.
+        wanted: String,
+    },
+    /// The command line names an account or OU that is not there.
+    #[error("{0} is not in this organization")]
+    NoSuchAccount(String),
+    /// There is no campaign to go on with, or to undo.
+    #[error("the ledger in {0} holds no campaign yet")]
+    NoCampaign(String),
+    /// No rollout changed anything.
+    #[error("the ledger in {0} holds no rollout that changed a bucket, so there is nothing to undo")]
+    NothingToUndo(String),
+    /// The run cannot go on, or be undone, for what it is.
+    #[error("{id} is {what}")]
+    NotThat {
+        /// The run.
+        id: String,
+        /// What it is, and why that does not do.
+        what: &'static str,
+    },
+    /// The campaign file differs where it decides outcomes.
+    #[error("{} of the campaign file {verb} from what {id} began with", settings.join(" and "), verb = if settings.len() == 1 { "differs" } else { "differ" })]
+    OtherTarget {
+        /// The run.
+        id: String,
+        /// The tables of the campaign file that differ.
+        settings: Vec<String>,
+    },
+    /// The campaign was undone, so its record does not say any more how its buckets are.
+    #[error("campaign {id} was undone by {by}, in part at least")]
+    Undone {
+        /// The campaign.
+        id: String,
+        /// The rollback.
+        by: String,
+    },
+    /// An earlier rollback of the same campaign is not done with.
+    #[error("the rollback {0} of this campaign is not finished")]
+    RollbackOpen(String),
+    /// The selection names nothing that exists.
+    #[error("the selection matches no {0}")]
+    NothingSelected(&'static str),
+    /// The plan cannot be carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan is not the approved one.
+    #[error("the plan {plan} is not the one that was approved: its sha256 is {found}, and {wanted} was approved")]
+    OtherPlan {
+        /// The plan's id.
+        plan: String,
+        /// The file's hash.
+        found: String,
+        /// The approved hash.
+        wanted: String,
+    },
+    /// The document cannot be shared with so many accounts.
+    #[error(
+        "account {owner} would have to share the document with {accounts} accounts, and Systems Manager allows {SHARING_QUOTA}"
+    )]
+    TooManyToShare {
+        /// `document.owner`.
+        owner: String,
+        /// Accounts in scope besides it.
+        accounts: usize,
+    },
+    /// Nobody says that the plan was approved.
+    #[error(
+        "nothing shows that the plan {0} is as it was when it was made: this ledger does not know it, and no sha256 is given"
+    )]
+    UnknownPlan(String),
+    /// The plan was made for something else.
+    #[error("the plan {plan} was made for {made_for}, and this is {this}")]
+    PlanOfOther {
+        /// The plan's id.
+        plan: String,
+        /// What it was made for.
+        made_for: String,
+        /// What this is.
+        this: String,
+    },
+    /// The plan is too old.
+    #[error("the plan {plan} is {age} old, and [plan] max_age is {limit}")]
+    PlanTooOld {
+        /// The plan's id.
+        plan: String,
+        /// Its age in words.
+        age: String,
+        /// The limit in words.
+        limit: String,
+    },
+    /// The campaign file names fewer waves.
+    #[error("there is no wave {wanted}: the campaign file has {waves}")]
+    NoSuchWave {
+        /// The wave asked for.
+        wanted: u32,
+        /// How many there are.
+        waves: usize,
+    },
+    /// The record failed: without it nothing may be started.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A task of ours ended by itself.
+    #[error("a task of orgseal ended unexpectedly: {0}")]
+    Task(String),
+}

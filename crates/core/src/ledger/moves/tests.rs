@@ -1,0 +1,227 @@
+//! No order of events breaks the laws.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Algorithm, GuardOutcome, Severity};
+
+fn judgement(verdict: Verdict) -> Judgement {
+    Judgement { verdict, reason: Reason::SseS3, observed: None }
+}
+
+fn error() -> AwsError {
+    AwsError { code: "X".into(), message: "x".into(), hint: "x".into() }
+}
+
+fn encryption() -> DefaultEncryption {
+    EncryptionRule { algorithm: Some(Algorithm::SseS3), key: None, bucket_key: None, blocked: None }.into()
+}
+
+fn intent(operation: Operation, attempt: u32) -> Intent {
+    Intent {
+        operation,
+        attempt,
+        client_token: attempt.to_string(),
+        document: "d".into(),
+        document_version: "1".into(),
+        document_hash: "h".into(),
+        parameters: BTreeMap::new(),
+        rule: None,
+        earlier: Vec::new(),
+    }
+}
+
+fn at() -> jiff::Timestamp {
+    jiff::Timestamp::UNIX_EPOCH
+}
+
+fn judged(verdict: Verdict, restore: bool) -> BucketEvent {
+    let restore = restore
+        .then(|| Box::new(Restore { former: encryption(), left: Vec::new(), touched_at: at(), restored_at: None }));
+    BucketEvent::Judged {
+        judgement: judgement(verdict),
+        encryption: Some(encryption()),
+        error: None,
+        restore,
+        exemption: None,
+    }
+}
+
+fn planned(wave: u32, holds: bool) -> BucketEvent {
+    let severity = if holds { Severity::Hold } else { Severity::Warn };
+    let finding = GuardFinding {
+        guard: "public-access".into(),
+        outcome: GuardOutcome::Found,
+        severity,
+        overridden: !holds,
+        says: "x".into(),
+        evidence: vec![],
+        hint: "x".into(),
+    };
+    BucketEvent::Planned { wave, guards: vec![finding], guarded_at: None }
+}
+
+#[test]
+fn what_a_guard_holds_cannot_be_started() {
+    let judged = transition(None, &judged(Verdict::NotSealed, false), at()).unwrap();
+    let held = transition(Some(&judged), &planned(1, true), at()).unwrap();
+    assert_eq!((held.judgement.verdict, held.judgement.reason), (Verdict::Held, Reason::Guarded));
+    assert_eq!(held.judgement.observed, Some(Reason::SseS3));
+    assert!(transition(Some(&held), &intended(1), at()).is_err());
+    let warned = transition(Some(&judged), &planned(2, false), at()).unwrap();
+    let started = transition(Some(&warned), &intended(1), at()).unwrap();
+    assert_eq!((started.wave, started.guards.len()), (Some(2), 1));
+}
+
+fn intended(attempt: u32) -> BucketEvent {
+    BucketEvent::Intended { intent: intent(Operation::Seal, attempt), found: encryption() }
+}
+
+fn any_event() -> impl Strategy<Value = BucketEvent> {
+    let verdict = prop::sample::select(Verdict::ALL.to_vec());
+    let operation = prop::sample::select(vec![Operation::Seal, Operation::Restore]);
+    prop_oneof![
+        // What leads on is more frequent, so that long lives come about.
+        4 => prop::sample::select(vec![Verdict::NotSealed, Verdict::NotRestored])
+            .prop_map(|verdict| judged(verdict, verdict == Verdict::NotRestored)),
+        1 => (verdict.clone(), any::<bool>()).prop_map(|(verdict, restore)| judged(verdict, restore)),
+        6 => (operation, 1..5_u32).prop_map(|(operation, attempt)| BucketEvent::Intended {
+            intent: intent(operation, attempt),
+            found: encryption()
+        }),
+        1 => Just(BucketEvent::StartRefused { error: error() }),
+        1 => Just(BucketEvent::StartUnknown { error: error() }),
+        1 => Just(BucketEvent::NeverStarted),
+        2 => (1..4_u32, any::<bool>()).prop_map(|(wave, holds)| planned(wave, holds)),
+        2 => Just(BucketEvent::Started { execution: "e".into() }),
+        1 => Just(BucketEvent::Adopted { execution: "e".into() }),
+        3 => prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])
+            .prop_map(|status| BucketEvent::Ended { status: status.into(), message: None }),
+        1 => Just(BucketEvent::Overdue { status: None }),
+        3 => verdict.prop_map(|verdict| BucketEvent::ReadBack {
+            judgement: judgement(verdict),
+            encryption: Some(encryption()),
+            error: None
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    /// Whatever order events come in: what is reached was reached by legal moves, and the laws hold on the way.
+    #[test]
+    fn no_order_of_events_breaks_the_laws(events in prop::collection::vec(any_event(), 0..60)) {
+        let mut state: Option<BucketState> = None;
+        let (mut tokens, mut starts, mut open) = (Vec::new(), 0, false);
+        for event in &events {
+            let before = state.clone();
+            let Ok(next) = transition(state.as_ref(), event, at()) else { continue };
+            match event {
+                BucketEvent::Intended { intent, .. } => {
+                    // Law 3: one act at a time, and each has a token of its own.
+                    prop_assert!(!open);
+                    prop_assert!(!tokens.contains(&intent.client_token));
+                    // Law 5: only what was judged to be replaced is touched.
+                    let waits = before.as_ref().unwrap().judgement.verdict;
+                    prop_assert!(matches!(waits, Verdict::NotSealed | Verdict::NotRestored));
+                    tokens.push(intent.client_token.clone());
+                    open = true;
+                }
+                BucketEvent::Started { .. } | BucketEvent::Adopted { .. } => {
+                    prop_assert!(open);
+                    starts += 1;
+                }
+                BucketEvent::StartRefused { .. } | BucketEvent::NeverStarted | BucketEvent::ReadBack { .. } => {
+                    open = false;
+                }
+                _ => {}
+            }
+            // Law 7: what has no known outcome counts as in flight.
+            prop_assert_eq!(open, matches!(next.phase, Phase::Intended | Phase::Started | Phase::Ended));
+            // Law 3: no start without an intent before it.
+            prop_assert!(starts <= tokens.len());
+            prop_assert_eq!(next.starts as usize, starts);
+            prop_assert_eq!(next.attempts() as usize, tokens.len());
+            // Law 9: whatever may have been changed has its former configuration kept, and when.
+            prop_assert_eq!(next.found.is_some(), !tokens.is_empty());
+            prop_assert_eq!(next.touched_at.is_some(), !tokens.is_empty());
+            // Law 4: success is what S3 says, and never said from in between.
+            let succeeded = |state: &BucketState| matches!(state.judgement.verdict, Verdict::Sealed | Verdict::Restored);
+            if succeeded(&next) {
+                let said_by_s3 = matches!(event, BucketEvent::Judged { .. } | BucketEvent::ReadBack { .. });
+                prop_assert!(said_by_s3);
+                prop_assert!(matches!(next.phase, Phase::Judged | Phase::Settled));
+            }
+            state = Some(next);
+        }
+    }
+}
+
+/// The state after these events, each of which must be legal.
+fn after(events: &[BucketEvent]) -> BucketState {
+    let mut state = None;
+    for event in events {
+        state = Some(transition(state.as_ref(), event, at()).unwrap());
+    }
+    state.unwrap()
+}
+
+#[test]
+fn a_held_bucket_is_never_intended() {
+    for verdict in Verdict::ALL {
+        let state = after(&[judged(verdict, false)]);
+        let moved = transition(Some(&state), &intended(1), at());
+        assert_eq!(moved.is_ok(), verdict == Verdict::NotSealed, "{verdict:?}");
+    }
+}
+
+#[test]
+fn an_unknown_status_is_no_end() {
+    let state =
+        after(&[judged(Verdict::NotSealed, false), intended(1), BucketEvent::Started { execution: "e".into() }]);
+    let ended = |status: &str| BucketEvent::Ended { status: status.into(), message: None };
+    assert!(transition(Some(&state), &ended("Brandnew"), at()).is_err());
+    assert!(transition(Some(&state), &ended("Success"), at()).is_ok());
+}
+
+/// Read back as `shown`, without success.
+fn failed_with(shown: DefaultEncryption) -> Vec<BucketEvent> {
+    vec![
+        BucketEvent::Started { execution: "e".into() },
+        BucketEvent::Ended { status: "Success".into(), message: None },
+        BucketEvent::ReadBack { judgement: judgement(Verdict::Failed), encryption: Some(shown), error: None },
+    ]
+}
+
+#[test]
+fn a_new_attempt_keeps_the_configuration_from_before_the_first_one() {
+    let wrong: DefaultEncryption =
+        EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some("w".into()), ..EncryptionRule::SSE_S3 }.into();
+    let mut events = vec![judged(Verdict::NotSealed, false), intended(1)];
+    events.extend(failed_with(wrong.clone()));
+    events.push(judged(Verdict::NotSealed, false));
+    // The second attempt finds what the first one left: that is not what a rollback goes back to.
+    let again =
+        |found: &DefaultEncryption| BucketEvent::Intended { intent: intent(Operation::Seal, 2), found: found.clone() };
+    let state = after(&events);
+    assert_eq!(transition(Some(&state), &again(&wrong), at()).unwrap().found, Some(encryption()));
+    // What somebody else put there in between is.
+    let theirs: DefaultEncryption =
+        EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some("x".into()), ..EncryptionRule::SSE_S3 }.into();
+    assert_eq!(transition(Some(&state), &again(&theirs), at()).unwrap().found, Some(theirs));
+    // And an attempt's number never comes twice.
+    assert!(transition(Some(&state), &intended(1), at()).is_err());
+}
+
+#[test]
+fn an_intent_without_an_answer_is_adopted_or_given_up() {
+    let unknown = vec![judged(Verdict::NotSealed, false), intended(1), BucketEvent::StartUnknown { error: error() }];
+    let state = after(&unknown);
+    assert_eq!((state.phase, state.judgement.verdict), (Phase::Intended, Verdict::Failed));
+    let adopted = transition(Some(&state), &BucketEvent::Adopted { execution: "e".into() }, at()).unwrap();
+    assert_eq!((adopted.phase, adopted.judgement.verdict, adopted.starts), (Phase::Started, Verdict::NotSealed, 1));
+    let never = transition(Some(&state), &BucketEvent::NeverStarted, at()).unwrap();
+    assert_eq!((never.phase, never.judgement.reason, never.starts), (Phase::Judged, Reason::NeverStarted, 0));
+    assert_eq!(transition(Some(&never), &intended(2), at()).unwrap().attempts(), 2);
+}
