@@ -286,7 +286,7 @@ fn what_differs_by_then_is_taken_out_and_told_and_nothing_is_added() {
 
 #[test]
 fn a_rollout_by_plan_that_was_killed_goes_on_by_its_plan() {
-    const SPEC: &str = "accounts = 4\nbuckets_per_account = 9\nsuspended = 0\nwithout_member_role = 0\nseed = 7\n";
+    const SPEC: &str = "accounts = 4\nbuckets_per_account = 24\nsuspended = 0\nwithout_member_role = 0\nseed = 7\n";
     let undisturbed = World::at_speed(SPEC, 40.0);
     plan(&undisturbed, "a.json");
     assert_eq!(carry_out(&undisturbed, "a.json", &[]).code, 0);

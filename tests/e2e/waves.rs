@@ -431,3 +431,110 @@ fn what_no_wave_takes_is_held_and_says_so() {
         );
     }
 }
+
+#[test]
+fn a_new_rollout_does_not_pass_by_a_wave_that_is_open() {
+    let world = world(&canary_with("bake = \"10m\"\ncheck_every = 1"));
+    let mut child = watched(&world, &[]);
+    world.sandbox.set_bucket_encryption("second", sse_s3()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let run = world.run(&["rollout", "--yes", "--account", "!canary"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (1, 0), "{}", run.stderr);
+    assert!(run.stderr.contains("wave 1") && run.stderr.contains("--approve-wave 1"), "{}", run.stderr);
+    let words: Vec<&str> = run.stderr.split_whitespace().collect();
+    assert!(words.join(" ").contains("orgseal rollback --campaign"), "{}", run.stderr);
+    // Looking is no rollout.
+    assert_eq!(world.run(&["rollout", "--yes", "--dry-run"]).code, 2);
+    assert_eq!(world.run(&["rollback", "--yes", "--wave", "1"]).code, 0);
+    let mut child = world.command(&["rollout", "--yes"]);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("wave 1 is watched again", || status(&world).1.first().is_some_and(|wave| wave["state"] == "baking"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 1, "a wave that is watched is open too");
+}
+
+#[test]
+fn a_narrowed_resume_does_not_begin_what_comes_after_a_wave_that_waits() {
+    let waves = canary_with("approval = true");
+    let world = world(&waves);
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 3);
+    let run = world.run(&["resume", "--yes", "--approve-wave", "1", "--account", "!canary"]);
+    assert!(world.sandbox.executions().is_empty(), "{}", run.stderr);
+    let half = world.run(&["resume", "--yes", "--approve-wave", "1", "--bucket", "first"]);
+    assert_eq!((world.sandbox.executions().len(), outside_the_canary(&world).len()), (1, 0), "{}", half.stderr);
+    let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (0, 14), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_approved_beforehand_accepts_no_failure_that_comes_after() {
+    let mut fault = Fault::new(FaultKind::AutomationFail);
+    fault.message = Some("AccessDenied: not authorized".into());
+    fault.filter.bucket = Some("second".into());
+    let world = world(&canary_with("approval = true\nbake = 1\ncheck_every = 1"));
+    world.sandbox.set_faults(vec![fault.clone()]).unwrap();
+    assert_eq!(world.run(&["rollout", "--yes", "--approve-wave", "1"]).code, 3);
+    is_stopped(&world, "one of its buckets failed", &[]);
+    // What is accepted is what was seen: the next one counts.
+    fault.filter.bucket = None;
+    world.sandbox.set_faults(vec![fault]).unwrap();
+    let run = world.run(&["resume", "--yes", "--approve-wave", "1", "--retry-failed"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+}
+
+#[test]
+fn a_canary_that_was_not_tried_lets_nothing_follow() {
+    // Nobody may enter it.
+    let world = world(&canary_with(""));
+    let nobody = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole" } ] }"#;
+    world.sandbox.set_role_trust(CANARY, "orgseal-member", nobody).unwrap();
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (3, 0), "{}", run.stderr);
+    is_stopped(&world, "1 of its accounts could not be read", &[]);
+    let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
+    assert_eq!(outside_the_canary(&world).len(), 14, "a person may go on: {}", run.stderr);
+    // Everything in it is held.
+    let held = SPEC.replace("encryption = \"sse_s3\" }", "encryption = \"sse_s3\", tags = { keep-out = \"yes\" } }");
+    let world = of(&held, 0.0, &canary_with(""));
+    world.edit(|text| format!("{text}\n[guards]\nopt_out_tag = \"keep-out\"\n"));
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (3, 0), "{}", run.stderr);
+    is_stopped(&world, "2 of its buckets are held", &[]);
+}
+
+#[test]
+fn an_account_that_is_lost_in_the_middle_of_its_wave_stops_it() {
+    let world = of(SPEC, 40.0, &canary_with(""));
+    let mut child = world.command(&["rollout", "--yes", "--set", "limits.executions_per_account_region=1"]);
+    child.env("ORGSEAL_FAIL_POINT", "after_ended").stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(child.status().unwrap().code(), None);
+    let nobody = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole" } ] }"#;
+    world.sandbox.set_role_trust(CANARY, "orgseal-member", nobody).unwrap();
+    let run = world.run(&["resume", "--yes"]);
+    assert_eq!((run.code, outside_the_canary(&world).len()), (3, 0), "{}", run.stderr);
+    assert_eq!(status(&world).1[0]["state"], "stopped", "{}", run.stderr);
+}
+
+#[test]
+fn what_was_seen_and_accepted_stops_no_more_and_what_is_new_does() {
+    let world = world(&canary_with("bake = 3\ncheck_every = 1"));
+    let mut child = watched(&world, &[]);
+    world.sandbox.set_bucket_encryption("second", sse_s3()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    is_stopped(&world, "not as they were set", &["second"]);
+    assert_eq!(world.run(&["resume", "--yes"]).code, 3, "it is still so");
+    let mut child = world.command(&["resume", "--yes", "--approve-wave", "1"]);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("wave 1 is watched again", || status(&world).1[0]["state"] == "baking");
+    world.sandbox.set_bucket_encryption("first", sse_s3()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    is_stopped(&world, "not as they were set", &["first"]);
+    let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
+    assert_eq!(outside_the_canary(&world).len(), 14, "{}", run.stderr);
+    // What somebody else changed is not called sealed.
+    let document = world.json(&["report"]).1;
+    for bucket in ["first", "second"] {
+        assert_eq!(finding(&document, bucket)["verdict"], "held", "{:#}", finding(&document, bucket));
+    }
+}

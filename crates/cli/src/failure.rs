@@ -42,7 +42,9 @@ impl Failure {
     pub(crate) fn show(&self, json: bool) {
         for saying in &self.says {
             let mut text = String::new();
-            let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme());
+            // A flag or a campaign's name that is broken at its hyphen cannot be copied.
+            let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme())
+                .with_word_splitter(textwrap::WordSplitter::NoHyphenation);
             if handler.with_width(output::stderr_width()).render_report(&mut text, saying).is_err() {
                 text.clone_from(&saying.message);
             }
@@ -161,6 +163,10 @@ impl From<CampaignError> for Failure {
             CampaignError::PlanTooOld { .. } => {
                 "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
             }
+            CampaignError::WaveOpen { campaign, wave, .. } => format!(
+                "go on with it: orgseal resume --campaign {campaign} (with --approve-wave {wave} to accept what speaks against it); \
+                 or undo it: orgseal rollback --campaign {campaign} --wave {wave}"
+            ),
             CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
             CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),

@@ -34,15 +34,7 @@ pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportE
             let count = counts.iter().find(|count| count.number == number).copied().unwrap_or_default();
             let record = records.iter().find(|record| record.number == number).cloned();
             let WaveCount { accounts, buckets, sealed, not_sealed, held, failed, started, .. } = count;
-            let record = record.unwrap_or_else(|| WaveRecord {
-                number,
-                name: String::new(),
-                state: WaveState::Pending,
-                bake_until: None,
-                watched_since: None,
-                says: None,
-                evidence: Vec::new(),
-            });
+            let record = record.unwrap_or_else(|| WaveRecord::new(number, "", WaveState::Pending));
             WaveLine { record, accounts, buckets, sealed, not_sealed, held, failed, started }
         })
         .collect())

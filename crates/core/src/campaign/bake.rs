@@ -18,15 +18,18 @@ use super::{Campaign, CampaignError};
 use crate::aws::Member;
 use crate::config::Wave;
 use crate::judge::KeyDenial;
-use crate::model::{Verdict, WaveRecord, WaveState, now};
+use crate::ledger::{BucketEvent, OpenBucket};
+use crate::model::{DefaultEncryption, Judgement, Reason, Verdict, WaveRecord, WaveState, now};
 use crate::plan::AccountLimits;
 
 /// A command of the user's that takes longer says nothing.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+/// How long a command's last words are waited for after its end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Bytes of a command's words that are read.
 const MOST_SAID: u64 = 1024 * 1024;
 /// Lines of evidence that are kept of one look.
-const MOST_EVIDENCE: usize = 20;
+const MOST_EVIDENCE: usize = 100;
 /// CloudTrail's clock and ours differ, and the look for denials begins a little early.
 const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
@@ -60,25 +63,22 @@ impl Campaign {
         let changed = reader.accounts_changed_in_wave(&run, number)?;
         drop(reader);
         let state = record.as_ref().map(|record| record.state);
-        let accepted = state == Some(WaveState::Stopped) && self.options.approved_waves.contains(&number);
-        let said = accepted.then(|| format!("accepted by {}", self.aws.caller().arn));
-        // One that something speaks against is looked at once at least, whatever the campaign file says by now.
-        let spoken_against = record.as_ref().is_some_and(|record| record.state == WaveState::Stopped);
-        if changed.is_empty() || wave.bake().is_zero() && !spoken_against {
-            self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
+        // One that something speaks against, or did, is looked at once at least, whatever the campaign file says by now.
+        let mut look_now = matches!(state, Some(WaveState::Stopped | WaveState::Approved));
+        if changed.is_empty() || wave.bake().is_zero() && !look_now {
+            let says = record.and_then(|record| record.says);
+            self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says, ..record }).await?;
             return Ok(Baked::Well);
         }
-        let mut watched_since = record.as_ref().and_then(|record| record.watched_since);
-        if accepted {
-            watched_since = Some(now());
-        }
+        let (watched_since, accepted) =
+            record.as_ref().map(|record| (record.watched_since, record.accepted.clone())).unwrap_or_default();
+        let said = record.as_ref().and_then(|record| record.says.clone()).filter(|_| state != Some(WaveState::Stopped));
         let until = match record.and_then(|record| record.bake_until).filter(|_| state != Some(WaveState::Changing)) {
             Some(until) => until,
             None => now() + jiff::SignedDuration::try_from(wave.bake()).unwrap_or_default(),
         };
-        let mut look_now = state == Some(WaveState::Stopped);
-        if !look_now || accepted {
-            let baking = |record| WaveRecord { bake_until: Some(until), watched_since, says: said, ..record };
+        let baking = |record| WaveRecord { bake_until: Some(until), says: said.clone(), ..record };
+        if !look_now {
             self.move_wave(number, wave, WaveState::Baking, baking).await?;
         }
         loop {
@@ -97,24 +97,22 @@ impl Campaign {
             else {
                 return Ok(Baked::Interrupted);
             };
-            if let Some(Trouble { says, evidence }) = trouble? {
-                let stopped = |record| WaveRecord { bake_until: Some(until), watched_since, evidence, ..record };
+            if let Some(Trouble { says, evidence }) = together(trouble?, &accepted) {
+                let stopped = |record| WaveRecord { bake_until: Some(until), evidence, ..record };
                 self.stopped(number, wave, says, stopped).await?;
                 return Ok(Baked::Stopped);
             }
-            if look_now {
-                look_now = false;
-                let baking = |record| WaveRecord { bake_until: Some(until), watched_since, ..record };
+            if std::mem::take(&mut look_now) && !over {
                 self.move_wave(number, wave, WaveState::Baking, baking).await?;
             }
             if over {
-                self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { watched_since, ..record }).await?;
+                self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
                 return Ok(Baked::Well);
             }
         }
     }
 
-    /// One look at a wave; the first trouble found.
+    /// One look at a wave: all that speaks against it.
     async fn check(
         self: &Arc<Self>,
         number: u32,
@@ -122,7 +120,8 @@ impl Campaign {
         since: Option<Timestamp>,
         hands: &Hands,
         changed: &[String],
-    ) -> Result<Option<Trouble>, CampaignError> {
+    ) -> Result<Vec<Trouble>, CampaignError> {
+        self.key_watch.forget();
         let mut looks = pin!(
             stream::iter(changed.to_vec())
                 .map(|account| {
@@ -134,24 +133,12 @@ impl Campaign {
                 })
                 .buffer_unordered(self.file.limits.accounts)
         );
-        let mut found: Option<Trouble> = None;
+        let mut found = Vec::new();
         while let Some(look) = looks.next().await {
-            let Some(trouble) = look? else { continue };
-            match &mut found {
-                Some(known) if known.says == trouble.says => known.evidence.extend(trouble.evidence),
-                Some(_) => {}
-                None => found = Some(trouble),
-            }
+            found.extend(look?);
         }
-        if let Some(trouble) = &mut found {
-            let more = trouble.evidence.len().saturating_sub(MOST_EVIDENCE);
-            trouble.evidence.truncate(MOST_EVIDENCE);
-            if more > 0 {
-                trouble.evidence.push(format!("and {more} more"));
-            }
-            return Ok(found);
-        }
-        Ok(self.ask_command(number, wave).await)
+        found.extend(self.ask_command(number, wave).await);
+        Ok(found)
     }
 
     async fn check_account(
@@ -162,14 +149,16 @@ impl Campaign {
         known: Option<crate::model::Account>,
         since: Option<Timestamp>,
         denials: bool,
-    ) -> Result<Option<Trouble>, CampaignError> {
-        let trouble = |says: &str, evidence: Vec<String>| Ok(Some(Trouble { says: says.to_owned(), evidence }));
+    ) -> Result<Vec<Trouble>, CampaignError> {
+        let mut found = Vec::new();
+        let mut trouble = |says: &str, evidence: Vec<String>| found.push(Trouble { says: says.to_owned(), evidence });
         let entered = match entered {
             Some(entered) => entered,
             None => match self.enter_again(account, known).await? {
                 Some(entered) => entered,
                 None => {
-                    return trouble("an account of it cannot be entered any more", vec![format!("account {account}")]);
+                    trouble("an account of it cannot be entered any more", vec![format!("account {account}")]);
+                    return Ok(found);
                 }
             },
         };
@@ -187,21 +176,20 @@ impl Campaign {
         }
         for (region, first) in regions {
             if let Some(fault) = self.key_fault(account, &region).await {
-                return trouble("a central key cannot be used any more", vec![fault.to_string()]);
+                trouble("a central key cannot be used any more", vec![fault.to_string()]);
             }
             if denials {
-                let from = since.map_or(first, |since| since.max(first)) - MARGIN;
+                let from = since.map_or(first - MARGIN, |since| since.max(first - MARGIN));
                 match self.denied(&member, account, &region, from).await {
                     Ok(denied) if denied.is_empty() => {}
                     Ok(denied) => {
-                        let lines = describe(account, &region, &denied);
-                        return trouble("CloudTrail shows denied uses of the central key", lines);
+                        trouble("CloudTrail shows denied uses of the central key", describe(account, &region, &denied));
                     }
                     // Unknown is not well.
                     Err(error) => {
                         let line =
                             format!("account {account}, {region}: {error} → {}; or say denials = false", error.hint);
-                        return trouble("whether anybody was denied the central key cannot be told", vec![line]);
+                        trouble("whether anybody was denied the central key cannot be told", vec![line]);
                     }
                 }
             }
@@ -221,16 +209,29 @@ impl Campaign {
             let place = format!("{} in account {account}, {}", bucket.name, bucket.region);
             match look {
                 Ok(found) if self.judge(&found, bucket).verdict == Verdict::Sealed => {}
-                Ok(_) => differ.push(format!("{place}: its default encryption was changed since")),
+                Ok(found) => {
+                    differ.push(format!("{place}: its default encryption was changed since"));
+                    self.drifted(open, found).await?;
+                }
                 // A bucket that is gone hurts nobody.
                 Err(error) if error.code == "NoSuchBucket" => {}
                 Err(error) => differ.push(format!("{place}: it cannot be read any more ({error})")),
             }
         }
-        match differ.is_empty() {
-            true => Ok(None),
-            false => trouble("buckets are not as they were set", differ),
+        if !differ.is_empty() {
+            trouble("buckets are not as they were set", differ);
         }
+        Ok(found)
+    }
+
+    /// Writes down that somebody changed a bucket since: it is not called sealed any more.
+    async fn drifted(&self, open: &OpenBucket, encryption: DefaultEncryption) -> Result<(), CampaignError> {
+        if open.state.judgement.verdict == Verdict::Sealed {
+            let observed = Some(self.judge(&encryption, &open.bucket).reason);
+            let judgement = Judgement { verdict: Verdict::Held, reason: Reason::ChangedSince, observed };
+            self.ledger.record(&open.bucket, BucketEvent::Drifted { judgement, encryption }).await?;
+        }
+        Ok(())
     }
 
     /// Denied uses of a Region's key since a moment, those of this campaign's own sessions aside.
@@ -260,6 +261,9 @@ impl Campaign {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        // A group of its own, so that all of it can be ended.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let stop = self.stop.clone();
         let ran = tokio::task::spawn_blocking(move || run(command, &stop)).await;
         let failed = |says: String, evidence: Vec<String>| Some(Trouble { says, evidence });
@@ -280,36 +284,69 @@ impl Campaign {
     }
 }
 
-/// Runs a command to its end. `None`: it took too long, or the run is to stop, and it was ended.
+/// Runs a command to its end. `None`: it took too long, or the run is to stop, and it was ended with all that it began.
 fn run(mut command: Command, stop: &CancellationToken) -> std::io::Result<Option<Output>> {
     let mut child = command.spawn()?;
     let until = Instant::now() + COMMAND_LIMIT;
     // Read aside, so that a command with much to say does not wait for us for ever.
     let read = |stream: Option<Box<dyn Read + Send>>| {
+        let (said, heard) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut text = Vec::new();
             if let Some(mut stream) = stream {
                 // What cannot be read is not there to be shown; what is beyond is taken, so that nobody waits.
                 let _ = stream.by_ref().take(MOST_SAID).read_to_end(&mut text);
+                let _ = said.send(text);
                 let _ = std::io::copy(&mut stream, &mut std::io::sink());
             }
-            text
-        })
+        });
+        heard
     };
     let stdout = read(child.stdout.take().map(|stream| Box::new(stream) as _));
     let stderr = read(child.stderr.take().map(|stream| Box::new(stream) as _));
     loop {
         if let Some(status) = child.try_wait()? {
-            let text = |reader: std::thread::JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
+            // What it left behind may hold its streams open for ever: it is not waited for.
+            let text = |heard: std::sync::mpsc::Receiver<Vec<u8>>| heard.recv_timeout(LAST_WORDS).unwrap_or_default();
             return Ok(Some(Output { status, stdout: text(stdout), stderr: text(stderr) }));
         }
         if Instant::now() >= until || stop.is_cancelled() {
+            end_group(&child);
             child.kill()?;
             child.wait()?;
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Ends what a command began: its process group bears its own number.
+fn end_group(child: &std::process::Child) {
+    // Without a `kill` there the command alone is ended.
+    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).stderr(Stdio::null()).status();
+}
+
+/// All that speaks against a wave as one: what says the same is put together, and what a person accepted is left out.
+fn together(found: Vec<Trouble>, accepted: &[String]) -> Option<Trouble> {
+    let mut says: Vec<String> = Vec::new();
+    let mut evidence = Vec::new();
+    for trouble in found {
+        let known = accepted.iter().any(|text| text.contains(&trouble.says));
+        let new: Vec<String> = trouble.evidence.iter().filter(|line| !accepted.contains(line)).cloned().collect();
+        if known && new.is_empty() {
+            continue;
+        }
+        evidence.extend(new);
+        if !says.contains(&trouble.says) {
+            says.push(trouble.says);
+        }
+    }
+    let more = evidence.len().saturating_sub(MOST_EVIDENCE);
+    evidence.truncate(MOST_EVIDENCE);
+    if more > 0 {
+        evidence.push(format!("and {more} more"));
+    }
+    (!says.is_empty()).then(|| Trouble { says: says.join("; "), evidence })
 }
 
 /// Who was denied what for which bucket, a line each, with the times of the first and the last.

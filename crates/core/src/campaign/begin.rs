@@ -14,7 +14,7 @@ use crate::config::{CampaignFile, differences};
 use crate::event::Event;
 use crate::host::host;
 use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run};
-use crate::model::Operation;
+use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
 
 /// What decides a run's outcomes, kept with it: whoever goes on with it must want the same.
@@ -44,6 +44,13 @@ impl Campaign {
             _ => (None, None),
         };
         known_waves(&setting.loaded.campaign, &kind.options())?;
+        if let (Kind::Rollback { wave: Some(wanted), .. }, Some(campaign)) = (&kind, &parent) {
+            let reader = Reader::open(ledger.folder())?;
+            let counts = reader.wave_counts(&reader.run(campaign)?)?;
+            if !counts.iter().any(|count| count.number == *wanted) {
+                return Err(CampaignError::NoSuchWave { wanted: *wanted, waves: counts.len() });
+            }
+        }
         let id = new_id(&kind);
         let settings = setting.loaded.campaign.target();
         let target = Target { settings, narrowed: setting.narrowed.clone(), wave };
@@ -301,6 +308,15 @@ fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
         return Err(CampaignError::RollbackOpen(rollback.id));
     }
     let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
+    let open = [WaveState::Changing, WaveState::Baking, WaveState::Stopped];
+    let undone = reader.rollbacks_of(&newest)?;
+    if let Some(wave) = reader.waves(&newest)?.into_iter().find(|wave| open.contains(&wave.state))
+        && !undone.iter().any(|rollback| reader.summary(rollback).is_ok_and(|summary| summary.restored > 0))
+    {
+        // A new campaign would find the wave's buckets sealed, and go on with those of the next one.
+        let state = wave.state.as_str();
+        return Err(CampaignError::WaveOpen { campaign: newest.id, wave: wave.number, state });
+    }
     Ok((!is_done(&newest)).then_some(newest.id))
 }
 

@@ -110,8 +110,18 @@ pub enum CampaignError {
         /// The limit in words.
         limit: String,
     },
-    /// The campaign file names fewer waves.
-    #[error("there is no wave {wanted}: the campaign file has {waves}")]
+    /// A wave of the newest campaign is not done with.
+    #[error("wave {wave} of campaign {campaign} is {state}: a new rollout would pass over it")]
+    WaveOpen {
+        /// The campaign.
+        campaign: String,
+        /// The wave.
+        wave: u32,
+        /// How far it has come.
+        state: &'static str,
+    },
+    /// There are fewer waves.
+    #[error("there is no wave {wanted}: there are {waves}")]
     NoSuchWave {
         /// The wave asked for.
         wanted: u32,

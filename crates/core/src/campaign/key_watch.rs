@@ -27,6 +27,11 @@ impl KeyWatch {
         KeyWatch { aws, every, looks: std::sync::Mutex::default() }
     }
 
+    /// Forgets what was seen: whoever asks next gets a fresh look.
+    pub(super) fn forget(&self) {
+        self.looks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+
     /// Why nothing may be pointed at a key now (`DescribeKey`, once for all who ask within the time). Whoever asks
     /// while the call is under way waits for its answer.
     pub(super) async fn fault(&self, key: &KeyArn) -> Option<AwsError> {

@@ -74,7 +74,7 @@ impl Campaign {
         }
         self.tell_of_missing_buckets(whole)?;
         // Where an account could not be read, the bucket may be in it: unknown is not absent.
-        if buckets == 0 && whole && self.selection.names_buckets() && !self.stop.is_cancelled() {
+        if buckets == 0 && whole && !self.resumed && self.selection.names_buckets() && !self.stop.is_cancelled() {
             return Err(CampaignError::NothingSelected("bucket"));
         }
         Ok(entered)

@@ -11,7 +11,7 @@ use super::{Campaign, CampaignError, Ending};
 use crate::config::Wave;
 use crate::event::Event;
 use crate::ledger::{AccountWork, Scope};
-use crate::model::{WaveRecord, WaveState};
+use crate::model::{AccountOutcome, Verdict, WaveRecord, WaveState, now};
 
 impl Campaign {
     /// Changes what there is to change, wave by wave.
@@ -28,13 +28,25 @@ impl Campaign {
                 self.move_wave(number, wave, WaveState::Pending, |record| record).await?;
             }
         }
+        self.accept(&waves).await?;
         for (number, wave) in (1..).zip(&waves) {
+            let last = number == of;
             let work = self.work_of(Some(number))?;
             let record = self.wave_record(number)?;
             let state = record.as_ref().map(|record| record.state);
+            let accepted = record.as_ref().is_some_and(|record| record.watched_since.is_some());
             // A wave that stopped, or is being watched, goes on being watched before anything else is begun.
-            let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped));
+            let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped))
+                || state == Some(WaveState::Approved) && accepted;
             if work.is_empty() && !watched {
+                if !self.is_whole(number)? {
+                    return Ok(Ending::Narrowed);
+                }
+                let never_begun = matches!(state, None | Some(WaveState::Pending | WaveState::Waiting));
+                if let Some(says) = self.untried(number)?.filter(|_| never_begun && !last) {
+                    self.stopped(number, wave, says, |record| record).await?;
+                    return Ok(Ending::WaveStopped);
+                }
                 continue;
             }
             if !work.is_empty() {
@@ -54,11 +66,18 @@ impl Campaign {
                     continue;
                 }
             }
-            let last = number == of;
-            if !last
-                && !self.options.approved_waves.contains(&number)
-                && let Some(says) = self.failed_too_much(number, wave)?
-            {
+            if !self.is_whole(number)? {
+                if self.resumed && !self.narrowed.is_empty() {
+                    // It is not watched yet, and none comes after it.
+                    return Ok(Ending::Narrowed);
+                }
+                if !last {
+                    let says = "some of its buckets could not be changed, since their accounts could not be entered";
+                    self.stopped(number, wave, says.to_owned(), |record| record).await?;
+                    return Ok(Ending::WaveStopped);
+                }
+            }
+            if !last && let Some(says) = self.failed_too_much(number, wave)? {
                 self.stopped(number, wave, says, |record| record).await?;
                 return Ok(Ending::WaveStopped);
             }
@@ -69,6 +88,65 @@ impl Campaign {
             }
         }
         Ok(self.ending(None))
+    }
+
+    /// Writes down what a person accepts with `--approve-wave`: of waves that were stopped before this process came, what was
+    /// seen so far. What is new counts.
+    async fn accept(&self, waves: &[Wave]) -> Result<(), CampaignError> {
+        for (number, wave) in (1..).zip(waves) {
+            let stopped = self.wave_record(number)?.filter(|record| record.state == WaveState::Stopped);
+            let Some(stopped) = stopped.filter(|_| self.options.approved_waves.contains(&number)) else { continue };
+            let failed: u64 = {
+                let (reader, run) = self.reader()?;
+                reader.failures(&run, Some(number))?.values().sum()
+            };
+            let says = format!("what spoke against it is accepted by {}", self.aws.caller().arn);
+            let approved = |record: WaveRecord| {
+                let mut accepted = record.accepted;
+                accepted.extend(stopped.says);
+                accepted.extend(stopped.evidence);
+                WaveRecord {
+                    says: Some(says),
+                    bake_until: stopped.bake_until,
+                    watched_since: Some(now()),
+                    accepted,
+                    accepted_failures: failed,
+                    ..record
+                }
+            };
+            self.move_wave(number, wave, WaveState::Approved, approved).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of a wave waits to be changed, whatever this process is narrowed to.
+    fn is_whole(&self, number: u32) -> Result<bool, CampaignError> {
+        let (reader, run) = self.reader()?;
+        Ok(reader.work(&run, Scope::Waiting, Some(number))?.is_empty())
+    }
+
+    /// Why a wave with accounts of its own tried nothing: they could not be read, or all of their buckets are held. A canary that
+    /// was not looked at says nothing of what comes after it.
+    fn untried(&self, number: u32) -> Result<Option<String>, CampaignError> {
+        let Some(population) = self.population.get() else { return Ok(None) };
+        let (reader, run) = self.reader()?;
+        let outcomes = reader.accounts(&run)?;
+        let (mut unread, mut held) = (0_u64, 0_u64);
+        for account in population.waves.accounts_of(number) {
+            unread += u64::from(outcomes.get(account) == Some(&AccountOutcome::Unread));
+            for (verdict, _) in reader.verdicts_of(&run, account)?.values() {
+                match verdict {
+                    Verdict::Held | Verdict::Unread => held += 1,
+                    // What is as wanted already, or exempt, needs no trial.
+                    _ => return Ok(None),
+                }
+            }
+        }
+        Ok((unread + held > 0).then(|| {
+            format!(
+                "nothing of it was tried: {unread} of its accounts could not be read, {held} of its buckets are held"
+            )
+        }))
     }
 
     /// What there is to do in a wave for this process; `None` means in all of them.
@@ -153,15 +231,14 @@ impl Campaign {
         work: Vec<AccountWork>,
         hands: &Hands,
     ) -> Result<Option<Ending>, CampaignError> {
+        // A key may have turned bad while the wave before was watched.
+        self.key_watch.forget();
         let tolerance = self.tolerance(Some((number, wave)), &work)?;
         if let Some(passed) = tolerance.passed() {
             self.events.emit(&Event::Warning { message: format!("{passed}: nothing new is started") });
         }
-        // What a person accepted of an earlier part of the wave stays accepted.
-        let watched_since = record.and_then(|record| record.watched_since);
         let said = record.filter(|record| record.state == WaveState::Approved).and_then(|record| record.says.clone());
-        self.move_wave(number, wave, WaveState::Changing, |record| WaveRecord { watched_since, says: said, ..record })
-            .await?;
+        self.move_wave(number, wave, WaveState::Changing, |record| WaveRecord { says: said, ..record }).await?;
         let buckets = work.iter().map(|account| account.buckets).sum();
         self.events.emit(&Event::ChangesStarted { buckets, accounts: work.len() });
         let in_wave = InWave { number, limits: wave.limits };
@@ -174,12 +251,6 @@ impl Campaign {
         }
         if ending != Ending::Finished {
             return Ok(Some(ending));
-        }
-        let (reader, run) = self.reader()?;
-        let narrowed = self.resumed && !self.narrowed.is_empty();
-        if narrowed && !reader.work(&run, Scope::Waiting, Some(number))?.is_empty() {
-            // The wave is not whole, so it is not watched yet, and none comes after it.
-            return Ok(Some(Ending::Narrowed));
         }
         Ok(None)
     }
@@ -199,8 +270,14 @@ impl Campaign {
         }
         let (reader, run) = self.reader()?;
         let failed: u64 = reader.failures(&run, Some(number))?.values().sum();
+        let failed = failed.saturating_sub(self.accepted_failures(number)?);
         let some = if failed == 1 { "one of its buckets".to_owned() } else { format!("{failed} of its buckets") };
         Ok((failed > 0).then(|| format!("{some} failed, and no [failure_tolerance] lets the next wave begin")))
+    }
+
+    /// Failed buckets of a wave that a person accepted.
+    fn accepted_failures(&self, number: u32) -> Result<u64, CampaignError> {
+        Ok(self.wave_record(number)?.map_or(0, |record| record.accepted_failures))
     }
 
     /// The failure tolerance of a wave, or of all that is to be done.
@@ -213,10 +290,14 @@ impl Campaign {
         let mut failed = reader.failures(&run, wave.map(|(number, _)| number))?;
         let mut accounts: BTreeSet<String> = work.iter().map(|account| account.account.clone()).collect();
         accounts.extend(failed.keys().cloned());
-        if wave.is_some_and(|(number, _)| self.options.approved_waves.contains(&number)) {
-            // A person accepted what failed so far.
-            failed.clear();
-        }
+        // What a person accepted is not counted again.
+        let mut accepted = wave.map_or(Ok(0), |(number, _)| self.accepted_failures(number))?;
+        failed.retain(|_, count| {
+            let covered = accepted.min(*count);
+            accepted -= covered;
+            *count -= covered;
+            *count > 0
+        });
         if self.options.retry_failed {
             // What is tried again is not counted before it fails again.
             failed.retain(|account, _| !self.takes_account(account));
@@ -275,15 +356,11 @@ impl Campaign {
         if self.file.waves.is_empty() {
             return Ok(());
         }
-        let record = with(WaveRecord {
-            number,
-            name: wave.name.clone(),
-            state,
-            bake_until: None,
-            watched_since: None,
-            says: None,
-            evidence: Vec::new(),
-        });
+        // What a person accepted stays accepted, however far the wave comes.
+        let before = self.wave_record(number)?.unwrap_or_else(|| WaveRecord::new(number, &wave.name, state));
+        let WaveRecord { watched_since, accepted, accepted_failures, .. } = before;
+        let new = WaveRecord::new(number, &wave.name, state);
+        let record = with(WaveRecord { watched_since, accepted, accepted_failures, ..new });
         self.events.emit(&Event::WaveMoved { wave: record.clone(), of: self.file.waves.len() });
         self.ledger.wave(record).await?;
         Ok(())

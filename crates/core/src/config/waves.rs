@@ -152,6 +152,9 @@ pub(super) fn check(waves: &[Wave], limits: &Limits, found: &mut Vec<Problem>) {
                 ));
             }
         }
+        if wave.command.first().is_some_and(|program| program.trim().is_empty()) {
+            found.push(Problem::new(path("command"), "the command has no program", "name one, then its arguments"));
+        }
         if wave.check_every.as_ref().and_then(Span::duration).is_some_and(|time| time.is_zero()) {
             found.push(Problem::new(path("check_every"), "no time at all between two looks", "write 1 or more"));
         }

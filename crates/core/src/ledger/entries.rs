@@ -245,8 +245,9 @@ pub(super) fn write_wave(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, accepted,
+                                          failures, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             run,
@@ -257,6 +258,8 @@ pub(super) fn write_wave(
             wave.watched_since.map(jiff::Timestamp::as_millisecond),
             wave.says,
             json(&wave.evidence)?,
+            json(&wave.accepted)?,
+            wave.accepted_failures,
             at.as_millisecond(),
         ])?;
     Ok(())

@@ -139,6 +139,13 @@ pub enum BucketEvent {
         /// The last status seen.
         status: Option<ExecutionStatus>,
     },
+    /// S3 was asked again while its wave was watched, and somebody had changed it.
+    Drifted {
+        /// `held`, as changed since.
+        judgement: Judgement,
+        /// What S3 shows.
+        encryption: DefaultEncryption,
+    },
     /// S3 was asked after the execution.
     ReadBack {
         /// `sealed`, `failed` or `unread`.
@@ -167,6 +174,7 @@ impl BucketEvent {
             BucketEvent::Adopted { .. } => "adopted",
             BucketEvent::Ended { .. } => "ended",
             BucketEvent::Overdue { .. } => "overdue",
+            BucketEvent::Drifted { .. } => "drifted",
             BucketEvent::ReadBack { .. } => "read_back",
         }
     }
@@ -386,6 +394,14 @@ pub fn transition(
             let before = in_phase(Phase::Started)?;
             let execution = before.execution.clone().map(|execution| Execution { status: status.clone(), ..execution });
             Ok(BucketState { judgement: failed(Reason::ExecutionTimedOut), execution, ..before })
+        }
+        BucketEvent::Drifted { judgement, encryption } => {
+            let before = in_phase(Phase::Settled)?;
+            let held = judgement.verdict == Verdict::Held && judgement.reason == Reason::ChangedSince;
+            if before.judgement.verdict != Verdict::Sealed || !held {
+                return Err(illegal());
+            }
+            Ok(BucketState { judgement: *judgement, encryption: Some(encryption.clone()), ..before })
         }
         BucketEvent::ReadBack { judgement, encryption, error } => {
             let before = in_phase(Phase::Ended)?;

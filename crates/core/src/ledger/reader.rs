@@ -413,10 +413,12 @@ impl Reader {
         self.each(&sql, run, open_bucket_of, &mut handle)
     }
 
-    /// The accounts in which at least one bucket failed, with the number of those: of one wave, or of all.
+    /// The accounts in which at least one bucket failed, with the number of those: of one wave, or of all. In a wave, one that
+    /// could not be read when its turn came failed as well.
     pub fn failures(&self, run: &Run, wave: Option<u32>) -> Result<BTreeMap<String, u64>, LedgerError> {
         let sql = format!(
-            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {OF_WAVE} AND verdict = 'failed' GROUP BY account"
+            "SELECT account, count(*) FROM bucket WHERE run = ?1 AND {OF_WAVE}
+                 AND (verdict = 'failed' OR verdict = 'unread' AND ?2 IS NOT NULL AND wave IS NOT NULL) GROUP BY account"
         );
         self.gather(&sql, params![run.number, wave], |row| Ok((row.get(0)?, row.get(1)?)))
     }

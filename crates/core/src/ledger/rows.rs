@@ -77,7 +77,8 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
 }
 
 /// The columns that [`wave_of`] reads, in its order.
-pub(super) const WAVE_COLUMNS: &str = "number, name, state, bake_until, watched_since, says, evidence";
+pub(super) const WAVE_COLUMNS: &str =
+    "number, name, state, bake_until, watched_since, says, evidence, accepted, failures";
 
 /// A wave from a row that begins with [`WAVE_COLUMNS`].
 pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
@@ -89,6 +90,8 @@ pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
         watched_since: moment(row, 4)?,
         says: row.get(5)?,
         evidence: parsed(row, 6)?.unwrap_or_default(),
+        accepted: parsed(row, 7)?.unwrap_or_default(),
+        accepted_failures: row.get(8)?,
     })
 }
 

@@ -131,6 +131,8 @@ CREATE TABLE wave (
     watched_since INTEGER,
     says          TEXT,
     evidence      TEXT NOT NULL,
+    accepted      TEXT NOT NULL,
+    failures      INTEGER NOT NULL,
     at            INTEGER NOT NULL,
     PRIMARY KEY (run, number)
 ) STRICT, WITHOUT ROWID;

@@ -58,11 +58,12 @@ impl Reader {
         })
     }
 
-    /// The buckets of an account that were changed in a wave.
+    /// The buckets of an account that were changed in a wave, those that somebody changed since included.
     pub fn changed_in_wave(&self, run: &Run, wave: u32, account: &str) -> Result<Vec<OpenBucket>, LedgerError> {
         let sql = format!(
             "SELECT {STATE_COLUMNS}, account, region, name FROM bucket
-             WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND account = ?3 AND touched_at IS NOT NULL AND verdict = 'sealed'
+             WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND account = ?3 AND touched_at IS NOT NULL
+                   AND (verdict = 'sealed' OR verdict = 'held' AND reason = 'changed_since')
              ORDER BY region, name"
         );
         self.gather(&sql, params![run.number, wave, account], open_bucket_of)

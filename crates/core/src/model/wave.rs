@@ -59,4 +59,32 @@ pub struct WaveRecord {
     /// What was seen: principals and buckets, the command's last words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
+    /// What spoke against it once, and a person accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
+    /// So many failed buckets of it a person accepted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub accepted_failures: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl WaveRecord {
+    /// A wave of which nothing else is known.
+    #[must_use]
+    pub fn new(number: u32, name: &str, state: WaveState) -> WaveRecord {
+        WaveRecord {
+            number,
+            name: name.to_owned(),
+            state,
+            bake_until: None,
+            watched_since: None,
+            says: None,
+            evidence: Vec::new(),
+            accepted: Vec::new(),
+            accepted_failures: 0,
+        }
+    }
 }

@@ -43,6 +43,11 @@ impl WaveMap {
         map
     }
 
+    /// The accounts of which a wave takes all buckets.
+    pub fn accounts_of(&self, wave: u32) -> impl Iterator<Item = &str> {
+        self.of_account.iter().filter(move |(_, number)| **number == wave).map(|(id, _)| id.as_str())
+    }
+
     /// The wave of a bucket, from 1; `None` where no wave takes it.
     #[must_use]
     pub fn of(&self, bucket: &Bucket) -> Option<u32> {
