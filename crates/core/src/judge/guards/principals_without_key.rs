@@ -45,7 +45,11 @@ struct Sides<'a> {
 /// What is said of one principal.
 enum Said {
     /// Not sure: whether the principal comes in at all cannot be told.
-    Lacks { line: String, admitted: bool, is_sure: bool },
+    Lacks {
+        line: String,
+        admitted: bool,
+        is_sure: bool,
+    },
     Unclear(String),
 }
 
@@ -101,7 +105,10 @@ impl Doors {
     fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(statement, why)| match why {
             None => format!("the bucket policy lets everyone of the account in ({statement})"),
-            Some(why) => format!("the bucket policy perhaps lets everyone of the account in ({statement}): {why}"),
+            Some(why) => {
+                let why = why.strip_prefix(statement.as_str()).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
+                format!("the bucket policy perhaps lets everyone of the account in ({statement}): {why}")
+            }
         })
     }
 }
@@ -336,7 +343,7 @@ mod tests {
         ] {
             let untold = open(r#""Principal":"*""#, condition).untold(&GUARD);
             assert_eq!(untold.len(), 2, "{untold:?}");
-            let door = "the bucket policy perhaps lets everyone of the account in (statement E): statement E: its condition";
+            let door = "the bucket policy perhaps lets everyone of the account in (statement E): its condition";
             assert!(untold[0].starts_with(door), "{untold:?}");
             assert!(untold[1].contains("role/none may perhaps, under conditions, write and read"), "{untold:?}");
         }
