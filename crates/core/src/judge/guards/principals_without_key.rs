@@ -307,6 +307,10 @@ mod tests {
             let condition = format!(r#""ArnLike":{{"aws:PrincipalArn":"{arn}"}}"#);
             assert_eq!(open(all, &condition).found(&GUARD), [NONE], "{arn}");
         }
+        let mut users = open(all, r#""StringEquals":{"aws:username":"ann"}"#);
+        let user = |name: &str| Identity { arn: format!("arn:aws:iam::{OWN}:user/team/{name}"), ..Identity::default() };
+        users.account.identities = Some(Ok(Arc::new(Identities { principals: vec![user("ann"), user("bob")] })));
+        assert!(matches!(users.found(&GUARD).as_slice(), [one] if one.contains("user/team/ann may write and read")));
         let hint = open(all, "").advice(&GUARD);
         assert!(hint.contains("name those that use the bucket instead of everyone"), "{hint}");
     }
@@ -363,6 +367,7 @@ mod tests {
             r#""StringEquals":{"aws:PrincipalAccount":"777788889999"}"#,
             r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-theirs/*"}"#,
             r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/keyed"}"#,
+            r#""StringEquals":{"aws:username":"none"}"#,
             r#""StringEquals":{"aws:SourceAccount":"111122223333"}"#,
             r#""Bool":{"aws:PrincipalIsAWSService":"true"}"#,
             r#""StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}"#,

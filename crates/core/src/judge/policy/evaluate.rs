@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
+use super::{Answer, Coverage, Effect, Known, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
 use crate::model::Identity;
 
 /// A policy that was read, or why it is not understood. Many principals share one.
@@ -120,7 +120,12 @@ impl Holder {
             true => Text::Beginning(format!("{}:", self.id)),
             false => Text::Exactly(self.id.clone()),
         };
+        let user_name = match self.is_role() {
+            true => Known::Absent,
+            false => Known::Values(vec![self.arn.rsplit('/').next().unwrap_or_default().into()]),
+        };
         Request::of(&self.arn, &self.account, action, resource)
+            .with("aws:username", user_name)
             .with_value("aws:PrincipalOrgID", organization)
             .with_value("aws:PrincipalOrgPaths", Text::Beginning(format!("{organization}/")))
             .with_value("aws:PrincipalType", if self.is_role() { "AssumedRole" } else { "User" })
