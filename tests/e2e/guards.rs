@@ -121,9 +121,10 @@ fn a_hold_that_is_switched_off_lets_its_own_buckets_through_and_is_shown_as_over
     for guard in guards() {
         let before = sealed(&world);
         let warn = format!("guards.{guard}=warn");
-        // Whose right on the key ends with the Bucket Key has none then, and two guards say so.
+        // Whose right on the key ends with the Bucket Key has none then, and two guards say so. A bucket policy that lets everyone
+        // in, or perhaps does, lets in the account's own roles too.
         let other = match guard {
-            "object-encryption-context" => "guards.principals-without-key=warn",
+            "object-encryption-context" | "public-access" | "access-points" => "guards.principals-without-key=warn",
             _ => &warn,
         };
         // The first one's run sees all buckets, so that nothing else comes through; for the others it is quicker so.
@@ -346,6 +347,7 @@ fn a_person_decides_for_one_bucket_and_says_why() {
     let world = World::of(SPEC);
     world.edit(|text| {
         format!("{text}\n[[guards.overrides]]\nguard = \"public-access\"\nbuckets = [\"public-access-{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"CHG-7: behind CloudFront since May\"\n\
+                 [[guards.overrides]]\nguard = \"principals-without-key\"\nbuckets = [\"public-access-{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"CHG-7: no role reads it\"\n\
                  [[guards.overrides]]\nguard = \"access-points\"\naccounts = [\"{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"gone\"\nuntil = 2020-01-01\n")
     });
     let (_, document) = world.json(&["rollout", "--yes", "--account", WORKLOADS]);

@@ -8,6 +8,8 @@ use crate::model::KeyArn;
 /// Who writes needs the first, and for multipart uploads the second; who reads needs the second.
 pub(super) const WRITE: &str = "s3:PutObject";
 pub(super) const READ: &str = "s3:GetObject";
+/// Who names the version asks for the second.
+pub(super) const READS: [&str; 2] = [READ, "s3:GetObjectVersion"];
 pub(super) const GENERATE: &str = "kms:GenerateDataKey";
 pub(super) const DECRYPT: &str = "kms:Decrypt";
 

@@ -78,6 +78,11 @@ pub(super) fn is_of_access_points(condition: &Condition) -> bool {
     matches!(condition.key.as_str(), ACCOUNT | ARN | ORIGIN)
 }
 
+/// Whether a statement lets nobody in but through an access point.
+pub(super) fn is_bound_to_access_points(statement: &Statement) -> bool {
+    [ACCOUNT, ARN, ORIGIN].into_iter().any(|key| !only_values(statement, key).is_empty())
+}
+
 /// Whose access points a condition leaves room for; `None` where it keeps to known accounts, or to no access point at all.
 fn leaves_to(condition: &Condition, at: &Sight<'_>) -> Option<String> {
     let (plain, negated) = condition.plain_operator();

@@ -41,7 +41,7 @@ impl Guard for ObjectOwnership {
             for statement in policy.allows().filter(|statement| access::covers_objects(statement, WRITE, at)) {
                 // Of anyone else in the policy `outside-principals`, `public-access` or `access-points` tells.
                 let is_everyone = statement.named_principals().contains(&Principal::Everyone);
-                if is_everyone && narrowed(statement, &at.organization.id) == Narrowed::Organization {
+                if is_everyone && narrowed(statement, at) == Narrowed::Organization {
                     let who = format!("every account of {}", at.organization.id);
                     seen.saw(format!("ownership {mode}; the bucket policy, {}: {who} may write", statement.called()));
                 }

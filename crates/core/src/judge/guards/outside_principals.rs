@@ -1,7 +1,7 @@
 //! `outside-principals`: who reads or writes the bucket from other accounts, and is not known to hold rights on the key.
 
-use super::access::{self, DECRYPT, GENERATE, READ, WRITE, account_of};
-use super::access_points::is_of_access_points;
+use super::access::{self, DECRYPT, GENERATE, READ, READS, WRITE, account_of};
+use super::access_points::{is_bound_to_access_points, is_of_access_points};
 use super::load_balancer_log_target::region_of;
 use super::seen::Seen;
 use super::services::services;
@@ -38,6 +38,8 @@ impl Guard for OutsidePrincipals {
 pub(super) enum Narrowed<'a> {
     /// These accounts, each with the account or ARN that the conditions name.
     Named(Vec<(&'a str, &'a str)>),
+    /// These patterns of principals, of whatever account.
+    OfAnyAccount(Vec<&'a str>),
     /// The members of this organization.
     Organization,
     /// The members of others.
@@ -54,10 +56,10 @@ const SAYS_NOT_WHO: [&str; 4] = ["aws:securetransport", "s3:tlsversion", "s3:sig
 fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
     let Some(bucket) = at.bucket_policy()? else { return Ok(Word::Clear) };
-    let mut look = Look { at, key, seen: Seen::default() };
+    let mut look = Look { at, key, seen: Seen::default(), is_wide: false };
     for statement in bucket.allows() {
-        let actions = [WRITE, READ].map(|action| access::covers_objects(statement, action, at));
-        let (verbs, needs): (&str, &[&str]) = match actions {
+        let does = |action| access::covers_objects(statement, action, at);
+        let (verbs, needs): (&str, &[&str]) = match [does(WRITE), READS.into_iter().any(does)] {
             [false, false] => continue,
             [true, true] => ("read and write", &[GENERATE, DECRYPT]),
             [true, false] => ("write", &[GENERATE, DECRYPT]),
@@ -70,11 +72,17 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
             Principals::Bearer => {}
         }
     }
-    let hint = format!(
+    let mut hint = format!(
         "let the key policy admit them and their own accounts allow {}; then name the accounts in guards.trusted_accounts, or \
          principals in guards.ignored_principals",
         access::statement(at, &look.key, &[GENERATE, DECRYPT], None)
     );
+    if look.is_wide {
+        hint.push_str(
+            "; where a statement lets a whole organization in, narrow it to the accounts that use the bucket, or when those are \
+             known to have the key override this guard for the bucket in guards.overrides, with the reason",
+        );
+    }
     Ok(look.seen.word(
         "other accounts may read or write objects here, and are not known to have rights on the central key",
         &hint,
@@ -98,6 +106,8 @@ struct Look<'a> {
     at: &'a Sight<'a>,
     key: KeyArn,
     seen: Seen,
+    /// A statement lets in more accounts than can be named.
+    is_wide: bool,
 }
 
 impl Look<'_> {
@@ -160,32 +170,18 @@ impl Look<'_> {
     }
 
     fn everyone(&mut self, grant: &Grant<'_>) {
-        match narrowed(grant.statement, &self.at.organization.id) {
+        match narrowed(grant.statement, self.at) {
+            // `access-points` looks at who comes in there.
+            Narrowed::Organization | Narrowed::OfAnyAccount(_) if is_bound_to_access_points(grant.statement) => {}
             Narrowed::Named(named) => named.into_iter().for_each(|(account, who)| self.named(grant, account, who)),
-            Narrowed::Organization => {
-                let organization = self.at.organization.id.as_str();
-                // Any account of it: which is not known, and need not be.
-                let request = |action: &str| {
-                    ["aws:PrincipalArn", "aws:PrincipalAccount", "kms:CallerAccount"]
-                        .iter()
-                        .fold(Request::of("", "", action, "*".into()), |request, key| request.with(key, Known::Unknown))
-                        .with_value("aws:PrincipalOrgID", organization)
-                };
-                let who = format!("every account of {organization}");
-                match self.admitted(grant, request) {
-                    Some(Answer::No) => {
-                        self.seen
-                            .saw(format!("{}, and the key policy does not admit the organization", grant.to(&who)));
-                    }
-                    Some(Answer::CannotTell(why)) => {
-                        self.seen.unsure(format!("{}; whether the key policy admits each: {why}", grant.to(&who)));
-                    }
-                    Some(Answer::Yes) => {}
-                    None => {
-                        self.seen.unsure(format!("{}; whether the key policy admits each is not known", grant.to(&who)))
-                    }
+            Narrowed::OfAnyAccount(patterns) => {
+                for who in patterns.into_iter().filter(|who| !self.at.ignores(who)) {
+                    self.is_wide = true;
+                    let to = grant.to(&format!("{who}, of whatever account,"));
+                    self.seen.saw(format!("{to}; whether they may use the key cannot be seen from here"));
                 }
             }
+            Narrowed::Organization => self.organization(grant),
             Narrowed::OtherOrganizations(organizations) => {
                 let who = format!("every account of {}", organizations.join(", "));
                 self.seen.saw(format!("{}, from outside the organization", grant.to(&who)));
@@ -198,6 +194,40 @@ impl Look<'_> {
                 self.seen.unsure(format!("{}; whom that lets in is not known", grant.to(&who)));
             }
         }
+    }
+
+    /// Every principal of the organization. Which it is, is not known, and need not be: none is known to have the key.
+    fn organization(&mut self, grant: &Grant<'_>) {
+        let organization = &self.at.organization;
+        // An organization without an account is one that was not listed.
+        let mut accounts = organization.accounts.iter();
+        if accounts.len() > 0 && accounts.all(|account| self.at.is_known(account, account)) {
+            return;
+        }
+        self.is_wide = true;
+        let request = |action: &str| {
+            ["aws:PrincipalArn", "aws:PrincipalAccount", "kms:CallerAccount"]
+                .iter()
+                .fold(Request::of("", "", action, "*".into()), |request, key| request.with(key, Known::Unknown))
+                .with_value("aws:PrincipalOrgID", organization.id.as_str())
+        };
+        let who = match access::only_values(grant.statement, "aws:principalorgpaths") {
+            paths if paths.is_empty() => format!("every principal of the organization ({})", organization.id),
+            paths => format!("every principal of the organization under {}", paths.join(", ")),
+        };
+        let so = match self.admitted(grant, request) {
+            Some(Answer::No) => ", and the key policy does not admit the organization".to_owned(),
+            Some(Answer::Yes) => {
+                "; the key policy admits them, but whether their own policies let them use the key cannot be \
+                                  seen from here"
+                    .to_owned()
+            }
+            Some(Answer::CannotTell(why)) => {
+                format!("; their own policies cannot be seen from here, and whether the key policy admits each: {why}")
+            }
+            None => "; neither their own policies nor the key policy can be seen from here".to_owned(),
+        };
+        self.seen.saw(format!("{}{so}", grant.to(&who)));
     }
 
     /// Whether the key policy admits a request for all that a grant needs; `None` where the key policy is not known.
@@ -213,29 +243,52 @@ impl Look<'_> {
 }
 
 /// Whom a statement for everyone is for.
-pub(super) fn narrowed<'a>(statement: &'a Statement, organization: &str) -> Narrowed<'a> {
+pub(super) fn narrowed<'a>(statement: &'a Statement, at: &'a Sight<'_>) -> Narrowed<'a> {
     let only = |key: &str| access::only_values(statement, key);
     // Whom the ARNs name says more than their accounts; a pattern may leave the account open.
-    let arns = only("aws:principalarn").into_iter().map(|arn| (account_of(arn).unwrap_or("*"), arn)).collect();
+    let arns: Vec<(&str, &str)> =
+        only("aws:principalarn").into_iter().map(|arn| (account_of(arn).unwrap_or("*"), arn)).collect();
     let accounts = only("aws:principalaccount").into_iter().map(|account| (account, account)).collect();
     let is_told = |named: &Vec<(&str, &str)>| {
         !named.is_empty() && !named.iter().any(|(account, _)| account.is_empty() || account.contains('*'))
     };
-    if let Some(named) = [arns, accounts].into_iter().find(is_told) {
-        return Narrowed::Named(named);
+    if let Some(named) = [&arns, &accounts].into_iter().find(|named| is_told(named)) {
+        return Narrowed::Named(named.clone());
+    }
+    if ["${aws:resourceaccount}", "${s3:resourceaccount}"]
+        .iter()
+        .any(|variable| is_variable(statement, "aws:principalaccount", variable))
+    {
+        let own = at.bucket.account.as_str();
+        return Narrowed::Named(vec![(own, own)]);
     }
     let paths = only("aws:principalorgpaths").into_iter().filter_map(|path| path.split('/').next());
     let organizations: Vec<&str> = only("aws:principalorgid").into_iter().chain(paths).collect();
+    if is_variable(statement, "aws:principalorgid", "${aws:resourceorgid}") {
+        return Narrowed::Organization;
+    }
     if !organizations.is_empty() {
-        return match organizations.iter().all(|of| *of == organization) {
+        return match organizations.iter().all(|of| *of == at.organization.id) {
             true => Narrowed::Organization,
             false => Narrowed::OtherOrganizations(organizations),
         };
+    }
+    if !arns.is_empty() {
+        return Narrowed::OfAnyAccount(arns.into_iter().map(|(_, arn)| arn).collect());
     }
     let is_public = statement.conditions.iter().all(|condition| SAYS_NOT_WHO.contains(&condition.key.as_str()));
     let is_elsewhere =
         is_public || statement.conditions.iter().any(is_of_access_points) || services(statement).next().is_some();
     if is_elsewhere { Narrowed::Elsewhere } else { Narrowed::Untold }
+}
+
+/// Whether a condition asks that a key be what a policy variable, given in lower case, stands for.
+fn is_variable(statement: &Statement, key: &str, variable: &str) -> bool {
+    statement.conditions.iter().any(|condition| {
+        condition.key == key
+            && matches!(condition.operator.to_ascii_lowercase().as_str(), "stringequals" | "stringlike")
+            && condition.values.iter().all(|value| value.eq_ignore_ascii_case(variable))
+    })
 }
 
 #[cfg(test)]
@@ -295,21 +348,67 @@ mod tests {
         assert_eq!(
             found,
             [
-                "the bucket policy, statement P: every account of o-ours may read, and the key policy does not admit the organization"
+                "the bucket policy, statement P: every principal of the organization (o-ours) may read, and the key policy does not admit the organization"
             ]
         );
         let found = Scene::with_policies(Some(&reads(r#"{"AWS":"444455556666"}"#, "")), &nobody).found(&GUARD);
         assert!(found[0].ends_with("and the key policy does not admit it"), "{found:?}");
         let read_only = ORGANIZATION.replace(r#","kms:GenerateDataKey""#, "");
         let writes = reads(ALL, OUR_ORG).replace("s3:GetObject", "s3:*");
-        assert_eq!(Scene::with_policies(Some(&writes), &read_only).found(&GUARD).len(), 1);
-        assert_eq!(Scene::with_policies(Some(&reads(ALL, OUR_ORG)), &read_only).look(&GUARD), Word::Clear);
+        let ends = "may read and write, and the key policy does not admit the organization";
+        assert!(Scene::with_policies(Some(&writes), &read_only).found(&GUARD)[0].ends_with(ends));
+    }
+
+    #[test]
+    fn finds_everyone_of_the_organization_though_the_key_admits_them() {
+        let cannot_be_seen =
+            "the key policy admits them, but whether their own policies let them use the key cannot be seen from here";
+        let paths = r#","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-ours/r-1/*"}}"#;
+        let variable = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}}"#;
+        let but =
+            r#","Condition":{"Null":{"s3:DataAccessPointArn":"true"},"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
+        let role = r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"},"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
+        for (condition, who) in [
+            (OUR_ORG, "every principal of the organization (o-ours)"),
+            (variable, "every principal of the organization (o-ours)"),
+            (but, "every principal of the organization (o-ours)"),
+            (role, "every principal of the organization (o-ours)"),
+            (paths, "every principal of the organization under o-ours/r-1/*"),
+        ] {
+            let found = site(ALL, condition).found(&GUARD);
+            assert_eq!(found, [format!("the bucket policy, statement P: {who} may read; {cannot_be_seen}")]);
+        }
+        let but_one = reads(ALL, OUR_ORG).replace(r#""Principal":"*""#, r#""NotPrincipal":{"AWS":"777788889999"}"#);
+        assert_eq!(Scene::with_policies(Some(&but_one), ORGANIZATION).found(&GUARD).len(), 1);
+        let hint = site(ALL, OUR_ORG).advice(&GUARD);
+        assert!(hint.ends_with("override this guard for the bucket in guards.overrides, with the reason"), "{hint}");
+        assert!(!site(r#"{"AWS":"777788889999"}"#, "").advice(&GUARD).contains("overrides"));
+        let mut trusting = site(ALL, OUR_ORG);
+        trusting.terms.trusted_accounts = [SISTER, KEY_ACCOUNT].map(str::to_owned).into();
+        assert_eq!(trusting.look(&GUARD), Word::Clear, "all the others are trusted");
+        trusting.organization.accounts.clear();
+        assert_eq!(trusting.found(&GUARD).len(), 1, "which accounts there are is not known");
+    }
+
+    #[test]
+    fn finds_patterns_of_principals_of_whatever_account() {
+        let by_arn = r#","Condition":{"ArnLike":{"aws:PrincipalArn":["arn:aws:iam::*:role/x","arn:aws:iam::111122223333:role/y"]}}"#;
+        let found = site(ALL, by_arn).found(&GUARD);
+        assert_eq!(
+            found[0],
+            "the bucket policy, statement P: arn:aws:iam::*:role/x, of whatever account, may read; whether they may use the key cannot be seen from here"
+        );
+        let own = by_arn.replace("}}", r#"},"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#);
+        assert_eq!(site(ALL, &own).look(&GUARD), Word::Clear);
+        let mut ignoring = site(ALL, by_arn);
+        ignoring.terms.ignored_principals = vec!["*:role/x".into(), "*:role/y".into()];
+        assert_eq!(ignoring.look(&GUARD), Word::Clear);
     }
 
     #[test]
     fn finds_nothing_inside_among_the_trusted_and_what_others_look_at() {
-        let paths = r#","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-ours/r-1/*"}}"#;
         let access_point = r#","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"111122223333"}}"#;
+        let of_our_org = access_point.replace("}}", r#","aws:PrincipalOrgID":"o-ours"}}"#);
         for (principal, condition) in [
             (r#"{"AWS":"arn:aws:iam::111122223333:role/x"}"#, ""),
             (r#"{"AWS":"111122223333"}"#, ""),
@@ -318,9 +417,13 @@ mod tests {
             (r#"{"Service":"cloudtrail.amazonaws.com"}"#, ""),
             (r#"{"AWS":"444455556666"}"#, r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-theirs"}}"#),
             (ALL, ""),
-            (ALL, OUR_ORG),
-            (ALL, paths),
             (ALL, access_point),
+            (ALL, &of_our_org),
+            (
+                ALL,
+                r#","Condition":{"StringEquals":{"aws:PrincipalAccount":"111122223333","aws:PrincipalOrgID":"o-ours"}}"#,
+            ),
+            (ALL, r#","Condition":{"StringEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}}"#),
             (ALL, r#","Condition":{"StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}}"#),
             (ALL, r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/*"}}"#),
         ] {
@@ -354,7 +457,8 @@ mod tests {
         for condition in [
             r#"{"Bool":{"aws:PrincipalIsAWSService":"false"}}"#,
             r#"{"StringNotEquals":{"aws:PrincipalServiceName":"x.amazonaws.com"}}"#,
-            r#"{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#,
+            r#"{"StringEqualsIfExists":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}}"#,
+            r#"{"StringEquals":{"aws:ResourceAccount":"111122223333"}}"#,
             r#"{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#,
         ] {
             let site = site(ALL, &format!(r#","Condition":{condition}"#));
@@ -365,10 +469,9 @@ mod tests {
         assert_eq!(site(r#"{"Federated":"accounts.google.com"}"#, "").untold(&GUARD).len(), 1);
         let mut dark = site(ALL, OUR_ORG);
         dark.key.policy = denied("GetKeyPolicy", "allow it");
-        let untold = dark.untold(&GUARD);
-        assert_eq!(untold[0], "AccessDenied: GetKeyPolicy: Access Denied");
-        assert!(untold[1].contains("every account of o-ours may read"), "{untold:?}");
-        assert_eq!(dark.advice(&GUARD), "allow it");
+        let found = dark.found(&GUARD);
+        assert!(found[0].ends_with("neither their own policies nor the key policy can be seen from here"), "{found:?}");
+        assert_eq!(found[1], "AccessDenied: GetKeyPolicy: Access Denied");
         let mut dark = site(ALL, OUR_ORG);
         dark.evidence.policy = denied("GetBucketPolicy", "allow it");
         assert_eq!(dark.untold(&GUARD), ["AccessDenied: GetBucketPolicy: Access Denied"]);

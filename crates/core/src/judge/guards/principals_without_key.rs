@@ -1,6 +1,8 @@
 //! `principals-without-key`: who works with the bucket from its own account, and may not use the central key.
 
-use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
+use std::collections::BTreeMap;
+
+use super::access::{self, DECRYPT, GENERATE, READS, WRITE};
 use super::seen::Seen;
 use super::sight::{Dark, Sight};
 use super::{Guard, Need, Word};
@@ -42,7 +44,12 @@ struct Sides<'a> {
 
 /// What is said of one principal.
 enum Said {
-    Lacks { line: String, admitted: bool },
+    /// Not sure: whether the principal comes in at all cannot be told.
+    Lacks {
+        line: String,
+        admitted: bool,
+        is_sure: bool,
+    },
     Unclear(String),
 }
 
@@ -50,15 +57,15 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
     let holders = at.holders()?;
     let sides = Sides { at, bucket: at.bucket_policy()?, key, key_policy: at.key_policy()? };
-    let (mut seen, mut all_admitted) = (Seen::default(), true);
+    let (mut seen, mut all_admitted, mut doors) = (Seen::default(), true, Doors::default());
     for holder in holders.concerned(&at.bucket.name, &access::objects(at), sides.bucket) {
         if holder.arn.contains(SERVICE_LINKED) || at.ignores(&holder.arn) {
             continue;
         }
-        match sides.look_at(holder) {
-            Some(Said::Lacks { line, admitted }) => {
+        match sides.look_at(holder, &mut doors) {
+            Some(Said::Lacks { line, admitted, is_sure }) => {
                 all_admitted &= admitted;
-                seen.saw(line);
+                if is_sure { seen.saw(line) } else { seen.unsure(line) }
             }
             Some(Said::Unclear(line)) => seen.unsure(line),
             None => {}
@@ -73,12 +80,46 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
             )
         }
     };
-    Ok(seen.word(&says, &sides.hint(all_admitted)))
+    doors.lines().for_each(|line| seen.note(line));
+    Ok(seen.word(&says, &sides.hint(all_admitted, !doors.0.is_empty())))
+}
+
+/// The statements of the bucket's policy that let everyone in, as far as somebody who comes by them has not all that it needs;
+/// with why it cannot be told of anyone, where it cannot.
+#[derive(Default)]
+struct Doors(BTreeMap<String, Option<String>>);
+
+impl Doors {
+    fn note(&mut self, right: &Right) {
+        let Some(statement) = &right.as_one_of_all else { return };
+        let why = match &right.answer {
+            Answer::CannotTell(why) => Some(why.clone()),
+            _ => None,
+        };
+        let known = self.0.entry(statement.clone()).or_insert_with(|| why.clone());
+        if why.is_none() {
+            *known = None;
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(statement, why)| match why {
+            None => format!("the bucket policy lets everyone of the account in ({statement})"),
+            Some(why) => {
+                let why = why.strip_prefix(statement.as_str()).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
+                format!("the bucket policy perhaps lets everyone of the account in ({statement}): {why}")
+            }
+        })
+    }
 }
 
 impl Sides<'_> {
-    fn look_at(&self, holder: &Holder) -> Option<Said> {
-        let (writes, reads) = (self.right(holder, WRITE), self.right(holder, READ));
+    fn look_at(&self, holder: &Holder, doors: &mut Doors) -> Option<Said> {
+        let writes = self.right(holder, WRITE);
+        let mut reads = self.right(holder, READS[0]);
+        if reads.answer != Answer::Yes {
+            reads = reads.or(self.right(holder, READS[1]));
+        }
         let (may_write, may_read) = (writes.answer.is_possible(), reads.answer.is_possible());
         let needs: &[&str] = match (may_write, may_read) {
             (false, false) => return None,
@@ -99,6 +140,10 @@ impl Sides<'_> {
                 Answer::CannotTell(reason) => why = why.or(Some(format!("{action}: {reason}"))),
             }
         }
+        if lacks.is_empty() && why.is_none() {
+            return None;
+        }
+        [&writes, &reads].into_iter().for_each(|right| doors.note(right));
         let does = describe(&writes, &reads);
         if !lacks.is_empty() {
             let side = if admitted { "its own policies do not allow it" } else { "the key policy does not admit it" };
@@ -107,7 +152,14 @@ impl Sides<'_> {
                 _ => "",
             };
             let line = format!("{} {does}, and lacks {}{note}: {side}", holder.arn, lacks.join(" and "));
-            return Some(Said::Lacks { line, admitted });
+            // What everyone may under conditions says of nobody in particular that they come in.
+            let comes = |right: &Right| match right.answer {
+                Answer::Yes => true,
+                Answer::CannotTell(_) => right.as_one_of_all.is_none(),
+                Answer::No => false,
+            };
+            let is_sure = comes(&writes) || comes(&reads) && lacks.contains(&DECRYPT);
+            return Some(Said::Lacks { line, admitted, is_sure });
         }
         why.map(|why| Said::Unclear(format!("{} {does}; {why}", holder.arn)))
     }
@@ -118,9 +170,15 @@ impl Sides<'_> {
         holder.may_in_own_bucket(self.bucket, &access::of_bucket(request, self.at))
     }
 
-    fn hint(&self, all_admitted: bool) -> String {
+    fn hint(&self, all_admitted: bool, lets_everyone_in: bool) -> String {
         let own = access::statement(self.at, &self.key, &[GENERATE, DECRYPT], None);
-        let ignore = "name those that need no look in guards.ignored_principals";
+        let ignore = match lets_everyone_in {
+            false => "name those that need no look in guards.ignored_principals",
+            true => {
+                "or let the bucket policy name those that use the bucket instead of everyone; name those that need no look in \
+                 guards.ignored_principals"
+            }
+        };
         if all_admitted {
             return format!("add to their policies {own}; {ignore}");
         }
@@ -212,15 +270,123 @@ mod tests {
             assert_eq!(found.len(), 1);
             assert!(found[0].contains("role/none may write and read (the bucket policy, statement N)"), "{found:?}");
         }
-        // What everyone may, nobody in particular is known to do.
-        let everyone = named.replace(r#"{"AWS":"arn:aws:iam::111122223333:role/none"}"#, r#""*""#);
-        assert_eq!(
-            Scene::with_policies(Some(&everyone), ORGANIZATION).with_roles(&[("none", &[])]).look(&GUARD),
-            Word::Clear
-        );
         let only_admin = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}}}"#;
         let site = Scene::with_policies(Some(only_admin), ORGANIZATION).with_roles(&[("app", &[WRITES])]);
         assert_eq!(site.look(&GUARD), Word::Clear);
+    }
+
+    /// A bucket whose policy lets in whom this says; `keyed` holds the key, `none` nothing.
+    fn open(principal: &str, condition: &str) -> Scene {
+        let statement = format!(
+            r#"{{"Sid":"E","Effect":"Allow",{principal},"Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{{{condition}}}}}"#
+        );
+        Scene::with_policies(Some(&statement), ORGANIZATION).with_roles(&[("keyed", &[ALL_KEYS]), ("none", &[])])
+    }
+
+    const NONE: &str = "arn:aws:iam::111122223333:role/none may write and read (the bucket policy, statement E), and lacks kms:GenerateDataKey and kms:Decrypt: its own policies do not allow it";
+
+    #[test]
+    fn finds_whom_the_bucket_policy_lets_in_as_one_of_all() {
+        let all = r#""Principal":"*""#;
+        for (principal, condition) in [
+            (all, ""),
+            (r#""Principal":{"AWS":"*"}"#, ""),
+            (r#""NotPrincipal":{"AWS":"arn:aws:iam::111122223333:role/keyed"}"#, ""),
+            (all, r#""StringEquals":{"aws:PrincipalOrgID":"o-ours"}"#),
+            (all, r#""StringEquals":{"aws:PrincipalAccount":"111122223333"}"#),
+            (all, r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-ours/*"}"#),
+            (all, r#""StringEquals":{"aws:ResourceAccount":"111122223333"}"#),
+            (all, r#""ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"},"Bool":{"aws:SecureTransport":"true"}"#),
+        ] {
+            let found = open(principal, condition).found(&GUARD);
+            let door = "the bucket policy lets everyone of the account in (statement E)";
+            assert_eq!(found, [door, NONE], "{principal} {condition}");
+        }
+        // Its condition names whom it is for.
+        for arn in ["arn:aws:iam::*:role/none", "arn:aws:iam::111122223333:role/n*"] {
+            let condition = format!(r#""ArnLike":{{"aws:PrincipalArn":"{arn}"}}"#);
+            assert_eq!(open(all, &condition).found(&GUARD), [NONE], "{arn}");
+        }
+        let mut users = open(all, r#""StringEquals":{"aws:username":"ann"}"#);
+        let user = |name: &str| Identity { arn: format!("arn:aws:iam::{OWN}:user/team/{name}"), ..Identity::default() };
+        users.account.identities = Some(Ok(Arc::new(Identities { principals: vec![user("ann"), user("bob")] })));
+        assert!(matches!(users.found(&GUARD).as_slice(), [one] if one.contains("user/team/ann may write and read")));
+        let hint = open(all, "").advice(&GUARD);
+        assert!(hint.contains("name those that use the bucket instead of everyone"), "{hint}");
+    }
+
+    #[test]
+    fn no_boundary_holds_back_what_is_allowed_to_everyone_but_a_deny_does() {
+        let mut site = open(r#""Principal":"*""#, "");
+        let with = |boundary: Option<&str>, own: &str| {
+            let none = Identity {
+                arn: format!("arn:aws:iam::{OWN}:role/none"),
+                policies: vec![("own".to_owned(), policy(own).into())],
+                boundary: boundary.map(|text| policy(text).into()),
+                ..Identity::default()
+            };
+            Some(Ok(Arc::new(Identities { principals: vec![none] })))
+        };
+        site.account.identities = with(Some(ALL_KEYS), ELSEWHERE);
+        assert_eq!(site.found(&GUARD).len(), 2);
+        let denies = r#"{"Effect":"Deny","Action":"s3:*","Resource":"*"}"#;
+        site.account.identities = with(None, denies);
+        assert_eq!(site.look(&GUARD), Word::Clear);
+        site.account.identities = with(Some(denies), ELSEWHERE);
+        assert_eq!(site.look(&GUARD), Word::Clear);
+    }
+
+    #[test]
+    fn cannot_tell_of_whom_the_bucket_policy_lets_in_under_conditions_on_the_request() {
+        for condition in [
+            r#""StringEquals":{"aws:PrincipalTag/team":"x"}"#,
+            r#""StringEquals":{"aws:SourceVpce":"vpce-1"}"#,
+            r#""StringEquals":{"aws:PrincipalAccount":"${aws:ResourceAccount}"}"#,
+            r#""StringEquals":{"s3:DataAccessPointAccount":"111122223333"}"#,
+            r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-ours/r-1/ou-1/*"}"#,
+        ] {
+            let untold = open(r#""Principal":"*""#, condition).untold(&GUARD);
+            assert_eq!(untold.len(), 2, "{untold:?}");
+            let door = "the bucket policy perhaps lets everyone of the account in (statement E): its condition";
+            assert!(untold[0].starts_with(door), "{untold:?}");
+            assert!(untold[1].contains("role/none may perhaps, under conditions, write and read"), "{untold:?}");
+        }
+        // Surely reads, and has what that needs; perhaps writes, and has not.
+        let statement = r#"{"Sid":"E","Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}}"#;
+        let decrypts = ALL_KEYS.replace("kms:*", "kms:Decrypt");
+        let reader = Scene::with_policies(Some(statement), ORGANIZATION).with_roles(&[("r", &[READS, &decrypts])]);
+        assert_eq!(reader.untold(&GUARD).len(), 2);
+        let reader = Scene::with_policies(Some(statement), ORGANIZATION).with_roles(&[("r", &[READS])]);
+        assert_eq!(reader.found(&GUARD).len(), 2, "it lacks what it surely needs");
+    }
+
+    #[test]
+    fn finds_nobody_whom_everyone_does_not_hold_or_who_has_the_key() {
+        for condition in [
+            r#""StringEquals":{"aws:PrincipalOrgID":"o-theirs"}"#,
+            r#""StringEquals":{"aws:PrincipalAccount":"777788889999"}"#,
+            r#""ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-theirs/*"}"#,
+            r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/keyed"}"#,
+            r#""StringEquals":{"aws:username":"none"}"#,
+            r#""StringEquals":{"aws:SourceAccount":"111122223333"}"#,
+            r#""Bool":{"aws:PrincipalIsAWSService":"true"}"#,
+            r#""StringEquals":{"aws:PrincipalServiceName":"cloudtrail.amazonaws.com"}"#,
+        ] {
+            assert_eq!(open(r#""Principal":"*""#, condition).look(&GUARD), Word::Clear, "{condition}");
+        }
+        let mut ignoring = open(r#""Principal":"*""#, "");
+        ignoring.terms.ignored_principals = vec!["arn:aws:iam::*:role/none".into()];
+        assert_eq!(ignoring.look(&GUARD), Word::Clear);
+        let lists = r#"{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"*"}"#;
+        let site = Scene::with_policies(Some(lists), ORGANIZATION).with_roles(&[("none", &[])]);
+        assert_eq!(site.look(&GUARD), Word::Clear);
+    }
+
+    #[test]
+    fn who_reads_versions_alone_reads() {
+        let versions = READS.replace("s3:GetObject", "s3:GetObjectVersion");
+        let found = site(&[&versions]).found(&GUARD);
+        assert!(found[0].contains("may read (policy team, statement R), and lacks kms:Decrypt"), "{found:?}");
     }
 
     #[test]
@@ -296,6 +462,11 @@ mod tests {
         let roles: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), [WRITES].as_slice())).collect();
         let found = Scene::with_policies(None, ORGANIZATION).with_roles(&roles).found(&GUARD);
         assert_eq!((found.len(), found[20].as_str()), (21, "and 10 more"));
+        let all = r#"{"Sid":"E","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}"#;
+        let roles: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), [].as_slice())).collect();
+        let found = Scene::with_policies(Some(all), ORGANIZATION).with_roles(&roles).found(&GUARD);
+        assert_eq!((found.len(), found[21].as_str()), (22, "and 10 more"));
+        assert_eq!(found[0], "the bucket policy lets everyone of the account in (statement E)");
     }
 
     #[test]

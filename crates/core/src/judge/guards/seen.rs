@@ -11,6 +11,7 @@ const MOST_UNSURE: usize = 3;
 /// What one guard has seen so far.
 #[derive(Default)]
 pub(super) struct Seen {
+    notes: Vec<String>,
     found: Vec<String>,
     dark: Vec<String>,
     unsure: Vec<String>,
@@ -26,6 +27,11 @@ impl Seen {
     /// Something that was seen, and may or may not break.
     pub(super) fn unsure(&mut self, why: impl Into<String>) {
         self.unsure.push(why.into());
+    }
+
+    /// What many finds have in common: it stands before them, and is none by itself.
+    pub(super) fn note(&mut self, what: impl Into<String>) {
+        self.notes.push(what.into());
     }
 
     /// What is known; what is not stays dark.
@@ -51,18 +57,19 @@ impl Seen {
 
     /// The guard's word: what it says where it found something, and what to do then. What else might be there is told as well.
     pub(super) fn word(self, says: &str, hint: &str) -> Word {
-        let Seen { found, dark, unsure, hints } = self;
+        let Seen { notes, found, dark, unsure, hints } = self;
+        let mut evidence = notes;
         if !found.is_empty() {
-            let mut evidence = shown(found, MOST_FOUND, "more");
+            evidence.extend(shown(found, MOST_FOUND, "more"));
             evidence.extend(dark);
             evidence.extend(shown(unsure, MOST_UNSURE, "more of which it cannot be told"));
             return Word::Found { says: says.to_owned(), evidence, hint: hint.to_owned() };
         }
-        let mut evidence = dark;
-        evidence.extend(shown(unsure, MOST_FOUND, "more"));
-        if evidence.is_empty() {
+        if dark.is_empty() && unsure.is_empty() {
             return Word::Clear;
         }
+        evidence.extend(dark);
+        evidence.extend(shown(unsure, MOST_FOUND, "more"));
         // Without a reason of its own to stay dark, the guard's advice puts an end to the doubt.
         Word::CannotTell { evidence, hint: if hints.is_empty() { hint.to_owned() } else { hints.join("; ") } }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::evaluate::role_of_session;
 use super::kept::Kept;
-use super::{Coverage, Effect, Holder, Parsed, Policy, Principal, Statement, Text};
+use super::{Coverage, Effect, Holder, Parsed, Policy, Principal, Principals, Statement, Text};
 use crate::model::Identities;
 
 /// The principals of an account, with the statements that speak of reading or writing objects or of using a key.
@@ -34,8 +34,9 @@ pub struct Shared {
 }
 
 /// What the guards ask about. Other statements are dropped, which changes no answer on these.
-const ACTIONS: [&str; 4] = ["s3:PutObject", "s3:GetObject", "kms:GenerateDataKey", "kms:Decrypt"];
-const ON_OBJECTS: [&str; 2] = ["s3:PutObject", "s3:GetObject"];
+const ACTIONS: [&str; 5] =
+    ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion", "kms:GenerateDataKey", "kms:Decrypt"];
+const ON_OBJECTS: [&str; 3] = ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"];
 
 /// One for each account that is being worked on.
 static READ: Kept<Identities, Holders> = Kept::new();
@@ -78,24 +79,18 @@ impl Holders {
         found
     }
 
-    /// Those who may have to do with the objects of a bucket: by an allow of their own that may cover some of them, or by being
-    /// named in the bucket's policy. Nobody else may read or write them, whatever conditions and denies say.
+    /// Those who may have to do with the objects of a bucket: by an allow of their own that may cover some of them, or by the
+    /// bucket's policy, which names them or lets everyone in. Nobody else may read or write them, whatever conditions and denies
+    /// say.
     #[must_use]
     pub fn concerned(&self, bucket: &str, objects: &Text, bucket_policy: Option<&Policy>) -> Vec<&Holder> {
+        let covers = |policy: &Policy| on_objects(policy).any(|statement| is_about(statement, objects));
         let mut found: BTreeSet<usize> = self.of_bucket.get(bucket).into_iter().flatten().copied().collect();
-        for shared in self.anywhere.iter().map(|&at| &self.policies[at]) {
-            let covers = match shared.policy.as_ref() {
-                Ok(policy) => on_objects(policy).any(|statement| statement.coverage(objects) != Ok(Coverage::None)),
-                Err(_) => true,
-            };
-            if covers {
-                found.extend(shared.holders());
-            }
-        }
-        for statement in bucket_policy.into_iter().flat_map(Policy::allows) {
-            for principal in statement.named_principals() {
+        for statement in bucket_policy.into_iter().flat_map(on_objects).filter(|one| is_about(one, objects)) {
+            let Principals::Are(principals) = &statement.principals else { return self.holders.iter().collect() };
+            for principal in principals {
                 match principal {
-                    Principal::Everyone if statement.tells_who() => found.extend(0..self.holders.len()),
+                    Principal::Everyone => return self.holders.iter().collect(),
                     Principal::Aws(text) => {
                         found.extend(self.by_arn.get(text));
                         let sessions = role_of_session(text).and_then(|role| self.by_role_name.get(role));
@@ -103,6 +98,11 @@ impl Holders {
                     }
                     _ => {}
                 }
+            }
+        }
+        for shared in self.anywhere.iter().map(|&at| &self.policies[at]) {
+            if shared.policy.as_ref().as_ref().map_or(true, covers) {
+                found.extend(shared.holders());
             }
         }
         found.into_iter().map(|at| &self.holders[at]).collect()
@@ -141,6 +141,11 @@ fn on_objects(policy: &Policy) -> impl Iterator<Item = &Statement> {
     policy.statements.iter().filter(|statement| {
         statement.effect == Effect::Allow && ON_OBJECTS.iter().any(|on| statement.covers_action(on))
     })
+}
+
+/// Whether a statement may be about some of these objects. Where a policy variable decides, it may.
+fn is_about(statement: &Statement, objects: &Text) -> bool {
+    statement.coverage(objects) != Ok(Coverage::None)
 }
 
 /// The buckets that a policy's allows on objects name; `None` where it may mean any.

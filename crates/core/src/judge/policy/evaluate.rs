@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Coverage, Effect, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
+use super::{Answer, Coverage, Effect, Known, NotUnderstood, Policy, Principal, Principals, Request, Statement, Text};
 use crate::model::Identity;
 
 /// A policy that was read, or why it is not understood. Many principals share one.
@@ -33,6 +33,8 @@ pub struct Right {
     pub answer: Answer,
     /// The policy and statement that allow it, or may.
     pub by: Option<String>,
+    /// The statement of the bucket's policy by which it may as one of all, where nothing more particular lets it as surely.
+    pub as_one_of_all: Option<String>,
 }
 
 /// What a bucket or key policy says of a principal.
@@ -48,6 +50,17 @@ pub struct Admission {
     pub denied: Answer,
     /// The first statement that allows the principal by name, or may.
     pub by: Option<String>,
+    /// The first statement that allows everyone, or may.
+    pub by_all: Option<ForAll>,
+}
+
+/// A statement that allows everyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForAll {
+    /// What it is called.
+    pub called: String,
+    /// Its conditions name principals after all.
+    pub tells_who: bool,
 }
 
 impl Admission {
@@ -75,6 +88,17 @@ impl KeyRight {
     }
 }
 
+impl Right {
+    /// Either; the way is that of the surer one.
+    #[must_use]
+    pub fn or(self, other: Right) -> Right {
+        match (&self.answer, &other.answer) {
+            (Answer::Yes, _) | (_, Answer::No) | (Answer::CannotTell(_), Answer::CannotTell(_)) => self,
+            _ => other,
+        }
+    }
+}
+
 impl Holder {
     /// Reads the policies of an identity through `read`, which may share what it read.
     #[must_use]
@@ -96,8 +120,14 @@ impl Holder {
             true => Text::Beginning(format!("{}:", self.id)),
             false => Text::Exactly(self.id.clone()),
         };
+        let user_name = match self.is_role() {
+            true => Known::Absent,
+            false => Known::Values(vec![self.arn.rsplit('/').next().unwrap_or_default().into()]),
+        };
         Request::of(&self.arn, &self.account, action, resource)
+            .with("aws:username", user_name)
             .with_value("aws:PrincipalOrgID", organization)
+            .with_value("aws:PrincipalOrgPaths", Text::Beginning(format!("{organization}/")))
             .with_value("aws:PrincipalType", if self.is_role() { "AssumedRole" } else { "User" })
             .with_value("aws:userid", id)
     }
@@ -126,10 +156,10 @@ impl Holder {
             allowed = allowed.or(answer.because(|why| format!("policy {name}: {why}")));
         }
         if allowed == Answer::No {
-            return Right { answer: Answer::No, by: None };
+            return Right { answer: Answer::No, by: None, as_one_of_all: None };
         }
         let answer = allowed.and(self.bounded(request)).unless(self.denied(request));
-        Right { by: by.filter(|_| answer.is_possible()), answer }
+        Right { by: by.filter(|_| answer.is_possible()), answer, as_one_of_all: None }
     }
 
     /// Whether one of its own policies, or its boundary, denies.
@@ -165,20 +195,30 @@ impl Holder {
         allowed.and(bounded).unless(self.denied(request))
     }
 
-    /// Whether it may do something to a bucket of its own account, by its own policies or by being named in the bucket's.
-    /// What the bucket's policy allows everyone is not asked: that says of nobody in particular that they use the bucket.
+    /// Whether it may do something to a bucket of its own account: by its own policies, or by the bucket's, which may name it or
+    /// let everyone in. What is allowed to everyone needs no policy of one's own, and no boundary holds it back: only a deny does.
     #[must_use]
     pub fn may_in_own_bucket(&self, bucket_policy: Option<&Policy>, request: &Request) -> Right {
         let own = self.may(request);
         let Some(policy) = bucket_policy else { return own };
         let said = policy.admission(request);
+        let in_policy = |called: &str| format!("the bucket policy, {called}");
         let named = self.directly(said.named, request);
-        let by = own
-            .by
-            .filter(|_| own.answer == Answer::Yes || named != Answer::Yes)
-            .or(said.by.map(|by| format!("the bucket policy, {by}")));
-        let answer = own.answer.or(named).unless(said.denied);
-        Right { by: by.filter(|_| answer.is_possible()), answer }
+        let named = Right { by: said.by.as_deref().map(in_policy), answer: named, as_one_of_all: None };
+        let all = match said.everyone {
+            Answer::No => Answer::No,
+            everyone => everyone.unless(self.denied(request)),
+        };
+        let all = Right {
+            by: said.by_all.as_ref().map(|all| in_policy(&all.called)),
+            answer: all,
+            as_one_of_all: said.by_all.filter(|all| !all.tells_who).map(|all| all.called),
+        };
+        let right = own.or(named).or(all);
+        match right.answer.clone().unless(said.denied) {
+            Answer::No => Right { answer: Answer::No, by: None, as_one_of_all: None },
+            answer => Right { answer, ..right },
+        }
     }
 
     /// Whether it may use a key. Across accounts both sides must allow it; in the key's own account the key's policy may do so
@@ -199,7 +239,7 @@ impl Policy {
     #[must_use]
     pub fn admission(&self, request: &Request) -> Admission {
         let no = || Answer::No;
-        let mut said = Admission { named: no(), everyone: no(), delegated: no(), denied: no(), by: None };
+        let mut said = Admission { named: no(), everyone: no(), delegated: no(), denied: no(), by: None, by_all: None };
         for statement in self.allows().filter(|statement| statement.covers_action(&request.action)) {
             // Most statements are about somebody else, which costs less to see than whether their conditions hold.
             let reach = statement.reach(request);
@@ -216,8 +256,14 @@ impl Policy {
             if named.is_possible() && (said.by.is_none() || named == Answer::Yes && said.named != Answer::Yes) {
                 said.by = Some(statement.called());
             }
+            let everyone = put(reach.everyone);
+            if everyone.is_possible()
+                && (said.by_all.is_none() || everyone == Answer::Yes && said.everyone != Answer::Yes)
+            {
+                said.by_all = Some(ForAll { called: statement.called(), tells_who: statement.tells_who() });
+            }
             said.named = said.named.or(named);
-            said.everyone = said.everyone.or(put(reach.everyone));
+            said.everyone = said.everyone.or(everyone);
             said.delegated = said.delegated.or(put(reach.account));
         }
         said.denied = deny(self, request, |statement| statement.reach(request).any());
@@ -295,7 +341,6 @@ impl Statement {
     fn reach_of(&self, principal: &Principal, request: &Request, reach: &mut Reach) {
         let or = |known: &mut Answer, answer: Answer| *known = std::mem::replace(known, Answer::No).or(answer);
         match principal {
-            Principal::Everyone if self.tells_who() => or(&mut reach.named, self.all(request)),
             Principal::Everyone => or(&mut reach.everyone, self.all(request)),
             Principal::Service(name) => {
                 or(&mut reach.named, Answer::from(request.is_service && *name == request.principal));
@@ -319,7 +364,7 @@ impl Statement {
     }
 
     /// Whether a statement for everyone names principals after all, by its conditions.
-    pub(super) fn tells_who(&self) -> bool {
+    fn tells_who(&self) -> bool {
         let names = |key: &str| matches!(key, "aws:principalarn" | "aws:userid" | "aws:username");
         self.conditions.iter().any(|condition| names(&condition.key) && !condition.plain_operator().1)
     }

@@ -18,7 +18,7 @@ mod tests;
 pub use account::{Holders, Shared};
 pub use answer::Answer;
 pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement};
-pub use evaluate::{Admission, Holder, KeyRight, Parsed, Right};
+pub use evaluate::{Admission, ForAll, Holder, KeyRight, Parsed, Right};
 pub use kept::key_policy;
 pub use pattern::{Coverage, Text, coverage, coverage_of_arn, coverage_of_letters, widened};
 pub use request::{Known, Request};

@@ -114,11 +114,11 @@ fn whom_a_resource_policy_reaches() {
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#, "no", "yes", "no"),
         (r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"}}"#, "no", "no", "no"),
         (r#""Principal":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#, "no", "no", "no"),
-        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "yes", "no", "no"),
+        (r#""Principal":"*","Condition":{"StringLike":{"aws:userid":"AROAWRITER:*"}}"#, "no", "yes", "no"),
         (
             r#""Principal":"*","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}}"#,
-            "yes",
             "no",
+            "yes",
             "no",
         ),
         (
@@ -202,7 +202,7 @@ fn in_the_keys_own_account_its_policy_may_do() {
 }
 
 #[test]
-fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
+fn in_its_own_account_a_bucket_policy_may_name_a_principal_or_let_everyone_in() {
     let named = r#"{"Sid":"N","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/team/writer"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}"#;
     let root = r#"{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}"#;
     let all = r#"{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}"#;
@@ -211,7 +211,8 @@ fn in_its_own_account_a_bucket_policy_may_name_a_principal() {
         (Some(named), vec![], "yes", Some("the bucket policy, statement N")),
         (Some(root), vec![], "no", None),
         (Some(root), vec![PUT], "yes", Some("policy p, statement Put")),
-        (Some(all), vec![], "no", None),
+        (Some(all), vec![], "yes", Some("the bucket policy, a statement without Sid")),
+        (Some(all), vec![PUT], "yes", Some("policy p, statement Put")),
         (None, vec![PUT], "yes", Some("policy p, statement Put")),
         (Some(deny), vec![PUT], "no", None),
     ] {
@@ -334,8 +335,11 @@ proptest! {
             Just(r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/writer/s"}"#),
             Just(r#"{"AWS":"111122223333"}"#),
         ],
+        element_of_principal in prop_oneof![Just("Principal"), Just("NotPrincipal")],
         who in prop_oneof![
             Just(""),
+            Just(r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#),
+            Just(r#","Condition":{"StringEquals":{"aws:PrincipalTag/team":"x"}}"#),
             Just(r#","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/team/*"}}"#),
         ],
     ) {
@@ -345,8 +349,9 @@ proptest! {
         let writer = Identity { arn: ROLE.to_owned(), policies: texts, ..Identity::default() };
         let reader = Identity { arn: ROLE.replace("writer", "reader"), ..Identity::default() };
         let identities = Arc::new(Identities { principals: vec![reader, writer] });
-        let bucket =
-            policy(&format!(r#"{{"Effect":"Allow","Action":"s3:*","Resource":"*","Principal":{principal}{who}}}"#));
+        let bucket = policy(&format!(
+            r#"{{"Effect":"Allow","Action":"s3:*","Resource":"*","{element_of_principal}":{principal}{who}}}"#
+        ));
         let read = Holders::of(&identities);
         let objects = Text::Beginning("arn:aws:s3:::b/".into());
         for bucket in [None, Some(&bucket)] {
