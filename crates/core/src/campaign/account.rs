@@ -196,6 +196,13 @@ impl Campaign {
         role_arn(&self.aws.caller().partition, account, &role.path, &role.name)
     }
 
+    /// The roles in an account that orgseal itself works with.
+    pub(super) fn own_roles(&self, account: &str) -> [String; 2] {
+        let member = &self.file.member_role;
+        let member = role_arn(&self.aws.caller().partition, account, &member.path, &member.name);
+        [member, self.automation_role(account)]
+    }
+
     /// Why nothing in an account may be pointed at a Region's key now. A rollback points nothing at it.
     pub(super) async fn key_fault(&self, account: &str, region: &str) -> Option<AwsError> {
         match (self.operation, self.key_of(account, region)) {

@@ -184,11 +184,11 @@ impl Campaign {
         }
         if self.guards_are_stale(life.state()) {
             let wave = life.state().wave.unwrap_or(1);
-            let guards = self.guard(&work.look, &work.member, &bucket, found).await;
+            let (guards, guarded_at) = self.guard(&work.look, &work.member, &bucket, found).await;
             if self.aws.halt().reason().is_some() {
                 return Ok(Some(Step::Left));
             }
-            life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at: None }).await?;
+            life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;
         }
         let held = life.state().judgement.verdict == Verdict::Held;
         Ok(held.then(|| Step::Over(life.state().clone())))

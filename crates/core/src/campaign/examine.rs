@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
 use super::document::Document;
+use super::fresh::{Fresh, is_older};
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, S3};
 use crate::config::Exemption;
@@ -29,7 +31,7 @@ pub(super) struct AccountLook {
     exemptions: Vec<usize>,
     /// What the approved plan says of its buckets; `None` where there is no plan.
     planned: Option<HashMap<String, PlannedBucket>>,
-    evidence: OnceCell<AccountEvidence>,
+    evidence: Fresh<AccountEvidence>,
     means: Mutex<BTreeMap<String, Arc<OnceCell<Means>>>>,
 }
 
@@ -61,7 +63,7 @@ impl Campaign {
             account: account.clone(),
             exemptions,
             planned,
-            evidence: OnceCell::new(),
+            evidence: Fresh::default(),
             means: Mutex::default(),
         })
     }
@@ -144,7 +146,8 @@ impl Campaign {
         if let Err((reason, error)) = fit {
             return Outlook::Held(reason, Some(error));
         }
-        Outlook::Planned { wave, guards: self.guard(at, member, bucket, found).await, guarded_at: None }
+        let (guards, guarded_at) = self.guard(at, member, bucket, found).await;
+        Outlook::Planned { wave, guards, guarded_at }
     }
 
     /// What the approved plan says of a bucket: nothing that differs is changed.
@@ -223,26 +226,33 @@ impl Campaign {
         Arc::new(cell.get_or_init(|| Box::pin(read)).await.clone())
     }
 
-    /// What guards say of the change of a bucket. Reads what those in force need, and nothing twice of an account or key.
+    /// What guards say of the change of a bucket, and when the oldest of what they looked at was read (`None`: now). Reads what
+    /// those in force need, and of an account or key nothing twice before it is older than `guards.max_age`.
     pub(super) async fn guard(
         &self,
         at: &AccountLook,
         member: &Member,
         bucket: &Bucket,
         found: &DefaultEncryption,
-    ) -> Vec<GuardFinding> {
+    ) -> (Vec<GuardFinding>, Option<Timestamp>) {
         let (Some(wanted), Some(population)) = (self.wanted(bucket), self.population.get()) else {
-            return Vec::new();
+            return (Vec::new(), None);
         };
         let severity = |guard: &dyn Guard| -> Severity { self.file.guards.severity(guard, bucket) };
         let needs = guards::needs(severity);
-        let (evidence, account, key) = futures::join!(
+        // What is read for all buckets of the account must serve whichever of them comes next.
+        let shared = self.file.guards.needs_somewhere();
+        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age));
+        let (evidence, (account, account_at), (key, key_at)) = futures::join!(
             Box::pin(member.bucket_evidence(bucket, &needs)),
-            at.evidence.get_or_init(|| Box::pin(account_evidence(member, &needs))),
-            Box::pin(self.guard_key(&wanted.key, &needs)),
+            at.evidence.get(max_age, Box::pin(account_evidence(member, &shared))),
+            Box::pin(self.guard_key(&wanted.key, &needs, max_age)),
         );
+        let read_at = key_at.map_or(account_at, |key_at| key_at.min(account_at));
         let rule = wanted.rule(found);
-        let terms = self.file.guards.terms();
+        let mut terms = self.file.guards.terms();
+        // Roles of ours read and write no objects.
+        terms.ignored_principals.extend(self.own_roles(&bucket.account));
         if let (true, Some(Ok(tags))) = (self.options.suggest_code, &evidence.tags)
             && let Some(code) = suggest_iac(bucket, tags, &terms.terraform_tags, &rule)
         {
@@ -254,31 +264,35 @@ impl Campaign {
             found,
             rule: &rule,
             evidence: &evidence,
-            account,
+            account: &account,
             key: &key,
             organization: &population.organization,
             terms: &terms,
         };
-        guards::look(&subject, severity)
+        (guards::look(&subject, severity), Some(read_at))
     }
 
-    async fn guard_key(&self, key: &KeyArn, needs: &BTreeSet<Need>) -> KeyEvidence {
-        match needs.contains(&Need::KeyPolicy) {
-            true => KeyEvidence { policy: Some(self.key_proofs.policy(key).await) },
-            false => KeyEvidence::default(),
+    async fn guard_key(
+        &self,
+        key: &KeyArn,
+        needs: &BTreeSet<Need>,
+        max_age: Duration,
+    ) -> (KeyEvidence, Option<Timestamp>) {
+        if !needs.contains(&Need::KeyPolicy) {
+            return (KeyEvidence::default(), None);
         }
+        let (policy, at) = self.key_proofs.policy(key, max_age).await;
+        (KeyEvidence { policy: Some(policy) }, Some(at))
     }
 
     /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.
     pub(super) fn guards_are_stale(&self, state: &BucketState) -> bool {
-        let age = state.guarded_at.map(|at| now().as_millisecond() - at.as_millisecond());
-        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age)).as_millis() as i64;
-        // A clock that went back makes nothing young.
-        age.is_none_or(|age| age > max_age || age < 0) || state.guards.iter().any(GuardFinding::holds)
+        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age));
+        state.guarded_at.is_none_or(|at| is_older(at, max_age)) || state.guards.iter().any(GuardFinding::holds)
     }
 }
 
-/// What guards look at of an account, read once: users and roles are many.
+/// What guards look at of an account, read for all of its buckets: users and roles are many.
 async fn account_evidence(member: &Member, needs: &BTreeSet<Need>) -> AccountEvidence {
     let identities = async {
         match needs.contains(&Need::Identities) {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::join;
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use super::Campaign;
+use super::fresh::Fresh;
 use crate::aws::{Aws, Member};
 use crate::event::{Event, Events};
 use crate::judge::{Proof, ProofAsked, judge_proof, key_fault, needs_key_policy};
@@ -25,7 +28,7 @@ pub(super) struct KeyProofs {
     /// By account and key.
     proofs: Answers<(String, String), Proof>,
     /// By key.
-    policies: Answers<String, Result<Arc<str>, AwsError>>,
+    policies: Mutex<BTreeMap<String, Arc<Fresh<Result<Arc<str>, AwsError>>>>>,
 }
 
 impl KeyProofs {
@@ -65,17 +68,20 @@ impl KeyProofs {
             self.events.emit(&Event::Warning { message });
         }
         let policy = match needs_key_policy(&answer) {
-            true => Some(self.policy(key).await),
+            true => Some(self.policy(key, Duration::MAX).await.0),
             false => None,
         };
         let asked = ProofAsked { key, account: member.account(), organization: &self.organization };
         judge_proof(asked, &answer, policy.as_ref().map(|read| read.as_deref()))
     }
 
-    /// `GetKeyPolicy` as the security account, once.
-    pub(super) async fn policy(&self, key: &KeyArn) -> Result<Arc<str>, AwsError> {
-        let read = async { self.aws.key_policy(key).await.map(Arc::from) };
-        shared(&self.policies, key.to_string()).get_or_init(|| read).await.clone()
+    /// `GetKeyPolicy` as the security account, not longer ago than `max_age`; and when it was read.
+    pub(super) async fn policy(&self, key: &KeyArn, max_age: Duration) -> (Result<Arc<str>, AwsError>, Timestamp) {
+        let cell = {
+            let mut policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(policies.entry(key.to_string()).or_default())
+        };
+        cell.get(max_age, async { self.aws.key_policy(key).await.map(Arc::from) }).await
     }
 }
 

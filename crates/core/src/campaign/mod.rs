@@ -17,6 +17,7 @@ mod examine;
 mod fail_point;
 mod follow;
 mod former_key;
+mod fresh;
 mod hands;
 mod key_proof;
 mod key_watch;

@@ -1,6 +1,6 @@
 //! `[guards]`: what becomes of a bucket whose change would break something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::{GuardOverride, Problem, is_account_id};
-use crate::judge::guards::{self, Guard, Terms};
+use crate::judge::guards::{self, Guard, Need, Terms};
 use crate::model::{Bucket, Severity};
 
 /// What becomes of a bucket whose change would break something. Each guard has a page in docs/guards.md.
@@ -92,6 +92,17 @@ impl Guards {
         over.map(|over| over.severity)
             .or_else(|| self.severities.get(name).copied())
             .unwrap_or_else(|| guard.severity())
+    }
+
+    /// What guards need that are in force for any bucket at all.
+    #[must_use]
+    pub fn needs_somewhere(&self) -> BTreeSet<Need> {
+        guards::needs(|guard| {
+            let name = guard.name();
+            let own = self.severities.get(name).copied().unwrap_or_else(|| guard.severity());
+            let over = self.overrides.iter().filter(|over| over.guard == name).map(|over| over.severity);
+            over.chain([own]).find(|severity| *severity != Severity::Off).unwrap_or(Severity::Off)
+        })
     }
 
     /// What guards are told besides their severity.
