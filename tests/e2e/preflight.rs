@@ -318,3 +318,83 @@ fn it_fits_a_terminal_of_80_columns() {
     }
     assert!(report.contains("us-east-1") && report.contains('✗'), "{screen}");
 }
+
+/// The same campaign file with these waves.
+fn waves(world: &World, waves: &str) {
+    world.edit(|text| format!("{text}\n{waves}"));
+}
+
+fn of_kind<'a>(document: &'a Value, kind: &str) -> Vec<&'a Value> {
+    document["checks"].as_array().unwrap().iter().filter(|check| check["kind"] == kind).collect()
+}
+
+#[test]
+fn a_slip_of_the_pen_in_a_wave_is_named_and_so_are_accounts_in_none() {
+    let world = world();
+    waves(
+        &world,
+        "[[waves]]\nname = \"canary\"\naccounts = [\"payments\", \"nosuch-*\"]\n\
+         [[waves]]\nname = \"some\"\nous = [\"ou-none-12345678\"]\n",
+    );
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = of_kind(&document, "waves");
+    let standings: Vec<_> = found.iter().map(|check| check["standing"].as_str().unwrap()).collect();
+    assert_eq!(standings, ["failed", "failed", "warning"], "{found:#?}");
+    assert_eq!(found[0]["facts"], json!({ "wave": "1", "pattern": "nosuch-*" }));
+    assert!(found[0]["message"].as_str().unwrap().contains("wave 1 (canary) names \"nosuch-*\""), "{}", found[0]);
+    assert_eq!(found[1]["facts"]["pattern"], "ou-none-12345678");
+    assert!(found[2]["message"].as_str().unwrap().contains("3 of 4 accounts are in no wave"), "{}", found[2]);
+    // All else was looked at all the same.
+    assert_eq!(document["summary"]["places"], 12);
+    // What the command line leaves out is not what the file gets wrong.
+    let world = self::world();
+    waves(&world, "[[waves]]\nname = \"canary\"\naccounts = [\"payments\"]\n[[waves]]\nname = \"all\"\naccounts_percent = 100\n");
+    let (code, document) = world.json(&["preflight", "--account", "555555555552"]);
+    assert_eq!((code, &of_kind(&document, "waves")[0]["standing"]), (0, &json!("ok")), "{document:#}");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    let world = world();
+    waves(
+        &world,
+        "[[waves]]\nname = \"all\"\naccounts_percent = 100\nbake = \"1h\"\ndenials = false\ncommand = [\"./no-such-check\", \"--now\"]\n",
+    );
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = of_kind(&document, "wave_command");
+    assert_eq!((found.len(), &found[0]["standing"]), (1, &json!("failed")), "{found:#?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("./no-such-check"), "{}", found[0]);
+    world.edit(|text| text.replace("./no-such-check", "sh"));
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!((code, &of_kind(&document, "wave_command")[0]["standing"]), (0, &json!("ok")));
+}
+
+#[test]
+fn cloudtrail_is_asked_where_a_wave_bakes_and_looks() {
+    let denied = |world: &World| {
+        let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}}"#;
+        world.sandbox.set_scp("no-trail", &[MEMBER], deny).unwrap();
+    };
+    let wave = |more: &str| format!("[[waves]]\nname = \"canary\"\naccounts_percent = 100\n{more}");
+    for quiet in ["", "bake = \"1h\"\ndenials = false"] {
+        let world = world();
+        denied(&world);
+        waves(&world, &wave(quiet));
+        assert_eq!(world.run(&["preflight"]).code, 0, "{quiet}");
+        assert_eq!(world.sandbox.counters().totals("cloudtrail", "LookupEvents"), 0);
+    }
+    let world = world();
+    waves(&world, &wave("bake = \"1h\""));
+    assert_eq!(world.run(&["preflight"]).code, 0);
+    assert_eq!(world.sandbox.counters().totals("cloudtrail", "LookupEvents"), 12);
+    denied(&world);
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = not_ok(&document);
+    assert_eq!(found.iter().filter(|(_, kind, ..)| kind == "cloudtrail").count(), 3, "{found:#?}");
+    let one = found.iter().find(|found| found.0 == "eu-west-1").unwrap();
+    is("eu-west-1", "cloudtrail", "failed", one, "cloudtrail:LookupEvents");
+    assert!(one.3["fix"].as_str().unwrap().contains("denials = false in wave canary"), "{}", one.3);
+}

@@ -26,7 +26,8 @@ impl Look {
             return found;
         }
         let role = &self.file.member_role;
-        let session = match self.aws.enter(&account.id, role, Purpose::Preflight, &self.session_name).await {
+        let purpose = Purpose::Preflight { denials: !self.looking.is_empty() };
+        let session = match self.aws.enter(&account.id, role, purpose, &self.session_name).await {
             Ok(session) => session,
             Err(error) => {
                 found.checks.push(of_error(CheckKind::Role, &error));
@@ -117,15 +118,35 @@ impl Look {
 
     async fn region(&self, member: &Member, account: &Account, region: &str) -> RegionChecks {
         let ssm = member.ssm(region);
-        let (document, restore, key, quota, config) = join5(
-            self.document(&ssm, account, region),
-            self.restore_document(&ssm, account, region),
+        let documents = join(self.document(&ssm, account, region), self.restore_document(&ssm, account, region));
+        let ((document, restore), key, quota, config, cloudtrail) = join5(
+            documents,
             self.key(member, account, region),
             self.quota(&ssm, account, region),
             self.config(member, account, region),
+            self.cloudtrail(member, region),
         )
         .await;
-        RegionChecks { region: region.to_owned(), checks: vec![document, restore, key, quota, config] }
+        let checks = [document, restore, key, quota, config].into_iter().chain(cloudtrail).collect();
+        RegionChecks { region: region.to_owned(), checks }
+    }
+
+    /// Whether CloudTrail can be asked, where a wave is going to: a bake that cannot look stops the campaign.
+    async fn cloudtrail(&self, member: &Member, region: &str) -> Option<Check> {
+        let kind = CheckKind::CloudTrail;
+        let waves = match self.looking.as_slice() {
+            [] => return None,
+            [wave] => format!("wave {wave}"),
+            waves => format!("waves {}", waves.join(", ")),
+        };
+        Some(match member.may_look_up_events(region).await {
+            Ok(()) => Check::new(kind, Standing::Ok, format!("denied uses of the key can be looked for ({waves})")),
+            Err(error) => {
+                let check = of_error(kind, &error);
+                let fix = format!("{}; or set denials = false in {waves}, which looks for denials", error.hint);
+                check.fix(fix)
+            }
+        })
     }
 
     /// Whether the member role can use the central key.
