@@ -144,10 +144,7 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "allow organizations:ListPoliciesForTarget and organizations:DescribePolicy to your caller (ReadTheOrganization in \
              config/policies/caller.json)"
         }
-        (
-            "ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent",
-            "AccessDeniedException",
-        ) => {
+        ("ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent", "AccessDeniedException") => {
             "allow organizations:ListRoots, ListOrganizationalUnitsForParent and ListAccountsForParent to your caller \
              (ReadTheOrganization in config/policies/caller.json)"
         }

@@ -25,14 +25,21 @@ impl Look {
             self.events.emit(&Event::AccountSkipped { account });
             return found;
         }
+        let (controls, ()) = join(self.control_policies(&account), self.inside(&account, &mut found)).await;
+        found.checks.extend(controls);
+        found
+    }
+
+    /// Enters an account and looks at what is in it.
+    async fn inside(&self, account: &Account, found: &mut AccountChecks) {
         let role = &self.file.member_role;
         let purpose = Purpose::Preflight { denials: !self.looking.is_empty() };
         let session = match self.aws.enter(&account.id, role, purpose, &self.session_name).await {
             Ok(session) => session,
             Err(error) => {
                 found.checks.push(of_error(CheckKind::Role, &error));
-                self.events.emit(&Event::AccountUnread { account, error });
-                return found;
+                self.events.emit(&Event::AccountUnread { account: account.clone(), error });
+                return;
             }
         };
         found.entered = true;
@@ -46,12 +53,11 @@ impl Look {
             Err(error) => of_error(CheckKind::Role, &error),
         });
         let member = self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS });
-        let regions = join_all(self.regions.iter().map(|region| self.region(&member, &account, region)));
-        let (automation_role, regions) = join(self.automation_role(&member, &account), regions).await;
+        let regions = join_all(self.regions.iter().map(|region| self.region(&member, account, region)));
+        let (automation_role, regions) = join(self.automation_role(&member, account), regions).await;
         found.checks.push(automation_role);
         found.regions = regions;
-        self.events.emit(&Event::AccountRead { account, buckets: 0 });
-        found
+        self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
     }
 
     fn not_active(&self, account: &Account, found: &mut AccountChecks) {

@@ -2,6 +2,7 @@
 //! nothing is written to the ledger.
 
 mod account;
+mod control_policies;
 mod document;
 mod organization;
 mod waves;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
+use self::control_policies::ControlPolicies;
 use super::key_proof::KeyProofs;
 use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
 use crate::aws::{Aws, Organization};
@@ -31,6 +33,8 @@ struct Look {
     /// Those of the campaign's Regions that the command line leaves in.
     regions: Vec<String>,
     proofs: KeyProofs,
+    /// `None`: they could not be read, which is in the checks.
+    controls: Option<ControlPolicies>,
     /// The names of the waves that bake and look for denied uses of the key.
     looking: Vec<String>,
     events: Events,
@@ -75,11 +79,21 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         found.checks.extend(waves::waves(&file, &listed, &accounts));
         found.checks.extend(waves::commands(&file.waves));
         let accounts = if refused { Vec::new() } else { accounts };
+        let reading = ControlPolicies::read(&aws, &file, &organization, &listed, &accounts);
+        let controls = match stop.run_until_cancelled(reading).await {
+            Some(Ok(controls)) => Some(controls),
+            Some(Err(check)) => {
+                found.checks.push(check);
+                None
+            }
+            None => None,
+        };
         let proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         let session_name = format!("{SESSION_PREFIX}{id}");
         let looks = file.waves.iter().filter(|wave| !wave.bake().is_zero() && wave.looks_for_denials());
         let looking = looks.map(|wave| wave.name.clone()).collect();
-        let look = Arc::new(Look { aws, file, regions, proofs, looking, events: events.clone(), session_name });
+        let look =
+            Arc::new(Look { aws, file, regions, proofs, controls, looking, events: events.clone(), session_name });
         found.keys = look.central_keys().await;
         let at_once = look.file.limits.accounts;
         let mut looks = pin!(

@@ -125,13 +125,8 @@ mod tests {
     }
 
     fn put() -> Request {
-        Request::of(
-            ROLE,
-            "555555555551",
-            "s3:PutEncryptionConfiguration",
-            Text::Beginning("arn:aws:s3:::".to_owned()),
-        )
-        .with_value("aws:RequestedRegion", "eu-west-1")
+        Request::of(ROLE, "555555555551", "s3:PutEncryptionConfiguration", Text::Beginning("arn:aws:s3:::".to_owned()))
+            .with_value("aws:RequestedRegion", "eu-west-1")
     }
 
     /// `!` for certain, `?` perhaps; what it is attached to, the policy.
@@ -200,9 +195,13 @@ mod tests {
         assert_eq!(denied(r#"{"AWS":"*"}"#), "! ou-a p-0");
         assert_eq!(denied(r#"{"AWS":"999999999999"}"#), "");
         // Of one's own organization, as those which keep strangers out say.
-        let outside = r#","Resource":"*","Principal":"*","Condition":{"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-a"}}"#;
+        let outside =
+            r#","Resource":"*","Principal":"*","Condition":{"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-a"}}"#;
         let levels = [level("r-1", &[&deny(outside)])];
         assert_eq!(found(ControlKind::Resource, &levels, &put().with_value("aws:PrincipalOrgID", "o-a")), [""; 0]);
-        assert_eq!(found(ControlKind::Resource, &levels, &put().with("aws:PrincipalOrgID", Known::Unknown)), ["? r-1 p-0"]);
+        assert_eq!(
+            found(ControlKind::Resource, &levels, &put().with("aws:PrincipalOrgID", Known::Unknown)),
+            ["? r-1 p-0"]
+        );
     }
 }
