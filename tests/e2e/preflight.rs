@@ -318,3 +318,238 @@ fn it_fits_a_terminal_of_80_columns() {
     }
     assert!(report.contains("us-east-1") && report.contains('✗'), "{screen}");
 }
+
+/// The same campaign file with these waves.
+fn waves(world: &World, waves: &str) {
+    world.edit(|text| format!("{text}\n{waves}"));
+}
+
+fn of_kind<'a>(document: &'a Value, kind: &str) -> Vec<&'a Value> {
+    document["checks"].as_array().unwrap().iter().filter(|check| check["kind"] == kind).collect()
+}
+
+#[test]
+fn a_slip_of_the_pen_in_a_wave_is_named_and_so_are_accounts_in_none() {
+    let world = world();
+    waves(
+        &world,
+        "[[waves]]\nname = \"canary\"\naccounts = [\"payments\", \"nosuch-*\"]\n\
+         [[waves]]\nname = \"some\"\nous = [\"ou-none-12345678\"]\n",
+    );
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = of_kind(&document, "waves");
+    let standings: Vec<_> = found.iter().map(|check| check["standing"].as_str().unwrap()).collect();
+    assert_eq!(standings, ["failed", "failed", "warning"], "{found:#?}");
+    assert_eq!(found[0]["facts"], json!({ "wave": "1", "pattern": "nosuch-*" }));
+    assert!(found[0]["message"].as_str().unwrap().contains("wave 1 (canary) names \"nosuch-*\""), "{}", found[0]);
+    assert_eq!(found[1]["facts"]["pattern"], "ou-none-12345678");
+    assert!(found[2]["message"].as_str().unwrap().contains("3 of 4 accounts are in no wave"), "{}", found[2]);
+    // All else was looked at all the same.
+    assert_eq!(document["summary"]["places"], 12);
+    // What the command line leaves out is not what the file gets wrong.
+    let world = self::world();
+    waves(
+        &world,
+        "[[waves]]\nname = \"canary\"\naccounts = [\"payments\"]\n[[waves]]\nname = \"all\"\naccounts_percent = 100\n",
+    );
+    let (code, document) = world.json(&["preflight", "--account", "555555555552"]);
+    assert_eq!((code, &of_kind(&document, "waves")[0]["standing"]), (0, &json!("ok")), "{document:#}");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named() {
+    let world = world();
+    waves(
+        &world,
+        "[[waves]]\nname = \"all\"\naccounts_percent = 100\nbake = \"1h\"\ndenials = false\ncommand = [\"./no-such-check\", \"--now\"]\n",
+    );
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = of_kind(&document, "wave_command");
+    assert_eq!((found.len(), &found[0]["standing"]), (1, &json!("failed")), "{found:#?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("./no-such-check"), "{}", found[0]);
+    world.edit(|text| text.replace("./no-such-check", "sh"));
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!((code, &of_kind(&document, "wave_command")[0]["standing"]), (0, &json!("ok")));
+}
+
+#[test]
+fn cloudtrail_is_asked_where_a_wave_bakes_and_looks() {
+    let denied = |world: &World| {
+        let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"cloudtrail:*","Resource":"*"}}"#;
+        world.sandbox.set_scp("no-trail", &[MEMBER], deny).unwrap();
+    };
+    let wave = |more: &str| format!("[[waves]]\nname = \"canary\"\naccounts_percent = 100\n{more}");
+    for quiet in ["", "bake = \"1h\"\ndenials = false"] {
+        let world = world();
+        denied(&world);
+        waves(&world, &wave(quiet));
+        assert_eq!(world.run(&["preflight"]).code, 0, "{quiet}");
+        assert_eq!(world.sandbox.counters().totals("cloudtrail", "LookupEvents"), 0);
+    }
+    let world = world();
+    waves(&world, &wave("bake = \"1h\""));
+    assert_eq!(world.run(&["preflight"]).code, 0);
+    assert_eq!(world.sandbox.counters().totals("cloudtrail", "LookupEvents"), 12);
+    denied(&world);
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = not_ok(&document);
+    assert_eq!(found.iter().filter(|(_, kind, ..)| kind == "cloudtrail").count(), 3, "{found:#?}");
+    let one = found.iter().find(|found| found.0 == "eu-west-1").unwrap();
+    is("eu-west-1", "cloudtrail", "failed", one, "cloudtrail:LookupEvents");
+    assert!(one.3["fix"].as_str().unwrap().contains("denials = false in wave canary"), "{}", one.3);
+}
+
+const NO_STARTS: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"NoStarts","Effect":"Deny","Action":["ssm:StartAutomationExecution","s3:PutEncryptionConfiguration"],"Resource":"*"}}"#;
+
+/// What of the checks is about control policies, of all accounts: account, standing, message.
+fn controls(document: &Value) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let accounts = document["accounts"].as_array().unwrap().iter();
+    let checks =
+        accounts.flat_map(|account| account["checks"].as_array().unwrap().iter().map(move |check| (account, check)));
+    checks
+        .filter(|(_, check)| check["kind"] == "control_policies")
+        .map(|(account, check)| (text(&account["id"]), text(&check["standing"]), text(&check["message"])))
+        .collect()
+}
+
+#[test]
+fn a_service_control_policy_at_the_root_stands_in_the_way_everywhere_but_in_the_management_account() {
+    let world = world();
+    world.sandbox.set_scp("no-starts", &["root"], NO_STARTS).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = controls(&document);
+    let of_management = found.iter().filter(|(account, ..)| account == world.sandbox.management_account());
+    assert_eq!(of_management.map(|found| found.1.as_str()).collect::<Vec<_>>(), ["ok"]);
+    let failed: Vec<_> = found.iter().filter(|found| found.1 == "failed").collect();
+    assert_eq!((found.len(), failed.len()), (4, 3), "{found:#?}");
+    let says = &failed[0].2;
+    for part in [
+        "service control policy no-starts (p-",
+        "attached to root r-",
+        "statement NoStarts denies ssm:StartAutomationExecution to the member role, and s3:PutEncryptionConfiguration to the automation role",
+    ] {
+        assert!(says.contains(part), "{says}");
+    }
+    assert!(!says.contains("us-east-1"), "it is so in every Region: {says}");
+    let run = world.run(&["preflight"]);
+    let said = unbroken(&run.stdout);
+    assert_eq!(said.matches("✗ control policies —").count(), 1, "{}", run.stdout);
+    assert!(said.contains("Seen to deny: a service control policy in 3 accounts"), "{}", run.stdout);
+}
+
+#[test]
+fn a_service_control_policy_at_an_ou_stands_in_the_way_below_it_and_in_its_regions() {
+    let world = world();
+    let accounts = world.sandbox.accounts();
+    let path = &accounts.iter().find(|account| account.id == MEMBER).unwrap().path;
+    let ou = path.split('/').find(|part| part.starts_with("ou-")).unwrap();
+    let below: Vec<&str> =
+        accounts.iter().filter(|account| account.path.contains(ou)).map(|account| account.id.as_str()).collect();
+    let elsewhere = NO_STARTS.replace(
+        "\"Resource\":\"*\"",
+        r#""Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":["us-east-1"]}}"#,
+    );
+    world.sandbox.set_scp("one-region", &[ou], &elsewhere).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let failed = only(&document);
+    is("", "control_policies", "failed", &failed, &format!("attached to OU {ou}"));
+    let hindered: Vec<_> =
+        controls(&document).into_iter().filter(|found| found.1 == "failed").map(|found| found.0).collect();
+    assert_eq!(hindered, below);
+    let says = failed.3["message"].as_str().unwrap();
+    assert!(says.contains("to the automation role in ") && says.contains("eu-west-1"), "{says}");
+    assert!(!says.contains("us-east-1"), "{says}");
+    assert_eq!(failed.3["facts"]["policy_name"], "one-region");
+    assert_eq!(document["denials"], json!([{ "by": "service_control_policy", "accounts": below }]));
+}
+
+#[test]
+fn a_control_policy_that_may_deny_is_worth_knowing_and_one_that_exempts_the_roles_is_not() {
+    let world = world();
+    let but = |condition: &str| {
+        NO_STARTS.replace("\"Resource\":\"*\"", &format!(r#""Resource":"*","Condition":{condition}"#))
+    };
+    world
+        .sandbox
+        .set_scp("perhaps", &["root"], &but(r#"{"StringNotEquals":{"aws:PrincipalTag/team":"security"}}"#))
+        .unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0);
+    let found = only(&document);
+    is("", "control_policies", "warning", &found, "may deny");
+    assert!(found.3["message"].as_str().unwrap().contains("aws:principaltag/team"), "{}", found.3);
+    assert_eq!(found.3["denied_by"], Value::Null);
+    let exempt = but(r#"{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/orgseal-*"}}"#);
+    world.sandbox.set_scp("perhaps", &["root"], &exempt).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!((code, not_ok(&document).len()), (0, 0), "{document:#}");
+}
+
+#[test]
+fn an_allow_list_that_leaves_something_out_denies_it() {
+    let list = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:*","ssm:Get*","ssm:Describe*","ssm:AddTagsToResource","iam:*","kms:*","sts:*","config:*"],"Resource":"*"}}"#;
+    let scp = format!(
+        "\n[[scp]]\nname = \"list\"\ntargets = [\"{MEMBER}\"]\nkeeps_full_access = false\ndocument = '{list}'\n"
+    );
+    let (code, document) = World::of(&(two_members("", "") + &scp)).json(&["preflight"]);
+    assert_eq!(code, 2);
+    is(
+        "",
+        "control_policies",
+        "failed",
+        &only(&document),
+        "no service control policy attached to account 555555555551 allows ssm:StartAutomationExecution to the member role",
+    );
+}
+
+#[test]
+fn a_resource_control_policy_binds_the_account_that_the_resource_is_in() {
+    let world = world();
+    let deny = |action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Principal":"*","Action":"{action}","Resource":"*"}}}}"#
+        )
+    };
+    // The member uses a key that is elsewhere; its bucket is its own.
+    world.sandbox.set_rcp("no-keys", &[MEMBER], &deny("kms:GenerateDataKey")).unwrap();
+    assert_eq!(world.run(&["preflight"]).code, 0);
+    world.sandbox.set_rcp("no-keys", &[MEMBER], &deny("s3:PutEncryptionConfiguration")).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    let found = only(&document);
+    is("", "control_policies", "failed", &found, "resource control policy no-keys");
+    assert_eq!(found.3["denied_by"], "resource_control_policy");
+    world.sandbox.set_rcp("no-keys", &[world.sandbox.security_account()], &deny("kms:GenerateDataKey")).unwrap();
+    let (_, document) = world.json(&["preflight"]);
+    let failed = controls(&document).into_iter().filter(|found| found.1 == "failed").count();
+    assert_eq!(failed, 3, "{document:#}");
+}
+
+#[test]
+fn without_the_right_to_read_control_policies_it_says_so_once() {
+    let world = world();
+    let policy =
+        include_str!("../../config/policies/caller.json").replace("111122223333", world.sandbox.security_account());
+    world
+        .sandbox
+        .set_caller_policy(&policy.replace("organizations:ListPoliciesForTarget", "organizations:ListPolicies"))
+        .unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 0, "{document:#}");
+    let found = of_kind(&document, "control_policies");
+    assert_eq!((found.len(), &found[0]["standing"]), (1, &json!("warning")));
+    assert!(found[0]["fix"].as_str().unwrap().contains("organizations:ListPoliciesForTarget"), "{}", found[0]);
+    assert!(controls(&document).is_empty());
+    world
+        .sandbox
+        .set_caller_policy(&policy.replace("organizations:DescribePolicy", "organizations:ListPolicies"))
+        .unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!((code, of_kind(&document, "control_policies").len()), (0, 1), "{document:#}");
+}

@@ -23,6 +23,7 @@ fn account(number: usize, document: impl Fn(&str, &str) -> Check) -> AccountChec
         checks: vec![
             Check::new(CheckKind::Role, Standing::Ok, "orgseal-member gives a rollout's session"),
             Check::new(CheckKind::AutomationRole, Standing::Ok, "orgseal-automation is there"),
+            Check::new(CheckKind::ControlPolicies, Standing::Ok, "none denies what a rollout does there"),
         ],
         regions: REGIONS.iter().map(region).collect(),
         id,

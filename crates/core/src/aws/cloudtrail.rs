@@ -62,6 +62,19 @@ impl Member {
         self.kms_denials_within(region, key, since, MOST_PAGES).await
     }
 
+    /// Whether CloudTrail answers in a Region of this account: `LookupEvents`, for one event.
+    ///
+    /// # Errors
+    ///
+    /// What CloudTrail answered.
+    pub async fn may_look_up_events(&self, region: &str) -> Result<(), AwsError> {
+        let (client, calls, interval) = self.cloudtrail(region);
+        let _turn = interval.turn().await;
+        let _permit = calls.enter().await;
+        let looked = client.lookup_events().max_results(1).send().await;
+        looked.map(drop).map_err(|error| calls.heed(aws_error(OPERATION, &error)))
+    }
+
     async fn kms_denials_within(
         &self,
         region: &str,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_organizations::Client;
-use aws_sdk_organizations::types::Account as Listed;
+use aws_sdk_organizations::types::{Account as Listed, PolicyType};
 
 use super::Halt;
 use super::derived::derive;
 use super::error::aws_error;
+use crate::judge::policy::ControlKind;
 use crate::model::{Account, AwsError};
 
 /// Attempts of the SDK for one call, the first one included.
@@ -100,6 +101,31 @@ impl Organizations {
             }
         }
         Ok(above)
+    }
+
+    /// `ListPoliciesForTarget`: the ids and names of the control policies that are attached to a root, an OU or an account, and
+    /// to nothing above it.
+    pub async fn attached(&self, target: &str, kind: ControlKind) -> Result<Vec<(String, String)>, AwsError> {
+        let filter = match kind {
+            ControlKind::Service => PolicyType::ServiceControlPolicy,
+            ControlKind::Resource => PolicyType::ResourceControlPolicy,
+        };
+        let listed = self.client.list_policies_for_target().target_id(target).filter(filter);
+        let mut pages = listed.into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.halt.heed(aws_error("ListPoliciesForTarget", &error)))?;
+            let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+            found.extend(page.policies().iter().map(|policy| (text(policy.id()), text(policy.name()))));
+        }
+        Ok(found)
+    }
+
+    /// `DescribePolicy`: the text of a policy.
+    pub async fn policy(&self, id: &str) -> Result<String, AwsError> {
+        let answer = self.client.describe_policy().policy_id(id).send().await;
+        let answer = answer.map_err(|error| self.halt.heed(aws_error("DescribePolicy", &error)))?;
+        Ok(answer.policy().and_then(|policy| policy.content()).unwrap_or_default().to_owned())
     }
 
     /// `ListTagsForResource` of an account.

@@ -18,7 +18,10 @@ pub enum Purpose {
     /// Look at former keys, and at what AWS Config would undo, as well.
     Rollback,
     /// Look at all that a rollout rests on, and change nothing.
-    Preflight,
+    Preflight {
+        /// A wave is going to ask CloudTrail for denied uses of the key.
+        denials: bool,
+    },
 }
 
 /// Keys that are named one by one: STS also has a limit on the packed size, and key ids do not pack well.
@@ -34,7 +37,8 @@ pub(super) fn session_policy(purpose: Purpose, keys: &[KeyArn]) -> String {
         Purpose::Plan => [vec![buckets(), read_documents(), guards()], prove(keys)].concat(),
         Purpose::Rollout => [vec![buckets(), guards(), denials()], changes().to_vec(), prove(keys)].concat(),
         Purpose::Rollback => [vec![buckets()], changes().to_vec(), vec![former_keys()]].concat(),
-        Purpose::Preflight => [vec![looks()], prove(keys)].concat(),
+        Purpose::Preflight { denials: false } => [vec![looks()], prove(keys)].concat(),
+        Purpose::Preflight { denials: true } => [vec![looks(), denials()], prove(keys)].concat(),
     };
     let policy: Value = json!({ "Version": "2012-10-17", "Statement": statements });
     policy.to_string()
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn sessions_that_only_look_cannot_change_anything() {
-        for purpose in [Purpose::Audit, Purpose::Preflight] {
+        for purpose in [Purpose::Audit, Purpose::Preflight { denials: true }] {
             let policy = session_policy(purpose, &keys(2));
             for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
                 assert!(!policy.contains(verb), "{purpose:?} {verb}");
@@ -151,10 +155,19 @@ mod tests {
 
     #[test]
     fn all_fit_what_sts_takes() {
-        for purpose in [Purpose::Audit, Purpose::Rollout, Purpose::Rollback, Purpose::Preflight] {
+        let preflight = Purpose::Preflight { denials: true };
+        for purpose in [Purpose::Audit, Purpose::Plan, Purpose::Rollout, Purpose::Rollback, preflight] {
             for amount in [0, 1, KEYS_NAMED, KEYS_NAMED + 1, 40] {
                 assert!(session_policy(purpose, &keys(amount)).len() <= 2048, "{purpose:?} {amount}");
             }
+        }
+    }
+
+    #[test]
+    fn a_preflight_asks_cloudtrail_only_where_a_wave_does() {
+        for denials in [true, false] {
+            let policy = session_policy(Purpose::Preflight { denials }, &keys(1));
+            assert_eq!(policy.contains("cloudtrail:LookupEvents"), denials);
         }
     }
 

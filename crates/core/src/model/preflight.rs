@@ -14,6 +14,10 @@ pub enum CheckKind {
     Organization,
     /// A document that one account shares with more accounts than Systems Manager allows.
     Sharing,
+    /// Who is in the waves of the campaign file.
+    Waves,
+    /// The commands that waves run while they bake.
+    WaveCommand,
     /// The central key of a Region, as the security account sees it.
     CentralKey,
     /// The account's state.
@@ -22,6 +26,8 @@ pub enum CheckKind {
     Role,
     /// The role under which the document runs.
     AutomationRole,
+    /// Service and resource control policies: whether they deny what a rollout does.
+    ControlPolicies,
     /// The document that seals.
     Document,
     /// The document that a rollback starts.
@@ -32,6 +38,9 @@ pub enum CheckKind {
     Quota,
     /// AWS Config remediates by itself.
     Config,
+    /// Whether CloudTrail can be asked for denied uses of the key while a wave bakes.
+    #[serde(rename = "cloudtrail")]
+    CloudTrail,
 }
 
 impl CheckKind {
@@ -41,15 +50,19 @@ impl CheckKind {
         match self {
             CheckKind::Organization => "organization",
             CheckKind::Sharing => "sharing of the document",
+            CheckKind::Waves => "waves",
+            CheckKind::WaveCommand => "a wave's command",
             CheckKind::CentralKey => "central key",
             CheckKind::Account => "account",
             CheckKind::Role => "member role",
             CheckKind::AutomationRole => "automation role",
+            CheckKind::ControlPolicies => "control policies",
             CheckKind::Document => "document",
             CheckKind::RestoreDocument => "restoring document",
             CheckKind::Key => "use of the key",
             CheckKind::Quota => "quota",
             CheckKind::Config => "AWS Config",
+            CheckKind::CloudTrail => "CloudTrail",
         }
     }
 }

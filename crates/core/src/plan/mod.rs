@@ -23,4 +23,4 @@ pub use patterns::Patterns;
 pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
 pub use selection::{Narrowed, Needs, Selection};
 pub use token::client_token;
-pub use waves::WaveMap;
+pub use waves::{WaveMap, idle_patterns};

@@ -26,7 +26,7 @@ impl WaveMap {
         let mut map = WaveMap::default();
         for (number, wave) in (1..).zip(waves) {
             let named = |account: &Account| {
-                wave.accounts.iter().any(|pattern| matches(pattern, &account.id) || matches(pattern, &account.name))
+                wave.accounts.iter().any(|pattern| answers(account, pattern))
                     || wave.ous.iter().any(|ou| account.ous.contains(ou))
             };
             // Rounded up: one percent of fifty accounts is one account.
@@ -61,6 +61,30 @@ impl WaveMap {
             (account, drawn) => account.or(drawn),
         }
     }
+
+    /// Whether there may be buckets of this account that no wave takes.
+    #[must_use]
+    pub fn may_leave_out(&self, account: &str) -> bool {
+        !self.of_account.contains_key(account) && !self.drawing.iter().any(|(_, part)| *part >= 1.0)
+    }
+}
+
+/// What waves name in `accounts` and `ous` and no account answers to, with the number of the wave, from 1: a slip of the pen,
+/// most likely, and a wave that takes less than its writer thinks.
+#[must_use]
+pub fn idle_patterns(waves: &[Wave], accounts: &[Account]) -> Vec<(u32, String)> {
+    let mut idle = Vec::new();
+    for (number, wave) in (1..).zip(waves) {
+        let named = wave.accounts.iter().filter(|pattern| !accounts.iter().any(|account| answers(account, pattern)));
+        let above = wave.ous.iter().filter(|ou| !accounts.iter().any(|account| account.ous.contains(ou)));
+        idle.extend(named.chain(above).map(|pattern| (number, pattern.clone())));
+    }
+    idle
+}
+
+/// Whether a pattern means an account, by its id or its name.
+fn answers(account: &Account, pattern: &str) -> bool {
+    matches(pattern, &account.id) || matches(pattern, &account.name)
 }
 
 /// A place between 0 and 1 that follows from a text alone.
@@ -124,6 +148,36 @@ mod tests {
         assert_eq!(map.of(&bucket(&accounts[1], 1)), Some(1));
         assert_eq!(map.of(&bucket(&accounts[2], 1)), None);
         assert_eq!(WaveMap::new(&[Wave::everything()], &accounts).of(&bucket(&accounts[2], 1)), Some(1));
+    }
+
+    #[test]
+    fn what_no_account_answers_to_is_named_with_its_wave() {
+        let accounts = accounts(5);
+        let wave = |accounts: &[&str], ous: &[&str]| Wave {
+            accounts: accounts.iter().map(ToString::to_string).collect(),
+            ous: ous.iter().map(ToString::to_string).collect(),
+            ..Wave::default()
+        };
+        let waves = [
+            wave(&["team-?", "nosuch-*"], &[]),
+            wave(&["000000007919", "Team-1"], &["ou-1", "ou-7", "r-ab12"]),
+            Wave::everything(),
+        ];
+        let idle: Vec<(u32, String)> =
+            [(1, "nosuch-*"), (2, "Team-1"), (2, "ou-7")].map(|(wave, pattern)| (wave, pattern.to_owned())).into();
+        assert_eq!(idle_patterns(&waves, &accounts), idle);
+        assert_eq!(idle_patterns(&waves[2..], &[]), []);
+    }
+
+    #[test]
+    fn an_account_is_left_out_unless_it_or_all_buckets_are_taken() {
+        let accounts = accounts(5);
+        let canary = Wave { name: "canary".into(), accounts: vec!["team-1".into()], ..Wave::default() };
+        let id = |number: usize| accounts[number].id.as_str();
+        let map = WaveMap::new(&[canary.clone(), percent("b", None, Some(50.0))], &accounts);
+        assert!(!map.may_leave_out(id(1)) && map.may_leave_out(id(2)));
+        let map = WaveMap::new(&[canary, percent("b", None, Some(100.0))], &accounts);
+        assert!(!map.may_leave_out(id(2)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const NAME: usize = 18;
 /// What a preflight comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// A rollout can work everywhere.
+    /// Nothing that was seen stands in a rollout's way.
     Ready,
     /// Something would fail or be held.
     NotReady,
@@ -103,9 +103,9 @@ pub fn write(found: &Preflight, style: &Style, out: &mut dyn Write) -> Result<()
 fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> io::Result<()> {
     let (ink, words) = match answer(found) {
         Answer::Ready if counts.warnings > 0 => {
-            (GREEN, "A rollout can work everywhere; some things are worth knowing.")
+            (GREEN, "Nothing seen stands in a rollout's way; some things are worth knowing.")
         }
-        Answer::Ready => (GREEN, "A rollout can work everywhere."),
+        Answer::Ready => (GREEN, "Nothing seen stands in a rollout's way, anywhere."),
         Answer::NotReady => (YELLOW, "A rollout would fail, or hold buckets, in some places."),
         Answer::NotSeen if found.interrupted => (RED, "Interrupted: not every account was looked at."),
         Answer::NotSeen => {
@@ -140,7 +140,7 @@ fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> 
     }
 }
 
-/// One line for each account: the role, the automation role, each Region.
+/// One line for each account: the role, the automation role, the control policies, each Region.
 fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     if found.accounts.is_empty() {
         return Ok(());
@@ -156,10 +156,10 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     let fine = found.accounts.iter().filter(|account| worst_of(account) == Standing::Ok).count();
     let name = shown.iter().map(|account| account.name.chars().count()).max().unwrap_or(0).clamp(4, NAME);
     let regions: Vec<&str> = found.keys.iter().map(|place| place.region.as_str()).collect();
-    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 4));
+    let columns = regions::Columns::of(&regions, page.width.saturating_sub(12 + 2 + name + 2 + 4 + 2 + 4 + 2 + 4));
     page.blank()?;
     let heads = columns.heads().join("  ");
-    page.line(0, DIM, &format!("{:12}  {:name$}  role  auto  {heads}", "account", "name"))?;
+    page.line(0, DIM, &format!("{:12}  {:name$}  role  auto  ctrl  {heads}", "account", "name"))?;
     for account in shown {
         row(page, account, name, &columns)?;
     }
@@ -174,7 +174,7 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     page.text(
         0,
         DIM,
-        "✓ fine, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at; auto: the automation role",
+        "✓ fine, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at; auto: the automation role; ctrl: service and resource control policies",
     )?;
     if let Some(legend) = columns.legend() {
         page.text(0, DIM, &legend)?;
@@ -186,6 +186,7 @@ fn row(page: &mut Page<'_>, account: &AccountChecks, name: usize, columns: &regi
     let of = |kinds: &[CheckKind]| worst(account.checks.iter().filter(|check| kinds.contains(&check.kind)));
     let role = of(&[CheckKind::Account, CheckKind::Role]);
     let automation = of(&[CheckKind::AutomationRole]);
+    let controls = of(&[CheckKind::ControlPolicies]);
     let cut: String = plain(&account.name).chars().take(name).collect();
     let marks = columns.marks(&account.regions);
     let cells: Vec<String> = marks
@@ -195,8 +196,8 @@ fn row(page: &mut Page<'_>, account: &AccountChecks, name: usize, columns: &regi
             regions::Cell::Words(words) => words,
         })
         .collect();
-    let (role, automation) = (centred(page, role, 4), centred(page, automation, 4));
-    let line = format!("{:12}  {cut:name$}  {role}  {automation}  {}", account.id, cells.join("  "));
+    let [role, automation, controls] = [role, automation, controls].map(|standing| centred(page, standing, 4));
+    let line = format!("{:12}  {cut:name$}  {role}  {automation}  {controls}  {}", account.id, cells.join("  "));
     writeln!(page.out, "{}", line.trim_end())
 }
 

@@ -25,13 +25,21 @@ impl Look {
             self.events.emit(&Event::AccountSkipped { account });
             return found;
         }
+        let (controls, ()) = join(self.control_policies(&account), self.inside(&account, &mut found)).await;
+        found.checks.extend(controls);
+        found
+    }
+
+    /// Enters an account and looks at what is in it.
+    async fn inside(&self, account: &Account, found: &mut AccountChecks) {
         let role = &self.file.member_role;
-        let session = match self.aws.enter(&account.id, role, Purpose::Preflight, &self.session_name).await {
+        let purpose = Purpose::Preflight { denials: !self.looking.is_empty() };
+        let session = match self.aws.enter(&account.id, role, purpose, &self.session_name).await {
             Ok(session) => session,
             Err(error) => {
                 found.checks.push(of_error(CheckKind::Role, &error));
-                self.events.emit(&Event::AccountUnread { account, error });
-                return found;
+                self.events.emit(&Event::AccountUnread { account: account.clone(), error });
+                return;
             }
         };
         found.entered = true;
@@ -45,12 +53,11 @@ impl Look {
             Err(error) => of_error(CheckKind::Role, &error),
         });
         let member = self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS });
-        let regions = join_all(self.regions.iter().map(|region| self.region(&member, &account, region)));
-        let (automation_role, regions) = join(self.automation_role(&member, &account), regions).await;
+        let regions = join_all(self.regions.iter().map(|region| self.region(&member, account, region)));
+        let (automation_role, regions) = join(self.automation_role(&member, account), regions).await;
         found.checks.push(automation_role);
         found.regions = regions;
-        self.events.emit(&Event::AccountRead { account, buckets: 0 });
-        found
+        self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
     }
 
     fn not_active(&self, account: &Account, found: &mut AccountChecks) {
@@ -117,15 +124,35 @@ impl Look {
 
     async fn region(&self, member: &Member, account: &Account, region: &str) -> RegionChecks {
         let ssm = member.ssm(region);
-        let (document, restore, key, quota, config) = join5(
-            self.document(&ssm, account, region),
-            self.restore_document(&ssm, account, region),
+        let documents = join(self.document(&ssm, account, region), self.restore_document(&ssm, account, region));
+        let ((document, restore), key, quota, config, cloudtrail) = join5(
+            documents,
             self.key(member, account, region),
             self.quota(&ssm, account, region),
             self.config(member, account, region),
+            self.cloudtrail(member, region),
         )
         .await;
-        RegionChecks { region: region.to_owned(), checks: vec![document, restore, key, quota, config] }
+        let checks = [document, restore, key, quota, config].into_iter().chain(cloudtrail).collect();
+        RegionChecks { region: region.to_owned(), checks }
+    }
+
+    /// Whether CloudTrail can be asked, where a wave is going to: a bake that cannot look stops the campaign.
+    async fn cloudtrail(&self, member: &Member, region: &str) -> Option<Check> {
+        let kind = CheckKind::CloudTrail;
+        let waves = match self.looking.as_slice() {
+            [] => return None,
+            [wave] => format!("wave {wave}"),
+            waves => format!("waves {}", waves.join(", ")),
+        };
+        Some(match member.may_look_up_events(region).await {
+            Ok(()) => Check::new(kind, Standing::Ok, format!("denied uses of the key can be looked for ({waves})")),
+            Err(error) => {
+                let check = of_error(kind, &error);
+                let fix = format!("{}; or set denials = false in {waves}, which looks for denials", error.hint);
+                check.fix(fix)
+            }
+        })
     }
 
     /// Whether the member role can use the central key.

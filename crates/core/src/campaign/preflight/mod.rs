@@ -2,8 +2,10 @@
 //! nothing is written to the ledger.
 
 mod account;
+mod control_policies;
 mod document;
 mod organization;
+mod waves;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
+use self::control_policies::ControlPolicies;
 use super::key_proof::KeyProofs;
 use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
 use crate::aws::{Aws, Organization};
@@ -30,6 +33,10 @@ struct Look {
     /// Those of the campaign's Regions that the command line leaves in.
     regions: Vec<String>,
     proofs: KeyProofs,
+    /// `None`: they could not be read, which is in the checks.
+    controls: Option<ControlPolicies>,
+    /// The names of the waves that bake and look for denied uses of the key.
+    looking: Vec<String>,
     events: Events,
     session_name: String,
 }
@@ -61,17 +68,32 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         let looking = organization::look(&aws, &file, &selection, &mut found);
         stop.run_until_cancelled(looking).await.transpose()?.flatten()
     };
-    if let Some((organization, accounts)) = listed {
+    if let Some((organization, listed, accounts)) = listed {
         let id = new_id_of("preflight");
         events.emit(&Event::RunStarted { run: id.clone(), kind: "preflight", organization: organization.id.clone() });
         events.emit(&Event::AccountsFound { accounts: accounts.len() });
-        found.checks.extend(organization::sharing(&file, &accounts));
+        let sharing = organization::sharing(&file, &accounts);
         // Where the document cannot reach the accounts, there is no use in asking each of them for it.
-        let refused = found.checks.iter().any(|check| check.standing == Standing::Failed);
+        let refused = sharing.as_ref().is_some_and(|check| check.standing == Standing::Failed);
+        found.checks.extend(sharing);
+        found.checks.extend(waves::waves(&file, &listed, &accounts));
+        found.checks.extend(waves::commands(&file.waves));
         let accounts = if refused { Vec::new() } else { accounts };
+        let reading = ControlPolicies::read(&aws, &file, &organization, &listed, &accounts);
+        let controls = match stop.run_until_cancelled(reading).await {
+            Some(Ok(controls)) => Some(controls),
+            Some(Err(check)) => {
+                found.checks.push(check);
+                None
+            }
+            None => None,
+        };
         let proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         let session_name = format!("{SESSION_PREFIX}{id}");
-        let look = Arc::new(Look { aws, file, regions, proofs, events: events.clone(), session_name });
+        let looks = file.waves.iter().filter(|wave| !wave.bake().is_zero() && wave.looks_for_denials());
+        let looking = looks.map(|wave| wave.name.clone()).collect();
+        let look =
+            Arc::new(Look { aws, file, regions, proofs, controls, looking, events: events.clone(), session_name });
         found.keys = look.central_keys().await;
         let at_once = look.file.limits.accounts;
         let mut looks = pin!(
@@ -136,14 +158,14 @@ fn tally<'a>(values: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, usize> 
     counts
 }
 
-/// The accounts in scope and the organization that they are in.
-type Listed = Option<(Organization, Vec<Account>)>;
+/// The organization, all its accounts, and those in scope.
+type Listed = Option<(Organization, Vec<Account>, Vec<Account>)>;
 
 /// For [`discover::accounts`], whose other callers work with a ledger.
-async fn accounts(aws: &Aws, selection: &Selection) -> Result<Vec<Account>, CampaignError> {
-    let (_, accounts) = discover::accounts(aws, selection).await?;
+async fn accounts(aws: &Aws, selection: &Selection) -> Result<(Vec<Account>, Vec<Account>), CampaignError> {
+    let (listed, accounts) = discover::accounts(aws, selection).await?;
     match accounts.is_empty() {
         true => Err(CampaignError::NothingSelected("account")),
-        false => Ok(accounts),
+        false => Ok((listed, accounts)),
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn look(
         found.checks.push(Check::new(kind, Standing::Failed, message).fix(fix));
         return Ok(None);
     }
-    let listed = match accounts(aws, selection).await {
+    let (listed, accounts) = match accounts(aws, selection).await {
         Ok(listed) => listed,
         Err(CampaignError::Organization(error)) => {
             found.checks.push(of_error(kind, &error));
@@ -52,7 +52,7 @@ pub(super) async fn look(
     };
     let message = format!("{} lists its accounts to account {}, {as_whom}", organization.id, aws.caller().account);
     found.checks.push(Check::new(kind, Standing::Ok, message));
-    Ok(Some((organization, listed)))
+    Ok(Some((organization, listed, accounts)))
 }
 
 /// A document that is shared with more accounts than Systems Manager allows; nothing where each account has its own.

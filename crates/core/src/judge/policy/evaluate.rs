@@ -1,7 +1,7 @@
 //! What policies say to a request, in three values. An explicit deny wins; what is not understood is never a yes, and where it
 //! may deny, not one either.
 //!
-//! Not seen here: service and resource control policies, session policies, VPC endpoint policies. They only take away.
+//! Not seen here: service and resource control policies (`control`), session policies, VPC endpoint policies. They only take away.
 
 use std::sync::Arc;
 
@@ -294,7 +294,7 @@ impl Reach {
 impl Statement {
     /// Whether the statement is about the request's action and resource, and its conditions hold. `partly` is the answer where
     /// it covers some of the resources that the request may mean.
-    fn applies(&self, request: &Request, partly: &Answer) -> Answer {
+    pub(super) fn applies(&self, request: &Request, partly: &Answer) -> Answer {
         if !self.covers_action(&request.action) {
             return Answer::No;
         }
@@ -311,6 +311,11 @@ impl Statement {
     #[must_use]
     pub fn conditions_hold(&self, request: &Request) -> Answer {
         self.conditions.iter().fold(Answer::Yes, |holds, condition| holds.and(condition.holds(request)))
+    }
+
+    /// Whether it is about the principal of a request.
+    pub(super) fn reaches(&self, request: &Request) -> Answer {
+        self.reach(request).any()
     }
 
     fn reach(&self, request: &Request) -> Reach {
@@ -390,7 +395,7 @@ pub(super) fn role_of_session(session: &str) -> Option<&str> {
 }
 
 /// Whether a policy allows a request, whoever makes it, and the statement that does.
-fn allow<'a>(policy: &'a Policy, request: &Request, partly: &Answer) -> (Answer, Option<&'a Statement>) {
+pub(super) fn allow<'a>(policy: &'a Policy, request: &Request, partly: &Answer) -> (Answer, Option<&'a Statement>) {
     let mut found = (Answer::No, None);
     for statement in policy.allows() {
         let applies = statement.applies(request, partly).because(|why| format!("{}: {why}", statement.called()));

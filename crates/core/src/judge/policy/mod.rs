@@ -1,12 +1,13 @@
 //! A small, conservative reader of IAM policy JSON. What it does not understand is "cannot tell", never "fine".
 //!
 //! `document` is the policy as data, `pattern` its wildcards, `condition` its conditions; `request` is who asks for what,
-//! `evaluate` what policies say to it, `account` the principals of an account. `kept` keeps what
+//! `evaluate` what policies say to it, `control` what control policies take away, `account` the principals of an account. `kept` keeps what
 //! many buckets share, read once.
 
 mod account;
 mod answer;
 mod condition;
+mod control;
 mod document;
 mod evaluate;
 mod kept;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use account::{Holders, Shared};
 pub use answer::Answer;
+pub use control::{ControlKind, ControlPolicy, Hindrance, Level, hindrances};
 pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement};
 pub use evaluate::{Admission, ForAll, Holder, KeyRight, Parsed, Right};
 pub use kept::key_policy;

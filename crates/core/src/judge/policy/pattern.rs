@@ -11,6 +11,12 @@ pub enum Text {
     Beginning(String),
 }
 
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text::Exactly(text)
+    }
+}
+
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
         Text::Exactly(text.to_owned())
