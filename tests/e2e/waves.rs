@@ -538,3 +538,20 @@ fn what_was_seen_and_accepted_stops_no_more_and_what_is_new_does() {
         assert_eq!(finding(&document, bucket)["verdict"], "held", "{:#}", finding(&document, bucket));
     }
 }
+
+#[test]
+fn a_wave_that_names_nobody_begins_no_campaign() {
+    let ou = canary_with("").replace("accounts = [\"canary\"]", "ous = [\"ou-ab12-nosuch00\"]");
+    for (waves, says) in
+        [(canary_with("").replace("\"canary\"]", "\"canary\", \"cannary\"]"), "cannary"), (ou, "ou-ab12-nosuch00")]
+    {
+        let world = world(&waves);
+        for command in [&["rollout", "--yes"][..], &["plan", "--output", "plan.json"]] {
+            let run = world.run(command);
+            assert_eq!(run.code, 1, "{command:?}: {}", run.stderr);
+            assert!(run.stderr.contains("wave 1 names") && run.stderr.contains(says), "{}", run.stderr);
+        }
+        assert_eq!(world.run(&["audit"]).code, 2, "an audit knows no waves");
+        assert!(world.sandbox.executions().is_empty());
+    }
+}

@@ -167,6 +167,9 @@ impl From<CampaignError> for Failure {
                 "go on with it: orgseal resume --campaign {campaign} (with --approve-wave {wave} to accept what speaks against it); \
                  or undo it: orgseal rollback --campaign {campaign} --wave {wave}"
             ),
+            CampaignError::NobodyInWave { .. } => {
+                "put it right in [[waves]]: an id or a name of an account in `accounts`, the id of an OU in `ous`".to_owned()
+            }
             CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
             CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),

@@ -8,7 +8,7 @@ use super::{Campaign, CampaignError};
 use crate::aws::Aws;
 use crate::event::Event;
 use crate::model::{Account, AccountOutcome, Operation};
-use crate::plan::{Selection, WaveMap};
+use crate::plan::{Selection, WaveMap, idle_patterns};
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
 const TAG_READS: usize = 4;
@@ -40,7 +40,15 @@ impl Campaign {
         if !known.is_empty() {
             accounts.retain(|account| known.contains_key(&account.id));
         }
-        let waves = WaveMap::new(&self.file.waves(), &accounts);
+        let waves = self.file.waves();
+        // A canary with a slip of the pen is no canary. An audit knows no waves.
+        if self.looks_ahead
+            && known.is_empty()
+            && let Some((number, pattern)) = idle_patterns(&waves, &listed).into_iter().next()
+        {
+            return Err(CampaignError::NobodyInWave { number, pattern });
+        }
+        let waves = WaveMap::new(&waves, &accounts);
         let population = Population::new(&self.organization.id, &listed, &self.narrowed, waves, &self.file);
         let _ = self.population.set(population);
         if self.operation == Operation::Restore || self.options.settle_only {

@@ -120,6 +120,14 @@ pub enum CampaignError {
         /// How far it has come.
         state: &'static str,
     },
+    /// A wave names an account or OU that is not there.
+    #[error("wave {number} names \"{pattern}\", and no account of the organization answers to it")]
+    NobodyInWave {
+        /// The wave, from 1.
+        number: u32,
+        /// What it names.
+        pattern: String,
+    },
     /// There are fewer waves.
     #[error("there is no wave {wanted}: there are {waves}")]
     NoSuchWave {
