@@ -209,6 +209,25 @@ fn a_person_at_a_terminal_is_asked_for_each_wave_that_needs_approval() {
 }
 
 #[test]
+fn an_interrupt_at_a_question_ends_the_run_at_once() {
+    let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
+    let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
+    terminal.wait_for("Change them? [y/N]");
+    terminal.send("\x03");
+    let (code, screen) = terminal.close();
+    assert_eq!((code, world.sandbox.executions().len()), (130, 0), "{screen}");
+    let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
+    terminal.wait_for("Change them? [y/N]");
+    terminal.send("y\n");
+    terminal.wait_for("Let it begin? [y/N]");
+    terminal.send("\x03");
+    let (code, screen) = terminal.close();
+    assert_eq!((code, outside_the_canary(&world).len()), (130, 0), "{screen}");
+    assert!(screen.contains("orgseal resume"), "{screen}");
+    assert_eq!(world.run(&["resume", "--yes", "--approve-wave", "2"]).code, 0);
+}
+
+#[test]
 fn a_campaign_goes_as_far_as_it_is_told() {
     let world = world(&canary_with(""));
     assert_eq!(world.run(&["rollout", "--yes", "--until-wave", "1"]).code, 3);

@@ -31,7 +31,12 @@ fn main() -> ExitCode {
         .map_err(|error| {
             Failure::plain(format!("the program could not start its threads: {error}"), "free some memory")
         })
-        .and_then(|runtime| runtime.block_on(run(arguments)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(arguments));
+            // A question that was never answered still waits for its line.
+            runtime.shutdown_background();
+            outcome
+        });
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

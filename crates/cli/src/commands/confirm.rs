@@ -56,19 +56,20 @@ impl Decide for Asker {
 
 impl Asker {
     async fn ask(&self, question: &'static str) -> bool {
-        let screen = self.screen.clone();
-        let answer = tokio::task::spawn_blocking(move || {
-            screen.suspend(|| {
-                output::ask(question);
-                let mut line = String::new();
-                std::io::stdin().lock().read_line(&mut line).is_ok()
-                    && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-            })
+        self.screen.pause();
+        output::ask(question);
+        // It goes on waiting for the line when the run is stopped: nothing else may wait for it.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).is_ok()
+                && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
         });
-        tokio::select! {
+        let said = tokio::select! {
             answer = answer => answer.unwrap_or(false),
             () = self.stop.cancelled() => false,
-        }
+        };
+        self.screen.go_on();
+        said
     }
 }
 

@@ -10,6 +10,7 @@ use orgseal_core::model::{Verdict, WaveState};
 
 use super::tally::{Counters, Tally};
 use super::{clock, lines};
+use crate::output;
 
 /// Accounts at work that get a line; the others are counted in the line above.
 const ACCOUNT_LINES: usize = 8;
@@ -48,8 +49,11 @@ impl Bars {
     }
 
     fn say(&self, line: &str) {
-        // Above the bars; a terminal that is gone hears nothing.
-        let _ = self.screen.println(line);
+        match self.screen.is_hidden() {
+            true => output::err(line),
+            // Above the bars; a terminal that is gone hears nothing.
+            false => drop(self.screen.println(line)),
+        }
     }
 
     fn open_line(&self, state: &mut State, account: &str, length: Option<u64>) {

@@ -16,12 +16,24 @@ use crate::output;
 pub(crate) struct Screen(Option<MultiProgress>);
 
 impl Screen {
-    /// Takes the bars away, for good.
+    /// Takes the bars away.
     pub(crate) fn clear(&self) {
         if let Some(bars) = &self.0 {
             // A terminal that is gone needs no clearing.
             let _ = bars.clear();
             bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+    }
+
+    /// Keeps the bars away while a person is asked. Nothing waits for the answer but who asked.
+    pub(crate) fn pause(&self) {
+        self.clear();
+    }
+
+    /// Brings the bars back.
+    pub(crate) fn go_on(&self) {
+        if let Some(bars) = &self.0 {
+            bars.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
     }
 
