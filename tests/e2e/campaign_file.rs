@@ -43,4 +43,9 @@ fn a_variable_lays_a_value_over_the_file() {
     let output = world.command(&["config", "check"]).env("ORGSEAL_LIMITS__ACCOUNTS", "0").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("ORGSEAL_LIMITS__ACCOUNTS"));
+    for (name, code) in [("PUBLIC_ACCESS", 0), ("OPT_OUT_TAG", 1), ("NO_SUCH_GUARD", 1)] {
+        let mut command = world.command(&["config", "check"]);
+        let output = command.env(format!("ORGSEAL_GUARDS__{name}"), "warn").output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -7,6 +7,7 @@ use orgseal_core::aws::{Aws, Connection};
 use orgseal_core::campaign::{CampaignError, Narrowed, Setting};
 use orgseal_core::config::{self, Exemptions, Loaded, Override};
 use orgseal_core::event::Events;
+use orgseal_core::judge::guards;
 use orgseal_core::ledger;
 use orgseal_sandbox::{Options, Sandbox, Spec};
 use tokio_util::sync::CancellationToken;
@@ -178,7 +179,7 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
             let path = name.strip_prefix("ORGSEAL_")?;
             // Without two underscores it is a variable of ours (ORGSEAL_STATE) and no path into the file.
             path.contains("__").then(|| Override {
-                path: path.split("__").map(str::to_ascii_lowercase).collect(),
+                path: guard_named(path.split("__").map(str::to_ascii_lowercase).collect()),
                 value,
                 origin: name.clone(),
             })
@@ -199,6 +200,20 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
         });
     }
     Ok(found)
+}
+
+/// A variable's name cannot hold the hyphens of a guard's. `opt_out_tag` is a setting of its own, whatever guard is called so.
+fn guard_named(mut path: Vec<String>) -> Vec<String> {
+    if let [section, name] = path.as_mut_slice()
+        && section == "guards"
+        && name != "opt_out_tag"
+    {
+        let hyphened = name.replace('_', "-");
+        if guards::ALL.iter().any(|guard| guard.name() == hyphened) {
+            *name = hyphened;
+        }
+    }
+    path
 }
 
 /// The flags with which another command finds the same place again, each with a space before it.

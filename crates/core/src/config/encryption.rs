@@ -33,7 +33,7 @@ pub struct EncryptionChoice {
 
 /// Whose customer managed keys are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write \"all\", or a list of account ids")]
 pub enum KeptKeys {
     /// `"all"`.
     All(All),

@@ -135,6 +135,16 @@ impl Guards {
                 found.push(Problem::new(path, format!("`{tag}` names no tag"), advice));
             }
         }
+        if ["hold", "warn", "off"].contains(&self.opt_out_tag.as_str()) {
+            found.push(Problem::new(
+                "guards.opt_out_tag",
+                format!("`{}` is a severity, and opt_out_tag is a tag's key", self.opt_out_tag),
+                format!(
+                    "write opt-out-tag = \"{}\" for the guard; a tag of that name is written {0}=VALUE",
+                    self.opt_out_tag
+                ),
+            ));
+        }
         for (index, arn) in self.ignored_principals.iter().enumerate() {
             // A pattern that leaves out the account or the kind would ignore far more than anyone means.
             if arn.split(':').count() < 6 || !arn.starts_with("arn:") {
@@ -262,6 +272,7 @@ reason = "asked"
         c.toml:22: `` is not a bucket's name; write a name, with `*` for any letters
         "#);
         assert!(shown("[guards]\nopt-out-tag = \"never\"\n").contains("unknown variant `never`"));
+        assert!(shown("[guards]\nopt_out_tag = \"off\"\n").contains("write opt-out-tag = \"off\" for the guard"));
         let undated = "[[guards.overrides]]\nguard = \"opt-out-tag\"\nseverity = \"off\"\nreason = \"x\"\nbuckets = [\"x\"]\nuntil = \"soon\"\n";
         assert!(shown(undated).contains("write a date such as"), "{}", shown(undated));
         let unexplained = undated.replace("reason = \"x\"\n", "").replace("soon", "2030-01-01");

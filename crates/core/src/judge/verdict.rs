@@ -97,12 +97,26 @@ impl From<BTreeSet<Replaceable>> for Choices {
 
 impl Choices {
     fn allow(&self, kind: Replaceable, found: &DefaultEncryption) -> bool {
-        let owner = || {
-            let key = found.only_rule()?.key.as_deref()?;
-            Some(key.parse::<KeyArn>().ok()?.account)
-        };
-        self.replace.contains(&kind)
-            && (self.kept_owners.is_empty() || !owner().is_some_and(|owner| self.kept_owners.contains(&owner)))
+        self.replace.contains(&kind) && !self.keep(kind, found)
+    }
+
+    /// Whether a configuration names a key of an account whose keys are kept. A reference that tells no owner, such as a bare
+    /// alias, may name one.
+    fn keep(&self, kind: Replaceable, found: &DefaultEncryption) -> bool {
+        let of_customers = [
+            Replaceable::CustomerKey,
+            Replaceable::KeyOfOtherAccount,
+            Replaceable::KeyOfOtherRegion,
+            Replaceable::UnprovenKey,
+            Replaceable::DsseOtherKey,
+        ];
+        if self.kept_owners.is_empty() || !of_customers.contains(&kind) {
+            return false;
+        }
+        let key = found.only_rule().and_then(|rule| rule.key.as_deref()).filter(|key| !key.is_empty());
+        let Some(key) = key.filter(|key| KeyReference::parse(key) != KeyReference::AwsManaged) else { return false };
+        let owner = key.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(3));
+        owner.is_none_or(|owner| self.kept_owners.contains(owner))
     }
 }
 
@@ -295,6 +309,29 @@ mod tests {
             judge(&found, &bucket(), Some(&wanted()), &central(), &choices).verdict
         };
         assert_eq!((verdict(MEMBER), verdict("999999999999")), (Verdict::Held, Verdict::NotSealed));
+    }
+
+    #[test]
+    fn a_kept_key_is_kept_by_whatever_name_and_algorithm() {
+        let replace = BTreeSet::from([Replaceable::UnprovenKey, Replaceable::DsseOtherKey, Replaceable::AwsManagedKey]);
+        let choices = Choices { replace, kept_owners: BTreeSet::from([MEMBER.to_owned()]) };
+        let other = "arn:aws:kms:us-east-1:999999999999:alias/own";
+        let own = format!("arn:aws:kms:us-east-1:{MEMBER}:alias/own");
+        for (algorithm, key, verdict) in [
+            ("aws:kms", Some(own.as_str()), Verdict::Held),
+            ("aws:kms", Some(other), Verdict::NotSealed),
+            ("aws:kms", Some("alias/own"), Verdict::Held),
+            ("aws:kms", Some("1234abcd-12ab-34cd-56ef-1234567890ab"), Verdict::Held),
+            ("aws:kms:dsse", Some(own.as_str()), Verdict::Held),
+            ("aws:kms:dsse", Some(&arn("us-east-1", MEMBER, "own")), Verdict::Held),
+            ("aws:kms:dsse", Some(&arn("us-east-1", "999999999999", "own")), Verdict::NotSealed),
+            ("aws:kms:dsse", None, Verdict::NotSealed),
+            ("aws:kms", Some("arn:aws:kms:us-east-1:444455556666:alias/aws/s3"), Verdict::NotSealed),
+        ] {
+            let found = rule(algorithm, key, None);
+            let judged = judge(&found, &bucket(), Some(&wanted()), &central(), &choices);
+            assert_eq!(judged.verdict, verdict, "{algorithm} {key:?}");
+        }
     }
 
     #[test]
