@@ -111,3 +111,38 @@ fn what_nothing_answers_to_is_an_error() {
     let run = world.run(&["rollout", "--yes", "--bucket", "reports", "--bucket", "raports"]);
     assert!(run.code == 0 && run.stderr.contains("no account of the selection has a bucket raports"), "{}", run.stderr);
 }
+
+#[test]
+fn a_pattern_that_covers_nothing_is_told_of() {
+    let world = world();
+    // Whoever is to be left out and is not would be changed.
+    for flags in [["--account", "!paymnts"], ["--ou", "!ou-ab12-nosuch00"]] {
+        let run = world.run(&[&["rollout", "--dry-run", "--yes"][..], &flags].concat());
+        assert_eq!(run.code, 1, "{flags:?}: {}", run.stderr);
+        assert!(run.stderr.contains(flags[1]), "{}", run.stderr);
+    }
+    for pattern in ["--bucket !ap-*", "--bucket ap-*", "--region !eu-wst-1", "--region eu-wst-1"] {
+        let (flag, written) = pattern.split_once(' ').unwrap();
+        let run = world.run(&["audit", "--bucket", "app-a", "--region", "us-*", flag, written]);
+        assert_eq!(run.code, 2, "{pattern}: {}", run.stderr);
+        assert!(run.stderr.contains(&format!("{pattern} covers no bucket")), "{pattern}: {}", run.stderr);
+        assert!(!run.stderr.contains("--bucket app-a covers"), "{}", run.stderr);
+    }
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
+    for command in ["report", "status"] {
+        for (flags, code) in [
+            (vec!["--account", "payments"], 0),
+            (vec!["--account", "paymnts"], 1),
+            (vec!["--account", "payments", "--bucket", "reports"], 1),
+            (vec!["--account", "payments", "--region", "eu-west-*", "--bucket", "far"], 0),
+            (vec!["--bucket", "fra"], 1),
+            (vec!["--bucket", "far", "--bucket", "fra"], 1),
+            (vec!["--region", "eu-wst-1"], 1),
+            (vec!["--ou", "ou-ab12-nosuch00"], 1),
+        ] {
+            let run = world.run(&[&[command][..], &flags].concat());
+            assert_eq!(run.code, code, "{command} {flags:?}: {}{}", run.stdout, run.stderr);
+            assert!(code == 0 || run.stderr.contains("knows nothing of"), "{command} {flags:?}: {}", run.stderr);
+        }
+    }
+}

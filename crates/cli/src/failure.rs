@@ -207,6 +207,9 @@ fn ledger_help(error: &LedgerError) -> String {
         LedgerError::ClockBack { .. } => {
             "set the clock right; if the ledger's times are the wrong ones, use another state folder with --state".to_owned()
         }
+        LedgerError::NothingSelected { .. } => {
+            "check --account, --ou, --region and --bucket; without them everything is shown".to_owned()
+        }
         LedgerError::NoSuchRun(_) => "leave --campaign out for the newest run".to_owned(),
         LedgerError::Illegal(_) => "this is a fault of orgseal: please report it".to_owned(),
         _ => "the state folder is --state, ORGSEAL_STATE, or orgseal in the XDG state folder".to_owned(),

@@ -77,6 +77,13 @@ impl Campaign {
         if buckets == 0 && whole && !self.resumed && self.selection.names_buckets() && !self.stop.is_cancelled() {
             return Err(CampaignError::NothingSelected("bucket"));
         }
+        if !self.resumed && !self.stop.is_cancelled() {
+            for pattern in self.selection.idle() {
+                let unless = if whole { "" } else { "; accounts that could not be read may hold some" };
+                let message = format!("{pattern} covers no bucket{unless}: check its spelling");
+                self.events.emit(&Event::Warning { message });
+            }
+        }
         Ok(entered)
     }
 
@@ -157,6 +164,7 @@ impl Campaign {
                 Err(error) => return Ok(Some(error)),
             };
             chosen.retain(|(name, region)| {
+                self.selection.saw(name, region.as_deref());
                 self.selection.takes_bucket(name)
                     && !known.contains(name)
                     && region.as_deref().is_none_or(|region| self.selection.takes_region(region))
@@ -188,8 +196,13 @@ impl Campaign {
         let mut bucket = Bucket { account, region: region.unwrap_or_default(), name };
         if bucket.region.is_empty() {
             match member.s3_at_home().region_of(&bucket.name).await {
-                Ok(region) if !self.selection.takes_region(&region) => return Ok(false),
-                Ok(region) => bucket.region = region,
+                Ok(region) => {
+                    self.selection.saw(&bucket.name, Some(&region));
+                    if !self.selection.takes_region(&region) {
+                        return Ok(false);
+                    }
+                    bucket.region = region;
+                }
                 Err(error) => {
                     self.judged(bucket, unread(Reason::RegionUnknown, error)).await?;
                     return Ok(true);

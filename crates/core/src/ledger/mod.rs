@@ -58,6 +58,14 @@ pub enum LedgerError {
         /// Why.
         why: String,
     },
+    /// What is asked for is not in the run.
+    #[error("{run} knows nothing of {what}")]
+    NothingSelected {
+        /// The run.
+        run: String,
+        /// The patterns.
+        what: String,
+    },
     /// Another process writes there.
     #[error(
         "another orgseal is at work in the state folder {}{}; wait for it to end, or name another folder with --state",

@@ -203,6 +203,12 @@ impl Reader {
         result.map_err(|error| LedgerError::database(&self.folder, &error))
     }
 
+    /// Whether a run has a bucket for which a condition of SQL holds.
+    pub(super) fn has_bucket(&self, run: &Run, condition: &str) -> Result<bool, LedgerError> {
+        let query = format!("SELECT EXISTS (SELECT 1 FROM bucket WHERE run = ?1 AND {condition})");
+        self.sql(self.connection.query_row(&query, [run.number], |row| row.get(0)))
+    }
+
     pub(super) fn batch(&self, sql: &str) -> Result<(), LedgerError> {
         self.sql(self.connection.execute_batch(sql))
     }

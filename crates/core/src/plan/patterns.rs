@@ -42,9 +42,12 @@ impl Patterns {
         (self.include.is_empty() || covered(&self.include)) && !covered(&self.exclude)
     }
 
-    /// The patterns that take in and cover none of these names.
-    pub fn idle(&self, mut covers: impl FnMut(&str) -> bool) -> Vec<&str> {
-        self.include.iter().map(String::as_str).filter(|pattern| !covers(pattern)).collect()
+    /// The patterns that cover nothing, as they are written: a slip of the pen, most likely. One that leaves nothing out counts as
+    /// well, since what it was meant to leave out is in.
+    pub fn idle(&self, mut covers: impl FnMut(&str) -> bool) -> Vec<String> {
+        let taking = self.include.iter().map(|pattern| (pattern, pattern.clone()));
+        let leaving = self.exclude.iter().map(|pattern| (pattern, format!("!{pattern}")));
+        taking.chain(leaving).filter(|(pattern, _)| !covers(pattern)).map(|(_, written)| written).collect()
     }
 
     /// The texts without `*` and `?` that take in.
@@ -68,6 +71,12 @@ mod tests {
         assert!(takes(&["app-*"], "app-1") && !takes(&["app-*"], "web-1"));
         assert!(!takes(&["app-*", "!app-tmp-*"], "app-tmp-1"));
         assert!(takes(&["!tmp-*"], "app") && !takes(&["!tmp-*"], "tmp-1"));
+    }
+
+    #[test]
+    fn what_covers_nothing_is_named_as_it_was_written() {
+        let patterns = Patterns::of(&["app-*".to_owned(), "wbe-*".to_owned(), "!tmp".to_owned()]);
+        assert_eq!(patterns.idle(|pattern| matches(pattern, "app-1")), ["wbe-*", "!tmp"]);
     }
 
     #[test]

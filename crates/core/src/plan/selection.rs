@@ -1,9 +1,12 @@
 //! Which accounts, Regions and buckets a run is about: the campaign file's choice, narrowed by the command line.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
 use super::Patterns;
 use crate::config::{AccountSelection, CampaignFile, Exemptions};
+use crate::glob::{is_literal, matches};
 use crate::model::{Account, Bucket};
 
 /// What the command line narrows a run to: patterns with `*` and `?`, those that begin with `!` leave out. Empty lists mean
@@ -87,6 +90,15 @@ pub struct Selection {
     buckets: Patterns,
     needs_ous: bool,
     needs_tags: bool,
+    /// Patterns of the command line for Regions and buckets that covered nothing so far.
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Patterns by what they are about.
+#[derive(Clone, Debug, Default)]
+struct Idle {
+    regions: Vec<String>,
+    buckets: Vec<String>,
 }
 
 impl Selection {
@@ -104,6 +116,7 @@ impl Selection {
             buckets: Patterns::of(&narrowed.buckets),
             needs_ous: ous || !narrowed.ous.is_empty(),
             needs_tags: tags,
+            idle: Arc::new(Mutex::new(Idle { regions: narrowed.regions.clone(), buckets: narrowed.buckets.clone() })),
             narrowed,
         }
     }
@@ -134,6 +147,26 @@ impl Selection {
         self.chosen.takes(&[name]) && self.buckets.takes(&[name])
     }
 
+    /// Takes note of a bucket that is there, whether the run is about it or not.
+    pub fn saw(&self, name: &str, region: Option<&str>) {
+        if self.names_buckets() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let covers = |pattern: &String, text: &str| matches(pattern.strip_prefix('!').unwrap_or(pattern), text);
+            idle.buckets.retain(|pattern| !covers(pattern, name));
+            idle.regions.retain(|pattern| !region.is_some_and(|region| covers(pattern, region)));
+        }
+    }
+
+    /// Patterns of the command line that cover none of the buckets that were seen: slips of the pen, perhaps. Names of single
+    /// buckets are not among them.
+    #[must_use]
+    pub fn idle(&self) -> Vec<String> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let regions = idle.regions.into_iter().map(|pattern| format!("--region {pattern}"));
+        let buckets = idle.buckets.into_iter().filter(|pattern| pattern.starts_with('!') || !is_literal(pattern));
+        regions.chain(buckets.map(|pattern| format!("--bucket {pattern}"))).collect()
+    }
+
     /// What the command line names and no account answers to: ids, names, OUs.
     #[must_use]
     pub fn unknown_accounts(&self, listed: &[Account]) -> Vec<String> {
@@ -142,10 +175,9 @@ impl Selection {
         let accounts = Patterns::of(&self.narrowed.accounts);
         let ous = Patterns::of(&self.narrowed.ous);
         let idle = accounts.idle(|pattern| listed.iter().any(|account| covers(pattern, account)));
-        let idle_ous = ous.idle(|pattern| {
-            listed.iter().any(|account| account.ous.iter().any(|ou| crate::glob::matches(pattern, ou)))
-        });
-        let named = |what: &str, patterns: Vec<&str>| -> Vec<String> {
+        let idle_ous =
+            ous.idle(|pattern| listed.iter().any(|account| account.ous.iter().any(|ou| matches(pattern, ou))));
+        let named = |what: &str, patterns: Vec<String>| -> Vec<String> {
             patterns.into_iter().map(|pattern| format!("{what} {pattern}")).collect()
         };
         [named("account", idle), named("organizational unit", idle_ous)].concat()
