@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use orgseal_core::config::{Exemption, Exemptions};
 use orgseal_core::ledger::{Reader, Run};
+use orgseal_core::model::ExemptionNote;
 use serde::Serialize;
 
 use crate::ReportError;
@@ -16,6 +17,8 @@ pub(crate) enum Use {
     Active,
     /// No bucket needs it.
     Unused,
+    /// No bucket that was read needs it, and not all were read.
+    Unknown,
     /// Its last day has passed: it exempts nothing any more.
     Expired,
 }
@@ -25,6 +28,7 @@ impl Use {
         match self {
             Use::Active => "active",
             Use::Unused => "unused",
+            Use::Unknown => "unknown",
             Use::Expired => "expired",
         }
     }
@@ -48,18 +52,39 @@ pub(crate) struct ExemptionLine {
 pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<ExemptionLine>, ReportError> {
     let Some(text) = &run.exemptions else { return Ok(Vec::new()) };
     let exemptions: Exemptions = serde_json::from_str(text).unwrap_or_default();
-    let counts = reader.exempted(run)?;
+    let mut counts = reader.exempted(run)?;
+    let partial = reader.is_partial(run)?;
     let day: Date = TimeZone::UTC.to_datetime(run.finished_at.unwrap_or(run.started_at)).date();
-    let line = |(index, exemption): (usize, Exemption)| {
-        let buckets = counts.get(&(index + 1)).copied().unwrap_or(0);
+    let all = exemptions.exemption;
+    let mut used_by = vec![0; all.len()];
+    // The file may have been edited since, and the places in it may be others.
+    for in_place in [true, false] {
+        for (index, exemption) in all.iter().enumerate() {
+            let says = |note: &ExemptionNote| {
+                (&note.reason, &note.owner, &note.ticket, note.until)
+                    == (&exemption.reason, &exemption.owner, &exemption.ticket, exemption.until)
+            };
+            let at = counts.iter().position(|(note, _)| says(note) && (!in_place || note.number == index + 1));
+            used_by[index] += at.map_or(0, |at| counts.remove(at).1);
+        }
+    }
+    let line = |((index, exemption), buckets): ((usize, Exemption), u64)| {
         let used = match (buckets, exemption.is_over(day)) {
             (0, true) => Use::Expired,
+            (0, false) if partial => Use::Unknown,
             (0, false) => Use::Unused,
             (_, _) => Use::Active,
         };
         ExemptionLine { number: index + 1, used, buckets, exemption }
     };
-    Ok(exemptions.exemption.into_iter().enumerate().map(line).collect())
+    let mut lines: Vec<ExemptionLine> = all.into_iter().enumerate().zip(used_by).map(line).collect();
+    // Decisions of a file that is another by now: the buckets are exempt by them all the same.
+    lines.extend(counts.into_iter().map(|(note, buckets)| {
+        let ExemptionNote { number, reason, owner, ticket, until } = note;
+        let exemption = Exemption { reason, owner, ticket, until, ..Exemption::default() };
+        ExemptionLine { number, used: Use::Active, buckets, exemption }
+    }));
+    Ok(lines)
 }
 
 /// An exemption in one line, for people.

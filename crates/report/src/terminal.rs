@@ -470,6 +470,7 @@ impl Page<'_> {
             let (ink, says) = match line.used {
                 Use::Active => (PLAIN, counted(line.buckets, "bucket")),
                 Use::Unused => (DIM, "no bucket needs it".to_owned()),
+                Use::Unknown => (DIM, "no bucket that was read needs it, and not all were read".to_owned()),
                 Use::Expired => (YELLOW, "it is over, and exempts nothing any more".to_owned()),
             };
             self.text(2, ink, &format!("{}: {says}", exemptions::in_words(line)))?;

@@ -22,15 +22,15 @@ pub struct Exemptions {
     pub exemption: Vec<Exemption>,
 }
 
-/// A person's decision that some buckets stay as they are. A bucket must answer to each selector that is given; within one, one
-/// match is enough.
+/// A person's decision that some buckets stay as they are. A bucket must answer to each selector that is given; within a list one
+/// match is enough, and of tags all must be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exemption {
     /// Account ids or names, with `*` and `?`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
-    /// Ids of organizational units; what is below them is meant too.
+    /// Ids of organizational units, with `*` and `?`; what is below them is meant too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ous: Vec<String>,
     /// Tags of the account: key = value, with `*` and `?` in the value.
@@ -60,8 +60,8 @@ impl Exemption {
     pub fn names_account(&self, account: &Account) -> bool {
         let by_name = |pattern: &String| matches(pattern, &account.id) || matches(pattern, &account.name);
         (self.accounts.is_empty() || self.accounts.iter().any(by_name))
-            && (self.ous.is_empty() || self.ous.iter().any(|ou| account.ous.contains(ou)))
-            && (self.account_tags.is_empty() || has_one(&self.account_tags, &account.tags))
+            && (self.ous.is_empty() || self.ous.iter().any(|pattern| account.ous.iter().any(|ou| matches(pattern, ou))))
+            && has_all(&self.account_tags, &account.tags)
     }
 
     /// Whether it names a bucket of an account that it names. `None`: the bucket's tags decide, and they are not given.
@@ -72,7 +72,7 @@ impl Exemption {
         }
         match (self.bucket_tags.is_empty(), tags) {
             (true, _) => Some(true),
-            (false, Some(tags)) => Some(has_one(&self.bucket_tags, tags)),
+            (false, Some(tags)) => Some(has_all(&self.bucket_tags, tags)),
             (false, None) => None,
         }
     }
@@ -84,8 +84,8 @@ impl Exemption {
     }
 }
 
-fn has_one(wanted: &BTreeMap<String, String>, tags: &BTreeMap<String, String>) -> bool {
-    wanted.iter().any(|(key, value)| tags.get(key).is_some_and(|found| matches(value, found)))
+fn has_all(wanted: &BTreeMap<String, String>, tags: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| tags.get(key).is_some_and(|found| matches(value, found)))
 }
 
 impl Exemptions {
@@ -128,6 +128,12 @@ impl Exemptions {
                         format!("an exemption without {name}"),
                         "an auditor will ask: write it down",
                     ));
+                }
+            }
+            let lists = [("accounts", &exemption.accounts), ("ous", &exemption.ous), ("buckets", &exemption.buckets)];
+            for (name, patterns) in lists {
+                if patterns.iter().any(|pattern| pattern.trim().is_empty()) {
+                    found.push(Problem::new(path(name), format!("a pattern of {name} is empty"), "take it out"));
                 }
             }
             let names_nothing = exemption.accounts.is_empty()
@@ -193,6 +199,20 @@ until = "2027-01-31"
             Some(true)
         );
         assert_eq!(tagged.names_bucket(&bucket("legacy-1"), Some(&BTreeMap::new())), Some(false));
+    }
+
+    #[test]
+    fn all_tags_must_be_there_and_an_ou_may_be_a_pattern() {
+        let exemption = |text: &str| {
+            let text = ONE.replace("buckets = [\"legacy-*\"]\n", text);
+            Exemptions::load(&text, "e.toml").unwrap().exemption.remove(0)
+        };
+        assert!(exemption("ous = [\"ou-ab12-*\"]\n").names_account(&account("payments")));
+        let both = exemption("account_tags = { env = \"prod\", team = \"*\" }\n");
+        assert!(!both.names_account(&account("payments")));
+        assert!(exemption("account_tags = { env = \"p*\" }\n").names_account(&account("payments")));
+        let empty = Exemptions::load(&ONE.replace("legacy-*", ""), "e.toml").unwrap_err().to_string();
+        assert!(empty.contains("a pattern of buckets is empty"), "{empty}");
     }
 
     #[test]

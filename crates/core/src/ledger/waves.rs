@@ -6,9 +6,9 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::reader::open_bucket_of;
-use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, wave_of};
+use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, parsed, wave_of};
 use super::{LedgerError, OpenBucket, Reader, Run};
-use crate::model::WaveRecord;
+use crate::model::{ExemptionNote, WaveRecord};
 
 /// The counts of a wave's buckets: those that were planned for a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -76,11 +76,22 @@ impl Reader {
         self.gather(sql, params![run.number, wave], |row| row.get(0))
     }
 
-    /// How many buckets each exemption leaves as they are, by its number.
-    pub fn exempted(&self, run: &Run) -> Result<HashMap<usize, u64>, LedgerError> {
-        let sql = "SELECT json_extract(exemption, '$.number'), count(*) FROM bucket
-                   WHERE run = ?1 AND verdict = 'exempt' AND exemption IS NOT NULL GROUP BY 1";
-        self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?)))
+    /// The exemptions that leave buckets as they are, and how many each.
+    pub fn exempted(&self, run: &Run) -> Result<Vec<(ExemptionNote, u64)>, LedgerError> {
+        let sql = "SELECT exemption, count(*) FROM bucket
+                   WHERE run = ?1 AND verdict = 'exempt' AND exemption IS NOT NULL GROUP BY 1 ORDER BY 1";
+        let rows: Vec<(Option<ExemptionNote>, u64)> =
+            self.gather(sql, params![run.number], |row| Ok((parsed(row, 0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().filter_map(|(note, count)| Some((note?, count))).collect())
+    }
+
+    /// Whether buckets may be missing from what is read of a run: it was narrowed, or something could not be read.
+    pub fn is_partial(&self, run: &Run) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM account WHERE run = ?1 AND outcome = 'unread')
+                       OR EXISTS (SELECT 1 FROM bucket WHERE run = ?1 AND (verdict = 'unread' OR reason = 'exemption_unclear'))
+                       OR EXISTS (SELECT 1 FROM temp.sqlite_master)";
+        let found: Vec<bool> = self.gather(sql, params![run.number], |row| row.get(0))?;
+        Ok(!run.selection.is_empty() || found.contains(&true))
     }
 
     /// How many buckets were changed, or are to be, though a guard spoke up.

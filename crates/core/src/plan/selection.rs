@@ -229,7 +229,9 @@ mod tests {
     fn what_nothing_answers_to_is_named() {
         let listed = [account("444455556666", "payments", "ou-ab12-prod")];
         let unknown = |narrowed: Narrowed| Selection { narrowed, ..Selection::default() }.unknown_accounts(&listed);
-        assert!(unknown(narrowed(&["444455556666", "pay*", "!nobody"], &["ou-ab12-*"])).is_empty());
+        assert!(unknown(narrowed(&["444455556666", "pay*"], &["ou-ab12-*"])).is_empty());
+        // Whoever was to be left out, and is not named so, would be changed.
+        assert_eq!(unknown(narrowed(&["!nobody"], &["!ou-xx"])), ["account !nobody", "organizational unit !ou-xx"]);
         assert_eq!(unknown(narrowed(&["web*"], &["ou-xx"])), ["account web*", "organizational unit ou-xx"]);
     }
 }
