@@ -346,7 +346,7 @@ fn an_old_word_is_asked_for_again_at_the_start() {
 fn a_person_decides_for_one_bucket_and_says_why() {
     let world = World::of(SPEC);
     world.edit(|text| {
-        format!("{text}\n[[guards.overrides]]\nguard = \"public-access\"\nbuckets = [\"public-access-{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"CHG-7: behind CloudFront since May\"\n\
+        format!("{text}\n[[guards.overrides]]\nguard = \"public-access\"\nbuckets = [\"public-access-{WORKLOADS}\"]\nseverity = \"off\"\nreason = \"CHG-7: behind CloudFront since May\"\nowner = \"web\"\nuntil = 2099-12-31\n\
                  [[guards.overrides]]\nguard = \"principals-without-key\"\nbuckets = [\"public-access-{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"CHG-7: no role reads it\"\n\
                  [[guards.overrides]]\nguard = \"access-points\"\naccounts = [\"{WORKLOADS}\"]\nseverity = \"warn\"\nreason = \"gone\"\nuntil = 2020-01-01\n")
     });
@@ -355,7 +355,13 @@ fn a_person_decides_for_one_bucket_and_says_why() {
     assert_eq!(finding(&document, &one)["verdict"], "sealed");
     let said = words(&document, &one);
     let word = said.iter().find(|word| word["guard"] == "public-access").unwrap();
-    assert_eq!((&word["severity"], &word["overridden"]), (&json!("warn"), &json!(true)));
+    assert_eq!((&word["severity"], &word["overridden"]), (&json!("off"), &json!(true)));
+    assert_eq!(word["because"], "CHG-7: behind CloudFront since May (web, until 2099-12-31)");
+    let html = world.run(&["report", "--format", "html"]).stdout;
+    let terminal = world.run(&["report", "--format", "terminal"]).stdout;
+    for page in [&html, &terminal] {
+        assert!(page.contains("CHG-7"), "{page}");
+    }
     assert_eq!(
         finding(&document, &format!("public-access-website-{WORKLOADS}"))["reason"],
         "guarded",

@@ -17,7 +17,7 @@ use crate::judge::guards::{self, Guard, Need, Subject};
 use crate::ledger::{BucketEvent, BucketState};
 use crate::model::{
     Account, AccountEvidence, AwsError, Bucket, DefaultEncryption, ExemptionNote, GuardFinding, Judgement, KeyArn,
-    KeyEvidence, Reason, Severity, Verdict, now,
+    KeyEvidence, Reason, Verdict, now,
 };
 use crate::plan::{Change, Decision, PlannedBucket, suggest_iac};
 
@@ -238,8 +238,8 @@ impl Campaign {
         let (Some(wanted), Some(population)) = (self.wanted(bucket), self.population.get()) else {
             return (Vec::new(), None);
         };
-        let severity = |guard: &dyn Guard| -> Severity { self.file.guards.severity(guard, bucket) };
-        let needs = guards::needs(severity);
+        let ruling = |guard: &dyn Guard| self.file.guards.ruling(guard, bucket);
+        let needs = guards::needs(ruling);
         // What is read for all buckets of the account must serve whichever of them comes next.
         let shared = self.file.guards.needs_somewhere();
         let max_age = Duration::from_secs(u64::from(self.file.guards.max_age));
@@ -269,7 +269,7 @@ impl Campaign {
             organization: &population.organization,
             terms: &terms,
         };
-        (guards::look(&subject, severity), Some(read_at))
+        (guards::look(&subject, ruling), Some(read_at))
     }
 
     async fn guard_key(

@@ -291,8 +291,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn load(&self, buckets: &std::collections::HashMap<String, u64>, keys: &[PlannedKey]) -> Workload {
-        let needs =
-            guards::needs(|guard| self.file.guards.severities.get(guard.name()).copied().unwrap_or(guard.severity()));
+        let needs = guards::needs(|guard| self.file.guards.ruling_elsewhere(guard));
         let of_account =
             |need: &&Need| matches!(need, Need::Identities | Need::AccountPublicAccessBlock | Need::KeyPolicy);
         let mut to_change: BTreeMap<&str, BTreeMap<u32, BTreeMap<String, usize>>> = BTreeMap::new();

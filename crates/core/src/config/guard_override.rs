@@ -43,6 +43,17 @@ impl GuardOverride {
             && (self.buckets.is_empty() || self.buckets.iter().any(|pattern| matches(pattern, &bucket.name)))
     }
 
+    /// Why, who answers for it and until when, in words.
+    pub(super) fn in_words(&self) -> String {
+        let owner = self.owner.clone();
+        let until = self.until.map(|until| format!("until {until}"));
+        let more: Vec<String> = owner.into_iter().chain(until).collect();
+        match more.is_empty() {
+            true => self.reason.clone(),
+            false => format!("{} ({})", self.reason, more.join(", ")),
+        }
+    }
+
     pub(super) fn check(&self, path: &str, found: &mut Vec<Problem>) {
         let mut problem = |below: &str, message: String, instead: String| {
             found.push(Problem::new(format!("{path}{below}"), message, instead));

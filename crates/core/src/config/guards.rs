@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::{GuardOverride, Problem, is_account_id};
-use crate::judge::guards::{self, Guard, Need, Terms};
+use crate::judge::guards::{self, Guard, Need, Ruling, Terms};
 use crate::model::{Bucket, Severity};
 
 /// What becomes of a bucket whose change would break something. Each guard has a page in docs/guards.md.
@@ -81,27 +81,33 @@ fn name_each_guard(schema: &mut Schema) {
 impl Guards {
     /// What the file makes of a guard for a bucket, today (UTC).
     #[must_use]
-    pub fn severity(&self, guard: &dyn Guard, bucket: &Bucket) -> Severity {
-        self.severity_on(guard, bucket, TimeZone::UTC.to_datetime(Timestamp::now()).date())
+    pub fn ruling(&self, guard: &dyn Guard, bucket: &Bucket) -> Ruling {
+        self.ruling_on(guard, bucket, TimeZone::UTC.to_datetime(Timestamp::now()).date())
     }
 
     /// The same, on a day.
-    fn severity_on(&self, guard: &dyn Guard, bucket: &Bucket, day: Date) -> Severity {
+    fn ruling_on(&self, guard: &dyn Guard, bucket: &Bucket, day: Date) -> Ruling {
         let name = guard.name();
         let over = self.overrides.iter().rev().find(|over| over.guard == name && over.is_for(bucket, day));
-        over.map(|over| over.severity)
-            .or_else(|| self.severities.get(name).copied())
-            .unwrap_or_else(|| guard.severity())
+        match over {
+            Some(over) => Ruling { severity: over.severity, because: Some(over.in_words()) },
+            None => self.ruling_elsewhere(guard),
+        }
     }
 
-    /// What guards need that are in force for any bucket at all.
+    /// What the file makes of a guard where no override speaks.
+    #[must_use]
+    pub fn ruling_elsewhere(&self, guard: &dyn Guard) -> Ruling {
+        let severity = self.severities.get(guard.name()).copied().unwrap_or_else(|| guard.severity());
+        Ruling { severity, because: None }
+    }
+
+    /// What guards need that are asked of any bucket at all.
     #[must_use]
     pub fn needs_somewhere(&self) -> BTreeSet<Need> {
-        guards::needs(|guard| {
-            let name = guard.name();
-            let own = self.severities.get(name).copied().unwrap_or_else(|| guard.severity());
-            let over = self.overrides.iter().filter(|over| over.guard == name).map(|over| over.severity);
-            over.chain([own]).find(|severity| *severity != Severity::Off).unwrap_or(Severity::Off)
+        guards::needs(|guard| match self.overrides.iter().find(|over| over.guard == guard.name()) {
+            Some(over) => Ruling { severity: over.severity, because: Some(over.in_words()) },
+            None => self.ruling_elsewhere(guard),
         })
     }
 
@@ -206,11 +212,11 @@ name = "orgseal-automation"
         let guards = loaded("").unwrap().campaign.guards;
         let logs = bucket("444455556666", "logs");
         for guard in guards::ALL {
-            assert_eq!(guards.severity(*guard, &logs), guard.severity(), "{}", guard.name());
+            assert_eq!(guards.ruling(*guard, &logs).severity, guard.severity(), "{}", guard.name());
         }
         let guards = loaded("[guards]\naccess-log-target = \"warn\"\n").unwrap().campaign.guards;
-        assert_eq!(guards.severity(guard("access-log-target"), &logs), Severity::Warn);
-        assert_eq!(guards.severity(guard("replication-source"), &logs), Severity::Hold);
+        assert_eq!(guards.ruling(guard("access-log-target"), &logs).severity, Severity::Warn);
+        assert_eq!(guards.ruling(guard("replication-source"), &logs).severity, Severity::Hold);
     }
 
     #[test]
@@ -229,8 +235,9 @@ until = 2030-06-30
 "#;
         let guards = loaded(text).unwrap().campaign.guards;
         let day = |text: &str| text.parse::<Date>().unwrap();
-        let on =
-            |account, name, when| guards.severity_on(guard("access-log-target"), &bucket(account, name), day(when));
+        let on = |account, name, when| {
+            guards.ruling_on(guard("access-log-target"), &bucket(account, name), day(when)).severity
+        };
         assert_eq!(on("444455556666", "logs-a", "2030-06-30"), Severity::Off);
         assert_eq!(on("444455556666", "logs-a", "2030-07-01"), Severity::Hold);
         assert_eq!(on("444455556666", "data", "2030-06-30"), Severity::Hold);

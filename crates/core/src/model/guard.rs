@@ -48,6 +48,9 @@ pub struct GuardFinding {
     pub severity: Severity,
     /// The severity is less than the guard's own, by the campaign file's word.
     pub overridden: bool,
+    /// Why the campaign file has another severity for this bucket: the override's reason, its owner and end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
     /// What would break, in one sentence.
     pub says: String,
     /// What was seen: statement, principal, tag, rule; or the error, with the permission that is missing.

@@ -1,7 +1,7 @@
 //! The rows of the page's tables.
 
 use maud::{Markup, html};
-use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, Verdict};
+use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, GuardOutcome, Verdict};
 
 use super::{bar, capital, marked, outcome};
 use crate::account_tally::AccountTally;
@@ -109,8 +109,8 @@ fn reason(finding: &Finding) -> Markup {
 fn guards(finding: &Finding) -> Markup {
     html! {
         @for guard in &finding.guards {
-            p.guard { code { (guard.guard) } " " (guards::title(guard).split_once(": ").map_or("", |(_, says)| says))
-                @if guard.overridden { " " span.overridden { "overridden: " (guard.severity.as_str()) } }
+            p.guard { code { (guard.guard) } " " @if guard.outcome == GuardOutcome::CannotTell { "cannot tell: " } (guard.says)
+                @if let Some(overridden) = guards::overridden(guard) { " " span.overridden { (overridden) } }
             }
             @if !guard.evidence.is_empty() { ul.evidence { @for line in &guard.evidence { li { (line) } } } }
             p.hint { (capital(&guard.hint)) }

@@ -132,37 +132,51 @@ pub const ALL: &[&dyn Guard] = &[
     &conflicting_policy::ConflictingPolicy,
 ];
 
-/// What all guards say of a bucket. `severity` gives what the campaign file makes of a guard.
+/// What the campaign file makes of a guard for a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// The severity in force.
+    pub severity: Severity,
+    /// Why, where a person decided so for some buckets.
+    pub because: Option<String>,
+}
+
+impl Ruling {
+    /// Whether the guard is asked. What a person switched off for some buckets is shown there, with why; what is off everywhere is
+    /// not read for.
+    fn asks(&self) -> bool {
+        self.severity != Severity::Off || self.because.is_some()
+    }
+}
+
+/// What all guards say of a bucket. `ruling` gives what the campaign file makes of a guard.
 #[must_use]
-pub fn look(at: &Subject<'_>, severity: impl Fn(&dyn Guard) -> Severity) -> Vec<GuardFinding> {
+pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<GuardFinding> {
     let mut found = Vec::new();
     let at = Sight::of(*at);
     for &guard in ALL {
-        let severity = severity(guard);
+        let ruling = ruling(guard);
         let (outcome, says, evidence, hint) = match guard.look(&at) {
             Word::Clear => continue,
             Word::Found { says, evidence, hint } => (GuardOutcome::Found, says, evidence, hint),
             // A guard that is off was not read for; what it cannot tell is nobody's question.
-            Word::CannotTell { .. } if severity == Severity::Off => continue,
+            Word::CannotTell { .. } if !ruling.asks() => continue,
             Word::CannotTell { evidence, hint } => {
                 let says = format!("whether this would come of the change cannot be told: {}", guard.keeps_from());
                 (GuardOutcome::CannotTell, says, evidence, hint)
             }
         };
-        let guard_name = guard.name().to_owned();
-        let overridden = severity < guard.severity();
-        found.push(GuardFinding { guard: guard_name, outcome, severity, overridden, says, evidence, hint });
+        let Ruling { severity, because } = ruling;
+        let (guard, overridden) = (guard.name().to_owned(), severity < guard.severity());
+        found.push(GuardFinding { guard, outcome, severity, overridden, because, says, evidence, hint });
     }
     found
 }
 
 /// The reads that the guards in force need.
 #[must_use]
-pub fn needs(severity: impl Fn(&dyn Guard) -> Severity) -> BTreeSet<Need> {
-    ALL.iter()
-        .filter(|guard| severity(**guard) != Severity::Off)
-        .flat_map(|guard| guard.needs().iter().copied())
-        .collect()
+pub fn needs(ruling: impl Fn(&dyn Guard) -> Ruling) -> BTreeSet<Need> {
+    ALL.iter().filter(|guard| ruling(**guard).asks()).flat_map(|guard| guard.needs().iter().copied()).collect()
 }
 
 #[cfg(test)]

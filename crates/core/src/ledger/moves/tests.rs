@@ -53,6 +53,7 @@ fn planned(wave: u32, holds: bool) -> BucketEvent {
         guard: "public-access".into(),
         outcome: GuardOutcome::Found,
         severity,
+        because: None,
         overridden: !holds,
         says: "x".into(),
         evidence: vec![],
