@@ -98,6 +98,23 @@ pub(crate) struct Common {
     pub(crate) fresh: bool,
 }
 
+/// A SHA-256 in hex.
+fn sha256(text: &str) -> Result<String, String> {
+    match text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write the 64 hex digits that `orgseal plan` printed".to_owned()),
+    }
+}
+
+/// Who approved a plan: a name that a person can read in the record.
+fn approver(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("name a person, or a ticket".to_owned()),
+        name if name.chars().any(char::is_control) => Err("write it in one line".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// A factor that time can be divided by; zero stands for "no wait".
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -135,10 +152,10 @@ pub(crate) struct Rollout {
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
     /// The approved plan's SHA-256, as `orgseal plan` printed it; needed with --yes
-    #[arg(long, value_name = "HEX", requires = "plan")]
+    #[arg(long, value_name = "HEX", requires = "plan", value_parser = sha256)]
     pub(crate) plan_sha256: Option<String>,
     /// Who approved the plan, for the record [default: your own ARN]
-    #[arg(long, value_name = "NAME", requires = "plan")]
+    #[arg(long, value_name = "NAME", requires = "plan", value_parser = approver)]
     pub(crate) approved_by: Option<String>,
     #[command(flatten)]
     pub(crate) waves: Waves,

@@ -242,8 +242,21 @@ pub(crate) fn flags_again(common: &Common) -> String {
     flags
 }
 
+/// The flags that narrow another command to the same, each with a space before it.
+pub(crate) fn narrowed_again(narrowed: &Narrowed) -> String {
+    let lists = [
+        ("account", &narrowed.accounts),
+        ("ou", &narrowed.ous),
+        ("region", &narrowed.regions),
+        ("bucket", &narrowed.buckets),
+    ];
+    // With `=`, since a value may begin with a dash.
+    let flags = lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
+    flags.map(|(flag, value)| format!(" --{flag}={}", quoted(value))).collect()
+}
+
 /// As a shell takes it.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c);
     if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }

@@ -6,7 +6,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use orgseal_core::campaign::CampaignError;
 use orgseal_core::config::{ConfigError, Problem};
 use orgseal_core::ledger::LedgerError;
-use orgseal_core::plan::PlanError;
+use orgseal_core::plan::{Content, PlanError};
 use orgseal_report::ReportError;
 
 use crate::output;
@@ -151,6 +151,10 @@ impl From<CampaignError> for Failure {
                 "take the plan from where it was approved, or make a new one with `orgseal plan`".to_owned()
             }
             CampaignError::Plan(PlanError::NoPlan { .. }) => "make one with `orgseal plan`".to_owned(),
+            CampaignError::Plan(PlanError::NoPlace { of, .. }) => format!(
+                "nothing was replaced: name another file with {}",
+                if *of == Content::Plan { "--output" } else { "--markdown" }
+            ),
             CampaignError::Plan(_) => "check the path and its permissions".to_owned(),
             CampaignError::OtherPlan { .. } => {
                 "nothing was started: compare the two with `orgseal plan diff`, and have the right one approved".to_owned()
@@ -158,6 +162,12 @@ impl From<CampaignError> for Failure {
             CampaignError::UnknownPlan(_) => {
                 "give the SHA-256 that `orgseal plan` printed with --plan-sha256, or use the state folder in which the plan was made"
                     .to_owned()
+            }
+            CampaignError::PlanOfOtherSettings { .. } => {
+                "make a new plan with `orgseal plan`, and have it approved".to_owned()
+            }
+            CampaignError::KeptPlan { sha256, .. } => {
+                format!("put the approved plan back there: its sha256 is {sha256}")
             }
             CampaignError::PlanOfOther { .. } => "make a plan here with `orgseal plan`".to_owned(),
             CampaignError::PlanTooOld { .. } => {

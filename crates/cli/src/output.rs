@@ -55,6 +55,26 @@ pub(crate) fn err(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Running text for people, broken between words where the terminal ends.
+pub(crate) fn err_wrapped(text: &str) {
+    broken(text, stderr_width()).iter().for_each(|line| err(line));
+}
+
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
 /// A line on standard output. Whoever closes a pipe early has read enough.
 pub(crate) fn out(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
@@ -74,4 +94,15 @@ pub(crate) fn ask(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{text}");
     let _ = stderr.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::broken;
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(broken("one two three", 7), ["one two", "three"]);
+        assert_eq!(broken("incomprehensible a", 4), ["incomprehensible", "a"]);
+    }
 }

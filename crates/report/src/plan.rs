@@ -5,7 +5,9 @@ use std::io::Write;
 
 use anstyle::Effects;
 use orgseal_core::model::{GuardFinding, GuardOutcome};
-use orgseal_core::plan::{Decision, Forecast, PlanDifference, PlanFile, PlannedBucket};
+use orgseal_core::plan::{Decision, Forecast, HeadDifference, PlanDifference, PlanFile, PlannedBucket};
+
+use serde_json::Value;
 
 use crate::terminal::Style;
 use crate::words::{counted, moment, number, plain};
@@ -13,6 +15,10 @@ use crate::{ReportError, SCOPE};
 
 /// Buckets that are named before a list is cut short.
 const SHOWN: usize = 3;
+/// Buckets to change that are named of each wave.
+const SHOWN_TO_CHANGE: usize = 5;
+/// Lines of evidence under a bucket.
+const EVIDENCE: usize = 2;
 
 /// What a plan comes to, gathered in one walk over its buckets.
 #[derive(Default)]
@@ -22,24 +28,32 @@ struct Gathered {
     /// Changed though a guard spoke up.
     overridden: BTreeMap<String, Group>,
     exempt: BTreeMap<String, Group>,
+    /// To change, by wave: how many, and the first of them.
+    to_change: BTreeMap<u32, (u64, Vec<PlannedBucket>)>,
+    /// A held bucket stands under several guards.
+    held_twice: bool,
+    /// A bucket that is changed does.
+    overridden_twice: bool,
 }
 
 #[derive(Default)]
 struct Group {
     buckets: u64,
-    some: Vec<PlannedBucket>,
-    finding: Option<GuardFinding>,
+    /// The first ones, each with what the guard found of it.
+    some: Vec<(PlannedBucket, Option<GuardFinding>)>,
 }
 
 impl Group {
     fn add(&mut self, bucket: &PlannedBucket, finding: Option<&GuardFinding>) {
         self.buckets += 1;
         if self.some.len() < SHOWN {
-            self.some.push(bucket.clone());
+            self.some.push((bucket.clone(), finding.cloned()));
         }
-        if self.finding.is_none() {
-            self.finding = finding.cloned();
-        }
+    }
+
+    /// What to do about it.
+    fn hint(&self) -> Option<&str> {
+        self.some.iter().find_map(|(_, finding)| finding.as_ref()).map(|finding| finding.hint.as_str())
     }
 }
 
@@ -53,11 +67,18 @@ fn gather(plan: &PlanFile) -> Result<Gathered, ReportError> {
                 if holding.is_empty() {
                     gathered.held.entry(bucket.why.clone()).or_default().add(&bucket, None);
                 }
+                gathered.held_twice |= holding.len() > 1;
                 for finding in holding {
                     gathered.held.entry(titled(finding)).or_default().add(&bucket, Some(finding));
                 }
             }
             Decision::Change => {
+                let (count, some) = gathered.to_change.entry(bucket.wave.unwrap_or(1)).or_default();
+                *count += 1;
+                if some.len() < SHOWN_TO_CHANGE {
+                    some.push(bucket.clone());
+                }
+                gathered.overridden_twice |= bucket.guards.len() > 1;
                 for finding in &bucket.guards {
                     gathered.overridden.entry(titled(finding)).or_default().add(&bucket, Some(finding));
                 }
@@ -90,6 +111,23 @@ fn time(seconds: f64) -> String {
         7_200..172_800 => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
+}
+
+/// `1,234.50`
+fn money(usd: f64) -> String {
+    let cents = (usd * 100.0).round().max(0.0) as u64;
+    format!("{}.{:02}", number(cents / 100), cents % 100)
+}
+
+/// `1 account and Region`, `2 accounts and Regions`
+fn places(count: u64) -> String {
+    let noun = if count == 1 { "account and Region" } else { "accounts and Regions" };
+    format!("{} {noun}", number(count))
+}
+
+/// `1 bucket`, with the number in a column of its own.
+fn bucket_column(count: u64, width: usize) -> String {
+    format!("{:>width$} {:<7}", number(count), if count == 1 { "bucket" } else { "buckets" })
 }
 
 fn forecast(plan: &PlanFile) -> Option<Forecast> {
@@ -128,15 +166,20 @@ fn forecast_lines(plan: &PlanFile) -> Vec<String> {
         format!("{}, {}", counted(forecast.executions, "automation execution"), counted(requests.total(), "request")),
         services.join(", "),
     ];
-    let money = &forecast.money;
+    let cost = &forecast.money;
     lines.push(format!(
-        "KMS, a month once all is sealed: about {:.2} USD for requests ({:.2} without Bucket Keys) and {:.2} for keys",
-        money.requests, money.requests_without_bucket_keys, money.keys
+        "KMS, a month once all is sealed: about {} USD for requests ({} without Bucket Keys) and {} for keys",
+        money(cost.requests),
+        money(cost.requests_without_bucket_keys),
+        money(cost.keys)
     ));
     for load in forecast.kms.iter().filter(|load| load.above_quota_share) {
         lines.push(format!(
-            "account {} in {}: {:.0} KMS requests a second at its peak, near its quota of {:.0}",
-            load.account, load.region, load.peak_per_second, load.quota_per_second
+            "account {} in {}: {} KMS requests a second at its peak, near its quota of {}",
+            load.account,
+            load.region,
+            number(load.peak_per_second.round().max(0.0) as u64),
+            number(load.quota_per_second.round().max(0.0) as u64)
         ));
     }
     lines
@@ -159,24 +202,30 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     }
     writeln!(out)?;
     let decided = |decision: Decision| head.decisions.get(decision.as_str()).copied().unwrap_or(0);
-    for (decision, means) in [
-        (Decision::Change, "get the central key"),
-        (Decision::Hold, "are held back, for the reasons below"),
-        (Decision::Exempt, "stay as they are by a person's decision"),
-        (Decision::Keep, "are as wanted already"),
-        (Decision::Unread, "could not be read, and are not touched"),
+    for (decision, one, many) in [
+        (Decision::Change, "gets the central key", "get the central key"),
+        (Decision::Hold, "is held back, for the reasons below", "are held back, for the reasons below"),
+        (Decision::Exempt, "stays as it is by a person's decision", "stay as they are by a person's decision"),
+        (Decision::Keep, "is as wanted already", "are as wanted already"),
+        (Decision::Unread, "could not be read, and is not touched", "could not be read, and are not touched"),
     ] {
         let buckets = decided(decision);
-        let line = format!("  {:<8} {:>9} buckets {means}", decision.as_str(), number(buckets));
+        let means = if buckets == 1 { one } else { many };
+        let line = format!("  {:<8} {} {means}", decision.as_str(), bucket_column(buckets, 9));
         writeln!(out, "{}", if buckets > 0 { line } else { dim(&line) })?;
     }
     wrapped(out, 2, style.width, SCOPE)?;
     if !head.unread_accounts.is_empty() {
         let them = counted(head.unread_accounts.len() as u64, "account");
-        writeln!(out, "\n{}", bold(&format!("{them} could not be read: nothing in them is planned")))?;
+        let in_them = if head.unread_accounts.len() == 1 { "it" } else { "them" };
+        writeln!(out, "\n{}", bold(&format!("{them} could not be read: nothing in {in_them} is planned")))?;
         for account in head.unread_accounts.iter().take(SHOWN * 3) {
             let error = account.error.as_ref().map_or_else(String::new, ToString::to_string);
             writeln!(out, "  {}  {}  {}", account.id, plain(&account.name), plain(&error))?;
+        }
+        let more = head.unread_accounts.len().saturating_sub(SHOWN * 3);
+        if more > 0 {
+            writeln!(out, "  {}", dim(&format!("and {} more", number(more as u64))))?;
         }
     }
     writeln!(out, "\n{}", bold("Waves"))?;
@@ -185,10 +234,10 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         let approval = if wave.approval { ", needs approval" } else { "" };
         writeln!(
             out,
-            "  {} {:<20} {:>7} buckets in {}{bake}{approval}",
+            "  {} {:<20} {} in {}{bake}{approval}",
             wave.number,
             plain(&wave.name),
-            number(wave.buckets),
+            bucket_column(wave.buckets, 7),
             counted(wave.accounts, "account")
         )?;
     }
@@ -198,7 +247,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         writeln!(out, "  {:<16} {}{fault}", key.region, key.arn)?;
     }
     for document in &head.documents {
-        let places = format!("in {} accounts and Regions", number(document.places));
+        let places = format!("in {}", places(document.places));
         writeln!(out, "  {} version {}, {places}", document.name, document.version)?;
         writeln!(out, "  {}", dim(&format!("  sha256 {}", document.sha256)))?;
     }
@@ -207,30 +256,45 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         wrapped(out, 2, style.width, &line)?;
     }
     let gathered = gather(plan)?;
-    for (heading, groups) in [
-        ("Held", &gathered.held),
-        ("Changed though a guard spoke up", &gathered.overridden),
-        ("Exempt", &gathered.exempt),
+    let more = |out: &mut dyn Write, of: u64, shown: usize| match of - shown as u64 {
+        0 => Ok(()),
+        more => writeln!(out, "    {}", dim(&format!("and {} more", number(more)))),
+    };
+    if !gathered.to_change.is_empty() {
+        writeln!(out, "\n{}", bold("To change"))?;
+    }
+    for (wave, (count, some)) in &gathered.to_change {
+        let named = head.waves.iter().find(|one| one.number == *wave).map_or("", |one| one.name.as_str());
+        writeln!(out, "  wave {wave} {}: {}", plain(named), counted(*count, "bucket"))?;
+        for bucket in some {
+            let place = format!("{}  {}  {}", bucket.account, bucket.region, bucket.bucket);
+            writeln!(out, "    {place}  {}", plain(&bucket.why))?;
+        }
+        more(out, *count, some.len())?;
+    }
+    for (heading, groups, twice) in [
+        ("Held", &gathered.held, gathered.held_twice),
+        ("Changed though a guard spoke up", &gathered.overridden, gathered.overridden_twice),
+        ("Exempt", &gathered.exempt, false),
     ] {
         if groups.is_empty() {
             continue;
         }
-        writeln!(out, "\n{}", bold(heading))?;
+        let twice = if twice { " (one bucket may stand under several)" } else { "" };
+        writeln!(out, "\n{}", bold(&format!("{heading}{twice}")))?;
         let mut groups: Vec<_> = groups.iter().collect();
         groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.buckets));
         for (why, group) in groups {
-            wrapped(out, 2, style.width, &format!("{} {}", number(group.buckets), plain(why)))?;
-            for bucket in &group.some {
+            wrapped(out, 2, style.width, &format!("{}: {}", counted(group.buckets, "bucket"), plain(why)))?;
+            for (bucket, finding) in &group.some {
                 writeln!(out, "    {}  {}  {}", bucket.account, bucket.region, bucket.bucket)?;
-            }
-            if group.buckets > group.some.len() as u64 {
-                writeln!(out, "    {}", dim(&format!("and {} more", number(group.buckets - group.some.len() as u64))))?;
-            }
-            if let Some(finding) = &group.finding {
-                for line in finding.evidence.iter().take(SHOWN) {
+                for line in finding.iter().flat_map(|finding| finding.evidence.iter().take(EVIDENCE)) {
                     wrapped(out, 6, style.width, &plain(line))?;
                 }
-                wrapped(out, 4, style.width, &format!("→ {}", plain(&finding.hint)))?;
+            }
+            more(out, group.buckets, group.some.len())?;
+            if let Some(hint) = group.hint() {
+                wrapped(out, 4, style.width, &format!("→ {}", plain(hint)))?;
             }
         }
     }
@@ -387,7 +451,9 @@ fn cell(text: &str) -> String {
 pub fn difference(difference: &PlanDifference) -> String {
     let place = |bucket: &PlannedBucket| format!("{} {} {}", bucket.account, bucket.region, bucket.bucket);
     let text = match difference {
-        PlanDifference::Head(name, before, after) => format!("{name}: {before} -> {after}"),
+        PlanDifference::Head(HeadDifference { name, before, after }) => {
+            format!("{name}: {} -> {}", words(before), words(after))
+        }
         PlanDifference::Added(bucket) => format!("+ {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket)),
         PlanDifference::Removed(bucket) => {
             format!("- {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket))
@@ -397,8 +463,59 @@ pub fn difference(difference: &PlanDifference) -> String {
                 true => before.decision.as_str().to_owned(),
                 false => format!("{} -> {}", before.decision.as_str(), after.decision.as_str()),
             };
-            format!("~ {}: {decision}, {} differ ({})", place(after), parts.join(", "), why(after))
+            let differ = if parts.len() == 1 { "differs" } else { "differ" };
+            format!("~ {}: {decision}, {} {differ} ({})", place(after), parts.join(", "), why(after))
         }
     };
     plain(&text).into_owned()
+}
+
+/// A value as people read it, in a line.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.is_empty() => "none".to_owned(),
+        Value::Array(list) => list.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| format!("{name} {}", words(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn money_has_thousands_and_no_less_than_nothing() {
+        let said = [0.0, -0.0, -0.001, 0.004, 0.005, 1.5, 999.999, 1_234_567.891].map(money);
+        assert_eq!(said, ["0.00", "0.00", "0.00", "0.00", "0.01", "1.50", "1,000.00", "1,234,567.89"]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!((places(1), places(2_000)), ("1 account and Region".into(), "2,000 accounts and Regions".into()));
+        assert_eq!((bucket_column(1, 3), bucket_column(20, 3)), ("  1 bucket ".into(), " 20 buckets".into()));
+    }
+
+    #[test]
+    fn a_difference_of_heads_is_a_line() {
+        let line = |name: &str, before, after| {
+            difference(&PlanDifference::Head(HeadDifference { name: name.into(), before, after }))
+        };
+        assert_eq!(line("wave 1 approval", json!(false), json!(true)), "wave 1 approval: no -> yes");
+        assert_eq!(line("selection", json!(null), json!("region eu-*")), "selection: none -> region eu-*");
+        let wave = json!({ "name": "rest", "bake": 60, "fault": null });
+        assert_eq!(line("wave 2", json!(null), wave), "wave 2: none -> bake 60, name rest");
+        assert_eq!(line("target x", json!([]), json!(["a", "b"])), "target x: none -> a, b");
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Asker {
     pub(crate) yes: bool,
     pub(crate) screen: Screen,
     pub(crate) stop: CancellationToken,
+    /// SHA-256 of the approved plan that is carried out.
+    pub(crate) plan_sha256: Option<String>,
 }
 
 impl Decide for Asker {
@@ -36,7 +38,7 @@ impl Decide for Asker {
         if self.yes {
             return true;
         }
-        self.screen.suspend(|| show(&preview));
+        self.screen.suspend(|| show(&preview, self.plan_sha256.as_deref()));
         self.ask("Change them? [y/N] ").await
     }
 
@@ -73,7 +75,7 @@ impl Asker {
     }
 }
 
-fn show(preview: &Preview) {
+fn show(preview: &Preview, plan_sha256: Option<&str>) {
     let Preview { buckets, accounts, document, .. } = preview;
     let does = match preview.operation {
         Operation::Seal => "change the default encryption",
@@ -82,6 +84,9 @@ fn show(preview: &Preview) {
     output::err(&format!("\nDocument {document} would {does} of {buckets} buckets in {accounts} accounts:"));
     if let Some(plan) = &preview.plan {
         output::err(&format!("It carries out the approved plan {plan}."));
+        if let Some(sha256) = plan_sha256 {
+            output::err(&format!("  SHA-256 {sha256}"));
+        }
     }
     if let Some(campaign) = &preview.undoes {
         output::err(&format!("It undoes campaign {campaign}."));
@@ -113,7 +118,7 @@ fn show(preview: &Preview) {
     let exempt = if summary.exempt > 0 { format!(", {} are exempt", summary.exempt) } else { String::new() };
     output::err(&format!("{done}, {} are held{exempt}, {} could not be read.", summary.held, summary.unread));
     if preview.operation == Operation::Seal {
-        output::err(&format!("Beware: {NOTICE}."));
+        output::err_wrapped(&format!("Beware: {NOTICE}."));
     }
     if preview.in_flight > 0 {
         output::err(&format!(

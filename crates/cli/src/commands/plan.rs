@@ -1,12 +1,12 @@
 //! `orgseal plan`: what a rollout would do, written down for a person to approve; shown again, and compared.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use orgseal_core::campaign::{Campaign, CampaignError, Ending, Kind, WrittenPlan};
-use orgseal_core::plan::{Decision, PlanDifference, PlanFile, diff};
-use orgseal_report::{Style, plan};
+use orgseal_core::plan::{
+    Content, Decision, Draft, HeadDifference, PlanDifference, PlanFile, check_place, diff, same_file,
+};
+use orgseal_report::{ReportError, Style, plan};
 use tokio_util::sync::CancellationToken;
 
 use super::{close, to_stdout};
@@ -23,6 +23,19 @@ pub(crate) async fn run(common: &Common, own: &Plan, json: bool) -> Result<u8, F
 }
 
 async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
+    // Reading an organization may take an hour: where the plan goes is looked at before.
+    // Without a name of its own it gets its id, which is not known yet: any new one tells whether the folder takes it.
+    let some_name = PathBuf::from(format!("plan-{}.json", std::process::id()));
+    check_place(own.output.as_ref().unwrap_or(&some_name), Content::Plan).map_err(CampaignError::from)?;
+    if let Some(markdown) = &own.markdown {
+        if own.output.as_ref().is_some_and(|path| same_file(path, markdown)) {
+            return Err(Failure::plain(
+                format!("--output and --markdown name the same file, {}", markdown.display()),
+                "nothing was read: name another file with --markdown",
+            ));
+        }
+        check_place(markdown, Content::Markdown).map_err(CampaignError::from)?;
+    }
     let place = connect::open(common).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
@@ -40,16 +53,19 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
     let file = PlanFile::open(&path).map_err(CampaignError::from)?;
     if let Some(markdown) = &own.markdown {
         let wrong = |error: std::io::Error| Failure::file("the Markdown cannot be written to", markdown, &error);
-        let mut out = BufWriter::new(File::create(markdown).map_err(wrong)?);
-        plan::write_markdown(&file, &mut out)?;
-        out.flush().map_err(wrong)?;
+        let mut out = Draft::begin(markdown, Content::Markdown, campaign.id()).map_err(CampaignError::from)?;
+        match plan::write_markdown(&file, &mut out) {
+            Err(ReportError::Io(error)) => return Err(wrong(error)),
+            written => written?,
+        }
+        out.commit().map_err(CampaignError::from)?;
     }
     if json {
         output::out_json(&document(&file, &path, &written))?;
     } else {
-        let shown = path.display().to_string();
+        let shown = quoted(&path);
         to_stdout(|out| {
-            plan::write(&file, &shown, &style(common), out)?;
+            plan::write(&file, &shown, &style(common, &file), out)?;
             for (bucket, snippet) in &written.code {
                 writeln!(out, "\n# {} in account {}, {}", bucket.name, bucket.account, bucket.region)?;
                 writeln!(out, "{}", snippet.text.trim_end())?;
@@ -94,10 +110,10 @@ fn show(common: &Common, path: &Path, markdown: bool, json: bool) -> Result<u8, 
         }))?;
         return Ok(0);
     }
-    let shown = path.display().to_string();
+    let shown = quoted(path);
     to_stdout(|out| match markdown {
         true => plan::write_markdown(&file, out),
-        false => plan::write(&file, &shown, &style(common), out),
+        false => plan::write(&file, &shown, &style(common, &file), out),
     })?;
     Ok(0)
 }
@@ -105,29 +121,41 @@ fn show(common: &Common, path: &Path, markdown: bool, json: bool) -> Result<u8, 
 fn compare(before: &Path, after: &Path, json: bool) -> Result<u8, Failure> {
     let (before, after) =
         (PlanFile::open(before).map_err(CampaignError::from)?, PlanFile::open(after).map_err(CampaignError::from)?);
-    let mut documents = Vec::new();
     let mut differ = false;
-    diff::<Failure>(&before, &after, |difference| {
-        differ = true;
-        match json {
-            true => documents.push(as_document(&difference)),
-            false => output::out(&plan::difference(&difference))?,
+    // Two plans may differ in a million buckets: each difference goes out as it is found.
+    to_stdout(|out| {
+        if json {
+            let ids =
+                [("before", &before), ("after", &after)].map(|(name, plan)| (name, serde_json::json!(plan.head.id)));
+            writeln!(out, "{{\n  \"schema\": \"orgseal.plan-diff/1\",")?;
+            ids.iter().try_for_each(|(name, id)| writeln!(out, "  \"{name}\": {id},"))?;
+            write!(out, "  \"differences\": [")?;
+        }
+        diff::<ReportError>(&before, &after, |difference| {
+            let first = !std::mem::replace(&mut differ, true);
+            match json {
+                true => {
+                    let separator = if first { "" } else { "," };
+                    write!(out, "{separator}\n    {}", as_document(&difference))?;
+                }
+                false => writeln!(out, "{}", plan::difference(&difference))?,
+            }
+            Ok(())
+        })?;
+        match (json, differ) {
+            (true, true) => writeln!(out, "\n  ]\n}}")?,
+            (true, false) => writeln!(out, "]\n}}")?,
+            (false, true) => {}
+            (false, false) => writeln!(out, "the two plans do the same")?,
         }
         Ok(())
     })?;
-    if json {
-        output::out_json(&serde_json::json!({
-            "schema": "orgseal.plan-diff/1", "before": before.head.id, "after": after.head.id, "differences": documents,
-        }))?;
-    } else if !differ {
-        output::out("the two plans do the same")?;
-    }
     Ok(if differ { 2 } else { 0 })
 }
 
 fn as_document(difference: &PlanDifference) -> serde_json::Value {
     match difference {
-        PlanDifference::Head(name, before, after) => {
+        PlanDifference::Head(HeadDifference { name, before, after }) => {
             serde_json::json!({ "kind": "head", "name": name, "before": before, "after": after })
         }
         PlanDifference::Added(bucket) => serde_json::json!({ "kind": "added", "after": bucket }),
@@ -138,6 +166,13 @@ fn as_document(difference: &PlanDifference) -> serde_json::Value {
     }
 }
 
-fn style(common: &Common) -> Style {
-    Style { color: output::stdout_color(), width: output::stdout_width(), again: connect::flags_again(common) }
+/// A path as the shell takes it.
+fn quoted(path: &Path) -> String {
+    connect::quoted(&path.display().to_string())
+}
+
+/// A rollout of a narrowed plan is narrowed alike: else it would read everything, and report the rest as held.
+fn style(common: &Common, file: &PlanFile) -> Style {
+    let again = format!("{}{}", connect::flags_again(common), connect::narrowed_again(&file.head.narrowed));
+    Style { color: output::stdout_color(), width: output::stdout_width(), again }
 }

@@ -19,7 +19,8 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     let options = ChangeOptions { retry_failed: own.retry_failed, ..with_waves(&own.waves) };
     let setting = place.setting(events, stop.clone());
     let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
+    let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256 }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(common: &Common, own: &Rollback, json: bool, yes: bool) 
     let options = ChangeOptions { dry_run: own.dry_run, ..ChangeOptions::default() };
     let kind = Kind::Rollback { of: own.campaign.clone(), wave: own.wave, options };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), kind).await?;
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256: None }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }
@@ -56,7 +56,7 @@ async fn settle(place: &Workplace, own: &Rollback, stop: CancellationToken) -> R
     signals::watch(&stop, &events);
     let options = ChangeOptions { settle_only: true, ..ChangeOptions::default() };
     let campaign = Campaign::resume(place.setting(events, stop.clone()), Some(&campaign), "rollback", options).await?;
-    let ending = campaign.carry_out(&Asker { yes: true, screen: screen.clone(), stop }).await;
+    let ending = campaign.carry_out(&Asker { yes: true, screen: screen.clone(), stop, plan_sha256: None }).await;
     screen.clear();
     ending?;
     Ok(true)

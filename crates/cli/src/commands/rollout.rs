@@ -21,7 +21,8 @@ pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -
     signals::watch(&stop, &events);
     let options = ChangeOptions { dry_run: own.dry_run, ..with_waves(&own.waves) };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), Kind::Rollout { plan, options }).await?;
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop }).await;
+    let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
+    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256 }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }

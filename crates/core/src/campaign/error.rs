@@ -1,5 +1,7 @@
 //! Why a run as a whole cannot go on.
 
+use std::path::PathBuf;
+
 use crate::aws::ConnectError;
 use crate::config::SHARING_QUOTA;
 use crate::ledger::LedgerError;
@@ -99,6 +101,26 @@ pub enum CampaignError {
         made_for: String,
         /// What this is.
         this: String,
+    },
+    /// The campaign file differs from the plan's where it decides outcomes.
+    #[error("{} of the campaign file {verb} from what the plan {plan} was made with", settings.join(" and "), verb = if settings.len() == 1 { "differs" } else { "differ" })]
+    PlanOfOtherSettings {
+        /// The plan's id.
+        plan: String,
+        /// The tables of the campaign file that differ.
+        settings: Vec<String>,
+    },
+    /// The copy of the approved plan in the state folder is lost, or another one by now.
+    #[error("the approved plan {plan}, kept in {}, cannot be used: {why}", path.display())]
+    KeptPlan {
+        /// The plan's id.
+        plan: String,
+        /// Where it was kept.
+        path: PathBuf,
+        /// The hash that was approved.
+        sha256: String,
+        /// Why.
+        why: String,
     },
     /// The plan is too old.
     #[error("the plan {plan} is {age} old, and [plan] max_age is {limit}")]

@@ -1,8 +1,6 @@
 //! Plans: made by a read-only run, approved by a person, carried out by a rollout as they are.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,8 +14,9 @@ use crate::judge::guards::{self, Need};
 use crate::ledger::{LedgerError, PlanReference};
 use crate::model::{Account, AccountOutcome, Bucket, Verdict, now};
 use crate::plan::{
-    AccountLimits, AccountWork, Decision, Forecast, GuardReads, IacSnippet, PLAN_SCHEMA, PlanError, PlanFile, PlanHead,
-    PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave, UnreadAccount, Workload, forecast,
+    AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, IacSnippet, PLAN_SCHEMA, PlanError,
+    PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave, UnreadAccount, Workload,
+    forecast,
 };
 
 /// The folder of approved plans in the state folder.
@@ -122,9 +121,8 @@ impl Campaign {
         let (head, forecast) = self.plan_head(accounts, keys)?;
         let unwritable =
             |error: std::io::Error| PlanError::Unwritable { path: path.to_owned(), why: error.to_string() };
-        let part = path.with_extension("part");
-        let file = File::create(&part).map_err(unwritable)?;
-        let mut writer = PlanWriter::begin(BufWriter::new(file), &head).map_err(unwritable)?;
+        let mut draft = Draft::begin(path, Content::Plan, &self.id)?;
+        let mut writer = PlanWriter::begin(&mut draft, &head).map_err(unwritable)?;
         let (reader, run) = self.reader()?;
         reader.each_bucket::<CampaignError>(&run, |open| {
             let (bucket, state) = (open.bucket, open.state);
@@ -160,7 +158,7 @@ impl Campaign {
             writer.bucket(&planned).map_err(|error| CampaignError::from(unwritable(error)))
         })?;
         let sha256 = writer.end().map_err(unwritable)?;
-        std::fs::rename(&part, path).map_err(unwritable)?;
+        draft.commit()?;
         let mut code = std::mem::take(&mut *self.plan_documents.code.lock().unwrap_or_else(PoisonError::into_inner));
         code.sort_by(|(one, _), (other, _)| (&one.account, &one.name).cmp(&(&other.account, &other.name)));
         Ok(WrittenPlan { head, sha256, forecast, code })
@@ -214,6 +212,7 @@ impl Campaign {
             campaign_file_sha256: self.config_hash.clone(),
             exemptions_sha256: (!self.exemptions.exemption.is_empty()).then(|| self.exemptions.hash()),
             selection: run.selection.clone(),
+            narrowed: self.narrowed.clone(),
             target: self.file.target(),
             keys,
             documents: self.plan_documents.documents(),
@@ -226,6 +225,12 @@ impl Campaign {
             unread_accounts,
         };
         Ok((head, forecast))
+    }
+
+    /// SHA-256 of the approved plan that is carried out, in hex.
+    #[must_use]
+    pub fn plan_sha256(&self) -> Option<&str> {
+        self.plan.as_ref().map(|plan| plan.sha256.as_str())
     }
 
     /// Lays the approved plan out in the ledger, for look-ups account by account.
@@ -304,20 +309,21 @@ impl Work<'_> {
             let waves = to_change.remove(account.id.as_str()).unwrap_or_default();
             let limits = AccountLimits::of(account, &self.file.limits);
             let all = buckets.get(&account.id).map_or(0, |count| usize::try_from(*count).unwrap_or(usize::MAX));
-            let work = |wave: u32, buckets: usize, to_change| AccountWork {
+            let work = |wave: u32, read: Option<usize>, to_change| AccountWork {
                 id: account.id.clone(),
                 limits,
-                buckets,
+                is_read: read.is_some(),
+                buckets: read.unwrap_or(0),
                 to_change,
                 wave: wave.saturating_sub(1) as usize,
             };
             if waves.is_empty() {
-                accounts.push(work(1, all, BTreeMap::new()));
+                accounts.push(work(1, Some(all), BTreeMap::new()));
             }
             // An account of several waves is read once.
-            let mut left = all;
+            let mut unread = Some(all);
             for (wave, regions) in waves {
-                accounts.push(work(wave, std::mem::take(&mut left), regions));
+                accounts.push(work(wave, unread.take(), regions));
             }
         }
         Workload {
@@ -330,8 +336,9 @@ impl Work<'_> {
                 per_bucket: needs.iter().filter(|need| !of_account(need)).count(),
                 per_account: usize::from(needs.contains(&Need::AccountPublicAccessBlock)),
                 identity_pages: usize::from(needs.contains(&Need::Identities)),
-                proofs: usize::from(self.file.keys.prove),
                 key_policies: needs.contains(&Need::KeyPolicy),
+                max_age: Duration::from_secs(u64::from(self.file.guards.max_age)),
+                proofs: if self.file.keys.prove { 2 } else { 0 },
             },
             key_account: keys.first().and_then(|key| key.arn.split(':').nth(4)).unwrap_or_default().to_owned(),
             keys: keys.len(),
@@ -384,7 +391,7 @@ pub(super) fn accept(
     }
     let settings = crate::config::differences(&head.target, &setting.loaded.campaign.target());
     if !settings.is_empty() {
-        return Err(CampaignError::OtherTarget { id: head.id.clone(), settings });
+        return Err(CampaignError::PlanOfOtherSettings { plan: head.id.clone(), settings });
     }
     let age = now().as_millisecond() - head.created_at.as_millisecond();
     let limit = setting.loaded.campaign.plan.max_age();
@@ -401,13 +408,14 @@ pub(super) fn accept(
 
 /// The plan that a rollout began with, as it was kept.
 pub(super) fn kept(folder: &Path, plan: &PlanReference) -> Result<PlanFile, CampaignError> {
-    let file = PlanFile::open(&folder.join(KEPT).join(format!("{}.json", plan.sha256)))?;
-    match file.sha256 == plan.sha256 {
-        true => Ok(file),
-        false => {
-            Err(CampaignError::OtherPlan { plan: plan.id.clone(), found: file.sha256, wanted: plan.sha256.clone() })
-        }
-    }
+    let path = folder.join(KEPT).join(format!("{}.json", plan.sha256));
+    let why = match PlanFile::open(&path) {
+        Ok(file) if file.sha256 == plan.sha256 => return Ok(file),
+        Ok(file) => format!("its sha256 is {}", file.sha256),
+        Err(PlanError::Unreadable { why, .. } | PlanError::NoPlan { why, .. }) => why,
+        Err(_) => "it was changed after it was made".to_owned(),
+    };
+    Err(CampaignError::KeptPlan { plan: plan.id.clone(), path, sha256: plan.sha256.clone(), why })
 }
 
 fn words(time: Duration) -> String {

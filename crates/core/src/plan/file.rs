@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::Narrowed;
+use super::draft::{Content, Draft};
 use crate::model::{AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict};
 
 /// The name and version of the file's shape.
@@ -41,8 +43,11 @@ pub struct PlanHead {
     pub campaign_file_sha256: String,
     /// SHA-256 of the exemptions in force.
     pub exemptions_sha256: Option<String>,
-    /// What the command line narrowed it to; empty for everything.
+    /// What the command line narrowed it to, in words; empty for everything.
     pub selection: String,
+    /// The same as the flags had it: whoever carries the plan out narrows to it again.
+    #[serde(default, skip_serializing_if = "Narrowed::is_empty")]
+    pub narrowed: Narrowed,
     /// The settings that decide outcomes.
     pub target: Value,
     /// The central key of each Region, with its state.
@@ -224,6 +229,16 @@ pub enum PlanError {
         /// Why.
         why: String,
     },
+    /// What stands where it would be written is not ours to replace, or nothing can be written there.
+    #[error("{of} cannot be written to {}: {why}", path.display())]
+    NoPlace {
+        /// Which file of the two.
+        of: Content,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// It is no plan, or one of a version that is not known.
     #[error("{} is no plan that this version understands: {why}", path.display())]
     NoPlan {
@@ -312,20 +327,21 @@ impl PlanFile {
         let mut held: Vec<Vec<u8>> = Vec::new();
         let mut head = Vec::new();
         let mut in_head = true;
-        let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
+        let mut lines = BufReader::new(regular(path)?);
         loop {
             let mut line = Vec::new();
-            if lines.read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
-                break;
+            let most = if in_head { MOST_OF_LINE.min(MOST_OF_HEAD - head.len()) } else { MOST_OF_LINE };
+            match read_line(&mut lines, &mut line, most).map_err(unreadable)? {
+                Line::End => break,
+                Line::Whole => {}
+                Line::TooLong if most < MOST_OF_LINE => return Err(no_plan("its head has no end".to_owned())),
+                Line::TooLong => return Err(no_plan(TOO_LONG.to_owned())),
             }
             whole.update(&line);
             if in_head {
                 in_head = !line.starts_with(BUCKETS.as_bytes());
                 if in_head {
                     head.extend_from_slice(&line);
-                }
-                if head.len() > MOST_OF_HEAD {
-                    return Err(no_plan("its head has no end".to_owned()));
                 }
             }
             held.push(line);
@@ -348,16 +364,18 @@ impl PlanFile {
         Ok(PlanFile { path: path.to_owned(), head, sha256: hex(&whole.finalize()) })
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its buckets, in the order of the file: by account and name.
     pub fn buckets(&self) -> Result<PlannedBuckets, PlanError> {
-        let unreadable = |error: io::Error| PlanError::Unreadable { path: self.path.clone(), why: error.to_string() };
-        let mut lines = BufReader::new(File::open(&self.path).map_err(unreadable)?).lines();
-        for line in lines.by_ref() {
-            if line.map_err(unreadable)?.starts_with(BUCKETS) {
-                break;
-            }
-        }
-        Ok(PlannedBuckets { lines, path: self.path.clone() })
+        let mut buckets =
+            PlannedBuckets { lines: BufReader::new(regular(&self.path)?), line: Vec::new(), path: self.path.clone() };
+        while buckets.read()? && !buckets.line.starts_with(BUCKETS.as_bytes()) {}
+        Ok(buckets)
     }
 
     /// Copies the file, and makes sure that the copy is the same.
@@ -365,38 +383,93 @@ impl PlanFile {
         let kept = folder.join(format!("{}.json", self.sha256));
         let unwritable = |error: io::Error| PlanError::Unwritable { path: kept.clone(), why: error.to_string() };
         std::fs::create_dir_all(folder).map_err(unwritable)?;
-        if self.path != kept {
-            let mut bytes = Vec::new();
-            File::open(&self.path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(unwritable)?;
-            let part = kept.with_extension("part");
-            std::fs::write(&part, &bytes).and_then(|()| std::fs::rename(&part, &kept)).map_err(unwritable)?;
-        }
-        let copy = PlanFile::open(&kept)?;
-        if copy.sha256 != self.sha256 {
+        let mut copy = Draft::begin(&kept, Content::Plan, &self.head.id)?;
+        let mut hashed = Hashed { whole: Sha256::new(), out: &mut copy };
+        let mut file = regular(&self.path)?;
+        io::copy(&mut file, &mut hashed).map_err(unwritable)?;
+        if hex(&hashed.whole.finalize()) != self.sha256 {
             return Err(PlanError::Altered { path: self.path.clone() });
         }
-        Ok(copy)
+        copy.commit()?;
+        Ok(PlanFile { path: kept, ..self.clone() })
     }
+}
+
+/// What is written, hashed on its way.
+struct Hashed<W> {
+    whole: Sha256,
+    out: W,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.whole.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Opens a file that can be read more than once: no device, no pipe, which may have no end.
+fn regular(path: &Path) -> Result<File, PlanError> {
+    let unreadable = |error: io::Error| PlanError::Unreadable { path: path.to_owned(), why: error.to_string() };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(PlanError::NoPlan { path: path.to_owned(), why: "it is no regular file".to_owned() });
+    }
+    File::open(path).map_err(unreadable)
+}
+
+enum Line {
+    Whole,
+    TooLong,
+    End,
+}
+
+/// Reads a line with its end, at most so many bytes of it.
+fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<Line> {
+    line.clear();
+    let read = lines.take(most as u64 + 1).read_until(b'\n', line)?;
+    Ok(match read {
+        0 => Line::End,
+        _ if read > most => Line::TooLong,
+        _ => Line::Whole,
+    })
 }
 
 /// The buckets of a plan, read line by line.
 pub struct PlannedBuckets {
-    lines: io::Lines<BufReader<File>>,
+    lines: BufReader<File>,
+    line: Vec<u8>,
     path: PathBuf,
+}
+
+impl PlannedBuckets {
+    /// Reads the next line; false at the end.
+    fn read(&mut self) -> Result<bool, PlanError> {
+        match read_line(&mut self.lines, &mut self.line, MOST_OF_LINE) {
+            Ok(Line::Whole) => Ok(true),
+            Ok(Line::End) => Ok(false),
+            Ok(Line::TooLong) => Err(PlanError::NoPlan { path: self.path.clone(), why: TOO_LONG.to_owned() }),
+            Err(error) => Err(PlanError::Unreadable { path: self.path.clone(), why: error.to_string() }),
+        }
+    }
 }
 
 impl Iterator for PlannedBuckets {
     type Item = Result<PlannedBucket, PlanError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = match self.lines.next()? {
-            Ok(line) => line,
-            Err(error) => {
-                return Some(Err(PlanError::Unreadable { path: self.path.clone(), why: error.to_string() }));
-            }
-        };
-        let bucket = line.strip_prefix("    {")?;
-        let parsed = serde_json::from_str(&format!("{{{}", bucket.trim_end_matches(',')));
+        match self.read() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+        let bucket = self.line.strip_prefix(b"    ")?.trim_ascii_end();
+        let bucket = bucket.strip_suffix(b",").unwrap_or(bucket);
+        let parsed = serde_json::from_slice(bucket);
         Some(parsed.map_err(|error| PlanError::NoPlan { path: self.path.clone(), why: error.to_string() }))
     }
 }
@@ -405,12 +478,15 @@ impl Iterator for PlannedBuckets {
 const BUCKETS: &str = "  \"buckets\": [";
 /// A head is small: waves, keys, documents, the accounts that could not be read.
 const MOST_OF_HEAD: usize = 64 * 1024 * 1024;
+/// A line is a bucket with what guards found: some kilobytes. More than this is held of none.
+const MOST_OF_LINE: usize = 16 * 1024 * 1024;
+const TOO_LONG: &str = "it has a line of more than 16 MiB";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn head() -> PlanHead {
+    pub(in crate::plan) fn head() -> PlanHead {
         PlanHead {
             schema: PLAN_SCHEMA.into(),
             id: "plan-1".into(),
@@ -423,6 +499,7 @@ mod tests {
             campaign_file_sha256: "x".into(),
             exemptions_sha256: None,
             selection: String::new(),
+            narrowed: Narrowed::default(),
             target: Value::Null,
             keys: vec![],
             documents: vec![],
@@ -501,6 +578,40 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn what_has_no_end_is_refused_before_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        // Zeros without a line end, on no disk: and heads of lines that never end.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let error = PlanFile::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with(TOO_LONG), "{error}");
+        std::fs::write(&path, format!("{{\n{}", format!("{}\n", "x".repeat(1 << 20)).repeat(70))).unwrap();
+        let error = PlanFile::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("its head has no end"), "{error}");
+        for no_file in [Path::new("/dev/zero"), folder.path()] {
+            let error = PlanFile::open(no_file).unwrap_err().to_string();
+            assert!(error.ends_with("it is no regular file"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_kept_plan_is_a_copy_and_what_was_altered_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, plans) = (folder.path().join("plan.json"), folder.path().join("plans"));
+        std::fs::write(&path, written(&["a", "b"]).0).unwrap();
+        let plan = PlanFile::open(&path).unwrap();
+        // Once more does no harm.
+        for _ in 0..2 {
+            let kept = plan.keep(&plans).unwrap();
+            assert_eq!(PlanFile::open(kept.path()).unwrap().sha256, plan.sha256);
+            assert_eq!(kept.keep(&plans).unwrap().path(), kept.path());
+        }
+        std::fs::write(&path, written(&["a", "c"]).0).unwrap();
+        assert!(matches!(plan.keep(&folder.path().join("others")), Err(PlanError::Altered { .. })));
+        assert_eq!(std::fs::read_dir(folder.path().join("others")).unwrap().count(), 0, "nothing is left behind");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From findings to what will be started: pure. Which accounts, which document with which parameters, under which limits.
 
 mod diff;
+mod draft;
 mod file;
 mod forecast;
 mod iac;
@@ -11,7 +12,8 @@ mod selection;
 mod token;
 mod waves;
 
-pub use diff::{PlanDifference, diff};
+pub use diff::{HeadDifference, PlanDifference, diff};
+pub use draft::{Content, Draft, check_place, same_file};
 pub use file::{
     Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
     PlannedWave, UnreadAccount,

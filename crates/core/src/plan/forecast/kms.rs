@@ -93,6 +93,11 @@ fn price(requests: f64, assumed: &Assumptions) -> f64 {
     requests / 10_000.0 * assumed.usd_per_10000_requests
 }
 
+/// A sum that is 0 where there is nothing to add: `sum` of no floats is -0.
+fn total(amounts: impl Iterator<Item = f64>) -> f64 {
+    amounts.fold(0.0, |sum, amount| sum + amount)
+}
+
 impl Money {
     pub(super) fn of(loads: &[KmsLoad], work: &Workload, assumed: &Assumptions) -> Money {
         let keys = work.keys as f64 * assumed.usd_per_key;
@@ -104,11 +109,10 @@ impl Money {
             *by_account.entry(work.key_account.clone()).or_default() += keys;
         }
         Money {
-            requests: loads.iter().map(|load| load.usd).sum(),
-            requests_without_bucket_keys: loads
-                .iter()
-                .map(|load| price(load.requests_without_bucket_keys, assumed))
-                .sum(),
+            requests: total(loads.iter().map(|load| load.usd)),
+            requests_without_bucket_keys: total(
+                loads.iter().map(|load| price(load.requests_without_bucket_keys, assumed)),
+            ),
             keys,
             by_account,
         }

@@ -1,5 +1,6 @@
-//! What a plan will take: requests, executions, time, and what it means for KMS. Pure; an estimate from what was counted and
-//! what `[forecast]` assumes, never a promise.
+//! What carrying out a plan will take: requests, executions, time, and what it means for KMS. Pure; an estimate from what was
+//! counted and what `[forecast]` assumes, never a promise. What making the plan took is behind us: what guards read then is
+//! good for as long as `guards.max_age` says.
 
 mod kms;
 mod requests;
@@ -50,6 +51,8 @@ pub struct AccountWork {
     pub id: String,
     /// The limits that hold for it.
     pub limits: AccountLimits,
+    /// Whether it is read with this entry. An account of several waves has one for each, and is read once.
+    pub is_read: bool,
     /// All buckets in it: each is read.
     pub buckets: usize,
     /// Buckets to change, by Region.
@@ -58,7 +61,7 @@ pub struct AccountWork {
     pub wave: usize,
 }
 
-/// What guards read, in requests.
+/// What guards read, in requests, where a wave begins so late that they are asked again; and what proves a key.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GuardReads {
     /// To S3, for each bucket to change.
@@ -67,10 +70,13 @@ pub struct GuardReads {
     pub per_account: usize,
     /// Pages of `GetAccountAuthorizationDetails`, for each account with a bucket to change.
     pub identity_pages: usize,
-    /// To KMS, for each account and Region with a bucket to change: dry runs that prove the key.
-    pub proofs: usize,
     /// `GetKeyPolicy`, for each central key.
     pub key_policies: bool,
+    /// How old what guards said may be when a bucket is started.
+    pub max_age: Duration,
+    /// To KMS, for each account and Region with a bucket to change, before its first start: `DescribeKey` as the member, and
+    /// the dry run that proves the key.
+    pub proofs: usize,
 }
 
 /// What a plan will take.
@@ -105,7 +111,7 @@ pub struct WaveForecast {
     pub bake_seconds: f64,
 }
 
-/// Sessions, and what guards read, are good for so long.
+/// Sessions are good for so long.
 const HOUR: f64 = 3600.0;
 
 /// What a plan will take.
@@ -113,24 +119,34 @@ const HOUR: f64 = 3600.0;
 pub fn forecast(work: &Workload, assumed: &Assumptions) -> Forecast {
     let ms = &assumed.request_ms;
     let mut requests = requests::of_reading(work);
-    let reads: Vec<f64> = work.accounts.iter().map(|account| schedule::reading_seconds(account, work, ms)).collect();
+    let to_read = work.accounts.iter().filter(|account| account.is_read);
+    let reads: Vec<f64> = to_read.map(|account| schedule::reading_seconds(account, ms)).collect();
     let reading_seconds =
         requests.organizations as f64 * ms.organizations / 1e3 + schedule::packed(reads, work.accounts_at_once);
     let mut seconds = reading_seconds;
     let mut waves = Vec::new();
+    let mut has_key_policies = false;
     let last = work.accounts.iter().filter(|account| account.executions() > 0).map(|account| account.wave + 1).max();
     for wave in 0..last.unwrap_or(0).max(work.bakes.len()) {
         let accounts: Vec<&AccountWork> =
             work.accounts.iter().filter(|account| account.wave == wave && account.executions() > 0).collect();
-        // A later wave finds its sessions ended, and what guards read too old.
-        let is_late = seconds > HOUR;
+        // A later wave finds its sessions ended, and what guards said too old.
+        let (new_session, asks_guards) = (seconds > HOUR, seconds > work.guards.max_age.as_secs_f64());
         let each = accounts.iter().map(|account| {
-            let again = if is_late { schedule::guard_seconds(account, work, ms) + ms.sts / 1e3 } else { 0.0 };
-            again + schedule::sealing_seconds(account, assumed)
+            let guards = if asks_guards { schedule::guard_seconds(account, work, ms) } else { 0.0 };
+            let session = if new_session { ms.sts / 1e3 } else { 0.0 };
+            let proofs = (account.regions().count() * work.guards.proofs) as f64 * ms.kms / 1e3;
+            guards + session + proofs + schedule::sealing_seconds(account, assumed)
         });
         let sealing = schedule::packed(each.collect(), work.accounts_at_once) * assumed.overhead;
         let bake_seconds = work.bakes.get(wave).map_or(0.0, Duration::as_secs_f64);
-        requests += requests::of_wave(&accounts, work, is_late, sealing, bake_seconds > 0.0);
+        requests += requests::of_wave(&accounts, work, new_session, sealing, bake_seconds > 0.0);
+        if asks_guards && !accounts.is_empty() {
+            accounts.iter().for_each(|account| requests += requests::of_guards(account, work));
+            // A key's policy is read once.
+            let reads = !std::mem::replace(&mut has_key_policies, true) && work.guards.key_policies;
+            requests.kms += if reads { work.keys as u64 } else { 0 };
+        }
         seconds += sealing + bake_seconds;
         waves.push(WaveForecast {
             accounts: accounts.len() as u64,

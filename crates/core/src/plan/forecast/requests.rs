@@ -53,21 +53,20 @@ const EXECUTIONS_A_PAGE: usize = 50;
 /// Polls while the slots of an account and Region are filled once: measured (docs/benchmarks.md, 53 polls in 10 rounds).
 const POLLS_A_ROUND: u64 = 5;
 
-/// Reading the organization, and what guards want to know of it.
+/// Reading the organization, as a rollout by plan does: nobody asks guards, whose word is in the plan.
 pub(super) fn of_reading(work: &Workload) -> Requests {
     let organizations = 1 + (work.organization_accounts as u64).div_ceil(ACCOUNTS_A_PAGE).max(1);
     // GetCallerIdentity.
     let mut found = Requests { organizations, sts: 1, ..Requests::default() };
-    found.kms = work.keys as u64 * (1 + u64::from(work.guards.key_policies));
-    for account in &work.accounts {
+    for account in work.accounts.iter().filter(|account| account.is_read) {
         found.sts += 1;
         found.s3 += schedule::list_pages(account) + account.buckets as u64;
-        found += of_guards(account, work);
     }
     found
 }
 
-fn of_guards(account: &AccountWork, work: &Workload) -> Requests {
+/// What guards read of an account once more.
+pub(super) fn of_guards(account: &AccountWork, work: &Workload) -> Requests {
     let buckets = account.executions();
     if buckets == 0 {
         return Requests::default();
@@ -76,7 +75,6 @@ fn of_guards(account: &AccountWork, work: &Workload) -> Requests {
     Requests {
         s3: buckets * guards.per_bucket as u64 + guards.per_account as u64,
         iam: guards.identity_pages as u64,
-        kms: (account.regions().count() * guards.proofs) as u64,
         ..Requests::default()
     }
 }
@@ -85,21 +83,19 @@ fn of_guards(account: &AccountWork, work: &Workload) -> Requests {
 pub(super) fn of_wave(
     accounts: &[&AccountWork],
     work: &Workload,
-    is_late: bool,
+    new_session: bool,
     seconds: f64,
     bakes: bool,
 ) -> Requests {
     let mut found = Requests::default();
     let mut regions = BTreeSet::new();
     // A session is renewed before it ends.
-    let sessions = u64::from(is_late) + (seconds / HOUR) as u64;
+    let sessions = u64::from(new_session) + (seconds / HOUR) as u64;
     for account in accounts {
         found.sts += sessions;
-        if is_late {
-            found += of_guards(account, work);
-        }
         for (region, buckets) in account.regions() {
             regions.insert(region);
+            found.kms += work.guards.proofs as u64;
             let pages = schedule::in_flight(account, buckets).div_ceil(EXECUTIONS_A_PAGE) as u64;
             let polls = schedule::region_rounds(account, buckets) * POLLS_A_ROUND * pages;
             // The document, the first look at executions, the starts.

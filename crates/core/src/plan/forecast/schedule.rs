@@ -43,10 +43,10 @@ pub(super) fn sealing_seconds(account: &AccountWork, assumed: &Assumptions) -> f
     (ms.ssm + ms.s3) / 1e3 + rounds(account) as f64 * room
 }
 
-/// Seconds for reading one account: entering it, its buckets, and what guards want to know.
-pub(super) fn reading_seconds(account: &AccountWork, work: &Workload, ms: &RequestMilliseconds) -> f64 {
+/// Seconds for reading one account: entering it, and its buckets.
+pub(super) fn reading_seconds(account: &AccountWork, ms: &RequestMilliseconds) -> f64 {
     let reads = list_pages(account) as f64 + at_once(account.buckets, account);
-    (ms.sts + reads * ms.s3) / 1e3 + guard_seconds(account, work, ms)
+    (ms.sts + reads * ms.s3) / 1e3
 }
 
 /// Seconds for what guards read of one account.
@@ -56,8 +56,7 @@ pub(super) fn guard_seconds(account: &AccountWork, work: &Workload, ms: &Request
         return 0.0;
     }
     let reads = buckets * work.guards.per_bucket + work.guards.per_account;
-    let proofs = account.regions().count() * work.guards.proofs;
-    (at_once(reads, account) * ms.s3 + work.guards.identity_pages as f64 * ms.iam + proofs as f64 * ms.kms) / 1e3
+    (at_once(reads, account) * ms.s3 + work.guards.identity_pages as f64 * ms.iam) / 1e3
 }
 
 /// How often an account's reads at once are filled.

@@ -7,7 +7,8 @@ const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
 fn account(nth: usize, buckets: [usize; 3], limits: AccountLimits, wave: usize) -> AccountWork {
     let to_change: BTreeMap<String, usize> = REGIONS.iter().map(|region| (*region).to_owned()).zip(buckets).collect();
-    AccountWork { id: format!("{nth:012}"), limits, buckets: buckets.iter().sum::<usize>() + 3, to_change, wave }
+    let buckets = buckets.iter().sum::<usize>() + 3;
+    AccountWork { id: format!("{nth:012}"), limits, is_read: true, buckets, to_change, wave }
 }
 
 fn limits(executions: usize, executions_per_region: usize, reads: usize) -> AccountLimits {
@@ -21,7 +22,14 @@ fn work(accounts: Vec<AccountWork>, accounts_at_once: usize, bakes: &[u64]) -> W
         accounts,
         bakes: bakes.iter().map(|&seconds| Duration::from_secs(seconds)).collect(),
         lookups_per_bake: 1,
-        guards: GuardReads { per_bucket: 9, per_account: 1, identity_pages: 4, proofs: 1, key_policies: true },
+        guards: GuardReads {
+            per_bucket: 9,
+            per_account: 1,
+            identity_pages: 4,
+            key_policies: true,
+            max_age: Duration::from_secs(3600),
+            proofs: 2,
+        },
         key_account: "111122223333".into(),
         keys: 3,
         bucket_key: true,
@@ -57,6 +65,17 @@ fn a_later_wave_reads_again_and_a_bake_looks_for_denials() {
     assert_eq!(soon.requests.cloudtrail, 3);
     assert_eq!(late.requests.s3, soon.requests.s3 + 2 * 9 + 1, "what guards read of two buckets and their account");
     assert_eq!((late.requests.iam, late.requests.sts), (soon.requests.iam + 4, soon.requests.sts + 1));
+    assert_eq!(
+        late.requests.kms,
+        soon.requests.kms + 3,
+        "the policy of each key; a proof holds for the whole campaign"
+    );
+    assert_eq!(
+        soon.requests.kms,
+        3 * 2 + 1 + 2,
+        "two for a proof of an account and Region; a look at each wave's keys"
+    );
+    assert_eq!((soon.requests.s3, soon.requests.iam), (2 + 4 + 5 + 3 * 2, 0), "guards' word is in the plan");
     assert!(near(late.waves[0].bake_seconds + late.waves[1].bake_seconds, 7260.0));
     assert!(late.seconds > 7260.0 && late.seconds < 7300.0, "{}", late.seconds);
 }
@@ -88,9 +107,19 @@ fn a_bucket_key_saves_what_is_assumed_and_the_caller_pays() {
 }
 
 #[test]
+fn an_account_of_several_waves_is_read_once() {
+    let mut twice =
+        work(vec![account(0, [1, 0, 0], limits(10, 5, 10), 0), account(0, [0, 1, 0], limits(10, 5, 10), 1)], 20, &[]);
+    (twice.accounts[0].buckets, twice.accounts[1].buckets, twice.accounts[1].is_read) = (5, 0, false);
+    let found = forecast(&twice, &Assumptions::default());
+    assert_eq!((found.requests.sts, found.requests.s3), (2, 1 + 5 + 2 * 2));
+}
+
+#[test]
 fn nothing_to_do_takes_no_wave() {
     let found = forecast(&work(vec![account(0, [0, 0, 0], limits(10, 5, 10), 0)], 20, &[]), &Assumptions::default());
     assert_eq!((found.executions, found.waves.len(), found.kms.len(), found.requests.iam), (0, 0, 0, 0));
+    assert!(found.money.requests.is_sign_positive(), "no -0.00 USD");
     assert!(
         forecast(&Workload::default(), &Assumptions::default()).seconds > 0.0,
         "the organization is asked at least"

@@ -1,0 +1,233 @@
+//! A file for people that is written whole or not at all, and in the place of nothing but an earlier one of its kind.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::file::PlanError;
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A plan.
+    Plan,
+    /// A plan as Markdown.
+    Markdown,
+}
+
+impl Content {
+    /// Whether a file that begins so is one of its kind.
+    fn begins(self, beginning: &[u8]) -> bool {
+        match self {
+            Content::Plan => beginning
+                .strip_prefix(b"{")
+                .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"schema\": \"orgseal.plan/")),
+            Content::Markdown => beginning.starts_with(b"# Plan "),
+        }
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Content::Plan => "the plan",
+            Content::Markdown => "the plan's Markdown",
+        })
+    }
+}
+
+/// Whether something may be written to a path: nothing stands there, or an earlier file of its kind, and its folder takes a new
+/// file. Asked before an organization is read, which may take an hour.
+pub fn check_place(path: &Path, content: Content) -> Result<(), PlanError> {
+    let no_place = |why: String| PlanError::NoPlace { of: content, path: path.to_owned(), why };
+    if path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with('/') {
+        return Err(no_place("it names a folder".to_owned()));
+    }
+    may_be_replaced(path, content)?;
+    let folder = folder_of(path);
+    match std::fs::metadata(folder) {
+        Err(error) => return Err(no_place(format!("its folder {}: {error}", folder.display()))),
+        Ok(metadata) if !metadata.is_dir() => return Err(no_place(format!("{} is no folder", folder.display()))),
+        Ok(_) => {}
+    }
+    // No bits of a mode say it as surely as the file system itself.
+    let (probe, file) = fresh(path, &format!("probe-{}", std::process::id()))
+        .map_err(|error| no_place(format!("its folder {} takes no new file: {error}", folder.display())))?;
+    drop(file);
+    std::fs::remove_file(&probe).map_err(|error| no_place(error.to_string()))
+}
+
+/// Whether two paths name one file, there or not.
+#[must_use]
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| std::fs::canonicalize(folder_of(path)).ok().zip(path.file_name().map(ToOwned::to_owned));
+    one == other || whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn may_be_replaced(path: &Path, content: Content) -> Result<(), PlanError> {
+    let no_place = |why: String| PlanError::NoPlace { of: content, path: path.to_owned(), why };
+    let metadata = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(no_place(error.to_string())),
+        Ok(metadata) => metadata,
+    };
+    let kind = metadata.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() {
+            "a folder"
+        } else if kind.is_symlink() {
+            "a symbolic link"
+        } else {
+            "a device, pipe or socket"
+        };
+        return Err(no_place(format!("{what} stands there")));
+    }
+    let mut beginning = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(256).read_to_end(&mut beginning))
+        .map_err(|error| no_place(format!("a file stands there, and what it is cannot be read: {error}")))?;
+    match content.begins(&beginning) {
+        true => Ok(()),
+        false => {
+            let kind = if content == Content::Plan { "plan" } else { "plan as Markdown" };
+            Err(no_place(format!("a file stands there that is no {kind} of orgseal, and would be lost")))
+        }
+    }
+}
+
+/// A new file beside another one. What an earlier process left behind is in nobody's way.
+fn fresh(path: &Path, id: &str) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut nth = 0;
+    loop {
+        let more = if nth > 0 { format!("-{nth}") } else { String::new() };
+        let part = folder_of(path).join(format!(".{name}.{id}{more}.part"));
+        match OpenOptions::new().write(true).create_new(true).open(&part) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && nth < 100 => nth += 1,
+            opened => return opened.map(|file| (part, file)),
+        }
+    }
+}
+
+/// A file on its way: beside its place, until it is whole. Dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    content: Content,
+    part: PathBuf,
+    out: BufWriter<File>,
+    whole: bool,
+}
+
+impl Draft {
+    /// Begins one. `id` is the plan's, so that no other run has the same file.
+    pub fn begin(path: &Path, content: Content, id: &str) -> Result<Draft, PlanError> {
+        may_be_replaced(path, content)?;
+        let (part, file) = fresh(path, id).map_err(|error| PlanError::NoPlace {
+            of: content,
+            path: path.to_owned(),
+            why: format!("no new file can be made beside it: {error}"),
+        })?;
+        Ok(Draft { path: path.to_owned(), content, part, out: BufWriter::new(file), whole: false })
+    }
+
+    /// Puts the file in its place, durably.
+    pub fn commit(mut self) -> Result<(), PlanError> {
+        // Something may have come there meanwhile.
+        may_be_replaced(&self.path, self.content)?;
+        let put = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
+        let put = put.and_then(|()| std::fs::rename(&self.part, &self.path));
+        put.map_err(|error| PlanError::Unwritable { path: self.path.clone(), why: error.to_string() })?;
+        self.whole = true;
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.whole {
+            // What cannot be removed is a file with a name that says what it is.
+            let _ = std::fs::remove_file(&self.part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_replaced_but_its_own_kind_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("plan.json"), "{\n  \"schema\": \"orgseal.plan/1\",\n").unwrap();
+        std::fs::write(at("shown.json"), "{\n  \"schema\": \"orgseal.plan-shown/1\",\n").unwrap();
+        std::fs::write(at("plan.md"), "# Plan plan-1\n").unwrap();
+        std::fs::write(at("empty"), "").unwrap();
+        std::os::unix::fs::symlink(at("plan.json"), at("link")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        let files = || std::fs::read_dir(folder.path()).unwrap().count();
+        let before = files();
+        for (name, content) in [
+            ("plan.json", Content::Plan),
+            ("plan.md", Content::Markdown),
+            ("new", Content::Plan),
+            ("new.md", Content::Markdown),
+        ] {
+            check_place(&at(name), content).unwrap();
+        }
+        for (name, content, words) in [
+            ("plan.md", Content::Plan, "no plan of orgseal"),
+            ("shown.json", Content::Plan, "no plan of orgseal"),
+            ("empty", Content::Plan, "no plan of orgseal"),
+            ("plan.json", Content::Markdown, "no plan as Markdown of orgseal"),
+            ("link", Content::Plan, "a symbolic link stands there"),
+            ("socket", Content::Plan, "a device, pipe or socket stands there"),
+            ("", Content::Plan, "it names a folder"),
+            ("new/", Content::Plan, "it names a folder"),
+            ("not/there.json", Content::Plan, "its folder"),
+            ("plan.json/there.json", Content::Plan, "a directory"),
+        ] {
+            let error = check_place(&at(name), content).unwrap_err().to_string();
+            assert!(error.contains(words), "{name}: {error}");
+        }
+        let error = check_place(folder.path(), Content::Plan).unwrap_err().to_string();
+        assert!(error.contains("a folder stands there"), "{error}");
+        // An unfinished one is gone, a finished one is in its place, and what came there meanwhile stays.
+        let mut draft = Draft::begin(&at("new"), Content::Plan, "plan-2").unwrap();
+        draft.write_all(b"half").unwrap();
+        drop(draft);
+        let late = Draft::begin(&at("late"), Content::Plan, "plan-2").unwrap();
+        std::fs::write(at("late"), "theirs").unwrap();
+        assert!(late.commit().is_err());
+        std::fs::remove_file(at("late")).unwrap();
+        assert_eq!(files(), before);
+        let mut draft = Draft::begin(&at("plan.json"), Content::Plan, "plan-2").unwrap();
+        draft.write_all(b"another").unwrap();
+        draft.commit().unwrap();
+        assert_eq!((std::fs::read(at("plan.json")).unwrap(), files()), (b"another".to_vec(), before));
+    }
+
+    #[test]
+    fn one_file_has_many_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(same_file(&at("a"), &at("./a")) && same_file(&at("a"), &at(".").join("a")));
+        assert!(!same_file(&at("a"), &at("b")) && same_file(Path::new("a"), Path::new("./a")));
+    }
+}
