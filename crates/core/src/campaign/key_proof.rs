@@ -20,6 +20,9 @@ type Shared<T> = Arc<OnceCell<T>>;
 /// Answers by what they are about.
 type Answers<K, T> = Mutex<BTreeMap<K, Shared<T>>>;
 
+/// A key's policy, as it was read.
+type PolicyRead = Fresh<Result<Arc<str>, AwsError>>;
+
 /// The proofs of a run, and the key policies that were needed to judge them.
 pub(super) struct KeyProofs {
     aws: Aws,
@@ -28,7 +31,7 @@ pub(super) struct KeyProofs {
     /// By account and key.
     proofs: Answers<(String, String), Proof>,
     /// By key.
-    policies: Mutex<BTreeMap<String, Arc<Fresh<Result<Arc<str>, AwsError>>>>>,
+    policies: Mutex<BTreeMap<String, Arc<PolicyRead>>>,
 }
 
 impl KeyProofs {
