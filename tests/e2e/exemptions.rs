@@ -174,3 +174,48 @@ fn a_file_that_cannot_be_read_or_says_too_little_is_refused_before_anything_runs
     assert!(run.code == 1 && run.stderr.contains("cannot be read"), "{}", run.stderr);
     assert!(world.sandbox.executions().is_empty());
 }
+
+#[test]
+fn what_became_of_each_is_told_as_far_as_it_is_known() {
+    let world = world(LEGACY, REPORTS, "");
+    let state = |document: &Value, owner: &str| -> Vec<(String, u64)> {
+        let all = document["exemptions"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{document:#}"))
+            .iter()
+            .filter(|one| one["owner"] == owner);
+        all.map(|one| (one["state"].as_str().unwrap().to_owned(), one["exempted"].as_u64().unwrap())).collect()
+    };
+    let of =
+        |buckets: &str, owner: &str| exemption(&format!("buckets = [{buckets:?}]")).replace("payments team", owner);
+    let over = of("legacy-3", "over").replace("2099-12-31", "2020-01-01");
+    write(&world, &[of("legacy-1", "one"), of("none-such", "nobody"), over].concat());
+    let whole = world.json(&["audit"]).1;
+    assert_eq!(state(&whole, "one"), [("active".to_owned(), 1)]);
+    assert_eq!(state(&whole, "nobody"), [("unused".to_owned(), 0)]);
+    assert_eq!(state(&whole, "over"), [("expired".to_owned(), 0)]);
+    // Nothing is known of what was not read.
+    let part = world.json(&["audit", "--account", "analytics"]).1;
+    assert_eq!(
+        (state(&part, "one"), state(&part, "nobody")),
+        (vec![("unknown".to_owned(), 0)], vec![("unknown".to_owned(), 0)])
+    );
+    // Whoever approves a plan hears of what is over.
+    for command in [&["plan", "--output", "plan.json"][..], &["rollout", "--yes", "--dry-run"]] {
+        let run = world.run(command);
+        let words: Vec<&str> = run.stderr.split_whitespace().collect();
+        assert!(words.join(" ").contains("is over since 2020-01-01"), "{command:?}: {}", run.stderr);
+    }
+    // A file that is edited in the middle of a campaign moves what stands in it.
+    let mut child = world.command(&["rollout", "--yes"]);
+    child
+        .env("ORGSEAL_FAIL_POINT", "after_start")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    assert_eq!(child.status().unwrap().code(), None);
+    write(&world, &[of("none-such", "nobody"), of("new", "late"), of("legacy-1", "one")].concat());
+    world.json(&["resume", "--yes"]);
+    let document = world.json(&["report"]).1;
+    assert_eq!(state(&document, "one"), [("active".to_owned(), 1)], "{:#}", document["exemptions"]);
+    assert_eq!(state(&document, "nobody"), [("unused".to_owned(), 0)], "{:#}", document["exemptions"]);
+}

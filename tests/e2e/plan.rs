@@ -387,3 +387,23 @@ fn teams_that_own_their_buckets_as_code_get_the_code_to_merge() {
     }
     assert_eq!(world.json(&["plan", "--output", "b.json"]).1["code"], json!([]), "only when asked for");
 }
+
+#[test]
+fn what_leads_on_from_a_dry_run_of_a_plan_is_the_plan() {
+    let world = two();
+    let written = plan(&world, "a.json");
+    let hash = written["sha256"].as_str().unwrap();
+    let run = world.run(&["rollout", "--yes", "--dry-run", "--plan", "a.json", "--plan-sha256", hash]);
+    let kept = world.path("state").join("plans").join(format!("{hash}.json"));
+    let words: Vec<&str> = run.stdout.split_whitespace().collect();
+    let said = words.join(" ");
+    assert!(
+        said.contains(&format!("--plan-sha256 {hash}")) && said.contains("orgseal rollout --plan"),
+        "{}",
+        run.stdout
+    );
+    assert!(said.contains(kept.to_str().unwrap()) && kept.exists(), "{}", run.stdout);
+    assert!(said.contains("carries out plan-") && said.contains("approved by"), "{}", run.stdout);
+    let again = ["rollout", "--yes", "--plan", kept.to_str().unwrap(), "--plan-sha256", hash];
+    assert_eq!(world.run(&again).code, 2, "the team's own key is held");
+}

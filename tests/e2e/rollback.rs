@@ -274,3 +274,16 @@ fn a_look_at_a_rollback_is_none() {
     assert_eq!(code, 0, "{:#}", document["summary"]);
     assert_eq!(document["run"]["kind"], "rollout");
 }
+
+#[test]
+fn what_leads_on_from_a_campaign_that_was_undone_is_another_one() {
+    let world = World::of("accounts = 2\nbuckets_per_account = 2\nsuspended = 0\nwithout_member_role = 0\n");
+    world.run(&["rollout", "--yes"]);
+    let campaign = world.json(&["status"]).1["campaign"].as_str().unwrap().to_owned();
+    assert_eq!(world.run(&["rollback", "--yes", "--dry-run"]).code, 2);
+    let status = world.run(&["status", "--campaign", &campaign]).stdout;
+    assert!(!status.contains("Undone"), "a dry run undoes nothing: {status}");
+    assert_eq!(world.run(&["rollback", "--yes"]).code, 0);
+    let status = world.run(&["status", "--campaign", &campaign]).stdout;
+    assert!(status.contains("begins anew") && !status.contains("orgseal resume"), "{status}");
+}

@@ -215,7 +215,7 @@ fn a_bucket_that_was_changed_or_deleted_since_it_was_judged_is_judged_anew() {
     terminal.send("y\n");
     let (code, screen) = terminal.close();
     assert_eq!(code, 3, "{screen}");
-    assert!(screen.contains("3 buckets in 1 accounts"), "{screen}");
+    assert!(screen.contains("3 buckets in 1 account:"), "{screen}");
     let (_, document) = world.json(&["report"]);
     assert_eq!(finding(&document, "logs")["verdict"], "sealed");
     assert_eq!(finding(&document, "gone")["verdict"], "unread");

@@ -60,19 +60,17 @@ pub(crate) fn err_wrapped(text: &str) {
     broken(text, stderr_width()).iter().for_each(|line| err(line));
 }
 
+/// What is set in goes on set in; words, flags and names stay whole, since they may be copied.
 fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > width {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(word);
-        }
-    }
-    lines
+    let lines = text.lines().flat_map(|line| {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(indent)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::wrap(line, options).into_iter().map(std::borrow::Cow::into_owned).collect::<Vec<_>>()
+    });
+    lines.collect()
 }
 
 /// A line on standard output. Whoever closes a pipe early has read enough.
@@ -104,5 +102,6 @@ mod tests {
     fn text_is_broken_between_words() {
         assert_eq!(broken("one two three", 7), ["one two", "three"]);
         assert_eq!(broken("incomprehensible a", 4), ["incomprehensible", "a"]);
+        assert_eq!(broken("\n  one two --three-four", 10), ["", "  one two", "  --three-four"]);
     }
 }

@@ -42,7 +42,8 @@ pub(crate) struct ExemptionLine {
     /// What became of it.
     #[serde(rename = "state")]
     pub(crate) used: Use,
-    /// Buckets that it exempts in this run.
+    /// Buckets that it exempts in this run. In JSON, `buckets` are the patterns that it names.
+    #[serde(rename = "exempted")]
     pub(crate) buckets: u64,
     #[serde(flatten)]
     pub(crate) exemption: Exemption,

@@ -33,6 +33,7 @@ pub use exit::exit_code;
 pub use format::{Format, UnknownFormat};
 pub use meaning::SCOPE;
 pub use terminal::Style;
+pub use words::counted;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

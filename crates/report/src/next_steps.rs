@@ -1,8 +1,9 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
-use orgseal_core::ledger::{Run, Summary};
+use orgseal_core::ledger::{Reader, Run, Summary};
 use orgseal_core::model::{Bucket, Finding, WaveState};
 
+use crate::ReportError;
 use crate::waves::WaveLine;
 use crate::words::{counted, number};
 
@@ -30,17 +31,27 @@ impl FailedExecution {
 
 /// What a person can do now, the most pressing first. `place` holds the flags with which a command finds the same ledger.
 pub(crate) fn next_steps(
+    reader: &Reader,
     place: &str,
     run: &Run,
     summary: &Summary,
     only_unread_account: Option<&str>,
     failed: Option<&FailedExecution>,
     waves: &[WaveLine],
-) -> Vec<Step> {
+) -> Result<Vec<Step>, ReportError> {
     let mut steps = Steps::default();
+    let undone = reader.undone_by(run)?;
     match run.kind.as_str() {
+        // It cannot go on: what was put back would be taken for what it never was.
+        _ if undone.is_some() => {
+            let by = undone.as_ref().map_or("a rollback", |rollback| rollback.id.as_str());
+            steps.add(Some(format!("orgseal rollout{place}")), format!("begins anew: {by} undid this campaign"));
+        }
         "audit" | "plan" => after_audit(&mut steps, place, run, summary, only_unread_account),
-        _ => after_change(&mut steps, place, run, summary, failed, waves),
+        _ => {
+            let again = again(reader, place, run);
+            after_change(&mut steps, (place, &again), run, summary, failed, waves);
+        }
     }
     if summary.held > 0 {
         let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
@@ -67,7 +78,21 @@ pub(crate) fn next_steps(
             "puts back what each bucket had before; it asks before it starts".to_owned(),
         );
     }
-    steps.0
+    Ok(steps.0)
+}
+
+/// The command that begins a run of the same kind once more: by the same plan, or of the same campaign.
+fn again(reader: &Reader, place: &str, run: &Run) -> String {
+    match (&run.parent, &run.plan) {
+        (Some(campaign), _) => format!("orgseal rollback --campaign {campaign}{place}"),
+        (None, Some(plan)) => {
+            let kept = reader.kept_plan(plan).display().to_string();
+            let plain = kept.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:+@".contains(c));
+            let kept = if plain { kept } else { format!("'{}'", kept.replace('\'', r"'\''")) };
+            format!("orgseal rollout --plan {kept} --plan-sha256 {}{place}", plan.sha256)
+        }
+        (None, None) => format!("orgseal rollout{place}"),
+    }
 }
 
 #[derive(Default)]
@@ -107,9 +132,10 @@ fn after_audit(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, onl
     }
 }
 
+/// `place` comes with the command that begins such a run once more.
 fn after_change(
     steps: &mut Steps,
-    place: &str,
+    (place, again): (&str, &str),
     run: &Run,
     summary: &Summary,
     failed: Option<&FailedExecution>,
@@ -187,10 +213,7 @@ fn after_change(
     }
     if waiting > 0 && matches!(run.state.as_str(), "finished" | "dry_run" | "declined") {
         let them = counted(waiting, "bucket");
-        let (command, does) = match &run.parent {
-            Some(campaign) => (format!("orgseal rollback --campaign {campaign}{place}"), "restores"),
-            None => (format!("orgseal rollout{place}"), "seals"),
-        };
-        steps.add(Some(command), format!("{does} {them}; it asks before it starts"));
+        let does = if run.parent.is_some() { "restores" } else { "seals" };
+        steps.add(Some(again.to_owned()), format!("{does} {them}; it asks before it starts"));
     }
 }

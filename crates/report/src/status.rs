@@ -16,6 +16,9 @@ use crate::{ReportError, kind, waves};
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.status/1";
 
+/// Lines of what speaks against a wave that are shown.
+const SHOWN: usize = 10;
+
 /// What is known of a campaign's progress.
 struct Standing {
     summary: Summary,
@@ -116,8 +119,12 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         writeln!(out, "\n{}", ink("Waves", Effects::BOLD))?;
         for line in &standing.waves {
             writeln!(out, "  {}", waves::in_words(line))?;
-            for evidence in &line.record.evidence {
+            for evidence in line.record.evidence.iter().take(SHOWN) {
                 writeln!(out, "      {}", ink(&plain(evidence), Effects::DIMMED))?;
+            }
+            let more = line.record.evidence.len().saturating_sub(SHOWN);
+            if more > 0 {
+                writeln!(out, "      {}", ink(&format!("and {more} more: --json shows them"), Effects::DIMMED))?;
             }
         }
     }
@@ -141,13 +148,13 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         )?;
         writeln!(out, "  {}", ink(&format!("  as {}", session.by.caller), Effects::DIMMED))?;
     }
-    for (rollback, undone) in &standing.rollbacks {
+    for (rollback, undone) in standing.rollbacks.iter().filter(|(_, undone)| undone.restored > 0) {
         let restored = counted(undone.restored, "bucket");
         writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}", rollback.id, rollback.state)?;
     }
     if !(busy && run.state == "running") {
         writeln!(out, "\n{}", ink("What now", Effects::BOLD))?;
-        for step in next_steps(&style.again, run, summary, None, None, &standing.waves) {
+        for step in next_steps(reader, &style.again, run, summary, None, None, &standing.waves)? {
             if let Some(command) = step.command {
                 writeln!(out, "  {}", ink(&command, Effects::BOLD))?;
                 writeln!(out, "      {}", ink(&step.does, Effects::DIMMED))?;

@@ -91,7 +91,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         _ => None,
     };
     page.sealed_time(noted.sealed)?;
-    let steps = next_steps(&style.again, run, &summary, only_unread, noted.failed.as_ref(), &waves);
+    let steps = next_steps(reader, &style.again, run, &summary, only_unread, noted.failed.as_ref(), &waves)?;
     page.heading("What now", None, Ink::default())?;
     for step in steps {
         match step.command {
@@ -256,6 +256,10 @@ impl Page<'_> {
         self.text(0, DIM, &format!("{} · {}{took}", run.id, moment(run.started_at)))?;
         if let Some(campaign) = &run.parent {
             self.text(0, PLAIN, &format!("undoes {campaign}"))?;
+        }
+        if let Some(plan) = &run.plan {
+            self.text(0, PLAIN, &format!("carries out {}, approved by {}", plan.id, plan.approver))?;
+            self.line(0, DIM, &format!("sha256 {}", plan.sha256))?;
         }
         if !run.selection.is_empty() {
             self.text(0, PLAIN, &format!("narrowed to {}", run.selection))?;
@@ -453,9 +457,10 @@ impl Page<'_> {
         for line in waves {
             let ink = if line.record.state == WaveState::Stopped { RED } else { PLAIN };
             self.text(2, ink, &waves::in_words(line))?;
-            for evidence in &line.record.evidence {
+            for evidence in line.record.evidence.iter().take(SHOWN) {
                 self.text(6, DIM, evidence)?;
             }
+            self.more(6, line.record.evidence.len().saturating_sub(SHOWN))?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub(crate) fn number(count: u64) -> String {
 }
 
 /// `1 bucket`, `2 buckets`: nouns that take a plain `s`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 

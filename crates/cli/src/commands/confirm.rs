@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use orgseal_core::campaign::{Decide, Preview, WaveQuestion};
 use orgseal_core::judge::guards::legacy_clients::NOTICE;
 use orgseal_core::model::Operation;
+use orgseal_report::counted;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
@@ -49,8 +50,9 @@ impl Decide for Asker {
         }
         self.screen.suspend(|| {
             let WaveQuestion { number, of, name, buckets, accounts, before } = &wave;
-            output::err(&format!("\nWave {number} of {of}, {name}: {buckets} buckets in {accounts} accounts."));
-            before.iter().for_each(|line| output::err(&format!("  {line}")));
+            let them = there(*buckets, *accounts);
+            output::err_wrapped(&format!("\nWave {number} of {of}, {name}: {them}."));
+            before.iter().for_each(|line| output::err_wrapped(&format!("  {line}")));
         });
         self.ask("Let it begin? [y/N] ").await
     }
@@ -75,13 +77,18 @@ impl Asker {
     }
 }
 
+fn there(buckets: u64, accounts: usize) -> String {
+    format!("{} in {}", counted(buckets, "bucket"), counted(accounts as u64, "account"))
+}
+
 fn show(preview: &Preview, plan_sha256: Option<&str>) {
     let Preview { buckets, accounts, document, .. } = preview;
     let does = match preview.operation {
         Operation::Seal => "change the default encryption",
         Operation::Restore => "put back the former default encryption",
     };
-    output::err(&format!("\nDocument {document} would {does} of {buckets} buckets in {accounts} accounts:"));
+    let them = there(*buckets, *accounts);
+    output::err_wrapped(&format!("\nDocument {document} would {does} of {them}:"));
     if let Some(plan) = &preview.plan {
         output::err(&format!("It carries out the approved plan {plan}."));
         if let Some(sha256) = plan_sha256 {
@@ -106,24 +113,26 @@ fn show(preview: &Preview, plan_sha256: Option<&str>) {
         };
         let approval = if wave.approval { ", needs approval" } else { "" };
         output::err(&format!(
-            "  wave {:<2} {:<16} {:>7} buckets in {} accounts{bake}{approval}",
-            wave.number, wave.name, wave.buckets, wave.accounts
+            "  wave {:<2} {:<16} {:>7}{bake}{approval}",
+            wave.number,
+            wave.name,
+            there(wave.buckets, wave.accounts)
         ));
     }
     let summary = &preview.summary;
     let done = match preview.operation {
-        Operation::Seal => format!("{} buckets are sealed already", summary.sealed),
-        Operation::Restore => format!("{} buckets are as before already", summary.restored),
+        Operation::Seal => format!("{} sealed already", counted(summary.sealed, "bucket")),
+        Operation::Restore => format!("{} as before already", counted(summary.restored, "bucket")),
     };
-    let exempt = if summary.exempt > 0 { format!(", {} are exempt", summary.exempt) } else { String::new() };
-    output::err(&format!("{done}, {} are held{exempt}, {} could not be read.", summary.held, summary.unread));
+    let exempt = if summary.exempt > 0 { format!(", {} exempt", summary.exempt) } else { String::new() };
+    output::err_wrapped(&format!("{done}, {} held{exempt}, {} not readable.", summary.held, summary.unread));
     if preview.operation == Operation::Seal {
         output::err_wrapped(&format!("Beware: {NOTICE}."));
     }
     if preview.in_flight > 0 {
-        output::err(&format!(
-            "{} buckets have an execution under way, which is followed in any case.",
-            preview.in_flight
+        let them = counted(preview.in_flight, "bucket");
+        output::err_wrapped(&format!(
+            "Under way on {them}, and followed in any case: executions that were started before."
         ));
     }
 }

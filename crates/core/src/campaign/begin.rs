@@ -290,12 +290,10 @@ fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), Cam
     if let Some(open) = open_rollback(reader, run)? {
         return Err(CampaignError::RollbackOpen(open));
     }
-    for rollback in reader.rollbacks_of(run)? {
-        if reader.summary(&rollback)?.restored > 0 && rollback.stage == CHANGING {
-            return Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id });
-        }
+    match reader.undone_by(run)? {
+        Some(rollback) => Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The newest rollout, if it did not come to its end. A rollback that did not is in the way of any rollout: the two would
@@ -309,9 +307,8 @@ fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
     }
     let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
     let open = [WaveState::Changing, WaveState::Baking, WaveState::Stopped];
-    let undone = reader.rollbacks_of(&newest)?;
     if let Some(wave) = reader.waves(&newest)?.into_iter().find(|wave| open.contains(&wave.state))
-        && !undone.iter().any(|rollback| reader.summary(rollback).is_ok_and(|summary| summary.restored > 0))
+        && reader.undone_by(&newest)?.is_none()
     {
         // A new campaign would find the wave's buckets sealed, and go on with those of the next one.
         let state = wave.state.as_str();

@@ -1,13 +1,15 @@
 //! Which accounts the run is about: `ListAccounts`, and OUs and tags only where the selection needs them.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::tz::TimeZone;
 
 use super::population::Population;
 use super::read::{interrupted, record};
 use super::{Campaign, CampaignError};
 use crate::aws::Aws;
+use crate::config::Exemption;
 use crate::event::Event;
-use crate::model::{Account, AccountOutcome, Operation};
+use crate::model::{Account, AccountOutcome, Operation, now};
 use crate::plan::{Selection, WaveMap, idle_patterns};
 
 /// `ListTagsForResource` at once: the API is global and throttles early.
@@ -57,6 +59,9 @@ impl Campaign {
         if accounts.is_empty() {
             return Err(CampaignError::NothingSelected("account"));
         }
+        if known.is_empty() {
+            self.tell_what_is_over();
+        }
         // Whenever the run ends, by force even, no account is missing from the record.
         if known.is_empty() {
             for account in &accounts {
@@ -66,6 +71,26 @@ impl Campaign {
         self.ledger.flush().await?;
         self.events.emit(&Event::AccountsFound { accounts: accounts.len() });
         Ok(accounts)
+    }
+}
+
+impl Campaign {
+    /// Decisions of which the last day has passed: whoever made them may believe that they still hold.
+    fn tell_what_is_over(&self) {
+        let today = TimeZone::UTC.to_datetime(now()).date();
+        let exemptions = (1..).zip(&self.exemptions.exemption).filter(|(_, exemption)| exemption.is_over(today));
+        let exemptions = exemptions.map(|(number, exemption)| {
+            let Exemption { reason, owner, ticket, until, .. } = exemption;
+            format!(
+                "exemption {number}: {reason} ({owner}, {ticket}) is over since {until}, and exempts nothing any more"
+            )
+        });
+        let overrides = self.file.guards.overrides.iter().filter(|over| self.looks_ahead && over.is_over(today));
+        let overrides = overrides
+            .map(|over| format!("the override of {} is over, and counts no more: {}", over.guard, over.in_words()));
+        for message in exemptions.chain(overrides) {
+            self.events.emit(&Event::Warning { message });
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::aws::{Organization, Purpose};
 use crate::config::CampaignFile;
 use crate::judge::guards::legacy_clients::NOTICE;
 use crate::judge::guards::{self, Need};
-use crate::ledger::{LedgerError, PlanReference};
+use crate::ledger::{LedgerError, PLANS, PlanReference, kept_plan};
 use crate::model::{Account, AccountOutcome, Bucket, Verdict, now};
 use crate::plan::{
     AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, IacSnippet, PLAN_SCHEMA, PlanError,
@@ -19,8 +19,6 @@ use crate::plan::{
     forecast,
 };
 
-/// The folder of approved plans in the state folder.
-const KEPT: &str = "plans";
 /// What a plan says of buckets is laid out in steps of so many.
 const STEP: usize = 2000;
 
@@ -400,7 +398,7 @@ pub(super) fn accept(
         let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
         return Err(CampaignError::PlanTooOld { plan: head.id.clone(), age: words(age), limit: words(limit) });
     }
-    let kept = plan.file.keep(&folder.join(KEPT))?;
+    let kept = plan.file.keep(&folder.join(PLANS))?;
     let approver = plan.approver.clone().unwrap_or_else(|| caller.arn.clone());
     let reference = PlanReference { id: head.id.clone(), sha256: kept.sha256.clone(), approver };
     Ok((kept, reference))
@@ -408,7 +406,7 @@ pub(super) fn accept(
 
 /// The plan that a rollout began with, as it was kept.
 pub(super) fn kept(folder: &Path, plan: &PlanReference) -> Result<PlanFile, CampaignError> {
-    let path = folder.join(KEPT).join(format!("{}.json", plan.sha256));
+    let path = kept_plan(folder, &plan.sha256);
     let why = match PlanFile::open(&path) {
         Ok(file) if file.sha256 == plan.sha256 => return Ok(file),
         Ok(file) => format!("its sha256 is {}", file.sha256),

@@ -231,8 +231,10 @@ impl Campaign {
         work: Vec<AccountWork>,
         hands: &Hands,
     ) -> Result<Option<Ending>, CampaignError> {
-        // A key may have turned bad while the wave before was watched.
-        self.key_watch.forget();
+        // A key may have turned bad while the wave before was watched, or while a person was asked.
+        if number > 1 || wave.approval {
+            self.key_watch.forget();
+        }
         let tolerance = self.tolerance(Some((number, wave)), &work)?;
         if let Some(passed) = tolerance.passed() {
             self.events.emit(&Event::Warning { message: format!("{passed}: nothing new is started") });

@@ -38,13 +38,20 @@ pub struct GuardOverride {
 impl GuardOverride {
     /// Whether it speaks of a bucket on a day.
     pub(super) fn is_for(&self, bucket: &Bucket, day: Date) -> bool {
-        self.until.is_none_or(|until| day <= until)
+        !self.is_over(day)
             && (self.accounts.is_empty() || self.accounts.contains(&bucket.account))
             && (self.buckets.is_empty() || self.buckets.iter().any(|pattern| matches(pattern, &bucket.name)))
     }
 
+    /// Whether its last day has passed.
+    #[must_use]
+    pub fn is_over(&self, day: Date) -> bool {
+        self.until.is_some_and(|until| day > until)
+    }
+
     /// Why, who answers for it and until when, in words.
-    pub(super) fn in_words(&self) -> String {
+    #[must_use]
+    pub fn in_words(&self) -> String {
         let owner = self.owner.clone();
         let until = self.until.map(|until| format!("until {until}"));
         let more: Vec<String> = owner.into_iter().chain(until).collect();

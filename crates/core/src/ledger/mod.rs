@@ -36,6 +36,14 @@ pub use writer::Ledger;
 /// The ledger's file name in the state folder.
 pub const FILE: &str = "ledger.sqlite";
 
+/// The folder of approved plans in the state folder.
+pub(crate) const PLANS: &str = "plans";
+
+/// Where an approved plan is kept in a state folder, by its hash.
+pub(crate) fn kept_plan(folder: &Path, sha256: &str) -> PathBuf {
+    folder.join(PLANS).join(format!("{sha256}.json"))
+}
+
 /// What a ledger is bound to: used with another, it is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::rows::{
     SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, plan_of, session_of, state_of,
 };
-use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, schema};
+use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, kept_plan, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
 /// A run as the record has it.
@@ -201,6 +201,22 @@ impl Reader {
 
     fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, LedgerError> {
         result.map_err(|error| LedgerError::database(&self.folder, &error))
+    }
+
+    /// Where the plan that a run carries out is kept.
+    #[must_use]
+    pub fn kept_plan(&self, plan: &PlanReference) -> PathBuf {
+        kept_plan(&self.folder, &plan.sha256)
+    }
+
+    /// The newest rollback of a campaign that put anything back.
+    pub fn undone_by(&self, campaign: &Run) -> Result<Option<Run>, LedgerError> {
+        for rollback in self.rollbacks_of(campaign)?.into_iter().rev() {
+            if self.summary(&rollback)?.restored > 0 && rollback.stage == "changing" {
+                return Ok(Some(rollback));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a run has a bucket for which a condition of SQL holds.
