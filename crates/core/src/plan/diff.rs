@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::file::{PlanError, PlanFile, PlanHead, PlannedBucket};
+use super::error::PlanError;
+use super::file::{PlanFile, PlanHead, PlannedBucket};
 
 /// One thing in which two plans differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

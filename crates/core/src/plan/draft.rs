@@ -1,41 +1,10 @@
 //! A file for people that is written whole or not at all, and in the place of nothing but an earlier one of its kind.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::file::PlanError;
-
-/// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A plan.
-    Plan,
-    /// A plan as Markdown.
-    Markdown,
-}
-
-impl Content {
-    /// Whether a file that begins so is one of its kind.
-    fn begins(self, beginning: &[u8]) -> bool {
-        match self {
-            Content::Plan => beginning
-                .strip_prefix(b"{")
-                .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"schema\": \"orgseal.plan/")),
-            Content::Markdown => beginning.starts_with(b"# Plan "),
-        }
-    }
-}
-
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Content::Plan => "the plan",
-            Content::Markdown => "the plan's Markdown",
-        })
-    }
-}
+use super::error::{Content, PlanError};
 
 /// Whether something may be written to a path: nothing stands there, or an earlier file of its kind, and its folder takes a new
 /// file. Asked before an organization is read, which may take an hour.

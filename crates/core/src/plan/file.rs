@@ -14,7 +14,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Narrowed;
-use super::draft::{Content, Draft};
+use super::draft::Draft;
+use super::error::{Content, PlanError};
 use crate::model::{AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict};
 
 /// The name and version of the file's shape.
@@ -208,51 +209,6 @@ pub struct PlannedBucket {
     /// Why it is unread or held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<AwsError>,
-}
-
-/// Why a plan file is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// It cannot be read.
-    #[error("the plan {} cannot be read: {why}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// It cannot be written.
-    #[error("the plan {} cannot be written: {why}", path.display())]
-    Unwritable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// What stands where it would be written is not ours to replace, or nothing can be written there.
-    #[error("{of} cannot be written to {}: {why}", path.display())]
-    NoPlace {
-        /// Which file of the two.
-        of: Content,
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// It is no plan, or one of a version that is not known.
-    #[error("{} is no plan that this version understands: {why}", path.display())]
-    NoPlan {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// Its own hash does not fit.
-    #[error("the plan {} was changed after it was made: what it holds does not fit its own sha256", path.display())]
-    Altered {
-        /// Which.
-        path: PathBuf,
-    },
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 mod diff;
 mod draft;
+mod error;
 mod file;
 mod forecast;
 mod iac;
@@ -13,10 +14,11 @@ mod token;
 mod waves;
 
 pub use diff::{HeadDifference, PlanDifference, diff};
-pub use draft::{Content, Draft, check_place, same_file};
+pub use draft::{Draft, check_place, same_file};
+pub use error::{Content, PlanError};
 pub use file::{
-    Decision, PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
-    PlannedWave, UnreadAccount,
+    Decision, PLAN_SCHEMA, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave,
+    UnreadAccount,
 };
 pub use forecast::{AccountWork, Forecast, GuardReads, KmsLoad, Money, Requests, WaveForecast, Workload, forecast};
 pub use iac::{IacSnippet, IacTool, suggest_iac};

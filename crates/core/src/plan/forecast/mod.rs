@@ -140,7 +140,8 @@ pub fn forecast(work: &Workload, assumed: &Assumptions) -> Forecast {
         });
         let sealing = schedule::packed(each.collect(), work.accounts_at_once) * assumed.overhead;
         let bake_seconds = work.bakes.get(wave).map_or(0.0, Duration::as_secs_f64);
-        requests += requests::of_wave(&accounts, work, new_session, sealing, bake_seconds > 0.0);
+        let bakes = bake_seconds > 0.0;
+        requests += requests::of_wave(&accounts, work, new_session, sealing, bakes, assumed.execution_seconds);
         if asks_guards && !accounts.is_empty() {
             accounts.iter().for_each(|account| requests += requests::of_guards(account, work));
             // A key's policy is read once.

@@ -52,6 +52,17 @@ const ACCOUNTS_A_PAGE: u64 = 20;
 const EXECUTIONS_A_PAGE: usize = 50;
 /// Polls while the slots of an account and Region are filled once: measured (docs/benchmarks.md, 53 polls in 10 rounds).
 const POLLS_A_ROUND: u64 = 5;
+/// Seconds that an execution is thought to take before one ended in an account and Region: until then it is asked for from
+/// there on, each time after so much more of the time that it runs (docs/benchmarks.md, 483 polls in 33 places).
+const FIRST_GUESS: f64 = 2.0;
+const FURTHER: f64 = 1.08;
+
+/// Polls in an account and Region.
+fn polls(rounds: u64, execution_seconds: f64) -> u64 {
+    let first = (execution_seconds / FIRST_GUESS).max(1.0).ln() / FURTHER.ln();
+    let first = (first.ceil() as u64).max(POLLS_A_ROUND);
+    if rounds == 0 { 0 } else { first + (rounds - 1) * POLLS_A_ROUND }
+}
 
 /// Reading the organization, as a rollout by plan does: nobody asks guards, whose word is in the plan.
 pub(super) fn of_reading(work: &Workload) -> Requests {
@@ -86,6 +97,7 @@ pub(super) fn of_wave(
     new_session: bool,
     seconds: f64,
     bakes: bool,
+    execution_seconds: f64,
 ) -> Requests {
     let mut found = Requests::default();
     let mut regions = BTreeSet::new();
@@ -97,7 +109,7 @@ pub(super) fn of_wave(
             regions.insert(region);
             found.kms += work.guards.proofs as u64;
             let pages = schedule::in_flight(account, buckets).div_ceil(EXECUTIONS_A_PAGE) as u64;
-            let polls = schedule::region_rounds(account, buckets) * POLLS_A_ROUND * pages;
+            let polls = polls(schedule::region_rounds(account, buckets), execution_seconds) * pages;
             // The document, the first look at executions, the starts.
             found.ssm += 2 + buckets as u64 + polls;
             // The look before the start, and the read back.

@@ -47,7 +47,10 @@ fn requests_are_those_that_product_and_benchmarks_name() {
     work.guards = GuardReads::default();
     work.accounts[0].buckets = 1000;
     let found = forecast(&work, &Assumptions::default());
-    assert_eq!((found.executions, found.requests.s3, found.requests.ssm), (1000, 1 + 3000, 2 + 1000 + 100));
+    assert_eq!(
+        (found.executions, found.requests.s3, found.requests.ssm),
+        (1000, 1 + 3000, 2 + 1000 + 2 * (12 + 9 * 5))
+    );
     assert_eq!((found.requests.organizations, found.requests.iam, found.requests.cloudtrail), (2, 0, 0));
     assert_eq!(found.requests.sts, 2);
     let requests = found.requests;
