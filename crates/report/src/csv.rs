@@ -10,7 +10,7 @@ use orgseal_core::model::{AccountOutcome, AccountRecord, Finding};
 
 use crate::{ReportError, guards};
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 23] = [
     "account",
     "account_name",
     "region",
@@ -30,6 +30,8 @@ const HEADER: [&str; 21] = [
     "sealed_until",
     "wave",
     "guards",
+    "exemption_reason",
+    "exemption_owner",
     "exemption_ticket",
     "exemption_until",
 ];
@@ -92,6 +94,8 @@ fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), Re
             none,
             none,
             none,
+            none,
+            none,
         ],
     )
 }
@@ -123,6 +127,8 @@ fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> 
             &moment(finding.sealed.and_then(|sealed| sealed.until)),
             &finding.wave.map(|wave| wave.to_string()).unwrap_or_default(),
             &finding.guards.iter().map(guards::in_short).collect::<Vec<_>>().join(" "),
+            finding.exemption.as_ref().map_or("", |note| &note.reason),
+            finding.exemption.as_ref().map_or("", |note| &note.owner),
             finding.exemption.as_ref().map_or("", |note| &note.ticket),
             &finding.exemption.as_ref().map(|note| note.until.to_string()).unwrap_or_default(),
         ],

@@ -46,6 +46,9 @@ impl Campaign {
                 self.events.emit(&Event::Warning { message });
             }
         }
+        if self.operation == Operation::Seal && !self.options.settle_only {
+            self.name_waves().await?;
+        }
         let preview = self.prepare().await?;
         let waits_for_more = self.watches_a_wave()?;
         if preview.accounts == 0 && !waits_for_more {

@@ -22,12 +22,6 @@ impl Campaign {
     ) -> Result<Ending, CampaignError> {
         let waves = self.file.waves();
         let of = u32::try_from(waves.len()).unwrap_or(u32::MAX);
-        for (number, wave) in (1..).zip(&waves) {
-            // Named beforehand, so that whoever looks at the campaign sees what is to come.
-            if self.wave_record(number)?.is_none() {
-                self.move_wave(number, wave, WaveState::Pending, |record| record).await?;
-            }
-        }
         self.accept(&waves).await?;
         for (number, wave) in (1..).zip(&waves) {
             let last = number == of;
@@ -88,6 +82,16 @@ impl Campaign {
             }
         }
         Ok(self.ending(None))
+    }
+
+    /// Names the waves beforehand, so that whoever looks at the campaign, or at its dry run, sees what is to come.
+    pub(super) async fn name_waves(&self) -> Result<(), CampaignError> {
+        for (number, wave) in (1..).zip(&self.file.waves()) {
+            if self.wave_record(number)?.is_none() {
+                self.move_wave(number, wave, WaveState::Pending, |record| record).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what a person accepts with `--approve-wave`: of waves that were stopped before this process came, what was
