@@ -4,6 +4,7 @@ mod budgets;
 mod campaign_file;
 mod exemptions;
 mod faults;
+mod groundwork;
 mod guards;
 mod interrupt;
 mod judging;

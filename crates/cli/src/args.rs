@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Check that the record is as it was written, or export it
     Ledger(Ledger),
+    /// Make what the organization needs first, from the campaign file: key, roles, documents, rule, guardrails
+    Bootstrap(Bootstrap),
     /// Serve a simulated organization on loopback for any AWS tool
     Sandbox(Sandbox),
     /// Check the campaign file, or print its JSON Schema
@@ -322,6 +324,25 @@ pub(crate) struct Sandbox {
 pub(crate) struct Config {
     #[command(subcommand)]
     pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Args)]
+pub(crate) struct Bootstrap {
+    #[command(subcommand)]
+    pub(crate) verb: BootstrapVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BootstrapVerb {
+    /// Write policies, documents, templates and scripts into a folder; calls no AWS
+    Render {
+        /// The folder; what else is in it stays as it is
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Write nothing: exit 2 where a file is missing or differs
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod audit;
+pub(crate) mod bootstrap;
 pub(crate) mod config;
 pub(crate) mod confirm;
 pub(crate) mod ledger;

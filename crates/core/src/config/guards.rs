@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use super::{GuardOverride, Problem, is_account_id};
+use super::{GuardOverride, Problem, is_account_id, is_principal_pattern};
 use crate::judge::guards::{self, Guard, Need, Ruling, Terms};
 use crate::model::{Bucket, Severity};
 
@@ -152,8 +152,7 @@ impl Guards {
             ));
         }
         for (index, arn) in self.ignored_principals.iter().enumerate() {
-            // A pattern that leaves out the account or the kind would ignore far more than anyone means.
-            if arn.split(':').count() < 6 || !arn.starts_with("arn:") {
+            if !is_principal_pattern(arn) {
                 found.push(Problem::new(
                     format!("guards.ignored_principals[{index}]"),
                     format!("`{arn}` is not a principal's ARN"),

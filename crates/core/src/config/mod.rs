@@ -5,6 +5,7 @@
 
 mod accounts;
 mod automation_role;
+mod bootstrap;
 mod buckets;
 mod central_key;
 mod central_key_override;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountFilter, AccountSelection};
 pub use automation_role::AutomationRole;
+pub use bootstrap::BootstrapChoice;
 pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
 pub use central_key_override::CentralKeyOverride;
@@ -122,6 +124,9 @@ pub struct CampaignFile {
     /// What a plan's forecast assumes.
     #[serde(default)]
     pub forecast: Assumptions,
+    /// What the groundwork is made of: keys, roles, documents, guardrails.
+    #[serde(default, skip_serializing_if = "BootstrapChoice::is_default")]
+    pub bootstrap: BootstrapChoice,
 }
 
 impl CampaignFile {
@@ -205,6 +210,7 @@ impl CampaignFile {
         self.guards.check(&mut found);
         self.forecast.check(&mut found);
         self.plan.check(&mut found);
+        self.bootstrap.check(&mut found);
         found
     }
 
@@ -218,6 +224,11 @@ impl CampaignFile {
 /// Twelve digits.
 fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An ARN in which `*` may stand, but for its account and kind: a pattern that leaves those out means far more than anyone means.
+fn is_principal_pattern(text: &str) -> bool {
+    text.starts_with("arn:") && text.split(':').count() >= 6
 }
 
 /// Letters of an IAM name: `[\w+=,.@-]`, at most 64.

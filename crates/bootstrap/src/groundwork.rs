@@ -1,0 +1,151 @@
+//! What the campaign file says of the groundwork, and what it leaves for each place to fill in.
+
+use orgseal_core::config::CampaignFile;
+use orgseal_core::model::{KeyArn, role_arn};
+use serde_norway::Value;
+
+use crate::template::Filling;
+use crate::tree::{map, text, texts};
+
+/// What everything is made from.
+#[derive(Clone, Debug)]
+pub struct Groundwork {
+    pub(crate) file: CampaignFile,
+    /// `o-…`
+    pub(crate) organization: String,
+    /// `aws`, `aws-cn`, …
+    pub(crate) partition: String,
+    /// The security account.
+    pub(crate) security: String,
+    /// Every central key.
+    pub(crate) keys: Vec<KeyArn>,
+    /// Where roles and whatever else is not of a Region are made from.
+    pub(crate) home_region: String,
+    /// How a place is written of which only AWS, or a person, knows what stands there.
+    places: Places,
+}
+
+/// What differs from account to account, as the file that is made writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The member account's id.
+    pub(crate) member_account: &'static str,
+    /// The external ID, which is no one's to read in a file.
+    pub(crate) external_id: &'static str,
+}
+
+/// For people and scripts.
+pub(crate) const PLAIN: Places = Places { member_account: "MEMBER-ACCOUNT", external_id: "EXTERNAL-ID" };
+/// For CloudFormation.
+pub(crate) const CLOUDFORMATION: Places = Places { member_account: "${AWS::AccountId}", external_id: "${ExternalId}" };
+/// Why there is no groundwork to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroundworkError {
+    /// The key's policy and the guardrails are for one organization.
+    #[error("the campaign file does not say which organization it is for")]
+    NoOrganization,
+}
+
+impl Groundwork {
+    /// From a campaign file that was read and checked.
+    pub fn new(file: &CampaignFile) -> Result<Groundwork, GroundworkError> {
+        let organization = file.organization.id.clone().ok_or(GroundworkError::NoOrganization)?;
+        let keys = file.all_keys();
+        let first = keys.first();
+        let regions: Vec<String> = file.keys().iter().map(|(region, _)| region.to_owned()).collect();
+        let home = file.regions.first().or(regions.first()).cloned().unwrap_or_default();
+        let owner = first.map(|key| key.account.clone()).unwrap_or_default();
+        Ok(Groundwork {
+            organization,
+            partition: first.map_or_else(|| "aws".to_owned(), |key| key.partition.clone()),
+            security: file.bootstrap.security_account.clone().unwrap_or(owner),
+            keys,
+            home_region: home,
+            places: PLAIN,
+            file: file.clone(),
+        })
+    }
+
+    /// The same, as another kind of file writes it.
+    pub(crate) fn with(&self, places: Places) -> Groundwork {
+        Groundwork { places, ..self.clone() }
+    }
+
+    /// The Regions with a central key, the home Region first.
+    pub(crate) fn regions(&self) -> Vec<String> {
+        let mut regions: Vec<String> = self.file.keys().iter().map(|(region, _)| region.to_owned()).collect();
+        regions.sort_by_key(|region| (*region != self.home_region, region.clone()));
+        regions
+    }
+
+    /// Whether one key serves all Regions by its replicas.
+    pub(crate) fn is_multi_region(&self) -> bool {
+        self.keys.len() > 1 && self.keys.iter().all(|key| key.id.starts_with("mrk-") && key.id == self.keys[0].id)
+    }
+
+    /// Those who may unseal where the guardrail is attached: the document's role, pipelines, and break-glass.
+    pub(crate) fn unsealers(&self) -> Vec<String> {
+        let role = &self.file.automation_role;
+        let automation = role_arn(&self.partition, "*", &role.path, &role.name);
+        let named = &self.file.bootstrap;
+        [automation].into_iter().chain(named.pipelines.iter().chain(&named.break_glass).cloned()).collect()
+    }
+
+    /// What fills the templates.
+    pub(crate) fn filling(&self) -> Filling {
+        let CampaignFile { member_role, automation_role, document, bootstrap, .. } = &self.file;
+        let partition = &self.partition;
+        let anywhere = |path: &str, name: &str| role_arn(partition, "*", path, name);
+        // A document of one owner is used from there, any other from the account itself.
+        let of = document.owner.as_deref().unwrap_or("*");
+        let ssm = |what: &str, account: &str| format!("arn:{partition}:ssm:*:{account}:{what}");
+        let listed = |values: &[String]| (!values.is_empty()).then(|| texts(values));
+        let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+        let but_for_break_glass =
+            listed(&bootstrap.break_glass).map(|arns| map([("ArnNotLike", map([("aws:PrincipalArn", arns)]))]));
+        let external_id = text(self.places.external_id);
+        let external_id =
+            member_role.external_id.as_ref().map(|_| map([("StringEquals", map([("sts:ExternalId", external_id)]))]));
+        let (kind, name) = bootstrap.caller.split_once('/').unwrap_or(("role", "orgseal"));
+        Filling::default()
+            .text("partition", partition)
+            .text("dns_suffix", if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" })
+            .text("organization", &self.organization)
+            .text("security", &self.security)
+            .text("home_region", &self.home_region)
+            .text("member_account", self.places.member_account)
+            .text("caller", format!("arn:{partition}:iam::{}:{kind}/{name}", self.security))
+            .text("member_role_anywhere", anywhere(&member_role.path, &member_role.name))
+            .text("audit_role_anywhere", anywhere(&member_role.path, &bootstrap.audit_role))
+            .text("automation_role_anywhere", anywhere(&automation_role.path, &automation_role.name))
+            .text("central_keys", format!("arn:{partition}:kms:*:{}:key/*", self.security))
+            .text("any_key", format!("arn:{partition}:kms:*:*:key/*"))
+            .text("all_buckets", format!("arn:{partition}:s3:::*"))
+            .text("document", ssm(&format!("document/{}", document.name), of))
+            .text("document_definition", ssm(&format!("automation-definition/{}:*", document.name), of))
+            .text("restore_document", ssm(&format!("document/{}", document.restore), of))
+            .text("restore_document_definition", ssm(&format!("automation-definition/{}:*", document.restore), of))
+            .text("executions", ssm("automation-execution/*", "*"))
+            .text("member_role", &member_role.name)
+            .text("member_path", &member_role.path)
+            .text("audit_role", &bootstrap.audit_role)
+            .text("automation_role", &automation_role.name)
+            .text("automation_path", &automation_role.path)
+            .text("document_name", &document.name)
+            .text("restore_name", &document.restore)
+            .text("key_alias", &bootstrap.key_alias)
+            .text("key_arns", keys.join(","))
+            .text("regions", self.regions().join(" "))
+            .tree("keys", listed(&keys))
+            .tree("regions", listed(&self.regions()))
+            .tree("unsealers", listed(&self.unsealers()))
+            .tree("services", listed(&bootstrap.services))
+            .tree("key_administrators", listed(&bootstrap.key_administrators))
+            .tree("owner_decides", bootstrap.key_administrators.is_empty().then_some(Value::Bool(true)))
+            .tree("external_id", member_role.external_id.as_ref().map(|_| Value::Bool(true)))
+            .tree("external_id_condition", external_id)
+            .tree("but_for_break_glass", but_for_break_glass)
+            .tree("boundary", bootstrap.permissions_boundary.then_some(Value::Bool(true)))
+            .tree("multi_region", self.is_multi_region().then_some(Value::Bool(true)))
+    }
+}
