@@ -13,8 +13,8 @@ pub(crate) type Template = (&'static str, Value);
 
 const CENTRAL_KEY: &str = include_str!("templates/cloudformation-central-key.yaml");
 const REPLICA: &str = include_str!("templates/cloudformation-central-key-replica.yaml");
-const SECURITY: &str = include_str!("templates/cloudformation-security-account.yaml");
-const MEMBER_ROLES: &str = include_str!("templates/cloudformation-member-roles.yaml");
+pub(crate) const SECURITY: &str = include_str!("templates/cloudformation-security-account.yaml");
+pub(crate) const MEMBER_ROLES: &str = include_str!("templates/cloudformation-member-roles.yaml");
 const DOCUMENTS: &str = include_str!("templates/cloudformation-documents.yaml");
 const ORGANIZATION: &str = include_str!("templates/cloudformation-organization.yaml");
 const CONFORMANCE_PACK: &str = include_str!("templates/conformance-pack.yaml");
@@ -53,7 +53,8 @@ pub(crate) fn conformance_pack(groundwork: &Groundwork) -> String {
     serde_norway::to_string(&groundwork.filling().fill(CONFORMANCE_PACK)).unwrap_or_default()
 }
 
-fn filling(groundwork: &Groundwork) -> Result<Filling, DocumentError> {
+/// What fills templates of CloudFormation.
+pub(crate) fn filling(groundwork: &Groundwork) -> Result<Filling, DocumentError> {
     let file = &groundwork.file;
     let mut filling = groundwork
         .filling()

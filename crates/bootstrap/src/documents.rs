@@ -5,12 +5,19 @@ use serde_norway::Value;
 const SEAL: &str = include_str!("../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
 const RESTORE: &str = include_str!("../../../config/documents/RestoreS3BucketEncryption.yaml");
 
-/// A shipped document cannot be read.
+/// A shipped document or template cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the shipped document {name} cannot be read: {why}")]
+#[error("the shipped {name} cannot be read: {why}")]
 pub struct DocumentError {
     name: &'static str,
     why: serde_norway::Error,
+}
+
+impl DocumentError {
+    /// Of a template.
+    pub(crate) fn template(why: serde_norway::Error) -> DocumentError {
+        DocumentError { name: "template", why }
+    }
 }
 
 /// A document in both forms.
@@ -21,12 +28,12 @@ pub(crate) struct Document {
 
 /// The document that seals.
 pub(crate) fn seal() -> Result<Document, DocumentError> {
-    read("EnableS3BucketEncryptionWithKMS", SEAL)
+    read("document EnableS3BucketEncryptionWithKMS", SEAL)
 }
 
 /// The document that puts back.
 pub(crate) fn restore() -> Result<Document, DocumentError> {
-    read("RestoreS3BucketEncryption", RESTORE)
+    read("document RestoreS3BucketEncryption", RESTORE)
 }
 
 fn read(name: &'static str, yaml: &'static str) -> Result<Document, DocumentError> {

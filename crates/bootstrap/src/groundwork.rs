@@ -1,5 +1,8 @@
 //! What the campaign file says of the groundwork, and what it leaves for each place to fill in.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use orgseal_core::config::CampaignFile;
 use orgseal_core::model::{KeyArn, role_arn};
 use serde_norway::Value;
@@ -26,18 +29,32 @@ pub struct Groundwork {
 }
 
 /// What differs from account to account, as the file that is made writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Places {
     /// The member account's id.
-    pub(crate) member_account: &'static str,
+    member_account: Cow<'static, str>,
     /// The external ID, which is no one's to read in a file.
-    pub(crate) external_id: &'static str,
+    external_id: Cow<'static, str>,
 }
 
 /// For people and scripts.
-pub(crate) const PLAIN: Places = Places { member_account: "MEMBER-ACCOUNT", external_id: "EXTERNAL-ID" };
+pub(crate) const PLAIN: Places = Places::named("MEMBER-ACCOUNT", "EXTERNAL-ID");
 /// For CloudFormation.
-pub(crate) const CLOUDFORMATION: Places = Places { member_account: "${AWS::AccountId}", external_id: "${ExternalId}" };
+pub(crate) const CLOUDFORMATION: Places = Places::named("${AWS::AccountId}", "${ExternalId}");
+
+impl Places {
+    const fn named(member_account: &'static str, external_id: &'static str) -> Places {
+        Places { member_account: Cow::Borrowed(member_account), external_id: Cow::Borrowed(external_id) }
+    }
+}
+
+/// The external ID is a shared secret: it must not slip into a log.
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places").field("member_account", &self.member_account).finish_non_exhaustive()
+    }
+}
+
 /// Why there is no groundwork to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GroundworkError {
@@ -69,6 +86,12 @@ impl Groundwork {
     /// The same, as another kind of file writes it.
     pub(crate) fn with(&self, places: Places) -> Groundwork {
         Groundwork { places, ..self.clone() }
+    }
+
+    /// The same for one account, as AWS is told.
+    pub(crate) fn of(&self, account: &str) -> Groundwork {
+        let external_id = self.file.member_role.external_id.clone().unwrap_or_default();
+        self.with(Places { member_account: account.to_owned().into(), external_id: external_id.into() })
     }
 
     /// The Regions with a central key, the home Region first.
@@ -103,7 +126,7 @@ impl Groundwork {
         let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
         let but_for_break_glass =
             listed(&bootstrap.break_glass).map(|arns| map([("ArnNotLike", map([("aws:PrincipalArn", arns)]))]));
-        let external_id = text(self.places.external_id);
+        let external_id = text(self.places.external_id.as_ref());
         let external_id =
             member_role.external_id.as_ref().map(|_| map([("StringEquals", map([("sts:ExternalId", external_id)]))]));
         let (kind, name) = bootstrap.caller.split_once('/').unwrap_or(("role", "orgseal"));
@@ -113,7 +136,7 @@ impl Groundwork {
             .text("organization", &self.organization)
             .text("security", &self.security)
             .text("home_region", &self.home_region)
-            .text("member_account", self.places.member_account)
+            .text("member_account", self.places.member_account.as_ref())
             .text("caller", format!("arn:{partition}:iam::{}:{kind}/{name}", self.security))
             .text("member_role_anywhere", anywhere(&member_role.path, &member_role.name))
             .text("audit_role_anywhere", anywhere(&member_role.path, &bootstrap.audit_role))

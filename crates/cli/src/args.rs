@@ -343,6 +343,73 @@ pub(crate) enum BootstrapVerb {
         #[arg(long)]
         check: bool,
     },
+    /// Compare what is deployed with what the campaign file makes, account by account; changes nothing
+    Diff {
+        #[command(flatten)]
+        way: Way,
+    },
+    /// Put the groundwork there: asks first, then makes what is missing and changes what differs
+    Deploy(Deploy),
+    /// Take away what bears the tag orgseal = bootstrap: asks first; never a key
+    Destroy {
+        #[command(flatten)]
+        way: Way,
+    },
+    /// AWS Config's automatic remediation with the document that seals
+    Remediation {
+        #[command(subcommand)]
+        verb: RemediationVerb,
+    },
+}
+
+/// How accounts are entered.
+#[derive(Args, Clone)]
+pub(crate) struct Way {
+    /// The role by which accounts are entered, such as OrganizationAccountAccessRole with the management account's
+    /// credentials [default: the campaign's member role]
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) through: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Deploy {
+    #[command(flatten)]
+    pub(crate) way: Way,
+    /// Change also what is there without the tag orgseal = bootstrap: somebody else made it
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// Make this guardrail in AWS Organizations; without --attach it is attached to nothing; may be given more than once
+    #[arg(long, value_name = "NAME", value_parser = GUARDRAILS)]
+    pub(crate) guardrail: Vec<String>,
+    /// Attach the guardrails to this root, OU or account, by its id; may be given more than once
+    #[arg(long, value_name = "TARGET", requires = "guardrail")]
+    pub(crate) attach: Vec<String>,
+}
+
+/// The control policies that `bootstrap render` makes.
+const GUARDRAILS: [&str; 4] = ["scp-other-key", "rcp-other-key", "scp-keep-seal", "scp-keep-key"];
+
+#[derive(Subcommand)]
+pub(crate) enum RemediationVerb {
+    /// Switch it on in accounts whose campaign is over; every held, exempt and rolled-back bucket is left alone
+    On {
+        #[command(flatten)]
+        way: Way,
+        /// The campaign that is over [default: the newest rollout]
+        #[arg(long, value_name = "ID")]
+        campaign: Option<String>,
+        /// How often a bucket is tried
+        #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=25))]
+        attempts: i32,
+        /// Seconds within which it is tried so often
+        #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(1..=2_678_000))]
+        interval: i64,
+    },
+    /// Switch it off
+    Off {
+        #[command(flatten)]
+        way: Way,
+    },
 }
 
 #[derive(Subcommand)]

@@ -25,10 +25,18 @@ pub(crate) struct Workplace {
     pub(crate) state: PathBuf,
     pub(crate) narrowed: Narrowed,
     /// Serves for as long as it lives.
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Workplace {
+    /// The campaign file that the sandbox makes of itself, as it stands now.
+    pub(crate) fn sandbox_campaign(&self, common: &Common) -> Result<Loaded, Failure> {
+        match &self.sandbox {
+            Some(sandbox) => own_campaign(sandbox, common),
+            None => Ok(self.loaded.clone()),
+        }
+    }
+
     /// All that a run needs to begin.
     pub(crate) fn setting(&self, events: Events, stop: CancellationToken) -> Setting {
         Setting {
@@ -42,13 +50,41 @@ impl Workplace {
     }
 }
 
+/// The campaign file that a sandbox makes of itself.
+fn own_campaign(sandbox: &Sandbox, common: &Common) -> Result<Loaded, Failure> {
+    let loaded = config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?;
+    with_exemptions(loaded, Path::new(""))
+}
+
+/// The path of the campaign file in force; `None` where a sandbox makes it.
+pub(crate) fn campaign_path(common: &Common) -> Option<PathBuf> {
+    match (&common.config, &common.sandbox) {
+        (None, Some(_)) => None,
+        (path, _) => Some(path.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE))),
+    }
+}
+
+/// As whom a sandbox inside the process is called. Outside of it credentials say so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The security account's user.
+    Security,
+    /// The management account's administrator.
+    Management,
+}
+
 /// Connects as the command line says.
 pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
+    open_as(common, Caller::Security).await
+}
+
+/// The same, as one of two callers of a sandbox.
+pub(crate) async fn open_as(common: &Common, caller: Caller) -> Result<Workplace, Failure> {
     let narrowed = narrowed(common);
     let Some(spec) = sandbox_spec(common)? else {
         let loaded = campaign_file(common)?;
         let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
-        return Ok(Workplace { aws, loaded, state: state_folder(common)?, narrowed, _sandbox: None });
+        return Ok(Workplace { aws, loaded, state: state_folder(common)?, narrowed, sandbox: None });
     };
     let state = sandbox_state_folder(common, &spec)?;
     if common.fresh {
@@ -58,13 +94,12 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
     let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed.unwrap_or(1.0), 0).await?;
     let loaded = match &common.config {
         Some(_) => campaign_file(common)?,
-        None => {
-            let loaded =
-                config::load(&sandbox.campaign_file(), "the sandbox's own campaign file", &overrides(common)?)?;
-            with_exemptions(loaded, Path::new(""))?
-        }
+        None => own_campaign(&sandbox, common)?,
     };
-    let (access_key, secret_key) = sandbox.credentials();
+    let (access_key, secret_key) = match caller {
+        Caller::Security => sandbox.credentials(),
+        Caller::Management => sandbox.management_credentials(),
+    };
     let connection = Connection::Sandbox {
         endpoint: sandbox.endpoint().to_owned(),
         name: format!("sandbox {}", sandbox.seed()),
@@ -73,7 +108,7 @@ pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
         secret_key,
     };
     let aws = Aws::connect(connection).await.map_err(CampaignError::from)?;
-    Ok(Workplace { aws, loaded, state, narrowed, _sandbox: Some(sandbox) })
+    Ok(Workplace { aws, loaded, state, narrowed, sandbox: Some(sandbox) })
 }
 
 /// What the command line narrows a run, or the look at one, to.

@@ -73,7 +73,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Rollback(own) => commands::rollback::run(&common, &own, json, yes).await,
         Command::Ledger(own) => commands::ledger::run(&common, &own, json),
         Command::Report(own) => commands::report::run(&common, &own, json),
-        Command::Bootstrap(own) => commands::bootstrap::run(&common, &own, json),
+        Command::Bootstrap(own) => commands::bootstrap::run(&common, &own, json, yes).await,
         Command::Sandbox(own) => commands::sandbox::run(&common, &own, json).await,
         Command::Config(own) => commands::config::run(&common, &own, json),
     }

@@ -60,6 +60,12 @@ pub(crate) fn err_wrapped(text: &str) {
     broken(text, stderr_width()).iter().for_each(|line| err(line));
 }
 
+/// The same on standard output.
+pub(crate) fn out_wrapped(text: &str) -> std::io::Result<()> {
+    let lines = broken(text, usize::from(stdout_width()));
+    if lines.is_empty() { out("") } else { lines.iter().try_for_each(|line| out(line)) }
+}
+
 /// What is set in goes on set in; words, flags and names stay whole, since they may be copied.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let lines = text.lines().flat_map(|line| {

@@ -13,7 +13,7 @@ pub enum Event {
     RunStarted {
         /// Its id.
         run: String,
-        /// `audit`, `rollout` or `rollback`.
+        /// `audit`, `rollout`, `rollback`, `preflight` or `bootstrap`.
         kind: &'static str,
         /// `o-…`
         organization: String,

@@ -9,8 +9,8 @@ use crate::world::World;
 pub(crate) fn campaign_file(world: &World) -> String {
     let spec = &world.spec;
     let mut file = format!(
-        "# A campaign file for the simulated organization {} (seed {}).\n\n[member_role]\nname = \"{}\"\n",
-        world.organization.id, spec.seed, spec.member_role.name
+        "# A campaign file for the simulated organization {} (seed {}).\n\n[organization]\nid = \"{}\"\n\n[member_role]\nname = \"{}\"\n",
+        world.organization.id, spec.seed, world.organization.id, spec.member_role.name
     );
     if !world.external_id.is_empty() {
         let _ = writeln!(file, "external_id = {}", toml::Value::from(world.external_id.as_str()));
@@ -27,6 +27,12 @@ pub(crate) fn campaign_file(world: &World) -> String {
         let _ = writeln!(file, "owner = \"{}\"", world.security_account().id);
     }
     let _ = write!(file, "\n[automation_role]\nname = \"{}\"\n", spec.automation_role.name);
+    let _ = write!(
+        file,
+        "\n[bootstrap]\nsecurity_account = \"{}\"\nmanagement_account = \"{}\"\ncaller = \"user/orgseal\"\n",
+        world.security_account().id,
+        world.management_account().id
+    );
     file.push_str("\n[limits]\naccounts = 20\nexecutions_per_account = 10\nexecutions_per_account_region = 5\n");
     file
 }

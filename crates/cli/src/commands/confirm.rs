@@ -14,13 +14,15 @@ use crate::output;
 
 /// Whether the question can be asked, if it has to be.
 pub(crate) fn possible(command: &str, answered: bool, has_dry_run: bool) -> Result<(), Failure> {
+    possible_after(command, answered, if has_dry_run { "--dry-run" } else { "`orgseal status`" })
+}
+
+/// The same for a command before which one looks in another way.
+pub(crate) fn possible_after(command: &str, answered: bool, look: &str) -> Result<(), Failure> {
     if answered || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let help = match has_dry_run {
-        true => "look first with --dry-run, then add --yes",
-        false => "look first with `orgseal status`, then add --yes",
-    };
+    let help = format!("look first with {look}, then add --yes");
     Err(Failure::plain(format!("{command} asks before it changes anything, and there is no terminal to ask on"), help))
 }
 
@@ -40,7 +42,7 @@ impl Decide for Asker {
             return true;
         }
         self.screen.suspend(|| show(&preview, self.plan_sha256.as_deref()));
-        self.ask("Change them? [y/N] ").await
+        ask("Change them? [y/N] ", &self.screen, &self.stop).await
     }
 
     /// A wave's approval is a person's: `--yes` does not give it.
@@ -54,27 +56,26 @@ impl Decide for Asker {
             output::err_wrapped(&format!("\nWave {number} of {of}, {name}: {them}."));
             before.iter().for_each(|line| output::err_wrapped(&format!("  {line}")));
         });
-        self.ask("Let it begin? [y/N] ").await
+        ask("Let it begin? [y/N] ", &self.screen, &self.stop).await
     }
 }
 
-impl Asker {
-    async fn ask(&self, question: &'static str) -> bool {
-        self.screen.pause();
-        output::ask(question);
-        // It goes on waiting for the line when the run is stopped: nothing else may wait for it.
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).is_ok()
-                && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-        });
-        let said = tokio::select! {
-            answer = answer => answer.unwrap_or(false),
-            () = self.stop.cancelled() => false,
-        };
-        self.screen.go_on();
-        said
-    }
+/// Asks a question on the terminal; everything but a yes is a no, and so is an interrupt.
+pub(crate) async fn ask(question: &'static str, screen: &Screen, stop: &CancellationToken) -> bool {
+    screen.pause();
+    output::ask(question);
+    // It goes on waiting for the line when the run is stopped: nothing else may wait for it.
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).is_ok()
+            && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    });
+    let said = tokio::select! {
+        answer = answer => answer.unwrap_or(false),
+        () = stop.cancelled() => false,
+    };
+    screen.go_on();
+    said
 }
 
 fn there(buckets: u64, accounts: usize) -> String {

@@ -77,7 +77,7 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
 
 fn progress(tally: &Tally) -> String {
     match &tally.sealing {
-        None if tally.kind == "preflight" => format!(
+        None if tally.only_looks() => format!(
             "looked at {} of {} accounts, {} could not be entered",
             tally.accounts_done, tally.accounts, tally.accounts_unread
         ),

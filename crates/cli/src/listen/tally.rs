@@ -69,10 +69,16 @@ impl Tally {
         }
     }
 
+    /// Whether the run is about accounts alone, and judges no bucket.
+    pub(super) fn only_looks(&self) -> bool {
+        matches!(self.kind, "preflight" | "bootstrap")
+    }
+
     /// Takes an event in.
     fn take(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { kind, .. } => self.kind = kind,
+            // A deployment looks, puts, and looks again.
+            Event::RunStarted { kind, .. } => *self = Tally { kind, ..Tally::new() },
             Event::AccountsFound { accounts } => self.accounts = *accounts as u64,
             Event::AccountRead { .. } => self.accounts_done += 1,
             Event::AccountUnread { .. } => {

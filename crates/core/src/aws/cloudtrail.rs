@@ -1,5 +1,6 @@
 //! AWS CloudTrail: who was denied the central key since a change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const BETWEEN_REQUESTS: Duration = Duration::from_millis(500);
 /// Ten minutes of pages. Only one attribute may be asked for, so the pages hold every KMS event, and a busy Region has more
 /// of them than can ever be read at two requests a second.
 const MOST_PAGES: usize = 1200;
+/// Pages that are read to learn who calls an operation: a minute of them.
+const PAGES_OF_CALLERS: usize = 100;
 /// More denials than this say nothing new: whoever reads them stops.
 const ENOUGH: usize = 1000;
 
@@ -75,6 +78,46 @@ impl Member {
         looked.map(drop).map_err(|error| calls.heed(aws_error(OPERATION, &error)))
     }
 
+    /// Who called an operation in a Region of this account since a moment, as often as CloudTrail knows: `LookupEvents` by the
+    /// operation's name. A session counts for its role. The second value says whether there is more than was read.
+    ///
+    /// # Errors
+    ///
+    /// What CloudTrail answered.
+    pub async fn who_called(
+        &self,
+        region: &str,
+        operation: &str,
+        since: Timestamp,
+    ) -> Result<(BTreeMap<String, u64>, bool), AwsError> {
+        let (client, calls, interval) = self.cloudtrail(region);
+        let name = LookupAttribute::builder()
+            .attribute_key(LookupAttributeKey::EventName)
+            .attribute_value(operation)
+            .build()
+            .map_err(|error| failed("RequestFailed", &error.to_string()))?;
+        let since = aws_smithy_types::DateTime::from_secs(since.as_second());
+        let asked = client.lookup_events().lookup_attributes(name).start_time(since).max_results(EVENTS_A_PAGE);
+        let mut pages = asked.into_paginator().send();
+        let mut found = BTreeMap::new();
+        for _ in 0..PAGES_OF_CALLERS {
+            let page = {
+                let _turn = interval.turn().await;
+                let _permit = calls.enter().await;
+                pages.next().await
+            };
+            let Some(page) = page else { return Ok((found, false)) };
+            let page = page.map_err(|error| calls.heed(aws_error(OPERATION, &error)))?;
+            for event in page.events() {
+                *found.entry(caller_of(event.cloud_trail_event().unwrap_or_default())).or_default() += 1;
+            }
+            if page.next_token().is_none() {
+                return Ok((found, false));
+            }
+        }
+        Ok((found, true))
+    }
+
     async fn kms_denials_within(
         &self,
         region: &str,
@@ -123,6 +166,15 @@ impl Member {
         found.reverse();
         Ok(found)
     }
+}
+
+/// Whoever made a call, by the record of it: a session's role, else the principal's own ARN, else the service.
+fn caller_of(record: &str) -> String {
+    let tree: serde_json::Value = serde_json::from_str(record).unwrap_or_default();
+    let identity = &tree["userIdentity"];
+    let role = &identity["sessionContext"]["sessionIssuer"]["arn"];
+    let text = [role, &identity["arn"], &identity["invokedBy"]].into_iter().find_map(serde_json::Value::as_str);
+    text.unwrap_or("somebody whom the record does not name").to_owned()
 }
 
 fn failed(code: &str, message: &str) -> AwsError {

@@ -82,7 +82,7 @@ fn sets_encryption(remediation: &RemediationConfiguration, rules: &[ConfigRule],
 }
 
 /// The buckets that a rule's remediation leaves alone.
-async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Result<BTreeSet<String>, AwsError> {
+pub(super) async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Result<BTreeSet<String>, AwsError> {
     let mut found = BTreeSet::new();
     let mut pages = client.describe_remediation_exceptions().config_rule_name(rule).into_paginator().send();
     while let Some(page) = {

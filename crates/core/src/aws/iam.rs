@@ -18,11 +18,25 @@ const ENTITIES_A_PAGE: i32 = 1_000;
 /// Roles which belong to a service, and are not an account's to give rights to.
 const SERVICE_LINKED: &str = "/aws-service-role/";
 
+/// An account's identities, and its managed policies whether they are attached or not.
+#[derive(Clone, Debug, Default)]
+pub struct Authorizations {
+    /// Users and roles.
+    pub identities: Identities,
+    /// The document in force of each managed policy, by ARN.
+    pub policies: HashMap<String, Arc<str>>,
+}
+
 impl Member {
     /// `GetAccountAuthorizationDetails`, all pages: users and roles with their inline and attached policies, those of their
     /// groups, and their boundary. Service-linked roles are left out. A policy whose document the answer does not hold has an
     /// empty one, which no reader takes for a policy.
     pub async fn identities(&self) -> Result<Identities, AwsError> {
+        Ok(self.authorizations().await?.identities)
+    }
+
+    /// The same, with the managed policies.
+    pub async fn authorizations(&self) -> Result<Authorizations, AwsError> {
         let (client, calls) = self.iam_service();
         let mut pages = client
             .get_account_authorization_details()
@@ -45,7 +59,7 @@ impl Member {
             details.roles.extend(page.role_detail_list().iter().filter(|role| !is_service_linked(role)).cloned());
             details.take_documents(page.policies());
         }
-        Ok(details.identities())
+        Ok(Authorizations { identities: details.identities(), policies: details.documents })
     }
 }
 

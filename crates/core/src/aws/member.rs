@@ -105,28 +105,29 @@ impl Member {
 
     /// `DescribeKey` in a Region, as this account's session. The key may be named in any form that KMS takes.
     pub async fn describe_key(&self, region: &str, key: &str) -> Result<KeyFacts, AwsError> {
-        let client = self.kms(region);
-        let _permit = self.kms_calls.enter().await;
-        super::kms::describe_key(&client, key).await.map_err(|error| self.kms_calls.heed(error))
+        let (client, calls) = self.kms_service(region);
+        let _permit = calls.enter().await;
+        super::kms::describe_key(&client, key).await.map_err(|error| calls.heed(error))
     }
 
     /// Asks KMS, as this account's session and in the key's Region, whether it would give a data key for a bucket:
     /// `GenerateDataKey` with `DryRun`. What is proven so is that this role can use the key.
     pub async fn prove_key(&self, key: &KeyArn, bucket: &str) -> DryRun {
-        let client = self.kms(&key.region);
-        let _permit = self.kms_calls.enter().await;
+        let (client, calls) = self.kms_service(&key.region);
+        let _permit = calls.enter().await;
         match super::kms::prove_key(&client, key, bucket).await {
-            DryRun::Refused(error) => DryRun::Refused(self.kms_calls.heed(error)),
+            DryRun::Refused(error) => DryRun::Refused(calls.heed(error)),
             answer => answer,
         }
     }
 
-    fn kms(&self, region: &str) -> aws_sdk_kms::Client {
+    /// The client of KMS in a Region of this account, and what its calls share.
+    pub(super) fn kms_service(&self, region: &str) -> (aws_sdk_kms::Client, &Calls) {
         let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, region, None))
             .retry_partition(self.kms_calls.partition.clone())
             .retry_classifier(self.kms_calls.classifier)
             .interceptor(self.kms_calls.observer.clone());
-        aws_sdk_kms::Client::from_conf(settings.build())
+        (aws_sdk_kms::Client::from_conf(settings.build()), &self.kms_calls)
     }
 
     /// The client of AWS Config in a Region of this account, and what its calls share.

@@ -28,8 +28,8 @@ pub struct Organization {
 /// The client for AWS Organizations.
 #[derive(Clone)]
 pub struct Organizations {
-    client: Client,
-    halt: Halt,
+    pub(super) client: Client,
+    pub(super) halt: Halt,
 }
 
 impl Organizations {
@@ -128,7 +128,7 @@ impl Organizations {
         Ok(answer.policy().and_then(|policy| policy.content()).unwrap_or_default().to_owned())
     }
 
-    /// `ListTagsForResource` of an account.
+    /// `ListTagsForResource` of an account or a policy.
     pub async fn tags(&self, account: &str) -> Result<BTreeMap<String, String>, AwsError> {
         let mut pages = self.client.list_tags_for_resource().resource_id(account).into_paginator().send();
         let mut tags = BTreeMap::new();

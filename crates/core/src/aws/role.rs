@@ -32,7 +32,7 @@ impl Member {
 }
 
 /// IAM hands policies out URL-encoded (RFC 3986).
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

@@ -22,6 +22,10 @@ pub enum Purpose {
         /// A wave is going to ask CloudTrail for denied uses of the key.
         denials: bool,
     },
+    /// Compare what is deployed with what the campaign file makes, and change nothing.
+    Compare,
+    /// Put the groundwork there: what that takes is for the role's own policies to allow.
+    Groundwork,
 }
 
 /// Keys that are named one by one: STS also has a limit on the packed size, and key ids do not pack well.
@@ -39,6 +43,8 @@ pub(super) fn session_policy(purpose: Purpose, keys: &[KeyArn]) -> String {
         Purpose::Rollback => [vec![buckets()], changes().to_vec(), vec![former_keys()]].concat(),
         Purpose::Preflight { denials: false } => [vec![looks()], prove(keys)].concat(),
         Purpose::Preflight { denials: true } => [vec![looks(), denials()], prove(keys)].concat(),
+        Purpose::Compare => vec![compares()],
+        Purpose::Groundwork => vec![everything()],
     };
     let policy: Value = json!({ "Version": "2012-10-17", "Statement": statements });
     policy.to_string()
@@ -117,6 +123,18 @@ fn looks() -> Value {
     })
 }
 
+fn compares() -> Value {
+    json!({
+        "Effect": "Allow",
+        "Action": ["iam:GetAccountAuthorizationDetails", "ssm:GetDocument", "config:DescribeConfigRules"],
+        "Resource": "*"
+    })
+}
+
+fn everything() -> Value {
+    json!({ "Effect": "Allow", "Action": "*", "Resource": "*" })
+}
+
 /// The dry run that proves that the role can use the central keys; nothing where there are none.
 fn prove(keys: &[KeyArn]) -> Vec<Value> {
     if keys.is_empty() {
@@ -145,7 +163,7 @@ mod tests {
 
     #[test]
     fn sessions_that_only_look_cannot_change_anything() {
-        for purpose in [Purpose::Audit, Purpose::Preflight { denials: true }] {
+        for purpose in [Purpose::Audit, Purpose::Preflight { denials: true }, Purpose::Compare] {
             let policy = session_policy(purpose, &keys(2));
             for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
                 assert!(!policy.contains(verb), "{purpose:?} {verb}");

@@ -36,8 +36,8 @@ const EXECUTIONS_A_PAGE: i32 = 50;
 /// Systems Manager in one Region, as one account.
 #[derive(Clone)]
 pub struct Ssm {
-    client: Client,
-    calls: Calls,
+    pub(super) client: Client,
+    pub(super) calls: Calls,
 }
 
 /// A document as `GetDocument` returns it.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::discover::the_organization;
 use super::key_proof::KeyProofs;
 use super::key_watch::KeyWatch;
 use super::planning::{self, PlanDocuments};
@@ -218,12 +219,7 @@ struct Began {
 /// Checks that this may be worked on, and opens its ledger.
 async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
     let Setting { aws, loaded, state, .. } = setting;
-    let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
-    if let Some(wanted) = &loaded.campaign.organization.id
-        && *wanted != organization.id
-    {
-        return Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() });
-    }
+    let organization = the_organization(aws, &loaded.campaign).await?;
     let binding = Binding {
         organization: organization.id.clone(),
         partition: aws.caller().partition.clone(),

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::population::Population;
 use super::read::{interrupted, record};
-use super::{Campaign, CampaignError};
-use crate::aws::Aws;
-use crate::config::Exemption;
+use super::{Campaign, CampaignError, Setting};
+use crate::aws::{Aws, Organization};
+use crate::config::{CampaignFile, Exemption};
 use crate::event::Event;
 use crate::model::{Account, AccountOutcome, Operation, now};
 use crate::plan::{Selection, WaveMap, idle_patterns};
@@ -91,6 +91,37 @@ impl Campaign {
         for message in exemptions.chain(overrides) {
             self.events.emit(&Event::Warning { message });
         }
+    }
+}
+
+/// The organization, and the accounts that a command is about.
+pub struct Listed {
+    /// The organization.
+    pub organization: Organization,
+    /// The accounts of the campaign file and the command line, in whatever state they are.
+    pub accounts: Vec<Account>,
+}
+
+/// The organization and its accounts, for a command that keeps no record: refused where it is not the campaign file's.
+pub async fn listed(setting: &Setting) -> Result<Listed, CampaignError> {
+    let Setting { aws, loaded, narrowed, .. } = setting;
+    let organization = the_organization(aws, &loaded.campaign).await?;
+    let selection = Selection::new(&loaded.campaign, &loaded.exemptions, narrowed.clone());
+    let (_, accounts) = accounts(aws, &selection).await?;
+    match accounts.is_empty() {
+        true => Err(CampaignError::NothingSelected("account")),
+        false => Ok(Listed { organization, accounts }),
+    }
+}
+
+/// The organization, if it is the one that the campaign file names.
+pub(super) async fn the_organization(aws: &Aws, file: &CampaignFile) -> Result<Organization, CampaignError> {
+    let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
+    match &file.organization.id {
+        Some(wanted) if *wanted != organization.id => {
+            Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() })
+        }
+        _ => Ok(organization),
     }
 }
 

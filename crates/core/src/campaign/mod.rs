@@ -57,6 +57,7 @@ use planning::PlanDocuments;
 use population::Population;
 
 pub use decide::{Decide, Preview, RegionPreview, WavePreview, WaveQuestion};
+pub use discover::{Listed, listed};
 pub use error::CampaignError;
 pub use kind::{ApprovedPlan, ChangeOptions, Ending, Kind};
 pub use planning::WrittenPlan;
@@ -182,6 +183,12 @@ impl Campaign {
         self.events.emit(&Event::RunFinished { state: ending.as_str() });
         Ok(ending)
     }
+}
+
+/// The session name of a command that keeps no record.
+#[must_use]
+pub fn session_name(command: &str) -> String {
+    format!("{SESSION_PREFIX}{}", new_id_of(command))
 }
 
 /// `audit-20261125T030000Z-1a2b`: sorts by time, tells the kind, and does not collide. At most 56 characters, so that it

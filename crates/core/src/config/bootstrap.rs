@@ -35,6 +35,8 @@ pub struct BootstrapChoice {
     pub services: Vec<String>,
     /// Put a permissions boundary on the roles, so that no later policy makes them more than they are.
     pub permissions_boundary: bool,
+    /// Have AWS Config's rule and aggregator among what is deployed and compared. Where AWS Config records nothing, `false`.
+    pub config_rule: bool,
 }
 
 impl Default for BootstrapChoice {
@@ -50,6 +52,7 @@ impl Default for BootstrapChoice {
             pipelines: Vec::new(),
             services: Vec::new(),
             permissions_boundary: false,
+            config_rule: true,
         }
     }
 }

@@ -508,6 +508,14 @@ impl Reader {
         self.sql(self.connection.query_row(&sql, [], run_of).optional())
     }
 
+    /// The newest rollout that was more than a dry run.
+    pub fn newest_rollout(&self) -> Result<Option<Run>, LedgerError> {
+        let sql = format!(
+            "{RUN} WHERE kind = 'rollout' AND state NOT IN ('dry_run', 'declined') ORDER BY number DESC LIMIT 1"
+        );
+        self.sql(self.connection.query_row(&sql, [], run_of).optional())
+    }
+
     /// The rollbacks of a campaign, the oldest first.
     pub fn rollbacks_of(&self, campaign: &Run) -> Result<Vec<Run>, LedgerError> {
         self.gather(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], run_of)

@@ -25,6 +25,15 @@ pub struct KeyArn {
 #[error("`{0}` is not the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)")]
 pub struct KeyArnError(String);
 
+impl KeyArn {
+    /// Whether it stands for a key that is yet to be made: `key/NEW`, or `key/mrk-NEW`. AWS gives no such id, so that nothing is
+    /// ever sealed with it.
+    #[must_use]
+    pub fn is_placeholder(&self) -> bool {
+        matches!(self.id.as_str(), "NEW" | "mrk-NEW")
+    }
+}
+
 impl FromStr for KeyArn {
     type Err = KeyArnError;
 

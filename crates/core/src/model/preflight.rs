@@ -26,6 +26,8 @@ pub enum CheckKind {
     Role,
     /// The role under which the document runs.
     AutomationRole,
+    /// Whom the member role and the automation role let in besides those for whom they are made.
+    Trust,
     /// Service and resource control policies: whether they deny what a rollout does.
     ControlPolicies,
     /// The document that seals.
@@ -56,6 +58,7 @@ impl CheckKind {
             CheckKind::Account => "account",
             CheckKind::Role => "member role",
             CheckKind::AutomationRole => "automation role",
+            CheckKind::Trust => "trust of the roles",
             CheckKind::ControlPolicies => "control policies",
             CheckKind::Document => "document",
             CheckKind::RestoreDocument => "restoring document",

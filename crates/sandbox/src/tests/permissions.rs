@@ -109,7 +109,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("FollowExecutions", "ssm:GetAutomationExecution"),
         ("PassTheAutomationRole", "iam:PassRole"),
         ("ProveTheCentralKey", "kms:GenerateDataKey"),
-        ("LookAtTheAutomationRole", "iam:GetRole"),
+        ("LookAtTheRoles", "iam:GetRole"),
         ("LookAtFormerKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
@@ -214,7 +214,7 @@ async fn the_proof_of_a_key_and_a_look_at_the_automation_role_need_their_stateme
     sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "ProveTheCentralKey")).unwrap();
     let said = prove().await;
     assert!(said.contains("because no identity-based policy allows the kms:GenerateDataKey action"), "{said}");
-    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "LookAtTheAutomationRole")).unwrap();
+    sandbox.set_role_policy(ALPHA, "orgseal-member", &without(&shipped, "LookAtTheRoles")).unwrap();
     let said = look().await;
     assert!(said.contains("because no identity-based policy allows the iam:GetRole action"), "{said}");
 }

@@ -1,13 +1,15 @@
 //! One account: can it be entered, is the automation role there, and what each Region of it is like.
 
-use futures::future::{join, join_all, join5};
+use futures::future::{join, join_all, join3, join5};
 
 use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
-use crate::aws::{CallLimits, Member, Purpose, Ssm};
-use crate::config::SessionPolicy;
+use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
+use crate::config::{MemberRole, SessionPolicy};
 use crate::event::Event;
-use crate::judge::{Proof, Trust, trusts_automation};
-use crate::model::{Account, AccountChecks, Check, CheckKind, RegionChecks, Standing};
+use crate::judge::{
+    Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
+};
+use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, RegionChecks, Standing};
 use crate::plan::AccountLimits;
 
 /// Executions that run at once in an account and Region before the next ones wait (Systems Manager's default quota).
@@ -54,8 +56,16 @@ impl Look {
         });
         let member = self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS });
         let regions = join_all(self.regions.iter().map(|region| self.region(&member, account, region)));
-        let (automation_role, regions) = join(self.automation_role(&member, account), regions).await;
-        found.checks.push(automation_role);
+        let (automation_role, member_role, regions) =
+            join3(self.automation_role(&member, account), member.role(&self.file.member_role.name), regions).await;
+        let mut trusts = vec![self.member_trust(account, member_role)];
+        let (check, trust) = automation_role;
+        found.checks.push(check);
+        trusts.extend(trust.map(|trust| {
+            let name = &self.file.automation_role.name;
+            trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &account.id))
+        }));
+        found.checks.extend(trusts);
         found.regions = regions;
         self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
     }
@@ -78,11 +88,38 @@ impl Look {
     }
 
     /// The role under which the document runs (`GetRole`). Whether it may be passed shows only when it is.
-    async fn automation_role(&self, member: &Member, account: &Account) -> Check {
+    ///
+    /// Its trust comes along where it was read.
+    async fn automation_role(&self, member: &Member, account: &Account) -> (Check, Option<String>) {
+        let read = member.role(&self.file.automation_role.name).await;
+        let trust = read.as_ref().ok().and_then(|role| Some(role.as_ref()?.trust.clone()));
+        (self.of_automation_role(read, account), trust)
+    }
+
+    /// Whom the member role lets in besides the security account. A role that may not look at itself works all the same.
+    fn member_trust(&self, account: &Account, read: Result<Option<RoleSeen>, AwsError>) -> Check {
+        let MemberRole { name, external_id, .. } = &self.file.member_role;
+        match read {
+            Ok(Some(role)) => {
+                let security = &self.aws.caller().account;
+                let weak = member_trust_weaknesses(&role.trust, &account.id, security, external_id.as_deref());
+                trust_check(name, "member-trust.json", &weak)
+            }
+            Ok(None) => Check::new(CheckKind::Trust, Standing::Warning, format!("role {name} cannot be found by its name"))
+                .fix("compare member_role.name and path with the role"),
+            Err(error) => {
+                let unseen = with_error(CheckKind::Trust, Standing::Warning, &error);
+                Check { message: format!("whom role {name} lets in cannot be seen: {}", unseen.message), ..unseen }
+                    .fix("allow iam:GetRole on it to the member role (LookAtTheRoles in config/policies/member-rollout.json)")
+            }
+        }
+    }
+
+    fn of_automation_role(&self, read: Result<Option<RoleSeen>, AwsError>, account: &Account) -> Check {
         let kind = CheckKind::AutomationRole;
         let name = &self.file.automation_role.name;
         let arn = self.automation_role_arn(account);
-        let role = match member.role(name).await {
+        let role = match read {
             Ok(Some(role)) => role,
             Ok(None) => {
                 return Check::new(kind, Standing::Failed, format!("role {name} is missing in account {}", account.id))
@@ -91,7 +128,7 @@ impl Look {
             Err(error) => {
                 let unseen = with_error(kind, Standing::Unknown, &error);
                 return Check { message: format!("role {name} cannot be seen: {}", unseen.message), ..unseen }
-                    .fix("allow iam:GetRole on it to the member role (LookAtTheAutomationRole in config/policies/member-rollout.json)");
+                    .fix("allow iam:GetRole on it to the member role (LookAtTheRoles in config/policies/member-rollout.json)");
             }
         };
         if role.arn != arn {
@@ -247,4 +284,25 @@ impl Look {
             }
         }
     }
+}
+
+/// What the weaknesses of a trust come to.
+fn trust_check(name: &str, shipped: &str, weak: &[Weakness]) -> Check {
+    let kind = CheckKind::Trust;
+    let standing = match weak.iter().any(|one| one.severe) {
+        true => Standing::Failed,
+        false => Standing::Warning,
+    };
+    // The worst first.
+    let mut said: Vec<&Weakness> = weak.iter().collect();
+    said.sort_by_key(|one| !one.severe);
+    match said.is_empty() {
+        true => Check::new(kind, Standing::Ok, format!("{name} lets in nobody else")),
+        false => {
+            let said: Vec<&str> = said.iter().map(|one| one.says.as_str()).collect();
+            Check::new(kind, standing, format!("role {name}: {}", said.join("; ")))
+                .fix(format!("find out who changed it; give it the trust policy config/policies/{shipped} again"))
+        }
+    }
+    .fact("role", name)
 }

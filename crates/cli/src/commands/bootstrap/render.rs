@@ -1,19 +1,20 @@
-//! `orgseal bootstrap`: the groundwork of an organization, made from the campaign file.
+//! `orgseal bootstrap render`: the groundwork as files.
 
-use orgseal_bootstrap::{Difference, Groundwork, GroundworkError, RenderError, compare, render, write};
+use std::path::Path;
 
-use crate::args::{Bootstrap, BootstrapVerb, Common};
+use orgseal_bootstrap::{Difference, Groundwork, compare, render, write};
+
+use crate::args::Common;
 use crate::failure::Failure;
 use crate::{connect, output};
 
 /// The files of a folder differ from what would be rendered.
 const DIFFERS: u8 = 2;
 
-pub(crate) fn run(common: &Common, own: &Bootstrap, json: bool) -> Result<u8, Failure> {
-    let BootstrapVerb::Render { folder, check } = &own.verb;
+pub(super) fn run(common: &Common, folder: &Path, check: bool, json: bool) -> Result<u8, Failure> {
     let groundwork = Groundwork::new(&connect::campaign_file(common)?.campaign)?;
     let files = render(&groundwork)?;
-    let differences = if *check { compare(folder, &files)? } else { write(folder, &files)? };
+    let differences = if check { compare(folder, &files)? } else { write(folder, &files)? };
     if json {
         let differing: Vec<_> = differences
             .iter()
@@ -36,33 +37,9 @@ pub(crate) fn run(common: &Common, own: &Bootstrap, json: bool) -> Result<u8, Fa
         let as_it_was = files.len() - differences.len();
         output::out(&format!("{as_it_was} of {} files are as the campaign file makes them", files.len()))?;
     }
-    let differs = *check && !differences.is_empty();
+    let differs = check && !differences.is_empty();
     if differs {
         output::err("help: render again without --check, and read what changed before it is deployed");
     }
     Ok(if differs { DIFFERS } else { 0 })
-}
-
-impl From<GroundworkError> for Failure {
-    fn from(error: GroundworkError) -> Failure {
-        let help = match error {
-            GroundworkError::NoOrganization => {
-                "write id = \"o-…\" under [organization]: aws organizations describe-organization shows it"
-            }
-        };
-        Failure::plain(error.to_string(), help)
-    }
-}
-
-impl From<RenderError> for Failure {
-    fn from(error: RenderError) -> Failure {
-        let help = match &error {
-            RenderError::TooLarge(_) => {
-                "name fewer keys, pipelines or services in the campaign file, or one multi-Region key for all Regions"
-            }
-            RenderError::Document(_) => "this is a fault of orgseal: please report it",
-            RenderError::File { .. } => "check the folder, its free space and its permissions",
-        };
-        Failure::plain(error.to_string(), help)
-    }
 }

@@ -1,0 +1,128 @@
+//! The central keys: compared, and made where the campaign file says `key/NEW`.
+
+use orgseal_core::aws::Member;
+use orgseal_core::aws::make::NewKey;
+use orgseal_core::model::{AwsError, KeyArn};
+use serde::Serialize;
+
+use super::look::Found;
+use super::{Finding, Kind, Site, State};
+use crate::meaning::differences;
+
+const DESCRIPTION: &str = "The central key of the organization's buckets (orgseal)";
+
+/// How a key came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStep {
+    /// It was made.
+    Made,
+    /// It is a replica of the key of the home Region, and was made.
+    Replicated,
+    /// It was there: an earlier deployment made it and did not get further.
+    Found,
+}
+
+/// A key that stands in place of one which the campaign file called new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyMade {
+    /// What the campaign file says.
+    pub placeholder: String,
+    /// What it is to say.
+    pub arn: KeyArn,
+    /// How it came about.
+    pub step: KeyStep,
+}
+
+impl Site {
+    /// The keys that the campaign file calls new, the home Region's first.
+    #[must_use]
+    pub fn new_keys(&self) -> Vec<KeyArn> {
+        let mut keys: Vec<KeyArn> = self.groundwork.keys.iter().filter(|key| key.is_placeholder()).cloned().collect();
+        keys.sort_by_key(|key| (key.region != self.groundwork.home_region, key.region.clone()));
+        keys
+    }
+
+    /// Makes the key of a Region with its alias, or finds the one that an earlier deployment made.
+    pub async fn make_key(&self, wanted: &KeyArn) -> Result<KeyMade, AwsError> {
+        let owner = self.owner().await?;
+        let (alias, policy) = (&self.groundwork.file.bootstrap.key_alias, self.groundwork.key_policy());
+        let made = |arn: KeyArn, step| KeyMade { placeholder: wanted.to_string(), arn, step };
+        if let Some(facts) = owner.alias(&wanted.region, alias).await? {
+            return Ok(made(read(&facts.arn)?, KeyStep::Found));
+        }
+        let multi_region = wanted.id.starts_with("mrk-");
+        let new = NewKey { region: &wanted.region, description: DESCRIPTION, policy: &policy, multi_region };
+        // It may have been made, and the deployment killed before its alias was.
+        if let Some(arn) = owner.key_without_alias(&wanted.region, DESCRIPTION).await? {
+            owner.create_alias(&arn, alias).await?;
+            return Ok(made(arn, KeyStep::Found));
+        }
+        let home = &self.groundwork.home_region;
+        let primary = match multi_region && wanted.region != *home {
+            true => owner.alias(home, alias).await?,
+            false => None,
+        };
+        let (arn, step) = match primary {
+            Some(primary) => (owner.replicate_key(&read(&primary.arn)?, &new).await?, KeyStep::Replicated),
+            None => (owner.create_key(&new).await?, KeyStep::Made),
+        };
+        owner.create_alias(&arn, alias).await?;
+        Ok(made(arn, step))
+    }
+
+    /// Every central key of the security account: its state, policy and alias.
+    pub(super) async fn keys_found(&self, owner: &Member) -> Found {
+        let mut found = Vec::new();
+        for key in self.groundwork.keys.iter().filter(|key| key.account == self.groundwork.security) {
+            let (name, region) = (key.id.clone(), Some(key.region.as_str()));
+            if key.is_placeholder() {
+                let says = vec!["it is to be made".to_owned()];
+                found.push(Some(Finding { says, ..Finding::missing(Kind::Key, name, region) }));
+                continue;
+            }
+            match owner.describe_key(&key.region, &key.to_string()).await {
+                Err(error) if error.code == "NotFoundException" => {
+                    found.push(Some(Finding::missing(Kind::Key, name, region)));
+                    continue;
+                }
+                Err(error) => {
+                    found.push(Some(Finding::unread(Kind::Key, name, region, &error)));
+                    continue;
+                }
+                Ok(facts) => {
+                    let says = (facts.state != "Enabled").then(|| format!("it is {}", facts.state));
+                    found.push(Finding::differing(Kind::Key, name.clone(), region, says.into_iter().collect()));
+                }
+            }
+            found.push(match owner.key_policy(key).await {
+                Ok(policy) => {
+                    let says = differences(&self.groundwork.key_policy(), &policy);
+                    Finding::differing(Kind::KeyPolicy, name.clone(), region, says)
+                }
+                Err(error) => Some(Finding::unread(Kind::KeyPolicy, name.clone(), region, &error)),
+            });
+            found.push(self.alias_found(owner, key).await);
+        }
+        found
+    }
+
+    async fn alias_found(&self, owner: &Member, key: &KeyArn) -> Option<Finding> {
+        let (alias, region) = (&self.groundwork.file.bootstrap.key_alias, Some(key.region.as_str()));
+        match owner.alias(&key.region, alias).await {
+            Ok(Some(facts)) if facts.arn == key.to_string() => None,
+            // Another key of the Region may be the campaign's for all accounts, and this one for a few.
+            Ok(Some(facts)) if self.groundwork.keys.iter().any(|other| other.to_string() == facts.arn) => None,
+            Ok(Some(facts)) => Some(Finding {
+                says: vec![format!("it is {}'s", facts.arn)],
+                ..Finding::new(Kind::KeyAlias, alias, region, State::Differs)
+            }),
+            Ok(None) => Some(Finding::missing(Kind::KeyAlias, alias, region)),
+            Err(error) => Some(Finding::unread(Kind::KeyAlias, alias, region, &error)),
+        }
+    }
+}
+
+fn read(arn: &str) -> Result<KeyArn, AwsError> {
+    arn.parse().map_err(|error| super::look::fault(&error))
+}

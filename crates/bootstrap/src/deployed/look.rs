@@ -1,0 +1,257 @@
+//! A look at each account: what of the groundwork is there, and says what.
+
+use std::collections::BTreeSet;
+
+use futures::future::{join, join_all};
+use orgseal_core::aws::make::RoleWanted;
+use orgseal_core::aws::{Authorizations, Member, Purpose, Ssm};
+use orgseal_core::event::Event;
+use orgseal_core::model::{Account, AwsError, Identity, Operation};
+use serde_norway::Value;
+
+use super::tree::first_difference;
+use super::{AccountFound, Compared, Finding, Kind, Site, SiteError};
+use crate::meaning::differences;
+use crate::pieces::{PACK, Pieces, PolicyWanted};
+
+/// What was found of some pieces, one by one: `None` for a piece that is as it is to be.
+pub(super) type Found = Vec<Option<Finding>>;
+
+impl Site {
+    /// Compares every account with what the campaign file makes.
+    pub async fn compare(&self) -> Result<Compared, SiteError> {
+        self.began();
+        let looks = self.each(self.accounts.clone(), |site, account| async move { site.look(&account).await });
+        let (accounts, (guardrails_same, guardrails)) = join(looks, self.guardrails_found()).await;
+        let mut accounts = accounts?;
+        accounts.sort_by(|a, b| a.id.cmp(&b.id));
+        self.ended();
+        Ok(Compared {
+            organization: self.organization.id.clone(),
+            interrupted: self.stop.is_cancelled(),
+            accounts,
+            guardrails,
+            guardrails_same,
+        })
+    }
+
+    async fn look(&self, account: &Account) -> AccountFound {
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        let mut found = AccountFound {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            skipped: (!account.is_active()).then(|| account.state.clone()),
+            same: 0,
+            findings: Vec::new(),
+        };
+        if found.skipped.is_some() {
+            self.events.emit(&Event::AccountSkipped { account: account.clone() });
+            return found;
+        }
+        let (inside, owned) = join(self.inside(account), self.owned(account)).await;
+        for piece in inside.into_iter().chain(owned) {
+            match piece {
+                Some(finding) => found.findings.push(finding),
+                None => found.same += 1,
+            }
+        }
+        match found.findings.iter().find(|finding| finding.kind == Kind::Account) {
+            Some(Finding { error: Some(error), .. }) => {
+                self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
+            }
+            _ => self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 }),
+        }
+        found
+    }
+
+    /// What every member account has.
+    async fn inside(&self, account: &Account) -> Found {
+        let member = match self.enter(&account.id, Purpose::Compare).await {
+            Ok(member) => member,
+            Err(error) => return vec![Some(Finding::unread(Kind::Account, self.through(), None, &error))],
+        };
+        let regions = self.groundwork.regions();
+        let places = join_all(regions.iter().map(|region| self.place(&member, account, region)));
+        let (whole, places) = join(self.whole(&member, account), places).await;
+        whole.into_iter().chain(places.into_iter().flatten()).collect()
+    }
+
+    /// What is no Region's.
+    async fn whole(&self, member: &Member, account: &Account) -> Found {
+        let pieces = self.groundwork.member_pieces(&account.id);
+        let owned = (account.id == self.groundwork.security).then(|| self.groundwork.security_pieces());
+        let mut wanted = Pieces::default();
+        for pieces in [Some(pieces), owned].into_iter().flatten() {
+            match pieces {
+                Ok(pieces) => {
+                    wanted.roles.extend(pieces.roles);
+                    wanted.policies.extend(pieces.policies);
+                }
+                Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &fault(&error)))],
+            }
+        }
+        let there = match member.authorizations().await {
+            Ok(there) => there,
+            Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &error))],
+        };
+        let roles = wanted.roles.iter().map(|role| of_role(role, &there));
+        let policies = wanted.policies.iter().map(|policy| self.of_policy(policy, &there));
+        roles.chain(policies).collect()
+    }
+
+    fn of_policy(&self, wanted: &PolicyWanted, there: &Authorizations) -> Option<Finding> {
+        let Some(text) = there.policies.get(&wanted.arn) else {
+            return Some(Finding::missing(Kind::Policy, &wanted.name, None));
+        };
+        let mut says = differences(&wanted.text, text);
+        let caller = &self.groundwork.file.bootstrap.caller;
+        if wanted.arn.ends_with("/orgseal-caller") {
+            let whose = there.identities.principals.iter().find(|one| one.arn.ends_with(&format!(":{caller}")));
+            match whose {
+                None => says.push(format!("{caller}, whom the campaign file names as bootstrap.caller, is not there")),
+                Some(who) if !who.policies.iter().any(|(name, _)| *name == wanted.name) => {
+                    says.push(format!("it is not attached to {caller}"));
+                }
+                Some(_) => {}
+            }
+        }
+        Finding::differing(Kind::Policy, &wanted.name, None, says)
+    }
+
+    /// What a member account has in a Region.
+    async fn place(&self, member: &Member, account: &Account, region: &str) -> Found {
+        let ssm = member.ssm(region);
+        let (mut documents, rule) = join(self.documents(&ssm, region), self.rule(member, account, region)).await;
+        documents.extend(rule);
+        documents
+    }
+
+    async fn documents(&self, ssm: &Ssm, region: &str) -> Found {
+        let choice = &self.groundwork.file.document;
+        let wanted = match self.groundwork.documents() {
+            Ok(wanted) => wanted,
+            Err(error) => return vec![Some(Finding::unread(Kind::Document, &choice.name, None, &fault(&error)))],
+        };
+        let mut found = Vec::new();
+        for (wanted, operation) in wanted.into_iter().zip([Operation::Seal, Operation::Restore]) {
+            let reference = choice.reference(operation, &self.groundwork.partition, region);
+            found.push(match ssm.document(&reference, choice.version(operation)).await {
+                Err(error) if error.code == "InvalidDocument" => {
+                    Some(Finding::missing(Kind::Document, wanted.name, Some(region)))
+                }
+                Err(error) => Some(Finding::unread(Kind::Document, wanted.name, Some(region), &error)),
+                Ok(document) => {
+                    let tree: Value = serde_norway::from_str(&document.content).unwrap_or_default();
+                    let says = first_difference(&wanted.tree, &tree).map(|place| {
+                        format!("version {} has another content than the shipped one, {place}", document.version)
+                    });
+                    Finding::differing(Kind::Document, wanted.name, Some(region), says.into_iter().collect())
+                }
+            });
+        }
+        found
+    }
+
+    /// The rule that finds buckets. AWS Config makes no rule of an organization in the management account.
+    async fn rule(&self, member: &Member, account: &Account, region: &str) -> Option<Option<Finding>> {
+        if !self.groundwork.file.bootstrap.config_rule || account.id == self.organization.management_account {
+            return None;
+        }
+        let name = "s3-default-encryption-kms";
+        let wanted: BTreeSet<String> = self.groundwork.keys.iter().map(ToString::to_string).collect();
+        let rules = match member.encryption_rules(region).await {
+            Ok(rules) => rules,
+            Err(error) => return Some(Some(Finding::unread(Kind::Rule, name, Some(region), &error))),
+        };
+        if rules.iter().any(|(_, keys)| *keys == wanted) {
+            return Some(None);
+        }
+        let says: Vec<String> = rules
+            .iter()
+            .map(|(rule, keys)| {
+                let more = keys.difference(&wanted).map(|key| format!("takes {key} for right"));
+                let less = wanted.difference(keys).map(|key| format!("does not know {key}"));
+                format!("{rule} {}", more.chain(less).collect::<Vec<_>>().join(", and "))
+            })
+            .collect();
+        Some(Some(match says.is_empty() {
+            true => Finding::missing(Kind::Rule, name, Some(region)),
+            false => Finding { says, ..Finding::new(Kind::Rule, name, Some(region), super::State::Differs) },
+        }))
+    }
+
+    /// What the security account alone has, as whoever looks after it sees it.
+    async fn owned(&self, account: &Account) -> Found {
+        if account.id != self.groundwork.security {
+            return Vec::new();
+        }
+        let owner = match self.owner().await {
+            Ok(owner) => owner,
+            Err(error) => return vec![Some(Finding::unread(Kind::Account, "the security account", None, &error))],
+        };
+        let mut found = self.keys_found(&owner).await;
+        if let Ok(Pieces { aggregator: Some(wanted), .. }) = self.groundwork.security_pieces()
+            && self.groundwork.file.bootstrap.config_rule
+        {
+            let home = &self.groundwork.home_region;
+            found.push(match owner.aggregator(home, PACK).await {
+                Err(error) => Some(Finding::unread(Kind::Aggregator, wanted.name, Some(home), &error)),
+                Ok(None) => Some(Finding::missing(Kind::Aggregator, wanted.name, Some(home))),
+                Ok(Some(role)) if role == wanted.role_arn => None,
+                Ok(Some(role)) => Finding::differing(
+                    Kind::Aggregator,
+                    wanted.name,
+                    Some(home),
+                    vec![format!("it reads the organization as {role}, and not as {}", wanted.role_arn)],
+                ),
+            });
+        }
+        found
+    }
+}
+
+/// A role against one that is there: trust, policies and boundary by meaning.
+fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
+    let role = there.identities.principals.iter().find(|one| is_role(one, &wanted.name));
+    let Some(role) = role else { return Some(Finding::missing(Kind::Role, &wanted.name, None)) };
+    let mut says = Vec::new();
+    if !role.arn.ends_with(&format!(":role{}{}", wanted.path, wanted.name)) {
+        says.push(format!("its path differs: it is {}", role.arn));
+    }
+    let part = |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
+    says.extend(part("trust", differences(&wanted.trust, role.trust.as_deref().unwrap_or_default())));
+    let attached = wanted.attached.iter().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
+    let names: BTreeSet<&str> = wanted.inline.iter().map(|(name, _)| name.as_str()).chain(attached.clone()).collect();
+    for (name, text) in &wanted.inline {
+        match role.policies.iter().find(|(known, _)| known == name) {
+            Some((_, found)) => says.extend(part(&format!("policy {name}"), differences(text, found))),
+            None => says.push(format!("policy {name} is missing")),
+        }
+    }
+    let lacking = attached.filter(|name| !role.policies.iter().any(|(known, _)| known == name));
+    says.extend(lacking.map(|name| format!("policy {name} is not attached")));
+    let others = role.policies.iter().filter(|(name, _)| !names.contains(name.as_str()));
+    says.extend(others.map(|(name, _)| format!("policy {name} is not of orgseal")));
+    match (&wanted.boundary, &role.boundary) {
+        (None, Some(_)) => says.push("it has a permissions boundary, and none is wanted".to_owned()),
+        (Some(arn), None) => says.push(format!("it lacks its permissions boundary {arn}")),
+        (Some(arn), Some(found)) if there.policies.get(arn) != Some(found) => {
+            says.push(format!("its permissions boundary is another one than {arn}"));
+        }
+        _ => {}
+    }
+    Finding::differing(Kind::Role, &wanted.name, None, says)
+}
+
+fn is_role(identity: &Identity, name: &str) -> bool {
+    identity.arn.split(":role/").nth(1).is_some_and(|rest| rest.rsplit('/').next() == Some(name))
+}
+
+/// A fault of ours, where AWS's errors stand.
+pub(super) fn fault(error: &dyn std::fmt::Display) -> AwsError {
+    AwsError {
+        code: "Unreadable".to_owned(),
+        message: error.to_string(),
+        hint: "this is a fault of orgseal: please report it".to_owned(),
+    }
+}

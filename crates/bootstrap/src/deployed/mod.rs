@@ -1,0 +1,199 @@
+//! The groundwork as it stands in AWS: compared with what the campaign file makes, put there, taken away.
+//!
+//! One account after the other is entered, `limits.accounts` at once. [`look`] finds what differs, [`put`] puts right what was
+//! found, [`take`] takes away what bears our tag. A new piece has its look and its put, and a [`Kind`].
+
+mod finding;
+mod guardrails;
+mod keys;
+mod look;
+mod put;
+mod remediation;
+mod take;
+mod tree;
+
+use std::pin::pin;
+
+use futures::stream::{self, StreamExt};
+use orgseal_core::aws::{Aws, CallLimits, Member, Organization, Purpose};
+use orgseal_core::campaign::{self, CampaignError, Setting};
+use orgseal_core::config::{MemberRole, OwnAccount, SessionPolicy};
+use orgseal_core::event::{Event, Events};
+use orgseal_core::model::{Account, AwsError};
+use tokio_util::sync::CancellationToken;
+
+use crate::documents::DocumentError;
+use crate::groundwork::{Groundwork, GroundworkError};
+
+pub use finding::{AccountFound, Compared, Counts, Finding, Kind, State};
+pub use guardrails::{Guardrail, KEEP_SEAL, Unsealers};
+pub use keys::{KeyMade, KeyStep};
+pub use put::{Done, Outcome};
+pub use remediation::{Excepted, RULE as REMEDIATION_RULE, RemediationDone, Tries};
+pub use take::Taken;
+
+/// Calls of an account under way to a service: the groundwork is in no hurry.
+const CALLS: usize = 6;
+
+/// Why there is nothing to compare with.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The campaign file makes no groundwork.
+    #[error(transparent)]
+    Groundwork(#[from] GroundworkError),
+    /// A shipped template cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The organization cannot be read, or is another one.
+    #[error(transparent)]
+    Campaign(#[from] CampaignError),
+    /// A task of ours broke.
+    #[error("a task ended by itself: {0}")]
+    Task(String),
+}
+
+/// An organization to look at or to put the groundwork into.
+#[derive(Clone)]
+pub struct Site {
+    aws: Aws,
+    groundwork: Groundwork,
+    organization: Organization,
+    accounts: Vec<Account>,
+    /// The management account was left out: no one named it.
+    without_management: bool,
+    through: Option<String>,
+    session_name: String,
+    events: Events,
+    stop: CancellationToken,
+}
+
+impl Site {
+    /// Reads the organization's accounts, those of the campaign and of the command line. `through` is the role by which accounts
+    /// are entered, in place of the campaign's member role, with its path if it has one.
+    pub async fn open(setting: Setting, through: Option<String>) -> Result<Site, SiteError> {
+        let listed = campaign::listed(&setting).await?;
+        // A file that names no organization is for whichever it is used in.
+        let mut file = setting.loaded.campaign.clone();
+        file.organization.id.get_or_insert_with(|| listed.organization.id.clone());
+        let groundwork = Groundwork::new(&file)?;
+        let named = &groundwork.file.bootstrap.management_account;
+        let management = listed.organization.management_account.clone();
+        let mut accounts = listed.accounts;
+        let before = accounts.len();
+        accounts.retain(|account| account.id != management || named.as_ref() == Some(&account.id));
+        let Setting { aws, events, stop, .. } = setting;
+        Ok(Site {
+            without_management: accounts.len() < before,
+            session_name: campaign::session_name("bootstrap"),
+            aws,
+            groundwork,
+            organization: listed.organization,
+            accounts,
+            through,
+            events,
+            stop,
+        })
+    }
+
+    /// The same with a campaign file that names other keys: those that were made.
+    pub fn with_keys(self, setting: &Setting) -> Result<Site, SiteError> {
+        let mut file = setting.loaded.campaign.clone();
+        file.organization.id.get_or_insert_with(|| self.organization.id.clone());
+        Ok(Site { groundwork: Groundwork::new(&file)?, ..self })
+    }
+
+    /// The accounts in scope.
+    #[must_use]
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// Whether the management account is left out because `bootstrap.management_account` does not name it.
+    #[must_use]
+    pub fn leaves_out_management(&self) -> bool {
+        self.without_management
+    }
+
+    /// The role by which accounts are entered.
+    #[must_use]
+    pub fn through(&self) -> &str {
+        self.through.as_deref().unwrap_or(&self.groundwork.file.member_role.name)
+    }
+
+    /// The security account.
+    #[must_use]
+    pub fn security_account(&self) -> &str {
+        &self.groundwork.security
+    }
+
+    /// Enters an account as one of many, to look or to change.
+    async fn enter(&self, account: &str, purpose: Purpose) -> Result<Member, AwsError> {
+        let role = self.role();
+        let role = match purpose {
+            Purpose::Compare => role,
+            // What is made is for the role's own policies to allow.
+            _ => MemberRole { session_policy: SessionPolicy::None, ..role },
+        };
+        let session = self.aws.enter(account, &role, purpose, &self.session_name).await?;
+        Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
+    }
+
+    /// Enters the security account as whoever looks after it: with the caller's own credentials where it is the caller's own.
+    async fn owner(&self) -> Result<Member, AwsError> {
+        let role = MemberRole { own_account: OwnAccount::Caller, session_policy: SessionPolicy::None, ..self.role() };
+        let session = self.aws.enter(&self.groundwork.security, &role, Purpose::Groundwork, &self.session_name).await?;
+        Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
+    }
+
+    fn role(&self) -> MemberRole {
+        let own = &self.groundwork.file.member_role;
+        let Some(through) = &self.through else { return own.clone() };
+        let (path, name) = match through.trim_matches('/').rsplit_once('/') {
+            Some((path, name)) => (format!("/{path}/"), name),
+            None => ("/".to_owned(), through.as_str()),
+        };
+        MemberRole {
+            name: name.to_owned(),
+            path,
+            external_id: None,
+            session_duration: 3600,
+            session_policy: SessionPolicy::None,
+            own_account: OwnAccount::Caller,
+        }
+    }
+
+    /// Works on accounts, so many at once. Those that were not begun when the run was told to stop are left out.
+    async fn each<T, W>(
+        &self,
+        accounts: Vec<Account>,
+        work: impl Fn(Site, Account) -> W,
+    ) -> Result<Vec<T>, SiteError>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let at_once = self.groundwork.file.limits.accounts;
+        let mut under_way = pin!(
+            stream::iter(accounts)
+                .take_until(self.stop.clone().cancelled_owned())
+                .map(|account| tokio::spawn(work(self.clone(), account)))
+                .buffer_unordered(at_once)
+        );
+        let mut done = Vec::new();
+        while let Some(account) = under_way.next().await {
+            done.push(account.map_err(|error| SiteError::Task(error.to_string()))?);
+        }
+        Ok(done)
+    }
+
+    fn began(&self) {
+        let organization = self.organization.id.clone();
+        self.events.emit(&Event::RunStarted { run: self.session_name.clone(), kind: "bootstrap", organization });
+        self.events.emit(&Event::AccountsFound { accounts: self.accounts.len() });
+    }
+
+    fn ended(&self) {
+        let state = if self.stop.is_cancelled() { "interrupted" } else { "finished" };
+        self.events.emit(&Event::RunFinished { state });
+    }
+}

@@ -1,0 +1,324 @@
+//! Puts right what a look found: makes what is missing, changes what differs, and leaves alone what somebody else made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use orgseal_core::aws::make::RoleWanted;
+use orgseal_core::aws::{Member, Purpose};
+use orgseal_core::event::Event;
+use orgseal_core::model::{Account, AwsError, KeyArn};
+use serde::Serialize;
+
+use super::look::fault;
+use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
+use crate::cloudformation::conformance_pack;
+use crate::pieces::{DocumentWanted, PACK, PolicyWanted};
+
+/// AWS Config takes minutes to make a pack in every account.
+const PACK_LOOKS: u32 = 60;
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What became of a piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was not there, and is now.
+    Made,
+    /// It is now as it is to be.
+    Changed,
+    /// It is there, does not bear our tag, and was left alone.
+    NotOurs,
+    /// It did not work.
+    Failed(AwsError),
+}
+
+/// What was done about a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Twelve digits.
+    pub account: String,
+    /// Where it is of a Region.
+    pub region: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl Done {
+    fn of(account: &str, finding: &Finding, outcome: Result<Outcome, AwsError>) -> Done {
+        Done {
+            account: account.to_owned(),
+            region: finding.region.clone(),
+            kind: finding.kind,
+            name: finding.name.clone(),
+            outcome: outcome.unwrap_or_else(Outcome::Failed),
+        }
+    }
+}
+
+impl Site {
+    /// Puts right what was found. `adopt`: also what does not bear our tag. Each piece is tried; one that fails stops no other.
+    pub async fn put(&self, compared: &Compared, adopt: bool) -> Result<Vec<Done>, SiteError> {
+        self.began();
+        let mut done = self.shared_documents(compared, adopt).await?;
+        let found: BTreeMap<String, AccountFound> =
+            compared.accounts.iter().map(|account| (account.id.clone(), account.clone())).collect();
+        let accounts: Vec<Account> = self.accounts.iter().filter(|one| found.contains_key(&one.id)).cloned().collect();
+        let each = self.each(accounts, |site, account| {
+            let found = found.get(&account.id).map(|found| found.findings.clone()).unwrap_or_default();
+            async move { site.put_account(&account, &found, adopt).await }
+        });
+        done.extend(each.await?.into_iter().flatten());
+        if !self.stop.is_cancelled() {
+            done.extend(self.put_packs(compared).await);
+        }
+        done.sort_by(|a, b| (&a.account, a.kind, &a.region, &a.name).cmp(&(&b.account, b.kind, &b.region, &b.name)));
+        self.ended();
+        Ok(done)
+    }
+
+    async fn put_account(&self, account: &Account, findings: &[Finding], adopt: bool) -> Vec<Done> {
+        let shared = self.groundwork.file.document.owner.is_some();
+        let mut findings: Vec<&Finding> = findings
+            .iter()
+            .filter(|finding| finding.state != State::Unread && finding.kind != Kind::Rule)
+            .filter(|finding| !(shared && finding.kind == Kind::Document))
+            .collect();
+        // A boundary is there before the role that it bounds, a role before the aggregator that uses it.
+        findings.sort_by_key(|finding| finding.kind);
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        if findings.is_empty() {
+            self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
+            return Vec::new();
+        }
+        let entered = match account.id == self.groundwork.security {
+            true => self.owner().await,
+            false => self.enter(&account.id, Purpose::Groundwork).await,
+        };
+        let member = match entered {
+            Ok(member) => member,
+            Err(error) => {
+                self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
+                return findings.into_iter().map(|finding| Done::of(&account.id, finding, Err(error.clone()))).collect();
+            }
+        };
+        let mut done = Vec::new();
+        for finding in findings {
+            let outcome = self.put_piece(&member, account, finding, adopt).await;
+            done.push(Done::of(&account.id, finding, outcome));
+        }
+        self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
+        done
+    }
+
+    async fn put_piece(
+        &self,
+        member: &Member,
+        account: &Account,
+        finding: &Finding,
+        adopt: bool,
+    ) -> Result<Outcome, AwsError> {
+        let name = &finding.name;
+        let mut pieces = self.groundwork.member_pieces(&account.id).map_err(|error| fault(&error))?;
+        if account.id == self.groundwork.security {
+            let owned = self.groundwork.security_pieces().map_err(|error| fault(&error))?;
+            pieces.roles.extend(owned.roles);
+            pieces.policies.extend(owned.policies);
+            pieces.aggregator = owned.aggregator;
+        }
+        let region = finding.region.as_deref().unwrap_or(&self.groundwork.home_region);
+        match finding.kind {
+            Kind::Role => match pieces.roles.iter().find(|role| role.name == *name) {
+                Some(role) => put_role(member, role, adopt).await,
+                None => Err(unknown(finding)),
+            },
+            Kind::Policy => match pieces.policies.iter().find(|policy| policy.name == *name) {
+                Some(policy) => self.put_policy(member, policy, adopt).await,
+                None => Err(unknown(finding)),
+            },
+            Kind::Document => {
+                let documents = self.groundwork.documents().map_err(|error| fault(&error))?;
+                match documents.iter().find(|document| document.name == *name) {
+                    Some(document) => put_document(member, region, document, adopt).await,
+                    None => Err(unknown(finding)),
+                }
+            }
+            Kind::Aggregator => {
+                let Some(wanted) = pieces.aggregator else { return Err(unknown(finding)) };
+                member.put_aggregator(region, &wanted.name, &wanted.role_arn).await?;
+                Ok(made_or_changed(finding))
+            }
+            Kind::KeyPolicy => {
+                let Some(key) = self.key(name, region) else { return Err(unknown(finding)) };
+                if !adopt && !member.key_is_ours(key).await? {
+                    return Ok(Outcome::NotOurs);
+                }
+                member.put_key_policy(key, &self.groundwork.key_policy()).await?;
+                Ok(Outcome::Changed)
+            }
+            Kind::KeyAlias if finding.state == State::Missing => {
+                let key = self.groundwork.file.keys().get(region).cloned();
+                let Some(key) = key else { return Err(unknown(finding)) };
+                member.create_alias(&key, name).await?;
+                Ok(Outcome::Made)
+            }
+            // Another key's alias, a disabled key, an account that cannot be entered: for a person to decide.
+            Kind::KeyAlias | Kind::Key | Kind::Account | Kind::Rule | Kind::Guardrail => Ok(Outcome::NotOurs),
+        }
+    }
+
+    fn key(&self, id: &str, region: &str) -> Option<&KeyArn> {
+        self.groundwork.keys.iter().find(|key| key.id == id && key.region == region)
+    }
+
+    async fn put_policy(&self, member: &Member, wanted: &PolicyWanted, adopt: bool) -> Result<Outcome, AwsError> {
+        let outcome = match member.policy_made(&wanted.arn).await? {
+            None => {
+                member.create_policy(&wanted.name, &wanted.description, &wanted.text).await?;
+                Outcome::Made
+            }
+            Some(false) if !adopt => return Ok(Outcome::NotOurs),
+            Some(_) => {
+                let there = member.policy_document(&wanted.arn).await?.unwrap_or_default();
+                if !crate::meaning::differences(&wanted.text, &there).is_empty() {
+                    member.update_policy(&wanted.arn, &wanted.text).await?;
+                }
+                Outcome::Changed
+            }
+        };
+        if wanted.name == "orgseal-caller"
+            && let Some((kind, caller)) = self.groundwork.file.bootstrap.caller.split_once('/')
+        {
+            let caller = caller.rsplit('/').next().unwrap_or(caller);
+            member.attach_policy(kind == "user", caller, &wanted.arn).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Documents of one owner: made in the owner's account, and shared with every account that lacks them.
+    async fn shared_documents(&self, compared: &Compared, adopt: bool) -> Result<Vec<Done>, SiteError> {
+        let Some(owner) = self.groundwork.file.document.owner.clone() else { return Ok(Vec::new()) };
+        let lacking: BTreeSet<(&str, &str)> = compared
+            .findings()
+            .filter(|(_, finding)| finding.kind == Kind::Document && finding.state != State::Unread)
+            .filter_map(|(_, finding)| Some((finding.region.as_deref()?, finding.name.as_str())))
+            .collect();
+        if lacking.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entered = match owner == self.groundwork.security {
+            true => self.owner().await,
+            false => self.enter(&owner, Purpose::Groundwork).await,
+        };
+        let documents = self.groundwork.documents()?;
+        let mut done = Vec::new();
+        for (region, name) in lacking {
+            let outcome = match (&entered, documents.iter().find(|document| document.name == name)) {
+                (Ok(member), Some(document)) => self.put_shared(member, &owner, region, document, adopt).await,
+                (Err(error), _) => Err(error.clone()),
+                (_, None) => continue,
+            };
+            done.push(Done::of(&owner, &Finding::missing(Kind::Document, name, Some(region)), outcome));
+        }
+        Ok(done)
+    }
+
+    async fn put_shared(
+        &self,
+        member: &Member,
+        owner: &str,
+        region: &str,
+        document: &DocumentWanted,
+        adopt: bool,
+    ) -> Result<Outcome, AwsError> {
+        let ssm = member.ssm(region);
+        let outcome = put_document(member, region, document, adopt).await?;
+        if outcome == Outcome::NotOurs {
+            return Ok(outcome);
+        }
+        let shared = ssm.document_made(&document.name).await?.map(|made| made.shared).unwrap_or_default();
+        let others = self.accounts.iter().filter(|account| account.is_active() && account.id != owner);
+        let lacking: Vec<String> = others.map(|account| account.id.clone()).filter(|id| !shared.contains(id)).collect();
+        ssm.share_document(&document.name, &lacking).await?;
+        Ok(outcome)
+    }
+
+    /// The organization's conformance pack, in every Region in which a rule is not as it is to be.
+    async fn put_packs(&self, compared: &Compared) -> Vec<Done> {
+        let rules = compared.findings().filter(|(_, finding)| finding.kind == Kind::Rule && finding.state != State::Unread);
+        let regions: BTreeSet<&str> = rules.filter_map(|(_, finding)| finding.region.as_deref()).collect();
+        let mut done = Vec::new();
+        for region in regions {
+            let finding = Finding::missing(Kind::Rule, PACK, Some(region));
+            let outcome = self.put_pack(region).await;
+            done.push(Done::of(&self.groundwork.security, &finding, outcome));
+        }
+        done
+    }
+
+    async fn put_pack(&self, region: &str) -> Result<Outcome, AwsError> {
+        let owner = self.owner().await?;
+        let there = owner.organization_pack(region, PACK).await?;
+        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork)).await?;
+        let mut wait = Duration::from_millis(500);
+        for _ in 0..PACK_LOOKS {
+            match owner.organization_pack(region, PACK).await? {
+                Some((status, _)) if status.ends_with("_SUCCESSFUL") => {
+                    return Ok(if there.is_some() { Outcome::Changed } else { Outcome::Made });
+                }
+                Some((status, why)) if status.ends_with("_FAILED") => {
+                    return Err(AwsError {
+                        code: status,
+                        message: format!("the organization's conformance pack {PACK} in {region}: {why}"),
+                        hint: "aws configservice get-organization-conformance-pack-detailed-status names each account that failed; \
+                               AWS Config must record in all of them"
+                            .to_owned(),
+                    });
+                }
+                _ => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+                () = self.stop.cancelled() => break,
+            }
+        }
+        Err(AwsError {
+            code: "Timeout".to_owned(),
+            message: format!("the organization's conformance pack {PACK} in {region} is still being made"),
+            hint: "AWS Config goes on with it: look later with `orgseal bootstrap diff`".to_owned(),
+        })
+    }
+}
+
+fn made_or_changed(finding: &Finding) -> Outcome {
+    if finding.state == State::Missing { Outcome::Made } else { Outcome::Changed }
+}
+
+async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Outcome, AwsError> {
+    match member.role_made(&role.name).await? {
+        None => member.create_role(role).await.map(|()| Outcome::Made),
+        Some(made) if !made.ours && !adopt => Ok(Outcome::NotOurs),
+        Some(_) => member.update_role(role).await.map(|()| Outcome::Changed),
+    }
+}
+
+async fn put_document(
+    member: &Member,
+    region: &str,
+    document: &DocumentWanted,
+    adopt: bool,
+) -> Result<Outcome, AwsError> {
+    let ssm = member.ssm(region);
+    match ssm.document_made(&document.name).await? {
+        None => ssm.create_document(&document.name, document.yaml).await.map(|()| Outcome::Made),
+        Some(made) if !made.ours && !adopt => Ok(Outcome::NotOurs),
+        Some(_) => ssm.update_document(&document.name, document.yaml).await.map(|_| Outcome::Changed),
+    }
+}
+
+fn unknown(finding: &Finding) -> AwsError {
+    fault(&format!("the campaign makes no {} {}", finding.kind.title(), finding.name))
+}

@@ -1,0 +1,165 @@
+//! Takes away what bears our tag. Never a key.
+
+use orgseal_core::aws::{Member, Purpose};
+use orgseal_core::event::Event;
+use orgseal_core::model::{Account, AwsError};
+use serde::Serialize;
+
+use super::{Kind, Site, SiteError};
+use crate::pieces::PACK;
+
+/// A piece that was taken away, is to be, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Twelve digits.
+    pub account: String,
+    /// Where it is of a Region.
+    pub region: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Why it is still there.
+    pub error: Option<AwsError>,
+}
+
+impl Site {
+    /// What there is to be taken away: roles, policies, documents, the aggregator and the pack that bear our tag. An account that
+    /// cannot be looked at is in it with its error.
+    pub async fn ours(&self) -> Result<Vec<Taken>, SiteError> {
+        self.taking(false).await
+    }
+
+    /// Takes it away.
+    pub async fn take(&self) -> Result<Vec<Taken>, SiteError> {
+        self.taking(true).await
+    }
+
+    async fn taking(&self, take: bool) -> Result<Vec<Taken>, SiteError> {
+        self.began();
+        let mut taken = Vec::new();
+        let has_security = self.accounts.iter().any(|account| account.id == self.groundwork.security);
+        if has_security && self.groundwork.file.bootstrap.config_rule {
+            taken.extend(self.take_rules(take).await);
+        }
+        let active: Vec<Account> = self.accounts.iter().filter(|account| account.is_active()).cloned().collect();
+        let each = self.each(active, move |site, account| async move { site.take_account(&account, take).await });
+        taken.extend(each.await?.into_iter().flatten());
+        taken.sort_by(|a, b| (&a.account, a.kind, &a.region, &a.name).cmp(&(&b.account, b.kind, &b.region, &b.name)));
+        self.ended();
+        Ok(taken)
+    }
+
+    async fn take_account(&self, account: &Account, take: bool) -> Vec<Taken> {
+        self.events.emit(&Event::AccountEntered { account: account.clone() });
+        let piece = |kind, name: &str, region: Option<&str>, error| Taken {
+            account: account.id.clone(),
+            region: region.map(str::to_owned),
+            kind,
+            name: name.to_owned(),
+            error,
+        };
+        let entered = match account.id == self.groundwork.security {
+            true => self.owner().await,
+            false => self.enter(&account.id, Purpose::Groundwork).await,
+        };
+        let member = match entered {
+            Ok(member) => member,
+            Err(error) => {
+                self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
+                return vec![piece(Kind::Account, self.through(), None, Some(error))];
+            }
+        };
+        let mut taken = Vec::new();
+        let mut note = |kind, name: &str, region: Option<&str>, outcome: Result<bool, AwsError>| match outcome {
+            Ok(false) => {}
+            Ok(true) => taken.push(piece(kind, name, region, None)),
+            Err(error) => taken.push(piece(kind, name, region, Some(error))),
+        };
+        let mut pieces = self.groundwork.member_pieces(&account.id).unwrap_or_default();
+        if account.id == self.groundwork.security {
+            let owned = self.groundwork.security_pieces().unwrap_or_default();
+            pieces.roles.extend(owned.roles);
+            pieces.policies.extend(owned.policies);
+        }
+        for document in self.groundwork.documents().into_iter().flatten() {
+            for region in self.groundwork.regions() {
+                let outcome = take_document(&member, &region, &document.name, take).await;
+                note(Kind::Document, &document.name, Some(&region), outcome);
+            }
+        }
+        // The role by which we are in goes last.
+        let through = self.through().rsplit('/').next().unwrap_or_default().to_owned();
+        pieces.roles.sort_by_key(|role| role.name == through);
+        for role in &pieces.roles {
+            let outcome = take_role(&member, &role.name, take).await;
+            note(Kind::Role, &role.name, None, outcome);
+        }
+        for policy in &pieces.policies {
+            let outcome = take_policy(&member, &policy.arn, take).await;
+            note(Kind::Policy, &policy.name, None, outcome);
+        }
+        self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
+        taken
+    }
+
+    /// The pack and the aggregator, which bear no tag that can be read by name: their names are ours.
+    async fn take_rules(&self, take: bool) -> Vec<Taken> {
+        let piece = |kind, region: &str, error| Taken {
+            account: self.groundwork.security.clone(),
+            region: Some(region.to_owned()),
+            kind,
+            name: PACK.to_owned(),
+            error,
+        };
+        let home = &self.groundwork.home_region;
+        let owner = match self.owner().await {
+            Ok(owner) => owner,
+            Err(error) => return vec![piece(Kind::Aggregator, home, Some(error))],
+        };
+        let mut taken = Vec::new();
+        let mut note = |kind, region: &str, outcome: Result<bool, AwsError>| match outcome {
+            Ok(false) => {}
+            Ok(true) => taken.push(piece(kind, region, None)),
+            Err(error) => taken.push(piece(kind, region, Some(error))),
+        };
+        for region in self.groundwork.regions() {
+            let outcome = match take {
+                true => owner.delete_organization_pack(&region, PACK).await,
+                false => owner.organization_pack(&region, PACK).await.map(|pack| pack.is_some()),
+            };
+            note(Kind::Rule, &region, outcome);
+        }
+        let outcome = match take {
+            true => owner.delete_aggregator(home, PACK).await,
+            false => owner.aggregator(home, PACK).await.map(|role| role.is_some()),
+        };
+        note(Kind::Aggregator, home, outcome);
+        taken
+    }
+}
+
+async fn take_role(member: &Member, name: &str, take: bool) -> Result<bool, AwsError> {
+    let ours = member.role_made(name).await?.is_some_and(|role| role.ours);
+    if ours && take {
+        member.delete_role(name).await?;
+    }
+    Ok(ours)
+}
+
+async fn take_policy(member: &Member, arn: &str, take: bool) -> Result<bool, AwsError> {
+    let ours = member.policy_made(arn).await?.unwrap_or_default();
+    if ours && take {
+        member.delete_policy(arn).await?;
+    }
+    Ok(ours)
+}
+
+async fn take_document(member: &Member, region: &str, name: &str, take: bool) -> Result<bool, AwsError> {
+    let ssm = member.ssm(region);
+    let Some(made) = ssm.document_made(name).await?.filter(|made| made.ours) else { return Ok(false) };
+    if take {
+        ssm.delete_document(name, &made.shared).await?;
+    }
+    Ok(true)
+}

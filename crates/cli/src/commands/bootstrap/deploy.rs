@@ -1,0 +1,212 @@
+//! `orgseal bootstrap deploy`: puts there what is missing, and makes as it is to be what differs.
+
+use std::collections::BTreeMap;
+
+use orgseal_bootstrap::deployed::{Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State};
+use orgseal_core::model::KeyArn;
+use orgseal_report::counted;
+
+use super::{Open, campaign_file, guardrails, open, way_again, words};
+use crate::args::{Common, Deploy};
+use crate::commands::confirm;
+use crate::failure::Failure;
+use crate::signals::INTERRUPTED;
+use crate::{connect, output};
+
+pub(super) const WITHOUT_MANAGEMENT: &str = "note: the management account is left out, as StackSets leave it out. Name it as \
+     bootstrap.management_account to have it too: with its own credentials it is deployed like any other, and \
+     `orgseal bootstrap render` makes its stack";
+
+/// Everything that a deployment did.
+#[derive(Default)]
+struct Record {
+    keys: Vec<KeyMade>,
+    done: Vec<Done>,
+    guardrails: Vec<Guardrail>,
+}
+
+pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) -> Result<u8, Failure> {
+    let look = format!("`orgseal bootstrap diff{}`", way_again(&own.way));
+    confirm::possible_after("bootstrap deploy", yes, &look)?;
+    let Open { place, mut site, mut setting, screen, stop } = open(common, &own.way).await?;
+    let compared = site.compare().await?;
+    if compared.interrupted {
+        screen.clear();
+        return Ok(INTERRUPTED);
+    }
+    let new_keys = site.new_keys();
+    let before = guardrails::before(&site, own).await?;
+    let nothing_to_do = compared.counts().missing + compared.counts().differing == 0 && own.guardrail.is_empty();
+    if !nothing_to_do {
+        screen.suspend(|| {
+            preview(common, own, &site, &compared, &new_keys);
+            guardrails::preview(own, before.as_ref());
+        });
+        if !yes && !confirm::ask("Make it so? [y/N] ", &screen, &stop).await {
+            screen.clear();
+            output::err("nothing was changed");
+            return Ok(if stop.is_cancelled() { INTERRUPTED } else { 0 });
+        }
+    }
+    let mut record = Record::default();
+    for key in &new_keys {
+        if stop.is_cancelled() {
+            break;
+        }
+        let made = site.make_key(key).await.map_err(|error| {
+            let said = format!("the key for {} in account {} cannot be made: {error}", key.region, key.account);
+            Failure::plain(said, error.hint)
+        })?;
+        if let Some(path) = connect::campaign_path(common) {
+            campaign_file::write(&path, &made)?;
+        }
+        record.keys.push(made);
+    }
+    // Rules and guardrails name the keys: from here on as they are.
+    if !record.keys.is_empty() {
+        setting.loaded = match connect::campaign_path(common) {
+            Some(_) => connect::campaign_file(common)?,
+            None => place.sandbox_campaign(common)?,
+        };
+        site = site.with_keys(&setting)?;
+    }
+    if !stop.is_cancelled() && !nothing_to_do {
+        record.done = site.put(&compared, own.adopt).await?;
+        record.guardrails = site.put_guardrails(&own.guardrail, &own.attach).await;
+    }
+    let after = if nothing_to_do { compared } else { site.compare().await? };
+    screen.clear();
+    show(common, own, json, &site, &record, &after)?;
+    let failed = record.guardrails.iter().any(|one| {
+        matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::NotOurs))
+    });
+    Ok(match () {
+        () if stop.is_cancelled() => INTERRUPTED,
+        () if failed && after.exit_code() == 0 => 2,
+        () => after.exit_code(),
+    })
+}
+
+/// What would be done, before it is asked about.
+fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys: &[KeyArn]) {
+    output::err(&format!("\nIn organization {}, through {}, this would be done:", compared.organization, site.through()));
+    for key in keys {
+        let what = match key.id.starts_with("mrk-") {
+            true => "a multi-Region KMS key (or its replica)",
+            false => "a KMS key",
+        };
+        let written = match connect::campaign_path(common) {
+            Some(path) => format!(", and its ARN is written into {}", path.display()),
+            None => String::new(),
+        };
+        output::err_wrapped(&format!("  make     {what} in {}, account {}{written}", key.region, key.account));
+    }
+    let mut groups: BTreeMap<(State, Kind, &str), Vec<words::Place>> = BTreeMap::new();
+    for (account, finding) in compared.findings() {
+        if finding.state == State::Unread || finding.kind == Kind::Key {
+            continue;
+        }
+        let place = (words::called(&account.id, &account.name), finding.region.clone());
+        groups.entry((finding.state, finding.kind, &finding.name)).or_default().push(place);
+    }
+    for ((state, kind, name), places) in groups {
+        let does = if state == State::Missing { "make  " } else { "change" };
+        let what = format!("  {does}   {} {name}", kind.title());
+        words::placed(&what, &places).iter().for_each(|line| output::err_wrapped(line));
+    }
+    if compared.findings().any(|(_, finding)| finding.state == State::Differs) && !own.adopt {
+        output::err_wrapped(
+            "What is there without the tag orgseal = bootstrap is somebody else's and stays as it is (--adopt changes it too).",
+        );
+    }
+    unreached(site, compared);
+}
+
+/// Accounts that cannot be entered, and the way of StackSets.
+fn unreached(site: &Site, compared: &Compared) {
+    let closed = compared.findings().filter(|(_, finding)| finding.kind == Kind::Account);
+    let closed: Vec<String> = closed.map(|(account, _)| words::called(&account.id, &account.name)).collect();
+    if !closed.is_empty() {
+        output::err_wrapped(&format!(
+            "{} cannot be entered through {}: {}",
+            counted(closed.len() as u64, "account"),
+            site.through(),
+            words::named(&closed)
+        ));
+        output::err_wrapped(
+            "  There are two ways. With the management account's credentials: --through OrganizationAccountAccessRole. Or by \
+             service-managed StackSets: `orgseal bootstrap render DIR` writes cloudformation/member-roles.json and documents.json, \
+             and shell/deploy.sh has the commands in their order; new accounts get them by themselves.",
+        );
+    }
+    if site.leaves_out_management() {
+        output::err_wrapped(WITHOUT_MANAGEMENT);
+    }
+}
+
+fn show(
+    common: &Common,
+    own: &Deploy,
+    json: bool,
+    site: &Site,
+    record: &Record,
+    after: &Compared,
+) -> Result<(), Failure> {
+    if json {
+        let mut document = super::diff::document(after);
+        document["schema"] = "orgseal.bootstrap-deploy/1".into();
+        document["keys"] = serde_json::json!(record.keys);
+        document["done"] = serde_json::json!(record.done);
+        document["guardrails_done"] = serde_json::json!(record.guardrails);
+        output::out_json(&document)?;
+    }
+    // With a document on standard output, the words are for whoever watches.
+    let say = |text: &str| if json { Ok(output::err_wrapped(text)) } else { output::out_wrapped(text) };
+    for key in &record.keys {
+        let did = match key.step {
+            KeyStep::Made => "made",
+            KeyStep::Replicated => "made as a replica",
+            KeyStep::Found => "found by its alias or its tag, from an earlier deployment",
+        };
+        say(&format!("{did}: {}", key.arn))?;
+    }
+    let mut groups: BTreeMap<(&str, Kind, &str), Vec<words::Place>> = BTreeMap::new();
+    for done in &record.done {
+        let did = match &done.outcome {
+            Outcome::Made => "made",
+            Outcome::Changed => "changed",
+            Outcome::NotOurs => "left alone, since somebody else made it (--adopt changes it too)",
+            Outcome::Failed(error) => &error.message,
+        };
+        groups.entry((did, done.kind, &done.name)).or_default().push((done.account.clone(), done.region.clone()));
+    }
+    for ((did, kind, name), places) in groups {
+        words::placed(&format!("{} {name}: {did}", kind.title()), &places).iter().try_for_each(|line| say(line))?;
+    }
+    for guardrail in &record.guardrails {
+        say(&guardrails::in_words(guardrail))?;
+    }
+    for line in words::findings(after) {
+        say(&line)?;
+    }
+    say(&format!("\n{}", words::counts(&after.counts())))?;
+    let hints: std::collections::BTreeSet<&str> = record
+        .done
+        .iter()
+        .filter_map(|done| match &done.outcome {
+            Outcome::Failed(error) => Some(error.hint.as_str()),
+            _ => None,
+        })
+        .collect();
+    hints.into_iter().for_each(|hint| output::err_wrapped(&format!("help: {hint}")));
+    if own.way.through.is_none() || after.counts().unread > 0 {
+        unreached(site, after);
+    }
+    let again = connect::flags_again(common);
+    if after.exit_code() == 0 {
+        output::err_wrapped(&format!("next: look whether a rollout can work: orgseal preflight{again}"));
+    } else {
+        output::err_wrapped(&format!("next: orgseal bootstrap diff{again}{}", way_again(&own.way)));
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! `orgseal bootstrap remediation`: AWS Config's automatic remediation, where a campaign is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use orgseal_bootstrap::deployed::{Excepted, RemediationDone, Tries};
+use orgseal_core::ledger::{LedgerError, Reader, Run};
+use orgseal_core::model::Verdict;
+use orgseal_report::counted;
+
+use super::{Open, open, words};
+use crate::args::{Common, Way};
+use crate::commands::confirm;
+use crate::failure::Failure;
+use crate::output;
+use crate::signals::INTERRUPTED;
+
+/// What the ledger says of a campaign's accounts.
+#[derive(Default)]
+struct Standing {
+    /// Buckets that are not done with, by account, with their number.
+    open: BTreeMap<String, u64>,
+    /// Accounts of which all is done with.
+    over: BTreeSet<String>,
+    /// Buckets to be left alone.
+    excepted: Vec<Excepted>,
+}
+
+pub(super) async fn on(
+    common: &Common,
+    way: &Way,
+    campaign: Option<&str>,
+    tries: Tries,
+    json: bool,
+    yes: bool,
+) -> Result<u8, Failure> {
+    confirm::possible_after("bootstrap remediation on", yes, "`orgseal status`")?;
+    let Open { place, site, screen, stop, .. } = open(common, way).await?;
+    let (run, standing) = standing(&place.state, campaign)?;
+    let in_scope: BTreeSet<String> = site.accounts().iter().map(|account| account.id.clone()).collect();
+    let accounts: BTreeSet<String> = standing.over.intersection(&in_scope).cloned().collect();
+    let excepted: Vec<Excepted> =
+        standing.excepted.into_iter().filter(|one| accounts.contains(&one.bucket.account)).collect();
+    screen.suspend(|| {
+        for (account, buckets) in standing.open.iter().filter(|(account, _)| in_scope.contains(*account)) {
+            let them = counted(*buckets, "bucket");
+            output::err_wrapped(&format!("left out: account {account}, since {them} of it are not done with in {}", run.id));
+        }
+        let known: BTreeSet<&String> = standing.open.keys().chain(&standing.over).collect();
+        let unknown: Vec<String> = in_scope.iter().filter(|account| !known.contains(account)).cloned().collect();
+        if !unknown.is_empty() {
+            output::err_wrapped(&format!("left out, since {} did not read them: {}", run.id, words::named(&unknown)));
+        }
+        output::err_wrapped(&format!(
+            "\nIn {}, AWS Config would start the document that seals on every bucket that is under another key, by itself, {} times \
+             within {} s. New buckets too. No guard and no wave is asked any more. A bucket whose rule blocks an encryption type \
+             loses that part, since a remediation cannot know of it.",
+            counted(accounts.len() as u64, "account"),
+            tries.attempts,
+            tries.seconds
+        ));
+        output::err_wrapped(&format!("{} left alone by an exception:", counted(excepted.len() as u64, "bucket is")));
+        let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for one in &excepted {
+            by_reason.entry(&one.why).or_default().push(one.bucket.name.clone());
+        }
+        for (why, buckets) in by_reason {
+            output::err_wrapped(&format!("  {why}: {}", words::named(&buckets)));
+        }
+    });
+    if accounts.is_empty() {
+        screen.clear();
+        return Err(Failure::plain(
+            format!("there is no account in which {} is over", run.id),
+            "finish it first: `orgseal status` says what is open, `orgseal resume --retry-failed` tries again",
+        ));
+    }
+    if !yes && !confirm::ask("Switch it on? [y/N] ", &screen, &stop).await {
+        screen.clear();
+        output::err("nothing was changed");
+        return Ok(if stop.is_cancelled() { INTERRUPTED } else { 0 });
+    }
+    let done = site.remediation_on(&accounts, &excepted, tries).await;
+    screen.clear();
+    show(&done?, "on", json, stop.is_cancelled())
+}
+
+pub(super) async fn off(common: &Common, way: &Way, json: bool, yes: bool) -> Result<u8, Failure> {
+    confirm::possible_after("bootstrap remediation off", yes, "`orgseal preflight`")?;
+    let Open { place: _place, site, screen, stop, .. } = open(common, way).await?;
+    let accounts: BTreeSet<String> = site.accounts().iter().map(|account| account.id.clone()).collect();
+    let question = "Switch automatic remediation off in every account of the campaign? [y/N] ";
+    if !yes && !confirm::ask(question, &screen, &stop).await {
+        screen.clear();
+        output::err("nothing was changed");
+        return Ok(if stop.is_cancelled() { INTERRUPTED } else { 0 });
+    }
+    let done = site.remediation_off(&accounts).await;
+    screen.clear();
+    show(&done?, "off", json, stop.is_cancelled())
+}
+
+fn show(done: &[RemediationDone], switched: &str, json: bool, interrupted: bool) -> Result<u8, Failure> {
+    let failed: Vec<&RemediationDone> = done.iter().filter(|one| one.error.is_some()).collect();
+    if json {
+        output::out_json(&serde_json::json!({
+            "schema": "orgseal.bootstrap-remediation/1", "switched": switched, "failed": failed.len(), "places": done,
+        }))?;
+    } else {
+        let mut groups: BTreeMap<&str, Vec<words::Place>> = BTreeMap::new();
+        for one in &failed {
+            let why = one.error.as_ref().map(|error| error.message.as_str()).unwrap_or_default();
+            groups.entry(why).or_default().push((one.account.clone(), one.region.clone()));
+        }
+        for (why, places) in groups {
+            let what = format!("not switched {switched}: {why}");
+            words::placed(&what, &places).iter().try_for_each(|line| output::out_wrapped(line))?;
+        }
+        let changed = done.iter().filter(|one| one.changed).count() as u64;
+        let excepted: usize = done.iter().map(|one| one.excepted).sum();
+        let left = if excepted > 0 { format!(", {} left alone", counted(excepted as u64, "bucket")) } else { String::new() };
+        let places = counted(changed, "pair");
+        output::out_wrapped(&format!("switched {switched} in {places} of account and Region{left}"))?;
+    }
+    let hints: BTreeSet<&str> = failed.iter().filter_map(|one| Some(one.error.as_ref()?.hint.as_str())).collect();
+    hints.into_iter().for_each(|hint| output::err_wrapped(&format!("help: {hint}")));
+    Ok(match (interrupted, failed.is_empty()) {
+        (true, _) => INTERRUPTED,
+        (false, true) => 0,
+        (false, false) => 3,
+    })
+}
+
+/// How a campaign stands in each account, with what was rolled back since.
+fn standing(state: &Path, campaign: Option<&str>) -> Result<(Run, Standing), Failure> {
+    let reader = Reader::open(state)?;
+    let run = match campaign {
+        Some(id) => reader.run(id)?,
+        None => reader.newest_rollout()?.ok_or_else(|| {
+            Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`")
+        })?,
+    };
+    if run.kind != "rollout" {
+        let help = "name a rollout with --campaign; `orgseal status` shows the newest one";
+        return Err(Failure::plain(format!("{} is no rollout but a run of kind {}", run.id, run.kind), help));
+    }
+    if run.state != "finished" {
+        let said = format!("{} is not finished: it is {}", run.id, run.state);
+        return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", run.id)));
+    }
+    let mut standing = Standing::default();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    reader.each_finding(&run, |finding| -> Result<(), LedgerError> {
+        let account = finding.bucket.account.clone();
+        match finding.judgement.verdict {
+            Verdict::Sealed => {}
+            Verdict::Held | Verdict::Exempt => standing.excepted.push(Excepted {
+                why: format!("{} in {}", finding.judgement.verdict.as_str(), run.id),
+                bucket: finding.bucket,
+            }),
+            _ => *standing.open.entry(account.clone()).or_default() += 1,
+        }
+        seen.insert(account);
+        Ok(())
+    })?;
+    // Of a campaign that was undone in part, what went back stays back.
+    for rollback in reader.rollbacks_of(&run)? {
+        reader.each_finding(&rollback, |finding| -> Result<(), LedgerError> {
+            if !standing.excepted.iter().any(|one| one.bucket == finding.bucket) {
+                let why = format!("rolled back in {}", rollback.id);
+                standing.excepted.push(Excepted { why, bucket: finding.bucket });
+            }
+            Ok(())
+        })?;
+    }
+    standing.over = seen.into_iter().filter(|account| !standing.open.contains_key(account)).collect();
+    Ok((run, standing))
+}

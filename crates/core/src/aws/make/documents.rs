@@ -1,0 +1,126 @@
+//! Automation documents: made, changed by a new version, shared.
+
+use aws_sdk_ssm::types::{
+    DocumentFormat, DocumentPermissionType, DocumentType, ResourceTypeForTagging, Tag,
+};
+
+use super::roles::call;
+use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
+use crate::aws::Ssm;
+use crate::aws::error::aws_error;
+use crate::model::AwsError;
+
+/// `ModifyDocumentPermission` takes so many accounts a call [model].
+const ACCOUNTS_A_CALL: usize = 20;
+
+/// A document of an account and Region, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentMade {
+    /// It bears the tag of what orgseal made.
+    pub ours: bool,
+    /// Accounts with which it is shared.
+    pub shared: Vec<String>,
+}
+
+impl Ssm {
+    /// Who made a document, and with whom it is shared (`ListTagsForResource`, `DescribeDocumentPermission`); `None` where it is
+    /// not there.
+    pub async fn document_made(&self, name: &str) -> Result<Option<DocumentMade>, AwsError> {
+        let Ssm { client, calls } = self;
+        let Some(_) = found(call!(calls, "DescribeDocument", client.describe_document().name(name)))? else {
+            return Ok(None);
+        };
+        let request = client.list_tags_for_resource().resource_type(ResourceTypeForTagging::Document).resource_id(name);
+        let tags = call!(calls, "ListTagsForResource", request)?;
+        let ours = tags.tag_list().iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE);
+        let mut shared = Vec::new();
+        let mut token = None;
+        loop {
+            let request = client
+                .describe_document_permission()
+                .name(name)
+                .permission_type(DocumentPermissionType::Share)
+                .set_next_token(token);
+            let page = call!(calls, "DescribeDocumentPermission", request)?;
+            shared.extend_from_slice(page.account_ids());
+            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                return Ok(Some(DocumentMade { ours, shared }));
+            }
+        }
+    }
+
+    /// Makes an Automation document of YAML (`CreateDocument`).
+    pub async fn create_document(&self, name: &str, yaml: &str) -> Result<(), AwsError> {
+        let Ssm { client, calls } = self;
+        let tag = Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt("CreateDocument", &error))?;
+        let request = client
+            .create_document()
+            .name(name)
+            .content(yaml)
+            .document_type(DocumentType::Automation)
+            .document_format(DocumentFormat::Yaml)
+            .tags(tag);
+        call!(calls, "CreateDocument", request).map(drop)
+    }
+
+    /// Adds a version of a document and makes it the default one (`UpdateDocument`, `UpdateDocumentDefaultVersion`): its number.
+    /// A version that holds this already is made the default one.
+    pub async fn update_document(&self, name: &str, yaml: &str) -> Result<String, AwsError> {
+        let Ssm { client, calls } = self;
+        let request = client
+            .update_document()
+            .name(name)
+            .content(yaml)
+            .document_format(DocumentFormat::Yaml)
+            .document_version("$LATEST");
+        let version = match call!(calls, "UpdateDocument", request) {
+            Ok(answer) => answer
+                .document_description()
+                .and_then(|document| document.document_version())
+                .map(str::to_owned)
+                .ok_or_else(|| unreadable("UpdateDocument", "version"))?,
+            // It is what was put there last, and somebody made another one the default.
+            Err(error) if error.code == "DuplicateDocumentContent" => {
+                let answer = call!(calls, "DescribeDocument", client.describe_document().name(name))?;
+                answer
+                    .document()
+                    .and_then(|document| document.latest_version())
+                    .map(str::to_owned)
+                    .ok_or_else(|| unreadable("DescribeDocument", "latest version"))?
+            }
+            Err(error) => return Err(error),
+        };
+        let request = client.update_document_default_version().name(name).document_version(&version);
+        call!(calls, "UpdateDocumentDefaultVersion", request)?;
+        Ok(version)
+    }
+
+    /// Shares a document with more accounts (`ModifyDocumentPermission`).
+    pub async fn share_document(&self, name: &str, accounts: &[String]) -> Result<(), AwsError> {
+        let Ssm { client, calls } = self;
+        for some in accounts.chunks(ACCOUNTS_A_CALL) {
+            let request = client
+                .modify_document_permission()
+                .name(name)
+                .permission_type(DocumentPermissionType::Share)
+                .set_account_ids_to_add(Some(some.to_vec()));
+            call!(calls, "ModifyDocumentPermission", request)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a document away (`DeleteDocument`); it is shared with nobody before.
+    pub async fn delete_document(&self, name: &str, shared: &[String]) -> Result<(), AwsError> {
+        let Ssm { client, calls } = self;
+        for some in shared.chunks(ACCOUNTS_A_CALL) {
+            let request = client
+                .modify_document_permission()
+                .name(name)
+                .permission_type(DocumentPermissionType::Share)
+                .set_account_ids_to_remove(Some(some.to_vec()));
+            call!(calls, "ModifyDocumentPermission", request)?;
+        }
+        call!(calls, "DeleteDocument", client.delete_document().name(name)).map(drop)
+    }
+}
