@@ -1,0 +1,172 @@
+//! From an organization in which nothing of orgseal is to one that is sealed: the groundwork is rendered, deployed, compared; what
+//! somebody changes in it is named; what was made is taken away again.
+
+use serde_json::{Value, json};
+
+use crate::world::{Run, World, unbroken};
+
+const FRESH: &str = include_str!("../../config/sandbox/fresh.toml");
+const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
+const SHIPPED: &str = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+const THROUGH: [&str; 2] = ["--through", "OrganizationAccountAccessRole"];
+
+/// The binary with the management account's credentials.
+fn as_management(world: &World, arguments: &[&str]) -> Run {
+    let (access_key, secret_key) = world.sandbox.management_credentials();
+    let mut command = world.command(arguments);
+    command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
+    command.output().unwrap().into()
+}
+
+fn document(run: &Run) -> Value {
+    serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", run.stdout, run.stderr))
+}
+
+fn deployed(spec: &str) -> World {
+    let world = World::of(spec);
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    world
+}
+
+/// An account with nothing special about it.
+fn member(world: &World) -> String {
+    let special = [world.sandbox.security_account(), world.sandbox.management_account()];
+    world.sandbox.accounts().into_iter().find(|account| !special.contains(&account.id.as_str())).unwrap().id
+}
+
+/// Every finding of a comparison: account, kind, name, Region, state, and what is said.
+fn findings(document: &Value) -> Vec<[String; 6]> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for account in document["accounts"].as_array().unwrap() {
+        for finding in account["findings"].as_array().unwrap() {
+            let says = finding["says"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join("; ");
+            let [kind, name, region, state] = ["kind", "name", "region", "state"].map(|field| text(&finding[field]));
+            found.push([text(&account["id"]), kind, name, region, state, says]);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_fresh_organization_is_made_ready_sealed_and_watched() {
+    let world = World::of(FRESH);
+    // Nothing is there, and that is said.
+    let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 2, "{}\n{}", run.stdout, run.stderr);
+    let before = document(&run);
+    assert_eq!(before["counts"]["differing"], 0, "{before:#}");
+    assert!(before["counts"]["missing"].as_u64().unwrap() > 80, "{}", before["counts"]);
+
+    let run = world.run(&["bootstrap", "render", "groundwork"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let campaign = std::fs::read_to_string(world.campaign_file()).unwrap();
+    assert!(!campaign.contains("NEW") && campaign.contains("# A campaign file"), "{campaign}");
+
+    let (code, ready) = world.json(&["preflight"]);
+    assert_eq!(code, 0, "{ready:#}");
+    assert_eq!((&ready["summary"]["warnings"], &ready["summary"]["failed"]), (&json!(0), &json!(0)), "{ready:#}");
+    let (code, report) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{report:#}");
+    assert!(world.sandbox.buckets().iter().all(|bucket| world.is_sealed(bucket)));
+    // The member role is enough to compare, and its rights are those that are documented.
+    let (code, after) = world.json(&["bootstrap", "diff"]);
+    assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");
+    assert_eq!(after["counts"]["missing"], 0);
+    // A second deployment has nothing to do.
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!((run.code, &document(&run)["done"]), (0, &json!([])), "{}", run.stderr);
+    let groundwork = world.run(&["bootstrap", "render", "groundwork", "--check"]);
+    assert!(groundwork.code == 2 && groundwork.stdout.contains("conformance-pack.yaml  differs"), "{}", groundwork.stdout);
+}
+
+#[test]
+fn what_somebody_changes_is_named_and_refused() {
+    let world = deployed(FRESH);
+    let account = member(&world);
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole",
+    }]});
+    world.sandbox.set_role_trust(&account, "orgseal-member", &trust.to_string()).unwrap();
+    let (code, found) = world.json(&["bootstrap", "diff"]);
+    assert_eq!(code, 2, "{found:#}");
+    let [finding] = findings(&found).try_into().unwrap();
+    assert_eq!(finding[..5], [account.clone(), "role".into(), "orgseal-member".into(), String::new(), "differs".into()]);
+    assert!(finding[5].contains("trust: ") && finding[5].contains("to AWS *"), "{finding:?}");
+    assert!(!found.to_string().contains(world.sandbox.external_id()));
+    let (code, refused) = world.json(&["preflight"]);
+    assert_eq!(code, 2, "{refused:#}");
+    let said = refused.to_string();
+    assert!(said.contains("its trust lets in everyone"), "{said}");
+    // It is put right by a deployment, and nothing else is touched.
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let done = document(&run)["done"].clone();
+    assert_eq!(done.as_array().unwrap().len(), 1, "{done:#}");
+    assert_eq!((&done[0]["name"], &done[0]["outcome"]), (&json!("orgseal-member"), &json!("changed")));
+
+    let other = SHIPPED.replace("Replaces the rule.", "Replaces the rule, and more.").replace("default: aws:kms\n", "default: aws:kms:dsse\n");
+    assert_ne!(other, SHIPPED);
+    let other = other.replace("        - '{{ KMSMasterKeyID }}'", "        - '{{ BucketName }}'");
+    world.sandbox.put_document_content(&account, "eu-west-1", SEAL, &other).unwrap();
+    let (code, found) = world.json(&["bootstrap", "diff"]);
+    let [finding] = findings(&found).try_into().unwrap();
+    assert_eq!((code, finding[3].as_str(), finding[2].as_str()), (2, "eu-west-1", SEAL), "{found:#}");
+    assert!(finding[5].contains("first at parameters.SSEAlgorithm.default"), "{finding:?}");
+    let (code, refused) = world.json(&["preflight"]);
+    assert_eq!(code, 2, "{refused:#}");
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(world.json(&["preflight"]).0, 0);
+}
+
+#[test]
+fn what_was_made_is_taken_away_and_keys_stay() {
+    let world = deployed(FRESH);
+    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let gone = document(&run);
+    assert!(gone["left"] == 0 && gone["taken"].as_u64().unwrap() > 80, "{}", gone["taken"]);
+    assert!(!gone.to_string().contains("\"key"));
+    let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
+    let left = document(&run);
+    assert_eq!(run.code, 2);
+    assert!(findings(&left).iter().all(|finding| finding[4] == "missing" && !finding[1].starts_with("key")), "{left:#}");
+    // Once more there is nothing to take.
+    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!((run.code, &document(&run)["taken"]), (0, &json!(0)));
+}
+
+#[test]
+fn what_somebody_else_made_is_left_alone_unless_it_is_adopted() {
+    let world = World::of("accounts = 3\nsuspended = 0\nwithout_member_role = 0\nbuckets_per_account = 0");
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 2, "{}\n{}", run.stdout, run.stderr);
+    let done = document(&run)["done"].clone();
+    let of = |name: &str| {
+        let done = done.as_array().unwrap().iter().filter(|one| one["name"] == name);
+        done.map(|one| one["outcome"].clone()).collect::<Vec<_>>()
+    };
+    assert!(of("orgseal-member").iter().all(|outcome| outcome == "not_ours"), "{done:#}");
+    assert!(of("orgseal-audit").iter().all(|outcome| outcome == "made"), "{done:#}");
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--adopt"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(world.json(&["preflight"]).0, 0);
+}
+
+#[test]
+fn where_nobody_can_be_entered_the_ways_are_explained() {
+    let world = World::of(FRESH);
+    let run = world.run(&["bootstrap", "deploy", "--yes"]);
+    assert_eq!(run.code, 3, "{}\n{}", run.stdout, run.stderr);
+    let said = unbroken(&run.stderr);
+    assert!(said.contains("--through OrganizationAccountAccessRole") && said.contains("StackSets"), "{said}");
+    // Without a person and without --yes nothing is done.
+    let run = world.run(&["bootstrap", "deploy"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("bootstrap diff"), "{}", run.stderr);
+}
