@@ -150,7 +150,7 @@ class Roles(Iam):
         self.refused("InvalidInput", 400, self.iam.tag_role, RoleName=role, Tags=[{"Key": "aws:b", "Value": ""}])
 
     def test_a_role_with_policies_is_not_deleted(self):
-        role, arn = self.role(), self.policy(policy("s3:*"))
+        arn, role = self.policy(policy("s3:*")), self.role()
         self.ask("put_role_policy", RoleName=role, PolicyName="own", PolicyDocument=policy("s3:*"))
         self.refused("DeleteConflict", 409, self.iam.delete_role, RoleName=role)
         self.ask("delete_role_policy", RoleName=role, PolicyName="own")
@@ -167,7 +167,7 @@ class Roles(Iam):
         nobody = f"arn:aws:iam::{self.account}:role/nobody"
         for document in ["{", policy("sts:AssumeRole"), trust(AWS=nobody), trust(Service="ssm"), good.replace("sts:", "s3:")]:
             self.refused("MalformedPolicyDocument", 400, create, AssumeRolePolicyDocument=document)
-        long = trust(AWS=[f"arn:aws:iam::{self.account}:root"] * 50)
+        long = trust(AWS=[f"arn:aws:iam::{self.account}:root"] * 100)
         self.refused("LimitExceeded", 409, create, AssumeRolePolicyDocument=long)
         self.refused("ValidationError", 400, create, AssumeRolePolicyDocument=good, MaxSessionDuration=43201)
         self.refused("ValidationError", 400, create, AssumeRolePolicyDocument=good, Path="a")
@@ -237,7 +237,9 @@ class InForce(Iam):
         return True
 
     def test_policies_and_boundary(self):
-        role, arn = self.role(), self.policy(policy("s3:ListAllMyBuckets"))
+        # Taken away in the opposite order.
+        arn, bound = self.policy(policy("s3:ListAllMyBuckets")), self.policy(policy("kms:*"))
+        role = self.role()
         keys = self.enter(role)
         self.assertFalse(self.may_list(keys))
         self.iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=policy("s3:*"))
@@ -245,7 +247,7 @@ class InForce(Iam):
         self.iam.delete_role_policy(RoleName=role, PolicyName="own")
         self.iam.attach_role_policy(RoleName=role, PolicyArn=arn)
         self.assertTrue(self.may_list(keys))
-        self.iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=self.policy(policy("kms:*")))
+        self.iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=bound)
         self.assertFalse(self.may_list(keys))
         details = self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
         shown = next(one for one in details if one["RoleName"] == role)
