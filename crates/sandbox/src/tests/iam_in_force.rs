@@ -209,10 +209,13 @@ async fn it_outlives_the_process() {
     call("DeleteRolePolicy", &[("RoleName", "orgseal-member"), ("PolicyName", "orgseal-member")]).await;
     call("DeleteRole", &[("RoleName", "orgseal-member")]).await;
     call("UpdateRole", &[("RoleName", "orgseal-automation"), ("Description", "changed")]).await;
-    let before = sandbox.details(&keys, "").await;
+    let (before, dump) = (sandbox.details(&keys, "").await, sandbox.dump());
     sandbox.stop();
 
     let again = open().await;
+    assert_eq!(again.dump(), dump);
+    assert_eq!(dump.iam[&format!("{ALPHA}/role/orgseal-member")], Value::Null);
+    assert_eq!(dump.iam[&format!("{ALPHA}/policy/lists")]["default_version"], 1);
     let keys = again.session(ALPHA);
     let after = again.details(&keys, "").await;
     let lists = |xml: &str| xml.split_once("<ResponseMetadata>").unwrap().0.to_string();

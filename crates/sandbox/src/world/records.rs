@@ -55,6 +55,13 @@ impl<T> Records<T> {
         by_account.get(&account).map(|names| names.values().flatten().cloned().collect()).unwrap_or_default()
     }
 
+    /// Everything that was written, by name in lower case; nothing for what was deleted.
+    pub(crate) fn written(&self, account: usize) -> Vec<(String, Option<Arc<T>>)> {
+        let by_account = read(&self.by_account);
+        let all = by_account.get(&account).into_iter().flatten();
+        all.map(|(name, record)| (name.clone(), record.clone())).collect()
+    }
+
     /// Whether nothing at all was written in the account.
     pub(crate) fn untouched(&self, account: usize) -> bool {
         !read(&self.by_account).contains_key(&account)
