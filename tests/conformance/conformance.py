@@ -176,7 +176,7 @@ class Case(unittest.TestCase):
             self.assertIsInstance(value, dict, path)
             for item in value.values():
                 self._conforms(shape.value, item, f"{path}{{}}")
-        elif kind == "string" and path.endswith(("PolicyDocument", "PolicyVersionList[].Document")):
+        elif kind == "string" and path.endswith(("PolicyDocument", "PolicyVersionList[].Document", "PolicyVersion.Document")):
             # IAM's policy documents are texts in the model, and decoded by botocore.
             self.assertIsInstance(value, dict, path)
         elif kind == "string":

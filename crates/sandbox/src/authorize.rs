@@ -245,8 +245,13 @@ impl RequestKeys<'_> {
     fn of_caller<'a>(&'a self, caller: &'a Caller, key: &str) -> Option<Cow<'a, str>> {
         let session = caller.session.as_deref();
         if let Some(tag) = key.strip_prefix("aws:principaltag/") {
-            let tags = session.map(|session| &session.tags)?;
-            return tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| value.into());
+            let find = |tags: &[(String, String)]| {
+                tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(tag)).map(|(_, value)| value.clone())
+            };
+            // A session's own tags come before those of its role.
+            let own = session.and_then(|session| find(&session.tags));
+            let of_role = || find(&self.world.role_record(caller.account, role_of(caller)?)?.tags);
+            return own.or_else(of_role).map(Cow::Owned);
         }
         let role = role_of(caller);
         Some(match key {

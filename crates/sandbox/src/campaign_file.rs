@@ -16,6 +16,9 @@ pub(crate) fn campaign_file(world: &World) -> String {
         let _ = writeln!(file, "external_id = {}", toml::Value::from(world.external_id.as_str()));
     }
     file.push_str("\n[central_key]\n");
+    if !spec.groundwork {
+        file.push_str("# Not there yet: put the ARNs of the keys that you make in their place.\n");
+    }
     for (region, arn) in spec.regions.iter().zip(&world.central_arns) {
         let _ = writeln!(file, "{region} = \"{arn}\"");
     }

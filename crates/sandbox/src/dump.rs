@@ -66,12 +66,16 @@ pub struct Dump {
     /// for what was taken away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, Value>,
+    /// IAM's roles and managed policies that somebody wrote, by `account/role/name` and `account/policy/name`, the name in
+    /// lower case; null for what was deleted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub iam: BTreeMap<String, Value>,
 }
 
 /// One difference of two dumps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// `bucket`, `document`, `execution`, `key` or `config`.
+    /// `bucket`, `document`, `execution`, `key`, `config` or `iam`.
     pub kind: String,
     /// Its name, id or ARN.
     pub name: String,
@@ -95,13 +99,14 @@ impl fmt::Display for Difference {
 }
 
 impl Dump {
-    /// What is different in `b`: buckets first, then documents, keys, AWS Config and executions.
+    /// What is different in `b`: buckets first, then documents, keys, AWS Config, IAM and executions.
     pub fn diff(a: &Dump, b: &Dump) -> Vec<Difference> {
         let mut all = Vec::new();
         compare("bucket", &a.buckets, &b.buckets, &mut all);
         compare("document", &a.documents, &b.documents, &mut all);
         compare("key", &a.keys, &b.keys, &mut all);
         compare("config", &a.config, &b.config, &mut all);
+        compare("iam", &a.iam, &b.iam, &mut all);
         compare("execution", &a.executions, &b.executions, &mut all);
         all
     }
@@ -176,7 +181,24 @@ impl World {
             executions: self.execution_states().into_iter().map(|one| (one.id.clone(), one)).collect(),
             keys: self.key_states.all().into_iter().map(|(arn, state)| (arn, state.name().to_string())).collect(),
             config: self.changed_config(),
+            iam: self.written_iam(),
         }
+    }
+
+    fn written_iam(&self) -> BTreeMap<String, Value> {
+        let mut written = BTreeMap::new();
+        for (index, account) in self.organization.accounts.iter().enumerate() {
+            let value = |thing: Option<Value>| thing.unwrap_or_default();
+            for (name, role) in self.roles.written(index) {
+                let role = role.and_then(|role| serde_json::to_value(&*role).ok());
+                written.insert(format!("{}/role/{name}", account.id), value(role));
+            }
+            for (name, policy) in self.managed.written(index) {
+                let policy = policy.and_then(|policy| serde_json::to_value(&*policy).ok());
+                written.insert(format!("{}/policy/{name}", account.id), value(policy));
+            }
+        }
+        written
     }
 }
 
@@ -195,6 +217,7 @@ mod tests {
             executions: BTreeMap::new(),
             keys: [key(state)].into(),
             config: BTreeMap::new(),
+            iam: BTreeMap::new(),
         };
         assert_eq!(Dump::diff(&dump("Disabled"), &dump("Disabled")), []);
         let changed = Dump::diff(&dump("Disabled"), &dump("PendingDeletion"));

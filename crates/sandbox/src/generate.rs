@@ -129,8 +129,9 @@ pub(crate) fn organization(spec: &Spec) -> Organization {
             ou: unit_for(index, env, state, &ous, spec.ou_depth, &mut random),
             name,
             state,
-            member_role: described.map_or(!without_role.contains(&index), |at| spec.account[at].member_role),
-            automation_role: described.is_none_or(|at| spec.account[at].automation_role),
+            member_role: spec.groundwork
+                && described.map_or(!without_role.contains(&index), |at| spec.account[at].member_role),
+            automation_role: spec.groundwork && described.is_none_or(|at| spec.account[at].automation_role),
             joined: 1_483_228_800 + random.below(280_000_000) as u32,
             tags: vec![
                 ("cost-center", format!("cc-{}", 1000 + random.below(60))),

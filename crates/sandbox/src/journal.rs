@@ -17,12 +17,13 @@ use crate::spec::Spec;
 use crate::wire::error::AwsError;
 use crate::world::config::ConfigChange;
 use crate::world::configuration::{Configuration, Configurations};
-use crate::world::created_role::CreatedRole;
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
 use crate::world::key_state::KeyState;
 use crate::world::key_store::CreatedKey;
 use crate::world::lock::lock;
+use crate::world::managed_policy::ManagedRecord;
 use crate::world::object::Object;
+use crate::world::role_record::RoleRecord;
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,8 +47,10 @@ pub(crate) enum Entry {
     KeyCreated { account: String, region: String, key: Box<CreatedKey> },
     KeyAlias { account: String, region: String, alias: String, key_id: Option<String> },
     KeyPolicy { arn: String, policy: String },
-    Role { account: String, role: Box<CreatedRole> },
+    Role { account: String, role: Box<RoleRecord> },
     RoleDeleted { account: String, name: String },
+    ManagedPolicy { account: String, policy: Box<ManagedRecord> },
+    ManagedPolicyDeleted { account: String, name: String },
     DocumentDefault { account: String, region: String, name: String, version: usize },
     DocumentDeleted { account: String, region: String, name: String, version: Option<usize> },
     DocumentTags { account: String, region: String, name: String, tags: Vec<(String, String)> },

@@ -2,7 +2,7 @@
 //! Such changes live as long as the process; what is to last belongs into the spec.
 
 use crate::policy::Kind;
-use crate::policy::store::RoleChange;
+use crate::policy::role_change::RoleChange;
 use crate::spec::ControlPolicySpec;
 use crate::{NotThere, Sandbox};
 

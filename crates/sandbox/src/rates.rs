@@ -78,6 +78,7 @@ const GROUPS: &[Group] = &[
         ],
         rate: rate(20.0, 100.0),
     },
+    Group { service: "iam", operations: IAM_WRITES, rate: rate(10.0, 60.0) },
     Group { service: "ssm", operations: &["StartAutomationExecution"], rate: rate(5.0, 50.0) },
     Group { service: "ssm", operations: &["DescribeAutomationExecutions"], rate: rate(10.0, 40.0) },
     Group { service: "ssm", operations: &["GetAutomationExecution"], rate: rate(40.0, 100.0) },
@@ -87,6 +88,27 @@ const GROUPS: &[Group] = &[
         operations: &["CreateDocument", "UpdateDocument", "ModifyDocumentPermission"],
         rate: rate(5.0, 50.0),
     },
+];
+
+/// IAM is one service for all Regions, and early to throttle those who write.
+const IAM_WRITES: &[&str] = &[
+    "CreateRole",
+    "UpdateRole",
+    "UpdateAssumeRolePolicy",
+    "DeleteRole",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+    "AttachRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePermissionsBoundary",
+    "DeleteRolePermissionsBoundary",
+    "TagRole",
+    "UntagRole",
+    "CreatePolicy",
+    "DeletePolicy",
+    "CreatePolicyVersion",
+    "SetDefaultPolicyVersion",
+    "DeletePolicyVersion",
 ];
 
 /// What is not named above: reads of buckets, documents and the like. Object calls of S3 (thousands a second by prefix)
@@ -206,6 +228,9 @@ mod tests {
         let put = |operation| rates.admit_at(0.0, 1, 0, "s3", operation);
         assert_eq!((0..100).filter(|_| put("PutBucketEncryption")).count(), 100);
         assert!(!put("DeleteBucketEncryption"));
+        let write = |operation| rates.admit_at(0.0, 1, 0, "iam", operation);
+        assert_eq!((0..100).filter(|_| write("PutRolePolicy")).count(), 60);
+        assert!(!write("CreatePolicy") && write("GetRole"));
     }
 
     #[test]

@@ -58,7 +58,13 @@ fn user_name(caller: &Caller) -> &str {
 impl World {
     /// The policies of a calling user; none for one that is not there.
     pub(crate) fn user_policies(&self, caller: &Caller) -> Arc<UserPolicies> {
-        self.policies_of_user(caller.account, user_name(caller)).unwrap_or_default()
+        let policies = self.policies_of_user(caller.account, user_name(caller)).unwrap_or_default();
+        self.user_as_written(caller.account, user_name(caller), policies)
+    }
+
+    /// The users of an account with their policies as the spec has them.
+    pub(crate) fn preset_users(&self, account: usize) -> Vec<(String, Arc<UserPolicies>)> {
+        self.users(account).into_iter().map(|user| (user.name, user.policies)).collect()
     }
 
     fn policies_of_user(&self, account: usize, name: &str) -> Option<Arc<UserPolicies>> {

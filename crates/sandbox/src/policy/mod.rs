@@ -8,6 +8,7 @@ pub(crate) mod identities;
 pub(crate) mod parse;
 pub(crate) mod pattern;
 pub(crate) mod principal;
+pub(crate) mod role_change;
 pub(crate) mod shipped;
 pub(crate) mod store;
 

@@ -14,10 +14,12 @@ use crate::world::World;
 use crate::world::key::{Key, KeyKind};
 use crate::world::lock::{read, write};
 use crate::world::organization::Organization;
+use crate::world::records::Written;
+use crate::world::role_record::RoleRecord;
 
 /// Who may assume a role.
 #[derive(Debug, Clone)]
-enum Trust {
+pub(super) enum Trust {
     Same(Arc<Policy>),
     /// MEMBER-ACCOUNT stands for the role's own account.
     ByAccount(Arc<str>),
@@ -26,7 +28,7 @@ enum Trust {
 /// The policies of a role.
 #[derive(Debug, Clone)]
 pub(crate) struct RolePolicies {
-    trust: Trust,
+    pub(super) trust: Trust,
     pub(crate) identity: Vec<Arc<Policy>>,
     /// Present when the identity policy is an attached managed one, and no inline one.
     pub(crate) managed: Option<Managed>,
@@ -105,8 +107,8 @@ pub(crate) fn targets(organization: &Organization, names: &[String]) -> Result<V
 
 /// What differs from the generated policies.
 #[derive(Debug, Clone, Default)]
-struct Changes {
-    roles: Roles,
+pub(super) struct Changes {
+    pub(super) roles: Roles,
     caller: Option<Vec<Arc<Policy>>>,
     scps: Vec<Control>,
     rcps: Vec<Control>,
@@ -244,7 +246,7 @@ impl Permissions {
         self.now().caller.clone().unwrap_or_else(|| self.caller.clone())
     }
 
-    fn change(&self, work: impl FnOnce(&mut Changes)) {
+    pub(super) fn change(&self, work: impl FnOnce(&mut Changes)) {
         work(Arc::make_mut(&mut write(&self.changes)));
     }
 }
@@ -252,6 +254,16 @@ impl Permissions {
 impl World {
     /// The policies of a role that is there; `name` is its path and name without the leading slash.
     pub(crate) fn policies_of_role(&self, account: usize, name: &str) -> Option<Arc<RolePolicies>> {
+        match self.roles.get(account, bare(name)) {
+            Written::Nothing => Some(self.role_as_written(account, name, self.preset_policies(account, name)?)),
+            Written::Deleted => None,
+            Written::Here(record) if record.full_name() == name => self.policies_of_record(account, &record),
+            Written::Here(_) => None,
+        }
+    }
+
+    /// The policies of a role as the spec and the changes at run time have them, whatever was written in IAM since.
+    pub(crate) fn preset_policies(&self, account: usize, name: &str) -> Option<Arc<RolePolicies>> {
         let permissions = &self.permissions;
         if let Some(changed) = permissions.now().roles.get(&account).and_then(|roles| roles.get(name)) {
             return Some(changed.clone());
@@ -267,18 +279,31 @@ impl World {
         if name == "OrganizationAccountAccessRole" && account != Organization::MANAGEMENT {
             return Some(permissions.administrator.clone());
         }
-        if name == shipped::CALLER_NAME && account == Organization::SECURITY {
-            return Some(permissions.caller_role.clone());
-        }
-        let created = self.created_role(account, name)?;
-        let identity =
-            created.policies.values().filter_map(|text| permissions.load(Kind::Identity, text).ok()).collect();
-        let trust = permissions.load(Kind::Trust, &created.trust).ok()?;
-        Some(Arc::new(RolePolicies::made(trust, identity, None, created.max_session_seconds)))
+        (name == shipped::CALLER_NAME && account == Organization::SECURITY && self.spec.groundwork)
+            .then(|| permissions.caller_role.clone())
+    }
+
+    fn policies_of_record(&self, account: usize, record: &RoleRecord) -> Option<Arc<RolePolicies>> {
+        let permissions = &self.permissions;
+        let inline = record.policies.values().filter_map(|text| permissions.load(Kind::Identity, text).ok());
+        let attached = record.attached.iter().filter_map(|arn| self.policy_of_arn(account, arn));
+        let identity = inline.chain(attached).collect();
+        // A boundary that does not load admits nothing.
+        let boundary = record.boundary.as_ref().map(|arn| {
+            self.policy_of_arn(account, arn)
+                .unwrap_or_else(|| Arc::new(Policy { statements: Vec::new(), text: "".into() }))
+        });
+        let trust = permissions.load(Kind::Trust, &record.trust).ok()?;
+        Some(Arc::new(RolePolicies::made(trust, identity, boundary, record.max_session_seconds)))
     }
 
     /// Path and name of the role that a session's ARN names without its path.
     pub(crate) fn role_path<'a>(&'a self, account: usize, name: &'a str) -> Cow<'a, str> {
+        match self.roles.get(account, name) {
+            Written::Here(record) => return record.full_name().into(),
+            Written::Deleted => return name.into(),
+            Written::Nothing => {}
+        }
         for known in [&self.spec.member_role.name, &self.spec.automation_role.name] {
             if bare(known) == name {
                 return known.into();
@@ -286,11 +311,7 @@ impl World {
         }
         let changes = self.permissions.now();
         let changed = changes.roles.get(&account).and_then(|roles| roles.keys().find(|known| bare(known) == name));
-        if let Some(known) = changed {
-            return known.clone().into();
-        }
-        let created = self.created_roles.get(account, name);
-        created.map_or(name.into(), |role| format!("{}{}", &role.path[1..], role.name).into())
+        changed.map_or(name.into(), |known| known.clone().into())
     }
 
     /// Whether the target is the account, or the root or an OU above it.
@@ -397,32 +418,6 @@ impl World {
         found.then_some(()).ok_or_else(|| "there is no such bucket".into())
     }
 
-    /// Changes the policies of a role; a role that is not there is made when it is given a trust.
-    pub(crate) fn change_role(&self, account: usize, name: &str, change: RoleChange<'_>) -> Result<(), String> {
-        let before = self.policies_of_role(account, name);
-        let mut policies = match (&before, change) {
-            (Some(before), _) => before.as_ref().clone(),
-            (None, RoleChange::Trust(text)) => {
-                RolePolicies::made(Arc::new(Policy::load(Kind::Trust, text)?), Vec::new(), None, 3600)
-            }
-            (None, _) => return Err(format!("there is no role {name}")),
-        };
-        match change {
-            RoleChange::Trust(text) => policies.trust = Trust::Same(Arc::new(Policy::load(Kind::Trust, text)?)),
-            RoleChange::Identity(text) => {
-                (policies.identity, policies.managed) = (vec![Arc::new(Policy::load(Kind::Identity, text)?)], None);
-            }
-            RoleChange::Boundary(None) => policies.boundary = None,
-            RoleChange::Boundary(Some(text)) => {
-                policies.boundary = Some(Arc::new(Policy::load(Kind::Identity, text)?));
-            }
-        }
-        self.permissions.change(|changes| {
-            changes.roles.entry(account).or_default().insert(name.into(), Arc::new(policies));
-        });
-        Ok(())
-    }
-
     pub(crate) fn set_caller_policy(&self, text: &str) -> Result<(), String> {
         let policy = Arc::new(Policy::load(Kind::Identity, text)?);
         self.permissions.change(|changes| changes.caller = Some(vec![policy]));
@@ -462,12 +457,4 @@ impl World {
 /// A role's name without its path.
 pub(crate) fn bare(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
-}
-
-/// One change to a role.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum RoleChange<'a> {
-    Trust(&'a str),
-    Identity(&'a str),
-    Boundary(Option<&'a str>),
 }

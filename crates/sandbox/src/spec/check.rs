@@ -42,18 +42,23 @@ impl Spec {
             line: error.span().map(|span| line_of(text, span.start)),
             message: error.message().trim().to_string(),
         })?;
-        spec.leave_out_what_does_not_fit(text);
+        let written: toml::Table = text.parse().unwrap_or_default();
+        spec.leave_out_what_does_not_fit(&written);
+        spec.leave_out_central_keys(&written);
         spec.read_policy_files(origin).map_err(|message| SpecError { origin: origin.into(), line: None, message })?;
         match spec.fault() {
             None => Ok(spec),
-            Some((key, message)) => Err(SpecError { origin: origin.into(), line: line_of_key(text, key), message }),
+            Some((key, message)) => {
+                let bucket = spec.line_of_central_key(text).filter(|_| key == "encryption");
+                let line = bucket.or_else(|| line_of_key(text, key));
+                Err(SpecError { origin: origin.into(), line, message })
+            }
         }
     }
 
     /// A small organization need not say that nobody in it is out of reach: the defaults give way where they would
     /// be more than half of the ordinary accounts.
-    fn leave_out_what_does_not_fit(&mut self, text: &str) {
-        let written: toml::Table = text.parse().unwrap_or_default();
+    fn leave_out_what_does_not_fit(&mut self, written: &toml::Table) {
         let ordinary = self.accounts.saturating_sub(2).saturating_sub(self.account.len() as u32);
         if (u64::from(self.suspended) + u64::from(self.without_member_role)) * 2 <= u64::from(ordinary) {
             return;
@@ -77,6 +82,7 @@ impl Spec {
         self.accounts_fault()
             .or_else(|| self.regions_fault())
             .or_else(|| self.mix_fault())
+            .or_else(|| self.groundwork_fault())
             .or_else(|| self.time_fault())
             .or_else(|| self.document_fault())
             .or_else(|| self.misbehaviour_fault())
@@ -347,6 +353,7 @@ mod tests {
         for (name, text) in [
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
+            ("fresh", include_str!("../../../../config/sandbox/fresh.toml")),
             ("guards", include_str!("../../../../config/sandbox/guards.toml")),
             ("one-of-each-guard", include_str!("../../../../config/sandbox/one-of-each-guard.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),

@@ -6,6 +6,7 @@ mod applications;
 mod check;
 mod config_remediation;
 mod features;
+mod groundwork;
 mod policies;
 
 use std::path::PathBuf;
@@ -43,6 +44,9 @@ pub struct Spec {
     pub ou_depth: u32,
     /// What a repeated `ClientToken` of StartAutomationExecution gives.
     pub client_tokens: ClientTokens,
+    /// Whether the roles, documents and keys that a campaign works with are there; without them the organization is fresh.
+    #[serde(skip_serializing_if = "is_true")]
+    pub groundwork: bool,
     /// The role which the security account assumes in each member.
     pub member_role: MemberRoleSpec,
     /// The role under which automations run.
@@ -104,6 +108,7 @@ impl Default for Spec {
             without_member_role: 2,
             ou_depth: 3,
             client_tokens: ClientTokens::Same,
+            groundwork: true,
             member_role: MemberRoleSpec::default(),
             automation_role: AutomationRoleSpec::default(),
             document: DocumentSpec::default(),
@@ -441,4 +446,8 @@ impl Default for ObserveSpec {
 
 fn yes() -> bool {
     true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }

@@ -8,12 +8,12 @@ use crate::Sandbox;
 const ALPHA: &str = "111111111111";
 
 /// The texts of all elements of this name.
-fn all(xml: &str, name: &str) -> Vec<String> {
+pub(super) fn all(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     xml.split(&open).skip(1).map(|part| part.split(&close).next().unwrap_or_default().to_string()).collect()
 }
 
-fn one(xml: &str, name: &str) -> String {
+pub(super) fn one(xml: &str, name: &str) -> String {
     all(xml, name).into_iter().next().unwrap_or_default()
 }
 
@@ -26,7 +26,20 @@ impl Sandbox {
         if answer.status == 200 { Ok(text) } else { Err(one(&text, "Code")) }
     }
 
-    async fn details(&self, keys: &Keys, more: &str) -> String {
+    /// The result of a call, or code and message of its error.
+    pub(super) async fn iam_do(&self, keys: &Keys, action: &str, fields: &[(&str, &str)]) -> Result<String, String> {
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let mut form = format!("Action={action}&Version=2010-05-08");
+        for (name, value) in fields {
+            form.push_str(&format!("&{name}={}", encode(value)));
+        }
+        let answer = self.send(keys, "us-east-1/iam", "POST", "/", &[], &form).await;
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        if answer.status == 200 { Ok(text) } else { Err(format!("{}: {}", one(&text, "Code"), one(&text, "Message"))) }
+    }
+
+    pub(super) async fn details(&self, keys: &Keys, more: &str) -> String {
         self.iam_text(keys, &format!("Action=GetAccountAuthorizationDetails{more}")).await.unwrap()
     }
 }

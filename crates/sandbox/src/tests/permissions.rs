@@ -48,7 +48,7 @@ impl Sandbox {
         self.send(keys, "us-east-1/iam", "POST", "/", &[], &form).await
     }
 
-    async fn start_sealing(&self, keys: &Keys, tags: bool) -> Answer {
+    pub(super) async fn start_sealing(&self, keys: &Keys, tags: bool) -> Answer {
         let mut input = json!({ "DocumentName": DOCUMENT, "Parameters": seal(self, ALPHA, 0, "alpha-one") });
         if tags {
             input["Tags"] = json!([{ "Key": "campaign", "Value": "c" }]);
@@ -56,7 +56,7 @@ impl Sandbox {
         self.ssm(keys, "StartAutomationExecution", input).await
     }
 
-    async fn assume(&self, keys: &Keys, role_arn: &str, more: &[(&str, &str)]) -> Answer {
+    pub(super) async fn assume(&self, keys: &Keys, role_arn: &str, more: &[(&str, &str)]) -> Answer {
         let encode =
             |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let mut form =

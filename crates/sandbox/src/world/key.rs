@@ -62,21 +62,21 @@ impl World {
 
     /// The generated key of this account and Region that has this id or alias.
     pub(crate) fn find_generated_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
-        generated_kinds(account)
+        self.generated_kinds(account)
             .into_iter()
             .map(|(kind, alias)| (self.key(kind, account, region), alias))
             .find(|(key, alias)| key.id == id_or_alias || *alias == id_or_alias)
             .map(|(key, _)| key)
     }
-}
 
-/// The kinds of generated keys in an account, with the alias of each.
-pub(crate) fn generated_kinds(account: usize) -> Vec<(KeyKind, &'static str)> {
-    let mut kinds = vec![(KeyKind::Customer, CUSTOMER_ALIAS), (KeyKind::AwsManaged, AWS_MANAGED_ALIAS)];
-    if account == Organization::SECURITY {
-        kinds.insert(0, (KeyKind::Central, CENTRAL_ALIAS));
+    /// The kinds of generated keys in an account, with the alias of each.
+    pub(crate) fn generated_kinds(&self, account: usize) -> Vec<(KeyKind, &'static str)> {
+        let mut kinds = vec![(KeyKind::Customer, CUSTOMER_ALIAS), (KeyKind::AwsManaged, AWS_MANAGED_ALIAS)];
+        if account == Organization::SECURITY && self.spec.groundwork {
+            kinds.insert(0, (KeyKind::Central, CENTRAL_ALIAS));
+        }
+        kinds
     }
-    kinds
 }
 
 fn place(account: usize, region: usize) -> u64 {

@@ -5,19 +5,21 @@ pub(crate) mod bucket;
 pub(crate) mod bucket_names;
 pub(crate) mod config;
 pub(crate) mod configuration;
-pub(crate) mod created_role;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
 pub(crate) mod key_state;
 pub(crate) mod key_store;
 pub(crate) mod lock;
+pub(crate) mod managed_policy;
 pub(crate) mod object;
 pub(crate) mod organization;
 pub(crate) mod place;
+pub(crate) mod records;
 mod replay;
 mod replay_made;
 pub(crate) mod role;
+pub(crate) mod role_record;
 pub(crate) mod session;
 
 use std::collections::BTreeMap;
@@ -114,7 +116,10 @@ pub(crate) struct World {
     pub(crate) central_arns: Vec<Arc<str>>,
     pub(crate) key_states: key_state::KeyStates,
     pub(crate) key_store: key_store::KeyStore,
-    pub(crate) created_roles: created_role::CreatedRoles,
+    pub(crate) roles: records::Records<role_record::RoleRecord>,
+    pub(crate) managed: records::Records<managed_policy::ManagedRecord>,
+    /// Held while IAM reads, changes and writes a role or policy, so that no change is lost.
+    pub(crate) iam_writing: Mutex<()>,
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
     pub(crate) config_changes: Changes,
@@ -150,7 +155,9 @@ impl World {
             central_arns: Vec::new(),
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
-            created_roles: created_role::CreatedRoles::default(),
+            roles: records::Records::default(),
+            managed: records::Records::default(),
+            iam_writing: Mutex::default(),
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),
             config_changes: Changes::default(),
@@ -297,14 +304,14 @@ impl World {
     }
 
     pub(crate) fn account_states(&self) -> Vec<observe::AccountState> {
-        let state = |account: &Account| observe::AccountState {
+        let state = |(index, account): (usize, &Account)| observe::AccountState {
             id: account.id.clone(),
             name: account.name.clone(),
             state: account.state.into(),
             path: self.organization.ou_path(account.ou),
-            member_role: account.member_role,
+            member_role: self.policies_of_role(index, &self.spec.member_role.name).is_some(),
         };
-        self.organization.accounts.iter().map(state).collect()
+        self.organization.accounts.iter().enumerate().map(state).collect()
     }
 
     pub(crate) fn bucket_states(&self) -> Vec<BucketState> {
@@ -397,6 +404,9 @@ impl World {
 
 /// The documents that `document.deploy` puts into accounts: the one that seals, and the one that undoes it.
 fn deployed(spec: &Spec) -> Vec<(String, Arc<DocumentVersion>)> {
+    if !spec.groundwork {
+        return Vec::new();
+    }
     let seal = match (&spec.document.content, spec.document.variant) {
         (Some(content), _) => content.as_str(),
         (None, DocumentVariant::Shipped) => SHIPPED,

@@ -33,8 +33,16 @@ impl World {
                 self.key_store.set_alias(account, region, &alias, key_id.as_deref());
             }
             Entry::KeyPolicy { arn, policy } => self.key_store.set_policy(&arn, &policy),
-            Entry::Role { account, role } => self.created_roles.put(self.account_at(&account)?, *role),
-            Entry::RoleDeleted { account, name } => self.created_roles.remove(self.account_at(&account)?, &name),
+            Entry::Role { account, role } => {
+                let name = role.name.clone();
+                self.roles.put(self.account_at(&account)?, &name, *role);
+            }
+            Entry::RoleDeleted { account, name } => self.roles.remove(self.account_at(&account)?, &name),
+            Entry::ManagedPolicy { account, policy } => {
+                let name = policy.name.clone();
+                self.managed.put(self.account_at(&account)?, &name, *policy);
+            }
+            Entry::ManagedPolicyDeleted { account, name } => self.managed.remove(self.account_at(&account)?, &name),
             Entry::DocumentDefault { account, region, name, version } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {

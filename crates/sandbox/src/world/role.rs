@@ -1,11 +1,12 @@
-//! IAM roles. Which ones an account has follows from the spec, from what was changed since, and from `created_role`.
+//! IAM roles. Which ones an account has follows from the spec, and from what was written since (`role_record`).
 //! What a role trusts and may do is in `policy::store`.
 
 use std::sync::Arc;
 
-use crate::policy::store::RolePolicies;
+use crate::policy::store::{RolePolicies, bare};
 use crate::world::World;
 use crate::world::organization::Organization;
+use crate::world::records::Written;
 
 /// A role that is there.
 #[derive(Debug, Clone)]
@@ -19,15 +20,21 @@ impl World {
     /// The role of this path and name (`path/name` without the leading slash) in the account.
     pub(crate) fn role(&self, account: usize, name: &str) -> Option<Role> {
         let policies = self.policies_of_role(account, name)?;
-        if let Some(created) = self.created_role(account, name) {
-            return Some(Role { name: name.into(), id: created.id.clone(), policies });
-        }
-        let id = crate::random::Random::new(self.spec.seed, name, account as u64).text(crate::random::KEY_ID, 17);
-        Some(Role { name: name.into(), id: format!("AROA{id}"), policies })
+        let id = match self.roles.get(account, bare(name)) {
+            Written::Here(record) => record.id.clone(),
+            Written::Deleted | Written::Nothing => self.preset_role_id(account, name),
+        };
+        Some(Role { name: name.into(), id, policies })
     }
 
-    /// The names of roles that an account may have without anybody having made them.
-    pub(crate) fn generated_role_names(&self, account: usize) -> Vec<String> {
+    /// The unique id of a role of the spec.
+    pub(crate) fn preset_role_id(&self, account: usize, name: &str) -> String {
+        let id = crate::random::Random::new(self.spec.seed, name, account as u64).text(crate::random::KEY_ID, 17);
+        format!("AROA{id}")
+    }
+
+    /// The names, with their paths, of roles that an account may have without anybody having made them.
+    pub(crate) fn preset_role_names(&self, account: usize) -> Vec<String> {
         let mut names = vec![self.spec.member_role.name.clone(), self.spec.automation_role.name.clone()];
         names.push("OrganizationAccountAccessRole".into());
         if account == Organization::SECURITY {

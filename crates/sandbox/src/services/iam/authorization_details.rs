@@ -5,20 +5,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{encoded, tags_xml};
+use super::{input, shapes};
 use crate::policy::Policy;
-use crate::policy::identities::{Managed, User};
+use crate::policy::identities::User;
 use crate::random::{KEY_ID, Random};
 use crate::wire::error::AwsError;
 use crate::wire::query_xml::Form;
 use crate::wire::{escape, iso8601};
 use crate::world::World;
-use crate::world::created_role::CreatedRole;
-use crate::world::role::Role;
+use crate::world::managed_policy::{ManagedRecord, Usage};
+use crate::world::role_record::{MADE_MS, RoleRecord, boundary_name, inline_names};
 use crate::world::session::Caller;
-
-/// When the identities of the spec were made.
-const MADE_MS: i64 = 1_672_531_200_000;
 
 /// The values of `Filter`, and the list in which each is shown.
 const FILTERS: [(&str, &str); 5] = [
@@ -30,56 +27,23 @@ const FILTERS: [(&str, &str); 5] = [
 ];
 const LISTS: [&str; 4] = ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"];
 
-/// A managed policy and what hangs on it.
-struct Detail {
-    managed: Managed,
-    policy: Arc<Policy>,
-    attached: usize,
-    boundaries: usize,
-}
-
-/// What is found in one account: the items as XML, and the managed policies on the way.
+/// What is found in one account: the items as XML.
 struct Account<'a> {
     world: &'a World,
     account: usize,
     id: &'a str,
-    managed: BTreeMap<String, Detail>,
     groups: BTreeMap<String, Arc<Policy>>,
     /// The filter that takes it, and the `member` element's content.
     items: Vec<(&'static str, String)>,
 }
 
+/// `AttachedManagedPolicies`
+fn attached_xml(arns: &[String]) -> String {
+    let members: String = arns.iter().map(|arn| format!("<member>{}</member>", shapes::attached(arn))).collect();
+    format!("<AttachedManagedPolicies>{members}</AttachedManagedPolicies>")
+}
+
 impl Account<'_> {
-    fn note(&mut self, managed: &Managed, policy: &Arc<Policy>) -> &mut Detail {
-        let arn = managed.arn(self.id);
-        let detail = || Detail { managed: managed.clone(), policy: policy.clone(), attached: 0, boundaries: 0 };
-        self.managed.entry(arn).or_insert_with(detail)
-    }
-
-    /// `AttachedManagedPolicies`
-    fn attached(&mut self, managed: Option<&Managed>, identity: &[Arc<Policy>]) -> String {
-        let mut xml = String::from("<AttachedManagedPolicies>");
-        if let (Some(managed), Some(policy)) = (managed, identity.first()) {
-            self.note(managed, policy).attached += 1;
-            let (name, arn) = (escape(&managed.name), managed.arn(self.id));
-            let _ = write!(xml, "<member><PolicyName>{name}</PolicyName><PolicyArn>{arn}</PolicyArn></member>");
-        }
-        xml.push_str("</AttachedManagedPolicies>");
-        xml
-    }
-
-    /// A boundary is a managed policy too: here it is named after whom it binds.
-    fn boundary(&mut self, of: &str, boundary: Option<&Arc<Policy>>) -> String {
-        let Some(policy) = boundary else { return String::new() };
-        let managed = Managed { name: format!("{of}-boundary").into(), aws: false };
-        self.note(&managed, policy).boundaries += 1;
-        format!(
-            "<PermissionsBoundary><PermissionsBoundaryType>PermissionsBoundaryPolicy</PermissionsBoundaryType>\
-             <PermissionsBoundaryArn>{}</PermissionsBoundaryArn></PermissionsBoundary>",
-            managed.arn(self.id)
-        )
-    }
-
     fn user(&mut self, user: &User) {
         let (name, policies) = (&user.name, &user.policies);
         let mut xml = format!(
@@ -91,15 +55,18 @@ impl Account<'_> {
         );
         let inline: &[_] =
             if policies.managed.is_none() && policies.group.is_none() { &policies.identity } else { &[] };
-        xml.push_str(&inline_xml("UserPolicyList", &named(name, inline)));
+        xml.push_str(&inline_xml("UserPolicyList", &inline_names(name, inline)));
         xml.push_str("<GroupList>");
         if let (Some(group), Some(policy)) = (&policies.group, policies.identity.first()) {
             self.groups.insert(group.to_string(), policy.clone());
             let _ = write!(xml, "<member>{}</member>", escape(group));
         }
         xml.push_str("</GroupList>");
-        xml.push_str(&self.attached(policies.managed.as_ref(), &policies.identity));
-        xml.push_str(&self.boundary(name, policies.boundary.as_ref()));
+        let managed: Vec<String> = policies.managed.iter().map(|managed| managed.arn(self.id)).collect();
+        xml.push_str(&attached_xml(&managed));
+        let boundary = policies.boundary.as_ref();
+        let boundary = boundary.map(|_| format!("arn:aws:iam::{}:policy/{}", self.id, boundary_name(name)));
+        xml.push_str(&shapes::boundary(boundary.as_deref()));
         self.items.push(("User", xml));
     }
 
@@ -116,50 +83,32 @@ impl Account<'_> {
         self.items.push(("Group", xml));
     }
 
-    fn role(&mut self, role: &Role, created: Option<&CreatedRole>) {
-        let mut xml = super::role_head(self.id, role, created);
-        let policies = &role.policies;
-        let inline = match created {
-            Some(created) => created.policies.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
-            None if policies.managed.is_some() => Vec::new(),
-            None => named(super::path_and_name(role, None).1, &policies.identity),
-        };
+    fn role(&mut self, role: &RoleRecord) {
+        let mut xml = shapes::role_head(self.id, role);
+        let inline: Vec<_> = role.policies.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
         xml.push_str("<InstanceProfileList/>");
         xml.push_str(&inline_xml("RolePolicyList", &inline));
-        xml.push_str(&self.attached(policies.managed.as_ref(), &policies.identity));
-        xml.push_str(&self.boundary(super::path_and_name(role, created).1, policies.boundary.as_ref()));
-        xml.push_str(&tags_xml(created.map_or(&[], |created| &created.tags)));
+        xml.push_str(&attached_xml(&role.attached));
+        xml.push_str(&shapes::boundary(role.boundary.as_deref()));
+        xml.push_str(&shapes::tags(&role.tags));
         xml.push_str("<RoleLastUsed/>");
         self.items.push(("Role", xml));
     }
 
-    fn policy(&mut self, arn: &str, detail: &Detail) {
-        let Detail { managed, policy, attached, boundaries } = detail;
-        let id = Random::new(self.world.spec.seed, arn, self.account as u64).text(KEY_ID, 17);
-        let made = iso8601(MADE_MS);
-        let xml = format!(
-            "<PolicyName>{}</PolicyName><PolicyId>ANPA{id}</PolicyId><Arn>{arn}</Arn><Path>/</Path>\
-             <DefaultVersionId>v1</DefaultVersionId><AttachmentCount>{attached}</AttachmentCount>\
-             <PermissionsBoundaryUsageCount>{boundaries}</PermissionsBoundaryUsageCount>\
-             <IsAttachable>true</IsAttachable><CreateDate>{made}</CreateDate><UpdateDate>{made}</UpdateDate>\
-             <PolicyVersionList><member><Document>{}</Document><VersionId>v1</VersionId>\
-             <IsDefaultVersion>true</IsDefaultVersion><CreateDate>{made}</CreateDate></member></PolicyVersionList>",
-            escape(&managed.name),
-            encoded(&policy.text)
-        );
-        self.items.push((if managed.aws { "AWSManagedPolicy" } else { "LocalManagedPolicy" }, xml));
+    fn policy(&mut self, policy: &ManagedRecord, usage: Usage) {
+        let mut xml = shapes::listed_policy(self.id, policy, usage);
+        let newest_first = policy.versions.iter().rev();
+        let versions: String = newest_first
+            .map(|version| format!("<member>{}</member>", shapes::version(policy, version, true)))
+            .collect();
+        let _ = write!(xml, "<PolicyVersionList>{versions}</PolicyVersionList>");
+        self.items.push((if policy.aws { "AWSManagedPolicy" } else { "LocalManagedPolicy" }, xml));
     }
-}
-
-/// Inline policies without names of their own are named after whom they belong to.
-fn named(owner: &str, policies: &[Arc<Policy>]) -> Vec<(String, String)> {
-    let name = |nth: usize| if nth == 0 { owner.to_string() } else { format!("{owner}-{}", nth + 1) };
-    policies.iter().enumerate().map(|(nth, policy)| (name(nth), policy.text.to_string())).collect()
 }
 
 fn inline_xml(list: &str, policies: &[(String, String)]) -> String {
     let members = policies.iter().fold(String::new(), |mut members, (name, text)| {
-        let (name, text) = (escape(name), encoded(text));
+        let (name, text) = (escape(name), shapes::encoded(text));
         let _ =
             write!(members, "<member><PolicyName>{name}</PolicyName><PolicyDocument>{text}</PolicyDocument></member>");
         members
@@ -186,13 +135,12 @@ fn filters(form: &Form) -> Result<Vec<&'static str>, AwsError> {
 
 pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<String, AwsError> {
     let wanted = filters(form)?;
-    let most = super::max_items(form)?;
+    let most = input::max_items(form)?;
     let account = caller.account;
     let mut found = Account {
         world,
         account,
         id: &world.organization.accounts[account].id,
-        managed: BTreeMap::new(),
         groups: BTreeMap::new(),
         items: Vec::new(),
     };
@@ -202,11 +150,14 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
     for (name, policy) in std::mem::take(&mut found.groups) {
         found.group(&name, &policy);
     }
-    for (_, role, created) in super::all_roles(world, account) {
-        found.role(&role, created.as_deref());
+    for role in world.role_records(account) {
+        found.role(&role);
     }
-    for (arn, detail) in std::mem::take(&mut found.managed) {
-        found.policy(&arn, &detail);
+    let usage = world.policy_usage(account);
+    let administrator = Arc::new(world.administrator_access());
+    let used = usage.contains_key(&administrator.arn(found.id));
+    for policy in world.managed_policies(account).into_iter().chain(used.then_some(administrator)) {
+        found.policy(&policy, usage.get(&policy.arn(found.id)).copied().unwrap_or_default());
     }
     let items: Vec<&(&str, String)> = found.items.iter().filter(|(filter, _)| wanted.contains(filter)).collect();
     let from = match form.get("Marker") {

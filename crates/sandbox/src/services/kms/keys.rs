@@ -8,7 +8,7 @@ use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::wire::{epoch, now_ms};
 use crate::world::World;
-use crate::world::key::{KeyKind, generated_kinds};
+use crate::world::key::KeyKind;
 use crate::world::key_state::KeyState;
 use crate::world::key_store::CreatedKey;
 use crate::world::session::Caller;
@@ -188,7 +188,7 @@ fn page(input: &mut Input, default: usize, all: Vec<Value>, member: &str) -> Res
 
 pub(super) fn list(world: &World, caller: &Caller, region: usize, input: &mut Input) -> Result<Value, AwsError> {
     let generated =
-        generated_kinds(caller.account).into_iter().map(|(kind, _)| world.key(kind, caller.account, region).id);
+        world.generated_kinds(caller.account).into_iter().map(|(kind, _)| world.key(kind, caller.account, region).id);
     let made = world.key_store.keys(caller.account, region).into_iter().map(|key| key.id.clone());
     let shape = |id: String| json!({ "KeyArn": world.key_arn(caller.account, region, &id), "KeyId": id });
     page(input, 100, generated.chain(made).map(shape).collect(), "Keys")
@@ -202,7 +202,8 @@ pub(super) fn list_aliases(
 ) -> Result<Value, AwsError> {
     let only = input.text("KeyId")?;
     let only = only.map(|id| own_key(world, caller, region, &id, "kms:ListAliases")).transpose()?;
-    let mut all: Vec<(String, String, i64)> = generated_kinds(caller.account)
+    let mut all: Vec<(String, String, i64)> = world
+        .generated_kinds(caller.account)
         .into_iter()
         .map(|(kind, alias)| (alias.into(), world.key(kind, caller.account, region).id, 1_672_531_200_000))
         .collect();
