@@ -12,6 +12,7 @@ mod generator;
 mod guards;
 mod iam;
 mod journal;
+mod kms;
 mod made;
 mod objects;
 mod observe;

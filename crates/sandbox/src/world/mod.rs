@@ -9,6 +9,7 @@ pub(crate) mod created_role;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
+pub(crate) mod key_settings;
 pub(crate) mod key_state;
 pub(crate) mod key_store;
 pub(crate) mod lock;

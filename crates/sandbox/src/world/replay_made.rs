@@ -28,11 +28,12 @@ impl World {
                 let (account, region) = self.place(&account, &region)?;
                 self.key_store.add(account, region, *key);
             }
-            Entry::KeyAlias { account, region, alias, key_id } => {
+            Entry::KeyAlias { account, region, alias, key_id, at_ms } => {
                 let (account, region) = self.place(&account, &region)?;
-                self.key_store.set_alias(account, region, &alias, key_id.as_deref());
+                self.key_store.set_alias(account, region, &alias, key_id.as_deref(), at_ms);
             }
             Entry::KeyPolicy { arn, policy } => self.key_store.set_policy(&arn, &policy),
+            Entry::KeySetting { arn, setting } => self.key_store.set(&arn, setting),
             Entry::Role { account, role } => self.created_roles.put(self.account_at(&account)?, *role),
             Entry::RoleDeleted { account, name } => self.created_roles.remove(self.account_at(&account)?, &name),
             Entry::DocumentDefault { account, region, name, version } => {
