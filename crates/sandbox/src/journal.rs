@@ -25,6 +25,7 @@ use crate::world::key_state::KeyState;
 use crate::world::key_store::CreatedKey;
 use crate::world::lock::lock;
 use crate::world::object::Object;
+use crate::world::organization_state::OrganizationChange;
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -145,6 +146,7 @@ pub(crate) enum Entry {
         region: String,
         change: Box<ConfigChange>,
     },
+    Organization(Box<OrganizationChange>),
     ExecutionTags {
         account: String,
         region: String,

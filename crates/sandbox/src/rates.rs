@@ -78,6 +78,11 @@ const GROUPS: &[Group] = &[
         rate: rate(8.0, 60.0),
     },
     Group { service: "organizations", operations: &["DescribeOrganization"], rate: rate(5.0, 20.0) },
+    Group {
+        service: "organizations",
+        operations: &["CreatePolicy", "UpdatePolicy", "DeletePolicy", "AttachPolicy", "DetachPolicy"],
+        rate: rate(5.0, 25.0),
+    },
     Group { service: "s3", operations: &["ListBuckets"], rate: rate(20.0, 100.0) },
     Group {
         service: "s3",

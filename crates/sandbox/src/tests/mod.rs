@@ -16,6 +16,7 @@ mod kms;
 mod made;
 mod objects;
 mod observe;
+mod organization_writes;
 mod organizations;
 mod permissions;
 mod protocol;

@@ -15,6 +15,7 @@ pub(crate) mod key_store;
 pub(crate) mod lock;
 pub(crate) mod object;
 pub(crate) mod organization;
+pub(crate) mod organization_state;
 pub(crate) mod place;
 mod replay;
 mod replay_made;
@@ -115,6 +116,7 @@ pub(crate) struct World {
     pub(crate) central_arns: Vec<Arc<str>>,
     pub(crate) key_states: key_state::KeyStates,
     pub(crate) key_store: key_store::KeyStore,
+    pub(crate) organization_state: organization_state::OrganizationState,
     pub(crate) created_roles: created_role::CreatedRoles,
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
@@ -151,6 +153,7 @@ impl World {
             central_arns: Vec::new(),
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
+            organization_state: organization_state::OrganizationState::default(),
             created_roles: created_role::CreatedRoles::default(),
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),

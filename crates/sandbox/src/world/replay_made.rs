@@ -70,6 +70,7 @@ impl World {
                 self.with_region(account, region, |state| state.config.apply(*change));
                 self.config_changes.be_in_use();
             }
+            Entry::Organization(change) => self.apply_to_organization(*change)?,
             Entry::ExecutionTags { account, region, id, tags } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {
