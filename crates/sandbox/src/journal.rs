@@ -184,6 +184,9 @@ pub(crate) struct DocumentEntry {
     pub(crate) created_ms: i64,
     pub(crate) make_default: bool,
     pub(crate) tags: Vec<(String, String)>,
+    /// Nothing where it stays as it was.
+    #[serde(default)]
+    pub(crate) target_type: Option<String>,
 }
 
 /// How an execution ended.

@@ -5,6 +5,7 @@ mod applications;
 mod automation;
 mod condition_keys;
 mod config;
+mod documents;
 mod evaluate;
 mod faults;
 mod fuzz;

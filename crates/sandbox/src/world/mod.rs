@@ -292,6 +292,7 @@ impl World {
                     created_ms: now,
                     make_default: true,
                     tags: Vec::new(),
+                    target_type: None,
                 })))
                 .map_err(|error| error.message)?;
             document.versions.push(Arc::new(version));
