@@ -79,7 +79,7 @@ class Organizations(Case):
         self.refused("ParentNotFoundException", 400, self.api.list_accounts_for_parent, ParentId="ou-abcd-12345678")
         self.refused("ChildNotFoundException", 400, self.api.list_parents, ChildId="000000000000")
         self.refused("TargetNotFoundException", 400, self.api.list_tags_for_resource, ResourceId="000000000000")
-        self.refused("UnknownOperationException", 400, self.api.list_delegated_administrators)
+        self.refused("UnknownOperationException", 400, self.api.list_handshakes_for_organization)
 
     def test_only_administrators_may_ask_and_only_in_us_east_1(self):
         member = client("organizations", credentials=session(enterable()[0]))
@@ -112,6 +112,122 @@ class Policies(Case):
         self.refused("TargetNotFoundException", 400, api.list_policies_for_target, TargetId="999999999999", Filter=kind)
         self.refused("InvalidInputException", 400, api.list_policies_for_target, TargetId="nobody", Filter=kind)
         self.refused("PolicyNotFoundException", 400, api.describe_policy, PolicyId="p-notthere0")
+
+
+SCP = "SERVICE_CONTROL_POLICY"
+DENY = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Deny", "Action": "sts:GetFederationToken", "Resource": "*"}]})
+
+
+class Writes(Case):
+    """As the management account; everything is taken back, as other tests look at the same organization."""
+
+    def setUp(self):
+        self.api = client("organizations", credentials={**state()["management_credentials"], "SessionToken": None})
+        self.account = accounts()[4]["Id"]
+
+    def called(self, method, **arguments):
+        answer = getattr(self.api, method)(**arguments)
+        self.shape(self.api, self.api.meta.method_to_api_mapping[method], answer)
+        return answer
+
+    def made(self, name, kind=SCP, content=DENY, **more):
+        answer = self.called("create_policy", Name=name, Description="a test's", Type=kind, Content=content, **more)
+        id = answer["Policy"]["PolicySummary"]["Id"]
+        self.addCleanup(self.gone, id)
+        return id
+
+    def gone(self, id):
+        for target in self.api.list_targets_for_policy(PolicyId=id)["Targets"]:
+            self.api.detach_policy(PolicyId=id, TargetId=target["TargetId"])
+        self.api.delete_policy(PolicyId=id)
+
+    def attached(self):
+        answer = self.called("list_policies_for_target", TargetId=self.account, Filter=SCP)
+        return [policy["Id"] for policy in answer["Policies"]]
+
+    def test_a_policy_from_its_making_to_its_end(self):
+        id = self.made("life", Tags=[{"Key": "a", "Value": "b"}])
+        self.assertIn(id, [p["Id"] for page in self.api.get_paginator("list_policies").paginate(Filter=SCP) for p in page["Policies"]])
+        self.called("attach_policy", PolicyId=id, TargetId=self.account)
+        self.assertEqual(self.attached(), ["p-FullAWSAccess", id])
+        targets = self.called("list_targets_for_policy", PolicyId=id)["Targets"]
+        self.assertEqual([(t["TargetId"], t["Type"]) for t in targets], [(self.account, "ACCOUNT")])
+        updated = self.called("update_policy", PolicyId=id, Name="new life")["Policy"]
+        self.assertEqual((updated["PolicySummary"]["Name"], updated["Content"]), ("new life", DENY))
+        self.assertEqual(self.called("describe_policy", PolicyId=id)["Policy"], updated)
+        self.called("tag_resource", ResourceId=id, Tags=[{"Key": "c", "Value": "d"}])
+        self.called("untag_resource", ResourceId=id, TagKeys=["a"])
+        self.assertEqual(self.called("list_tags_for_resource", ResourceId=id)["Tags"], [{"Key": "c", "Value": "d"}])
+        self.refused("PolicyInUseException", 400, self.api.delete_policy, PolicyId=id)
+        self.refused("DuplicatePolicyAttachmentException", 400, self.api.attach_policy, PolicyId=id, TargetId=self.account)
+        self.called("detach_policy", PolicyId=id, TargetId=self.account)
+        self.refused("PolicyNotAttachedException", 400, self.api.detach_policy, PolicyId=id, TargetId=self.account)
+
+    def test_it_binds_at_once(self):
+        content = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*"}})
+        s3 = client("s3", credentials=session(enterable()[1]))
+        s3.list_buckets()
+        id = self.made("binds", content=content)
+        self.api.attach_policy(PolicyId=id, TargetId=enterable()[1])
+        refusal = self.refused("AccessDenied", 403, s3.list_buckets)
+        self.assertIn("explicit deny in a service control policy", refusal["Error"]["Message"])
+        self.api.detach_policy(PolicyId=id, TargetId=enterable()[1])
+        s3.list_buckets()
+
+    def test_each_target_keeps_an_scp(self):
+        full = "p-FullAWSAccess"
+        refusal = self.refused("ConstraintViolationException", 400, self.api.detach_policy, PolicyId=full, TargetId=self.account)
+        self.assertEqual(refusal["Reason"], "MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED")
+        ids = [self.made(f"n{nth}") for nth in range(5)]
+        for id in ids[:4]:
+            self.api.attach_policy(PolicyId=id, TargetId=self.account)
+        refusal = self.refused("ConstraintViolationException", 400, self.api.attach_policy, PolicyId=ids[4], TargetId=self.account)
+        self.assertEqual(refusal["Reason"], "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED")
+        self.api.detach_policy(PolicyId=full, TargetId=self.account)
+        self.assertEqual(self.attached(), ids[:4])
+        self.api.attach_policy(PolicyId=full, TargetId=self.account)
+
+    def test_documents(self):
+        create = lambda content, kind=SCP: dict(Name="never", Description="", Type=kind, Content=content)
+        for content in ["{", "{}", DENY.replace("Deny", "Maybe"), DENY.replace('"Action"', '"Principal": "*", "Action"')]:
+            self.refused("MalformedPolicyDocumentException", 400, self.api.create_policy, **create(content))
+        self.refused("MalformedPolicyDocumentException", 400, self.api.create_policy, **create(DENY, "RESOURCE_CONTROL_POLICY"))
+        self.made("whole", content=DENY + " " * (5120 - len(DENY)))
+        refusal = self.refused("ConstraintViolationException", 400, self.api.create_policy, **create(DENY + " " * (5121 - len(DENY))))
+        self.assertEqual(refusal["Reason"], "POLICY_CONTENT_LIMIT_EXCEEDED")
+        self.refused("DuplicatePolicyException", 400, self.api.create_policy, **{**create(DENY), "Name": "whole"})
+        refusal = self.refused("InvalidInputException", 400, self.api.update_policy, PolicyId="p-FullAWSAccess", Name="mine")
+        self.assertEqual(refusal["Reason"], "IMMUTABLE_POLICY")
+
+    def test_policy_types(self):
+        root, rcp = self.api.list_roots()["Roots"][0]["Id"], "RESOURCE_CONTROL_POLICY"
+        self.refused("PolicyTypeAlreadyEnabledException", 400, self.api.enable_policy_type, RootId=root, PolicyType=rcp)
+        disabled = self.called("disable_policy_type", RootId=root, PolicyType=rcp)["Root"]
+        self.assertEqual([kind["Type"] for kind in disabled["PolicyTypes"]], [SCP])
+        self.refused("PolicyTypeNotEnabledException", 400, self.api.attach_policy, PolicyId="p-RCPFullAWSAccess", TargetId=root)
+        self.assertEqual(len(self.called("enable_policy_type", RootId=root, PolicyType=rcp)["Root"]["PolicyTypes"]), 2)
+
+    def test_delegation(self):
+        service = {"ServicePrincipal": "macie.amazonaws.com"}
+        register = self.api.register_delegated_administrator
+        refusal = self.refused("ConstraintViolationException", 400, register, AccountId=self.account, **service)
+        self.assertEqual(refusal["Reason"], "SERVICE_ACCESS_NOT_ENABLED")
+        self.called("enable_aws_service_access", **service)
+        enabled = self.called("list_aws_service_access_for_organization")["EnabledServicePrincipals"]
+        self.assertIn(service["ServicePrincipal"], [one["ServicePrincipal"] for one in enabled])
+        self.called("register_delegated_administrator", AccountId=self.account, **service)
+        self.refused("AccountAlreadyRegisteredException", 400, register, AccountId=self.account, **service)
+        listed = self.called("list_delegated_administrators", **service)["DelegatedAdministrators"]
+        self.assertEqual([one["Id"] for one in listed], [self.account])
+        self.called("deregister_delegated_administrator", AccountId=self.account, **service)
+        self.called("disable_aws_service_access", **service)
+        self.refused("AccountNotFoundException", 400, register, AccountId="999999999999", **service)
+
+    def test_the_management_account_alone_writes(self):
+        delegated = client("organizations")
+        self.refused("AccessDeniedException", 400, delegated.create_policy, Name="x", Description="", Type=SCP, Content=DENY)
+        delegated.list_policies(Filter=SCP)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,37 @@ class Documents(Ssm):
         self.refused("InvalidDocument", 400, self.ssm.get_document, Name="Conformance-never")
         self.refused("InvalidDocument", 400, self.ssm.update_document, Name="Conformance-never", Content=SLEEPER, DocumentVersion="$LATEST")
 
+    def test_what_belongs_to_a_document(self):
+        name = self.create(self.ssm, SLEEPER, TargetType="/AWS::S3::Bucket", Tags=[{"Key": "a", "Value": "b"}])
+        document = self.ssm.describe_document(Name=name)["Document"]
+        self.assertEqual((document["TargetType"], document["Tags"]), ("/AWS::S3::Bucket", [{"Key": "a", "Value": "b"}]))
+        on = {"ResourceType": "Document", "ResourceId": name}
+        self.ssm.add_tags_to_resource(Tags=[{"Key": "c", "Value": "d"}], **on)
+        self.ssm.remove_tags_from_resource(TagKeys=["a"], **on)
+        answer = self.ssm.list_tags_for_resource(**on)
+        self.shape(self.ssm, "ListTagsForResource", answer)
+        self.assertEqual(answer["TagList"], [{"Key": "c", "Value": "d"}])
+        self.ssm.update_document(Name=name, Content=SLEEPER + " ", DocumentVersion="1", TargetType="/")
+        answer = self.ssm.update_document_default_version(Name=name, DocumentVersion="2")
+        self.shape(self.ssm, "UpdateDocumentDefaultVersion", answer)
+        listed = self.ssm.list_documents(Filters=[{"Key": "TargetType", "Values": ["/"]}])
+        self.shape(self.ssm, "ListDocuments", listed)
+        self.assertIn((name, "2"), [(d["Name"], d["DocumentVersion"]) for d in listed["DocumentIdentifiers"]])
+        versions = self.ssm.list_document_versions(Name=name)
+        self.shape(self.ssm, "ListDocumentVersions", versions)
+        self.assertEqual([v["IsDefaultVersion"] for v in versions["DocumentVersions"]], [True, False])
+        share = {"Name": name, "PermissionType": "Share"}
+        self.refused("ValidationException", 400, self.ssm.modify_document_permission, **share)
+        self.ssm.modify_document_permission(AccountIdsToAdd=[enterable()[5]], **share)
+        shared = self.ssm.describe_document_permission(**share)
+        self.shape(self.ssm, "DescribeDocumentPermission", shared)
+        self.assertEqual(shared["AccountIds"], [enterable()[5]])
+        self.refused("InvalidDocumentOperation", 400, self.ssm.delete_document, Name=name)
+        self.ssm.modify_document_permission(AccountIdsToRemove=[enterable()[5]], **share)
+        self.ssm.delete_document(Name=name)
+        missing = json.dumps({"schemaVersion": "0.3", "mainSteps": [{"name": "Nap", "action": "aws:sleep", "inputs": {}}]})
+        self.refused("InvalidDocumentContent", 400, self.ssm.create_document, Name=name, Content=missing, DocumentType="Automation")
+
     def test_sharing(self):
         name = self.create(self.ssm, SLEEPER)
         arn = f"arn:aws:ssm:us-east-1:{self.account}:document/{name}"

@@ -18,44 +18,155 @@ use crate::wire::error::AwsError;
 use crate::world::config::ConfigChange;
 use crate::world::configuration::{Configuration, Configurations};
 use crate::world::execution::{Execution, Status, StepRecord, Stop};
+use crate::world::key::GENERATED_MS;
+use crate::world::key_settings::KeySetting;
 use crate::world::key_state::KeyState;
 use crate::world::key_store::CreatedKey;
 use crate::world::lock::lock;
 use crate::world::managed_policy::ManagedRecord;
 use crate::world::object::Object;
+use crate::world::organization_state::OrganizationChange;
 use crate::world::role_record::RoleRecord;
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Entry {
-    Encryption { bucket: String, encryption: Option<BucketEncryption> },
-    BucketDeleted { bucket: String },
+    Encryption {
+        bucket: String,
+        encryption: Option<BucketEncryption>,
+    },
+    BucketDeleted {
+        bucket: String,
+    },
     DocumentVersion(Box<DocumentEntry>),
-    Shared { account: String, region: String, name: String, add: Vec<String>, remove: Vec<String> },
-    Started { account: String, region: String, execution: Box<Execution> },
-    Running { account: String, region: String, id: String, at_ms: i64 },
-    Step { account: String, region: String, id: String, step: Box<StepRecord>, next: Option<String> },
-    Stopping { account: String, region: String, id: String, stop: Stop },
+    Shared {
+        account: String,
+        region: String,
+        name: String,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
+    Started {
+        account: String,
+        region: String,
+        execution: Box<Execution>,
+    },
+    Running {
+        account: String,
+        region: String,
+        id: String,
+        at_ms: i64,
+    },
+    Step {
+        account: String,
+        region: String,
+        id: String,
+        step: Box<StepRecord>,
+        next: Option<String>,
+    },
+    Stopping {
+        account: String,
+        region: String,
+        id: String,
+        stop: Stop,
+    },
     Ended(Box<EndEntry>),
     BucketCreated(Box<BucketEntry>),
-    Configured { bucket: String, configuration: Configuration, value: Option<Value> },
-    AccountBlock { account: String, value: Option<Value> },
-    ObjectPut { bucket: String, key: String, object: Box<Object> },
-    ObjectDeleted { bucket: String, key: String },
-    KeyState { arn: String, state: KeyState },
-    KeyCreated { account: String, region: String, key: Box<CreatedKey> },
-    KeyAlias { account: String, region: String, alias: String, key_id: Option<String> },
-    KeyPolicy { arn: String, policy: String },
-    Role { account: String, role: Box<RoleRecord> },
-    RoleDeleted { account: String, name: String },
-    ManagedPolicy { account: String, policy: Box<ManagedRecord> },
-    ManagedPolicyDeleted { account: String, name: String },
-    DocumentDefault { account: String, region: String, name: String, version: usize },
-    DocumentDeleted { account: String, region: String, name: String, version: Option<usize> },
-    DocumentTags { account: String, region: String, name: String, tags: Vec<(String, String)> },
-    Config { account: String, region: String, change: Box<ConfigChange> },
-    ExecutionTags { account: String, region: String, id: String, tags: Vec<(String, String)> },
+    Configured {
+        bucket: String,
+        configuration: Configuration,
+        value: Option<Value>,
+    },
+    AccountBlock {
+        account: String,
+        value: Option<Value>,
+    },
+    ObjectPut {
+        bucket: String,
+        key: String,
+        object: Box<Object>,
+    },
+    ObjectDeleted {
+        bucket: String,
+        key: String,
+    },
+    KeyState {
+        arn: String,
+        state: KeyState,
+    },
+    KeyCreated {
+        account: String,
+        region: String,
+        key: Box<CreatedKey>,
+    },
+    KeyAlias {
+        account: String,
+        region: String,
+        alias: String,
+        key_id: Option<String>,
+        #[serde(default = "years_ago")]
+        at_ms: i64,
+    },
+    KeyPolicy {
+        arn: String,
+        policy: String,
+    },
+    KeySetting {
+        arn: String,
+        setting: KeySetting,
+    },
+    Role {
+        account: String,
+        role: Box<RoleRecord>,
+    },
+    RoleDeleted {
+        account: String,
+        name: String,
+    },
+    ManagedPolicy {
+        account: String,
+        policy: Box<ManagedRecord>,
+    },
+    ManagedPolicyDeleted {
+        account: String,
+        name: String,
+    },
+    DocumentDefault {
+        account: String,
+        region: String,
+        name: String,
+        version: usize,
+    },
+    DocumentDeleted {
+        account: String,
+        region: String,
+        name: String,
+        version: Option<usize>,
+    },
+    DocumentTags {
+        account: String,
+        region: String,
+        name: String,
+        tags: Vec<(String, String)>,
+    },
+    Config {
+        account: String,
+        region: String,
+        change: Box<ConfigChange>,
+    },
+    Organization(Box<OrganizationChange>),
+    ExecutionTags {
+        account: String,
+        region: String,
+        id: String,
+        tags: Vec<(String, String)>,
+    },
+}
+
+/// For entries of before aliases had a time.
+fn years_ago() -> i64 {
+    GENERATED_MS
 }
 
 /// A bucket that somebody made.
@@ -82,6 +193,9 @@ pub(crate) struct DocumentEntry {
     pub(crate) created_ms: i64,
     pub(crate) make_default: bool,
     pub(crate) tags: Vec<(String, String)>,
+    /// Nothing where it stays as it was.
+    #[serde(default)]
+    pub(crate) target_type: Option<String>,
 }
 
 /// How an execution ended.

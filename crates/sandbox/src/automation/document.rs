@@ -172,6 +172,7 @@ impl Runbook {
                 exists(&next, &step.name)?;
             }
             self.check_references(&step.inputs, &names).map_err(|what| format!("step {}: {what}", step.name))?;
+            super::required::check(step)?;
         }
         let role = json!(self.assume_role.as_deref().unwrap_or_default());
         self.check_references(&role, &names).map_err(|what| format!("assumeRole: {what}"))?;
@@ -333,6 +334,15 @@ mod tests {
             (
                 "schemaVersion: '0.3'\nmainSteps:\n- name: A\n  action: aws:sleep\n  inputs: {Duration: '{{ Nope }}'}",
                 "refers to nothing",
+            ),
+            ("schemaVersion: '0.3'\nmainSteps:\n- name: A\n  action: aws:sleep", "Duration is required"),
+            (
+                "schemaVersion: '0.3'\nmainSteps:\n- name: A\n  action: aws:executeAwsApi\n  inputs: {Service: s3}",
+                "Api is required",
+            ),
+            (
+                "schemaVersion: '0.3'\nmainSteps:\n- name: A\n  action: aws:sleep\n  inputs: {Duration: PT1S}\n  outputs: [{Name: a, Selector: $.a, Type: Text}]",
+                "Text is not a type",
             ),
         ];
         for (content, why) in cases {

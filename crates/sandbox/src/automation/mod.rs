@@ -6,5 +6,6 @@ pub(crate) mod document;
 pub(crate) mod engine;
 pub(crate) mod parameter;
 pub(crate) mod reference;
+mod required;
 pub(crate) mod steps;
 pub(crate) mod twist;

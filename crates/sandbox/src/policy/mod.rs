@@ -2,6 +2,7 @@
 //! where an organization's policies come from is in `store`.
 
 pub(crate) mod condition;
+pub(crate) mod controls;
 mod described;
 pub(crate) mod evaluate;
 pub(crate) mod identities;
@@ -17,9 +18,11 @@ use std::borrow::Cow;
 use condition::Condition;
 use pattern::Pattern;
 use principal::{Match, Principals};
+use serde::{Deserialize, Serialize};
 
 /// What a policy is attached to decides which elements it may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Of a user or role, also as permissions boundary.
     Identity,

@@ -8,14 +8,15 @@ use super::principal::{self, Principals};
 use super::{Effect, Kind, Named, Policy, Statement};
 
 /// Organizations' own limit for service and resource control policies.
-const LARGEST_CONTROL_POLICY: usize = 5_120;
+pub(crate) const LARGEST_CONTROL_POLICY: usize = 5_120;
 
 impl Policy {
     /// # Errors
     /// In words: what is wrong and in which statement.
     pub(crate) fn load(kind: Kind, text: &str) -> Result<Policy, String> {
-        if matches!(kind, Kind::Scp | Kind::Rcp) && text.len() > LARGEST_CONTROL_POLICY {
-            return Err(format!("the policy has {} characters, the limit is {LARGEST_CONTROL_POLICY}", text.len()));
+        let length = text.chars().count();
+        if matches!(kind, Kind::Scp | Kind::Rcp) && length > LARGEST_CONTROL_POLICY {
+            return Err(format!("the policy has {length} characters, the limit is {LARGEST_CONTROL_POLICY}"));
         }
         let document: Value = serde_json::from_str(text).map_err(|error| format!("the policy is not JSON: {error}"))?;
         let document = document.as_object().ok_or("the policy is not a JSON object")?;
@@ -77,6 +78,13 @@ fn statement(kind: Kind, value: &Value, variables: bool) -> Result<Statement, St
     }
     let actions =
         one_of(members, "Action", "NotAction", &|text| action(text))?.ok_or("it has neither Action nor NotAction")?;
+    let everything =
+        members.get("Action").is_some_and(|action| texts("Action", action).is_ok_and(|a| a.contains(&"*".into())));
+    if kind == Kind::Rcp && (actions.negated || everything) {
+        return Err(
+            "a resource control policy names its actions with their service: no NotAction, no Action \"*\"".into()
+        );
+    }
     let reading = Reading { wildcards: true, variables, ignore_case: false };
     let resources = one_of(members, "Resource", "NotResource", &|text| {
         if text != "*" && !text.starts_with("arn:") {
@@ -225,6 +233,8 @@ mod tests {
                 r#""Effect":"Deny","Action":"s3:*","Resource":"*","Principal":{"AWS":"111122223333"}"#,
                 "alone",
             ),
+            (Kind::Rcp, r#""Effect":"Deny","Action":"*","Resource":"*","Principal":"*""#, "no NotAction"),
+            (Kind::Rcp, r#""Effect":"Deny","NotAction":"s3:*","Resource":"*","Principal":"*""#, "no NotAction"),
         ] {
             let said = refusal(kind, statement);
             assert!(said.starts_with("Statement 1 (Mine): ") && said.contains(words), "{statement}: {said}");

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use super::controls::Controls;
+pub(crate) use super::controls::targets;
 use super::described::{self, Roles};
 use super::identities::{Managed, Users};
 use super::shipped::{self, Names, checked};
 use super::{Kind, Policy};
-use crate::spec::{ControlPolicySpec, Spec};
+use crate::spec::Spec;
 use crate::world::World;
 use crate::world::key::{Key, KeyKind};
 use crate::world::lock::{read, write};
@@ -55,63 +57,12 @@ impl RolePolicies {
     }
 }
 
-/// What a control policy is attached to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    Root,
-    Ou(u32),
-    Account(usize),
-}
-
-/// An attached service or resource control policy.
-#[derive(Debug, Clone)]
-pub(crate) struct Control {
-    pub(crate) name: String,
-    pub(crate) targets: Vec<Target>,
-    pub(crate) keeps_full_access: bool,
-    pub(crate) policy: Arc<Policy>,
-}
-
-impl Control {
-    fn new(kind: Kind, spec: &ControlPolicySpec, organization: &Organization) -> Result<Control, String> {
-        Ok(Control {
-            name: spec.name.clone(),
-            targets: targets(organization, &spec.targets).map_err(|target| format!("there is no target {target}"))?,
-            keeps_full_access: spec.keeps_full_access,
-            policy: Arc::new(Policy::load(kind, &spec.document)?),
-        })
-    }
-}
-
-/// Finds what a control policy is attached to.
-///
-/// # Errors
-/// The first target that is not there.
-pub(crate) fn targets(organization: &Organization, names: &[String]) -> Result<Vec<Target>, String> {
-    let mut found = Vec::new();
-    for name in names {
-        let before = found.len();
-        if name == "root" || *name == organization.root {
-            found.push(Target::Root);
-        }
-        let ous = organization.ous.iter().enumerate().filter(|(_, ou)| ou.id == *name || ou.name == *name);
-        found.extend(ous.map(|(index, _)| Target::Ou(index as u32)));
-        let accounts = organization.accounts.iter().enumerate().filter(|(_, a)| a.id == *name || a.name == *name);
-        found.extend(accounts.map(|(index, _)| Target::Account(index)));
-        if found.len() == before {
-            return Err(name.clone());
-        }
-    }
-    Ok(found)
-}
-
 /// What differs from the generated policies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Changes {
     pub(super) roles: Roles,
     caller: Option<Vec<Arc<Policy>>>,
-    scps: Vec<Control>,
-    rcps: Vec<Control>,
+    controls: Controls,
 }
 
 /// All policies of the organization.
@@ -163,12 +114,8 @@ impl Permissions {
             spec.central_key.policy.clone().unwrap_or_else(|| {
                 shipped::central_key(security, &organization.id, spec.central_key.admits_organization)
             });
-        let controls = |kind, specs: &[ControlPolicySpec]| {
-            specs.iter().filter_map(|spec| Control::new(kind, spec, organization).ok()).collect()
-        };
         let (roles, users) = described::identities(spec, organization);
-        let changes =
-            Changes { roles, caller: None, scps: controls(Kind::Scp, &spec.scp), rcps: controls(Kind::Rcp, &spec.rcp) };
+        let changes = Changes { roles, caller: None, controls: Controls::new(spec, organization) };
         Permissions {
             member: Arc::new(RolePolicies {
                 trust: Trust::Same(checked(Kind::Trust, &member_trust)),
@@ -249,6 +196,25 @@ impl Permissions {
     pub(super) fn change(&self, work: impl FnOnce(&mut Changes)) {
         work(Arc::make_mut(&mut write(&self.changes)));
     }
+
+    /// The service and resource control policies, as they are now.
+    pub(super) fn controls(&self) -> Controls {
+        self.now().controls.clone()
+    }
+
+    /// Works on them without a copy.
+    pub(super) fn with_controls<T>(&self, work: impl FnOnce(&Controls) -> T) -> T {
+        work(&self.now().controls)
+    }
+
+    pub(super) fn change_controls<T>(&self, work: impl FnOnce(&mut Controls) -> T) -> T {
+        work(&mut Arc::make_mut(&mut write(&self.changes)).controls)
+    }
+
+    /// AdministratorAccess, which has the same text as FullAWSAccess.
+    pub(super) fn full_access(&self) -> Arc<Policy> {
+        self.full_access.clone()
+    }
 }
 
 impl World {
@@ -314,63 +280,6 @@ impl World {
         changed.map_or(name.into(), |known| known.clone().into())
     }
 
-    /// Whether the target is the account, or the root or an OU above it.
-    fn is_below(&self, account: usize, target: Target) -> bool {
-        match target {
-            Target::Root => true,
-            Target::Account(of) => of == account,
-            Target::Ou(of) => {
-                let mut above = self.organization.accounts[account].ou;
-                while let Some(index) = above {
-                    if index == of {
-                        return true;
-                    }
-                    above = self.organization.ous[index as usize].parent;
-                }
-                false
-            }
-        }
-    }
-
-    /// The service control policies that bind an account, by level. Levels with FullAWSAccess alone are left out, and
-    /// there are none at all for the management account.
-    pub(crate) fn scps(&self, account: usize) -> Vec<Vec<Arc<Policy>>> {
-        let changes = self.permissions.now();
-        let mut levels: Vec<(Target, Vec<Arc<Policy>>, bool)> = Vec::new();
-        if account == Organization::MANAGEMENT {
-            return Vec::new();
-        }
-        for scp in &changes.scps {
-            for target in scp.targets.iter().filter(|target| self.is_below(account, **target)) {
-                match levels.iter_mut().find(|(level, _, _)| level == target) {
-                    Some((_, policies, full)) => {
-                        policies.push(scp.policy.clone());
-                        *full &= scp.keeps_full_access;
-                    }
-                    None => levels.push((*target, vec![scp.policy.clone()], scp.keeps_full_access)),
-                }
-            }
-        }
-        let with_full_access = |(_, mut policies, full): (Target, Vec<Arc<Policy>>, bool)| {
-            if full {
-                policies.push(self.permissions.full_access.clone());
-            }
-            policies
-        };
-        levels.into_iter().map(with_full_access).collect()
-    }
-
-    /// The resource control policies that bind an account's resources.
-    pub(crate) fn rcps(&self, account: usize) -> Vec<Arc<Policy>> {
-        if account == Organization::MANAGEMENT {
-            return Vec::new();
-        }
-        let changes = self.permissions.now();
-        let binding =
-            changes.rcps.iter().filter(|rcp| rcp.targets.iter().any(|target| self.is_below(account, *target)));
-        binding.map(|rcp| rcp.policy.clone()).collect()
-    }
-
     /// The policy of a key: the one that was put, or the one it was generated with.
     pub(crate) fn key_policy(&self, account: usize, key: &Key) -> Arc<Policy> {
         if let Some(text) = self.key_store.policy(&key.arn) {
@@ -422,35 +331,6 @@ impl World {
         let policy = Arc::new(Policy::load(Kind::Identity, text)?);
         self.permissions.change(|changes| changes.caller = Some(vec![policy]));
         Ok(())
-    }
-
-    /// The control policies of a kind.
-    pub(crate) fn controls(&self, kind: Kind) -> Vec<Control> {
-        let changes = self.permissions.now();
-        if kind == Kind::Scp { changes.scps.clone() } else { changes.rcps.clone() }
-    }
-
-    /// Attaches a control policy, in place of the one of this name.
-    pub(crate) fn set_control(&self, kind: Kind, spec: &ControlPolicySpec) -> Result<(), String> {
-        let control = Control::new(kind, spec, &self.organization)?;
-        self.permissions.change(|changes| {
-            let controls = if kind == Kind::Scp { &mut changes.scps } else { &mut changes.rcps };
-            controls.retain(|other| other.name != control.name);
-            controls.push(control);
-        });
-        Ok(())
-    }
-
-    /// Detaches and deletes a control policy; tells whether it was there.
-    pub(crate) fn remove_control(&self, kind: Kind, name: &str) -> bool {
-        let mut found = false;
-        self.permissions.change(|changes| {
-            let controls = if kind == Kind::Scp { &mut changes.scps } else { &mut changes.rcps };
-            let before = controls.len();
-            controls.retain(|control| control.name != name);
-            found = controls.len() < before;
-        });
-        found
     }
 }
 

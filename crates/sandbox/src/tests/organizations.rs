@@ -12,7 +12,7 @@ const RCP: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"*"}}"#;
 
 impl Sandbox {
-    async fn organizations(&self, keys: &Keys, operation: &str, input: Value) -> Result<Value, String> {
+    pub(super) async fn organizations(&self, keys: &Keys, operation: &str, input: Value) -> Result<Value, String> {
         let target = format!("AWSOrganizationsV20161128.{operation}");
         let headers = [("x-amz-target", target.as_str())];
         let answer = self.send(keys, "us-east-1/organizations", "POST", "/", &headers, &input.to_string()).await;
@@ -20,7 +20,7 @@ impl Sandbox {
         if answer.status == 200 { Ok(value) } else { Err(value["__type"].as_str().unwrap().to_string()) }
     }
 
-    async fn attached(&self, target: &str, filter: &str) -> Vec<String> {
+    pub(super) async fn attached(&self, target: &str, filter: &str) -> Vec<String> {
         let input = json!({ "TargetId": target, "Filter": filter });
         let answer = self.organizations(&self.security(), "ListPoliciesForTarget", input).await.unwrap();
         let names = answer["Policies"].as_array().unwrap().iter();

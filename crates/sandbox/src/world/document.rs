@@ -43,6 +43,8 @@ pub(crate) struct Document {
     /// Account ids, or "all".
     pub(crate) shared_with: BTreeSet<String>,
     pub(crate) tags: Vec<(String, String)>,
+    /// The kind of resource it is for: `/`, `/AWS::S3::Bucket`.
+    pub(crate) target_type: Option<String>,
     /// Numbers of versions that were deleted: no later version takes their place.
     pub(crate) deleted: BTreeSet<usize>,
 }
@@ -54,6 +56,7 @@ impl Document {
             default_version: 1,
             shared_with: BTreeSet::new(),
             tags: Vec::new(),
+            target_type: None,
             deleted: BTreeSet::new(),
         }
     }

@@ -35,6 +35,9 @@ pub(crate) const CENTRAL_ALIAS: &str = "alias/orgseal-central";
 pub(crate) const CUSTOMER_ALIAS: &str = "alias/team-key";
 pub(crate) const AWS_MANAGED_ALIAS: &str = "alias/aws/s3";
 
+/// When generated keys and aliases were made: the first of January 2023.
+pub(crate) const GENERATED_MS: i64 = 1_672_531_200_000;
+
 impl World {
     pub(crate) fn key(&self, kind: KeyKind, account: usize, region: usize) -> Key {
         let seed = self.spec.seed;
@@ -62,11 +65,16 @@ impl World {
 
     /// The generated key of this account and Region that has this id or alias.
     pub(crate) fn find_generated_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
-        self.generated_kinds(account)
-            .into_iter()
-            .map(|(kind, alias)| (self.key(kind, account, region), alias))
-            .find(|(key, alias)| key.id == id_or_alias || *alias == id_or_alias)
-            .map(|(key, _)| key)
+        let generated =
+            || self.generated_kinds(account).into_iter().map(|(kind, alias)| (self.key(kind, account, region), alias));
+        if id_or_alias.starts_with("alias/") {
+            // What somebody did to an alias counts more than where it was generated to point.
+            return match self.key_store.alias(account, region, id_or_alias) {
+                Some(alias) => self.find_key(account, region, &alias.key_id?),
+                None => generated().find(|(_, alias)| *alias == id_or_alias).map(|(key, _)| key),
+            };
+        }
+        generated().find(|(key, _)| key.id == id_or_alias).map(|(key, _)| key)
     }
 
     /// The kinds of generated keys in an account, with the alias of each.

@@ -11,7 +11,7 @@ use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::lock::{read, write};
 
-/// `KeyState` of the service model, without the passing ones (Creating, Updating, replica deletion).
+/// `KeyState` of the service model, without the passing ones (Creating, Updating).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
@@ -23,6 +23,11 @@ pub enum KeyState {
     PendingDeletion {
         /// Milliseconds since 1970.
         deletion_ms: i64,
+    },
+    /// A multi-Region primary key that is to be deleted after its last replica; every use is refused.
+    PendingReplicaDeletion {
+        /// The waiting period that begins then.
+        days: i64,
     },
     /// A key of origin EXTERNAL without its material.
     PendingImport,
@@ -36,6 +41,7 @@ impl KeyState {
             KeyState::Enabled => "Enabled",
             KeyState::Disabled => "Disabled",
             KeyState::PendingDeletion { .. } => "PendingDeletion",
+            KeyState::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
             KeyState::PendingImport => "PendingImport",
             KeyState::Unavailable => "Unavailable",
         }

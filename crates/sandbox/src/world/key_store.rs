@@ -1,16 +1,17 @@
-//! KMS keys, aliases and key policies that somebody made, sparse: the generated ones follow from the seed and are in `key`.
-//! Which of them a caller may see or use is decided in `services::kms`.
+//! KMS keys, aliases and key policies that somebody made, sparse: the generated ones follow from the seed and are in `key`,
+//! what else can be set on a key is in `key_settings`. Which of them a caller may see or use is decided in `services::kms`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::world::World;
 use crate::world::key::{Key, KeyKind};
-use crate::world::lock::{read, write};
+use crate::world::key_settings::Settings;
+use crate::world::lock::{lock, read, write};
 
-/// A key as CreateKey made it.
+/// A key as CreateKey or ReplicateKey made it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CreatedKey {
     pub(crate) id: String,
@@ -20,15 +21,27 @@ pub(crate) struct CreatedKey {
     /// `AWS_KMS` or `EXTERNAL`.
     pub(crate) origin: String,
     pub(crate) multi_region: bool,
+    /// The Region of the primary key, where this one is a replica of it.
+    #[serde(default)]
+    pub(crate) primary: Option<String>,
     pub(crate) created_ms: i64,
     pub(crate) tags: Vec<(String, String)>,
+}
+
+/// An alias that somebody made, pointed elsewhere or deleted.
+#[derive(Debug, Clone)]
+pub(crate) struct Alias {
+    /// Nothing when it was deleted: so that a generated alias stays away.
+    pub(crate) key_id: Option<String>,
+    pub(crate) created_ms: i64,
+    pub(crate) updated_ms: i64,
 }
 
 #[derive(Debug, Default)]
 struct Made {
     keys: BTreeMap<String, Arc<CreatedKey>>,
-    /// Alias to key id.
-    aliases: BTreeMap<String, String>,
+    /// By `alias/…`.
+    aliases: BTreeMap<String, Alias>,
 }
 
 /// By account and Region.
@@ -37,35 +50,44 @@ pub(crate) struct KeyStore {
     made: RwLock<BTreeMap<(usize, usize), Made>>,
     /// By key ARN; the generated keys' own policies are made when asked for.
     policies: RwLock<BTreeMap<String, Arc<str>>>,
+    pub(super) settings: RwLock<Settings>,
+    writing: Mutex<()>,
 }
 
 impl KeyStore {
+    /// Held while something is changed, so that nothing is made twice.
+    pub(crate) fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        lock(&self.writing)
+    }
+
     pub(crate) fn add(&self, account: usize, region: usize, key: CreatedKey) {
         write(&self.made).entry((account, region)).or_default().keys.insert(key.id.clone(), Arc::new(key));
     }
 
     /// Points an alias at a key of the same account and Region, or takes it away.
-    pub(crate) fn set_alias(&self, account: usize, region: usize, alias: &str, key_id: Option<&str>) {
+    pub(crate) fn set_alias(&self, account: usize, region: usize, name: &str, key_id: Option<&str>, at_ms: i64) {
         let mut made = write(&self.made);
         let aliases = &mut made.entry((account, region)).or_default().aliases;
-        match key_id {
-            Some(id) => aliases.insert(alias.into(), id.into()),
-            None => aliases.remove(alias),
-        };
+        let key_id = key_id.map(String::from);
+        match aliases.get_mut(name).filter(|alias| alias.key_id.is_some()) {
+            Some(alias) => (alias.key_id, alias.updated_ms) = (key_id, at_ms),
+            None => {
+                aliases.insert(name.into(), Alias { key_id, created_ms: at_ms, updated_ms: at_ms });
+            }
+        }
     }
 
-    pub(crate) fn alias(&self, account: usize, region: usize, alias: &str) -> Option<String> {
-        read(&self.made).get(&(account, region))?.aliases.get(alias).cloned()
+    /// The alias, when somebody had a hand in it.
+    pub(crate) fn alias(&self, account: usize, region: usize, name: &str) -> Option<Alias> {
+        read(&self.made).get(&(account, region))?.aliases.get(name).cloned()
     }
 
-    /// Alias and key id, sorted.
-    pub(crate) fn aliases(&self, account: usize, region: usize) -> Vec<(String, String)> {
-        let made = read(&self.made);
-        let here = made.get(&(account, region));
-        here.map(|made| made.aliases.iter().map(|(a, id)| (a.clone(), id.clone())).collect()).unwrap_or_default()
+    /// All of them, deleted ones too.
+    pub(crate) fn aliases(&self, account: usize, region: usize) -> BTreeMap<String, Alias> {
+        read(&self.made).get(&(account, region)).map(|made| made.aliases.clone()).unwrap_or_default()
     }
 
-    fn key(&self, account: usize, region: usize, id: &str) -> Option<Arc<CreatedKey>> {
+    pub(crate) fn key(&self, account: usize, region: usize, id: &str) -> Option<Arc<CreatedKey>> {
         read(&self.made).get(&(account, region))?.keys.get(id).cloned()
     }
 
@@ -84,15 +106,8 @@ impl KeyStore {
 }
 
 impl World {
-    /// The key of this account and Region that CreateKey made with this id, or that a made alias means.
-    pub(crate) fn find_made_key(&self, account: usize, region: usize, id_or_alias: &str) -> Option<Key> {
-        let target = self.key_store.alias(account, region, id_or_alias);
-        let id = target.as_deref().unwrap_or(id_or_alias);
-        if target.is_some()
-            && let Some(generated) = self.find_generated_key(account, region, id)
-        {
-            return Some(generated);
-        }
+    /// The key that CreateKey or ReplicateKey made with this id.
+    pub(super) fn find_made_key(&self, account: usize, region: usize, id: &str) -> Option<Key> {
         let created = self.key_store.key(account, region, id)?;
         let arn = self.key_arn(account, region, id);
         Some(Key { kind: KeyKind::Created, id: id.into(), arn, created: Some(created) })

@@ -8,12 +8,14 @@ pub(crate) mod configuration;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
+pub(crate) mod key_settings;
 pub(crate) mod key_state;
 pub(crate) mod key_store;
 pub(crate) mod lock;
 pub(crate) mod managed_policy;
 pub(crate) mod object;
 pub(crate) mod organization;
+pub(crate) mod organization_state;
 pub(crate) mod place;
 pub(crate) mod records;
 mod replay;
@@ -116,6 +118,7 @@ pub(crate) struct World {
     pub(crate) central_arns: Vec<Arc<str>>,
     pub(crate) key_states: key_state::KeyStates,
     pub(crate) key_store: key_store::KeyStore,
+    pub(crate) organization_state: organization_state::OrganizationState,
     pub(crate) roles: records::Records<role_record::RoleRecord>,
     pub(crate) managed: records::Records<managed_policy::ManagedRecord>,
     /// Held while IAM reads, changes and writes a role or policy, so that no change is lost.
@@ -155,6 +158,7 @@ impl World {
             central_arns: Vec::new(),
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
+            organization_state: organization_state::OrganizationState::default(),
             roles: records::Records::default(),
             managed: records::Records::default(),
             iam_writing: Mutex::default(),
@@ -295,6 +299,7 @@ impl World {
                     created_ms: now,
                     make_default: true,
                     tags: Vec::new(),
+                    target_type: None,
                 })))
                 .map_err(|error| error.message)?;
             document.versions.push(Arc::new(version));

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::policy::controls::Target;
+
 /// An account of the organization.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
@@ -65,6 +67,30 @@ impl Organization {
 
     pub(crate) fn find_ou(&self, id: &str) -> Option<u32> {
         self.ous.iter().position(|ou| ou.id == id).map(|index| index as u32)
+    }
+
+    /// What a root's, organizational unit's or account's id stands for.
+    pub(crate) fn find_target(&self, id: &str) -> Option<Target> {
+        match self.find(id) {
+            _ if id == self.root => Some(Target::Root),
+            Some(account) => Some(Target::Account(account)),
+            None => self.find_ou(id).map(Target::Ou),
+        }
+    }
+
+    /// The id of what a control policy is attached to.
+    pub(crate) fn target_id(&self, target: Target) -> &str {
+        match target {
+            Target::Root => &self.root,
+            Target::Ou(ou) => &self.ous[ou as usize].id,
+            Target::Account(account) => &self.accounts[account].id,
+        }
+    }
+
+    /// The root, every organizational unit and every account.
+    pub(crate) fn every_target(&self) -> Vec<Target> {
+        let ous = (0..self.ous.len()).map(|ou| Target::Ou(ou as u32));
+        std::iter::once(Target::Root).chain(ous).chain((0..self.accounts.len()).map(Target::Account)).collect()
     }
 
     /// `o-…/r-…/ou-…/…/`, the form of `Paths` and `aws:PrincipalOrgPath`.

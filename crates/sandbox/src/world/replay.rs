@@ -128,10 +128,14 @@ impl World {
                 if entry.make_default {
                     document.default_version = document.versions.len();
                 }
+                if entry.target_type.is_some() {
+                    document.target_type = entry.target_type;
+                }
             }
             None => {
                 let mut document = Document::new(version);
                 document.tags = entry.tags;
+                document.target_type = entry.target_type;
                 state.documents.insert(entry.name, document);
             }
         });

@@ -28,11 +28,12 @@ impl World {
                 let (account, region) = self.place(&account, &region)?;
                 self.key_store.add(account, region, *key);
             }
-            Entry::KeyAlias { account, region, alias, key_id } => {
+            Entry::KeyAlias { account, region, alias, key_id, at_ms } => {
                 let (account, region) = self.place(&account, &region)?;
-                self.key_store.set_alias(account, region, &alias, key_id.as_deref());
+                self.key_store.set_alias(account, region, &alias, key_id.as_deref(), at_ms);
             }
             Entry::KeyPolicy { arn, policy } => self.key_store.set_policy(&arn, &policy),
+            Entry::KeySetting { arn, setting } => self.key_store.set(&arn, setting),
             Entry::Role { account, role } => {
                 let name = role.name.clone();
                 self.roles.put(self.account_at(&account)?, &name, *role);
@@ -77,6 +78,7 @@ impl World {
                 self.with_region(account, region, |state| state.config.apply(*change));
                 self.config_changes.be_in_use();
             }
+            Entry::Organization(change) => self.apply_to_organization(*change)?,
             Entry::ExecutionTags { account, region, id, tags } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {

@@ -121,6 +121,17 @@ fn algorithm(input: &mut Input) -> Result<(), AwsError> {
     }
 }
 
+/// What one multi-Region key has encrypted, the related key of another Region decrypts.
+fn related_here(world: &World, region: usize, arn: &str) -> String {
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts[..] {
+        [arn, partition, kms, _, account, resource] if resource.starts_with("key/mrk-") => {
+            format!("{arn}:{partition}:{kms}:{}:{account}:{resource}", world.spec.regions[region])
+        }
+        _ => arn.into(),
+    }
+}
+
 pub(super) fn decrypt(world: &World, caller: &Caller, region: usize, input: &mut Input) -> Result<Value, AwsError> {
     let ciphertext = blob(input, "CiphertextBlob")?;
     let context = context(input)?;
@@ -132,14 +143,14 @@ pub(super) fn decrypt(world: &World, caller: &Caller, region: usize, input: &mut
     let invalid = || AwsError::client("InvalidCiphertextException", "");
     let text = std::str::from_utf8(&ciphertext).map_err(|_| invalid())?;
     let inside: Value = text.strip_prefix(MARK).and_then(|text| serde_json::from_str(text).ok()).ok_or_else(invalid)?;
-    let arn = inside["key"].as_str().ok_or_else(invalid)?;
+    let arn = related_here(world, region, inside["key"].as_str().ok_or_else(invalid)?);
     if let Some(expected) = expected
         && find(world, caller, region, &expected, "kms:Decrypt")?.1.arn != arn
     {
         let message = "The key ID in the request does not identify a CMK that can perform this operation.";
         return Err(AwsError::client("IncorrectKeyException", message));
     }
-    let key = usable_key(world, caller, region, arn, "kms:Decrypt")?;
+    let key = usable_key(world, caller, region, &arn, "kms:Decrypt")?;
     if inside["context"] != context {
         return Err(invalid());
     }

@@ -1,19 +1,25 @@
 //! KMS: which operation goes where, how a key is found, and `may_use`: the one question that other services ask of keys.
 //! There are no grants.
 
+mod aliases;
+mod create;
 mod cryptography;
-mod keys;
+mod describe;
+mod list;
+mod policies;
+mod replicate;
+mod rotation;
 mod states;
+mod tags;
 
 use serde_json::{Value, json};
 
 use crate::authorize::{Ask, authorize};
 use crate::trail::OnBehalf;
-use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
-use crate::world::key::{Key, KeyKind};
+use crate::world::key::Key;
 use crate::world::key_state::KeyState;
 use crate::world::session::Caller;
 
@@ -21,20 +27,33 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "DescribeKey",
     "ListKeys",
     "ListAliases",
+    "ListKeyPolicies",
+    "ListResourceTags",
     "GetKeyPolicy",
-    "PutKeyPolicy",
-    "CreateKey",
-    "CreateAlias",
-    "DeleteAlias",
-    "EnableKey",
-    "DisableKey",
-    "ScheduleKeyDeletion",
-    "CancelKeyDeletion",
+    "GetKeyRotationStatus",
     "GenerateDataKey",
     "GenerateDataKeyWithoutPlaintext",
     "Encrypt",
     "Decrypt",
+    "PutKeyPolicy",
+    "CreateKey",
+    "ReplicateKey",
+    "UpdateKeyDescription",
+    "CreateAlias",
+    "UpdateAlias",
+    "DeleteAlias",
+    "EnableKeyRotation",
+    "DisableKeyRotation",
+    "TagResource",
+    "UntagResource",
+    "EnableKey",
+    "DisableKey",
+    "ScheduleKeyDeletion",
+    "CancelKeyDeletion",
 ];
+
+/// Where the operations that change something begin in the list above.
+const WRITES_FROM: usize = 11;
 
 pub(crate) fn answer(
     world: &World,
@@ -48,15 +67,27 @@ pub(crate) fn answer(
         let action = format!("kms:{operation}");
         authorize(world, caller, &Ask::new(&action, "*").in_region(&world.spec.regions[region]))?;
     }
+    let writes = OPERATIONS[WRITES_FROM..].contains(&operation);
+    let _alone = writes.then(|| world.key_store.one_at_a_time());
     match operation {
-        "DescribeKey" => describe(world, caller, region, input),
-        "ListKeys" => keys::list(world, caller, region, input),
-        "ListAliases" => keys::list_aliases(world, caller, region, input),
-        "GetKeyPolicy" => keys::get_policy(world, caller, region, input),
-        "PutKeyPolicy" => keys::put_policy(world, caller, region, input),
-        "CreateKey" => keys::create(world, caller, region, input),
-        "CreateAlias" => keys::create_alias(world, caller, region, input),
-        "DeleteAlias" => keys::delete_alias(world, caller, region, input),
+        "DescribeKey" => describe::describe(world, caller, region, input),
+        "ListKeys" => list::keys(world, caller, region, input),
+        "ListAliases" => aliases::list(world, caller, region, input),
+        "ListKeyPolicies" => policies::list(world, caller, region, input),
+        "ListResourceTags" => tags::list(world, caller, region, input),
+        "GetKeyPolicy" => policies::get(world, caller, region, input),
+        "PutKeyPolicy" => policies::put(world, caller, region, input),
+        "GetKeyRotationStatus" => rotation::status(world, caller, region, input),
+        "EnableKeyRotation" => rotation::enable(world, caller, region, input),
+        "DisableKeyRotation" => rotation::disable(world, caller, region, input),
+        "CreateKey" => create::create(world, caller, region, input),
+        "ReplicateKey" => replicate::replicate(world, caller, region, input),
+        "UpdateKeyDescription" => describe::update_description(world, caller, region, input),
+        "CreateAlias" => aliases::create(world, caller, region, input),
+        "UpdateAlias" => aliases::update(world, caller, region, input),
+        "DeleteAlias" => aliases::delete(world, caller, region, input),
+        "TagResource" => tags::add(world, caller, region, input),
+        "UntagResource" => tags::remove(world, caller, region, input),
         "EnableKey" => states::enable(world, caller, region, input),
         "DisableKey" => states::disable(world, caller, region, input),
         "ScheduleKeyDeletion" => states::schedule_deletion(world, caller, region, input),
@@ -152,6 +183,9 @@ pub(crate) fn usable(world: &World, key: &Key) -> Result<(), KmsDenied> {
         KeyState::Disabled => Err(KmsDenied::Disabled(format!("{} is disabled.", key.arn))),
         KeyState::PendingDeletion { .. } => Err(KmsDenied::InvalidState(format!("{} is pending deletion.", key.arn))),
         KeyState::PendingImport => Err(KmsDenied::InvalidState(format!("{} is pending import.", key.arn))),
+        KeyState::PendingReplicaDeletion { .. } => {
+            Err(KmsDenied::InvalidState(format!("{} is pending replica deletion.", key.arn)))
+        }
         KeyState::Unavailable => Err(KmsDenied::InvalidState(format!("{} is unavailable.", key.arn))),
     }
 }
@@ -174,15 +208,6 @@ fn allowed(
         ask = ask.via(service).key("kms:EncryptionContext:aws:s3:arn", encryption_context);
     }
     authorize(world, caller, &ask).map_err(|error| KmsDenied::Denied(error.message))
-}
-
-fn describe(world: &World, caller: &Caller, region: usize, input: &mut Input) -> Result<Value, AwsError> {
-    let key_id = key_id(input)?;
-    input.texts("GrantTokens")?;
-    input.finish()?;
-    let (owner, key) = find(world, caller, region, &key_id, "kms:DescribeKey")?;
-    allowed(world, caller, owner, &key, "kms:DescribeKey", None, "")?;
-    Ok(json!({ "KeyMetadata": metadata(world, owner, region, &key) }))
 }
 
 /// The `KeyId` of an input.
@@ -220,13 +245,17 @@ fn find(world: &World, caller: &Caller, region: usize, key_id: &str, action: &st
     }
 }
 
-/// A key of the caller's own account: operations on keys that are not uses of them never cross accounts.
-fn own_key(world: &World, caller: &Caller, region: usize, key_id: &str, action: &str) -> Result<Key, AwsError> {
-    // Control operations take an id or an ARN, no alias.
+/// Control operations take an id or an ARN, no alias.
+fn by_id(world: &World, caller: &Caller, region: usize, key_id: &str, action: &str) -> Result<(usize, Key), AwsError> {
     if key_id.contains("alias/") {
         return Err(AwsError::client("NotFoundException", format!("Invalid keyId {key_id}")));
     }
-    let (owner, key) = find(world, caller, region, key_id, action)?;
+    find(world, caller, region, key_id, action)
+}
+
+/// A key of the caller's own account: operations on keys that are not uses of them never cross accounts.
+fn own_key(world: &World, caller: &Caller, region: usize, key_id: &str, action: &str) -> Result<Key, AwsError> {
+    let (owner, key) = by_id(world, caller, region, key_id, action)?;
     if owner != caller.account {
         let message = format!("User: {} is not authorized to perform: {action} on resource: {}", caller.arn, key.arn);
         return Err(AwsError::client("AccessDeniedException", message));
@@ -237,6 +266,17 @@ fn own_key(world: &World, caller: &Caller, region: usize, key_id: &str, action: 
 
 fn alias_arn(world: &World, account: usize, region: usize, alias: &str) -> String {
     format!("arn:aws:kms:{}:{}:{alias}", world.spec.regions[region], world.organization.accounts[account].id)
+}
+
+/// A member that is true or false.
+fn flag(input: &mut Input, member: &str) -> Result<bool, AwsError> {
+    match input.take(member) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(flag),
+        Some(_) => {
+            Err(AwsError::client("SerializationException", format!("{member} can not be converted to a Boolean")))
+        }
+    }
 }
 
 /// Takes a key ARN or alias ARN apart; a bare id or alias is the caller's own.
@@ -262,58 +302,4 @@ fn owner_and_name<'a>(
         None => return Err(invalid()),
     };
     Ok((world.organization.find(account), name))
-}
-
-fn metadata(world: &World, owner: usize, region: usize, key: &Key) -> Value {
-    let multi_region = key.created.as_ref().is_some_and(|created| created.multi_region)
-        || key.kind == KeyKind::Central && world.spec.central_key.multi_region;
-    let description = match key.kind {
-        KeyKind::Central => "Default encryption of every bucket in the organization",
-        KeyKind::Customer => "The team's own key",
-        KeyKind::AwsManaged => "Default key that protects my S3 objects when no other key is defined",
-        KeyKind::Created => key.created.as_ref().map_or("", |created| created.description.as_str()),
-    };
-    let state = world.key_states.get(&key.arn);
-    let mut metadata = json!({
-        "AWSAccountId": world.organization.accounts[owner].id,
-        "KeyId": key.id,
-        "Arn": key.arn,
-        "CreationDate": 1_672_531_200.0,
-        "Enabled": state == KeyState::Enabled,
-        "Description": description,
-        "KeyUsage": "ENCRYPT_DECRYPT",
-        "KeyState": state.name(),
-        "Origin": "AWS_KMS",
-        "KeyManager": if key.kind == KeyKind::AwsManaged { "AWS" } else { "CUSTOMER" },
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
-        "KeySpec": "SYMMETRIC_DEFAULT",
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
-        "MultiRegion": multi_region,
-    });
-    if let Some(created) = &key.created {
-        metadata["CreationDate"] = json!(epoch(created.created_ms));
-        metadata["Origin"] = json!(created.origin);
-        metadata["KeyUsage"] = json!(created.usage);
-        metadata["KeySpec"] = json!(created.spec);
-        metadata["CustomerMasterKeySpec"] = json!(created.spec);
-        if created.multi_region {
-            metadata["MultiRegionConfiguration"] = json!({
-                "MultiRegionKeyType": "PRIMARY",
-                "PrimaryKey": { "Arn": key.arn, "Region": world.spec.regions[region] },
-                "ReplicaKeys": [],
-            });
-        }
-    } else if multi_region {
-        let at =
-            |index: usize| json!({ "Arn": world.central_arns[index].as_ref(), "Region": world.spec.regions[index] });
-        metadata["MultiRegionConfiguration"] = json!({
-            "MultiRegionKeyType": if region == 0 { "PRIMARY" } else { "REPLICA" },
-            "PrimaryKey": at(0),
-            "ReplicaKeys": (1..world.spec.regions.len()).map(at).collect::<Vec<_>>(),
-        });
-    }
-    if let KeyState::PendingDeletion { deletion_ms } = state {
-        metadata["DeletionDate"] = json!(epoch(deletion_ms));
-    }
-    metadata
 }

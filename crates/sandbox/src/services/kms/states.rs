@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::describe::related;
 use super::{key_id, own_key};
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
@@ -34,12 +35,22 @@ fn found(
 fn illegal(key: &Key, state: KeyState) -> AwsError {
     let word = match state {
         KeyState::PendingDeletion { .. } => "pending deletion",
+        KeyState::PendingReplicaDeletion { .. } => "pending replica deletion",
         KeyState::PendingImport => "pending import",
         KeyState::Unavailable => "unavailable",
         KeyState::Enabled => "enabled",
         KeyState::Disabled => "disabled",
     };
     AwsError::client("KMSInvalidStateException", format!("{} is {word}.", key.arn))
+}
+
+/// What may be done to a disabled key, but not to one that is on its way out.
+pub(super) fn not_pending_deletion(world: &World, key: &Key) -> Result<(), AwsError> {
+    let state = world.key_states.get(&key.arn);
+    match state {
+        KeyState::PendingDeletion { .. } | KeyState::PendingReplicaDeletion { .. } => Err(illegal(key, state)),
+        KeyState::Enabled | KeyState::Disabled | KeyState::PendingImport | KeyState::Unavailable => Ok(()),
+    }
 }
 
 pub(super) fn enable(world: &World, caller: &Caller, region: usize, input: &mut Input) -> Result<Value, AwsError> {
@@ -67,7 +78,7 @@ pub(super) fn schedule_deletion(
     region: usize,
     input: &mut Input,
 ) -> Result<Value, AwsError> {
-    let (key, state) = found(world, caller, region, input, "kms:ScheduleKeyDeletion")?;
+    let (key, _) = found(world, caller, region, input, "kms:ScheduleKeyDeletion")?;
     let days = match input.take("PendingWindowInDays") {
         None => 30,
         Some(value) => value
@@ -76,8 +87,16 @@ pub(super) fn schedule_deletion(
             .ok_or_else(|| AwsError::client("ValidationException", "PendingWindowInDays must be between 7 and 30"))?,
     };
     input.finish()?;
-    if matches!(state, KeyState::PendingDeletion { .. }) {
-        return Err(illegal(&key, state));
+    not_pending_deletion(world, &key)?;
+    let set = related(world, caller.account, region, &key);
+    if set.is_some_and(|set| set.primary == region && !set.replicas.is_empty()) {
+        // A primary key goes after its last replica; its waiting period has not begun.
+        world.set_key_state(&key.arn, KeyState::PendingReplicaDeletion { days })?;
+        return Ok(json!({
+            "KeyId": key.arn,
+            "KeyState": "PendingReplicaDeletion",
+            "PendingWindowInDays": days,
+        }));
     }
     let deletion_ms = now_ms() + days * DAY_MS;
     world.set_key_state(&key.arn, KeyState::PendingDeletion { deletion_ms })?;
@@ -99,7 +118,9 @@ pub(super) fn cancel_deletion(
     input.finish()?;
     match state {
         // The key comes back disabled: EnableKey must follow.
-        KeyState::PendingDeletion { .. } => world.set_key_state(&key.arn, KeyState::Disabled)?,
+        KeyState::PendingDeletion { .. } | KeyState::PendingReplicaDeletion { .. } => {
+            world.set_key_state(&key.arn, KeyState::Disabled)?;
+        }
         KeyState::Enabled | KeyState::Disabled | KeyState::PendingImport | KeyState::Unavailable => {
             return Err(AwsError::client("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)));
         }

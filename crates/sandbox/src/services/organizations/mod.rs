@@ -1,6 +1,11 @@
-//! Organizations: the reads that a delegated administrator may make. Nothing here changes the organization.
+//! Organizations: the reads that a delegated administrator may make, and what the management account alone may change.
+//! Accounts and organizational units stay as they were made.
 
+mod attachments;
+mod delegation;
 mod policies;
+mod policy_writes;
+mod tags;
 
 use serde_json::{Value, json};
 
@@ -21,20 +26,47 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListParents",
     "ListTagsForResource",
     "ListPoliciesForTarget",
+    "ListPolicies",
+    "ListTargetsForPolicy",
     "DescribePolicy",
+    "ListAWSServiceAccessForOrganization",
+    "ListDelegatedAdministrators",
+    "CreatePolicy",
+    "UpdatePolicy",
+    "DeletePolicy",
+    "AttachPolicy",
+    "DetachPolicy",
+    "EnablePolicyType",
+    "DisablePolicyType",
+    "EnableAWSServiceAccess",
+    "DisableAWSServiceAccess",
+    "RegisterDelegatedAdministrator",
+    "DeregisterDelegatedAdministrator",
+    "TagResource",
+    "UntagResource",
 ];
+
+/// Where the operations that change something begin in the list above.
+const WRITES_FROM: usize = 13;
 
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mut Input) -> Result<Value, AwsError> {
     let organization = &world.organization;
     let action = format!("organizations:{operation}");
-    let ask = Ask::new(&action, resource(world, input)).in_region("us-east-1");
-    authorize(world, caller, &ask)?;
-    // Every member may ask which organization it is in; the rest is for the management account and delegated administrators.
-    if operation != "DescribeOrganization"
-        && ![Organization::MANAGEMENT, Organization::SECURITY].contains(&caller.account)
-    {
+    for resource in resources(world, input) {
+        authorize(world, caller, &with_keys(Ask::new(&action, resource).in_region("us-east-1"), input))?;
+    }
+    let writes = OPERATIONS[WRITES_FROM..].contains(&operation);
+    // Every member may ask which organization it is in. The reads are for the management account and delegated
+    // administrators. Those may write where a resource policy of the organization says so; there is none here.
+    let may = match operation {
+        "DescribeOrganization" => true,
+        _ if caller.account == Organization::MANAGEMENT => true,
+        _ => !writes && delegation::is_administrator(world, caller.account),
+    };
+    if !may {
         return Err(AwsError::client("AccessDeniedException", "You don't have permissions to access this resource."));
     }
+    let _alone = writes.then(|| world.organization_state.one_at_a_time());
     match operation {
         "DescribeOrganization" => {
             input.finish()?;
@@ -44,14 +76,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
             let all: Vec<usize> = (0..organization.accounts.len()).collect();
             page(input, "Accounts", &all, |index| account(world, &organization.accounts[*index]))
         }
-        "ListRoots" => page(input, "Roots", &[()], |()| {
-            json!({
-                "Id": organization.root,
-                "Arn": arn(world, &format!("root/{}/{}", organization.id, organization.root)),
-                "Name": "Root",
-                "PolicyTypes": policies::types(),
-            })
-        }),
+        "ListRoots" => page(input, "Roots", &[()], |()| root(world)),
         "ListOrganizationalUnitsForParent" => {
             let parent = parent(world, input)?;
             let below: Vec<u32> = (0..organization.ous.len() as u32)
@@ -89,49 +114,83 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
             })
         }
         "ListPoliciesForTarget" => policies::for_target(world, input),
+        "ListPolicies" => policies::list(world, input),
+        "ListTargetsForPolicy" => policies::targets(world, input),
         "DescribePolicy" => policies::describe(world, input),
-        _ => {
-            let resource = input.required_text("ResourceId")?;
-            let tags: &[(&str, String)] = match organization.find(&resource) {
-                Some(index) => &organization.accounts[index].tags,
-                None if resource == organization.root || organization.find_ou(&resource).is_some() => &[],
-                None => {
-                    return Err(AwsError::client(
-                        "TargetNotFoundException",
-                        "You specified a target that doesn't exist.",
-                    ));
-                }
-            };
-            page(input, "Tags", tags, |(key, value)| json!({ "Key": key, "Value": value }))
-        }
+        "ListAWSServiceAccessForOrganization" => delegation::services(world, input),
+        "ListDelegatedAdministrators" => delegation::administrators(world, input),
+        "CreatePolicy" => policy_writes::create(world, caller, input),
+        "UpdatePolicy" => policy_writes::update(world, input),
+        "DeletePolicy" => policy_writes::delete(world, input),
+        "AttachPolicy" => attachments::attach(world, input),
+        "DetachPolicy" => attachments::detach(world, input),
+        "EnablePolicyType" => attachments::enable_type(world, input, true),
+        "DisablePolicyType" => attachments::enable_type(world, input, false),
+        "EnableAWSServiceAccess" => delegation::trust(world, input, true),
+        "DisableAWSServiceAccess" => delegation::trust(world, input, false),
+        "RegisterDelegatedAdministrator" => delegation::register(world, input),
+        "DeregisterDelegatedAdministrator" => delegation::deregister(world, input),
+        "TagResource" => tags::add(world, input),
+        "UntagResource" => tags::remove(world, input),
+        _ => tags::list(world, input),
     }
 }
 
-/// The ARN that IAM checks: of the parent, child or resource that the request names.
-fn resource(world: &World, input: &Input) -> String {
+/// The ARNs that IAM checks: of what the request names, a policy and its target both, or everything.
+fn resources(world: &World, input: &Input) -> Vec<String> {
     let organization = &world.organization;
-    if let Some(id) = input.peek_text("PolicyId") {
-        return policies::resource(world, id);
-    }
-    let Some(id) = ["ParentId", "ChildId", "ResourceId", "TargetId"].iter().find_map(|member| input.peek_text(member))
-    else {
-        return "*".into();
+    let named = ["PolicyId", "ParentId", "ChildId", "ResourceId", "TargetId", "RootId", "AccountId"];
+    let of = |id: &str| {
+        let kind = match id {
+            _ if id.starts_with("p-") => return policies::resource(world, id),
+            _ if id.starts_with("r-") => "root",
+            _ if id.starts_with("ou-") => "ou",
+            _ => "account",
+        };
+        arn(world, &format!("{kind}/{}/{id}", organization.id))
     };
-    let kind = match id {
-        _ if id.starts_with("r-") => "root",
-        _ if id.starts_with("ou-") => "ou",
-        _ => "account",
-    };
-    arn(world, &format!("{kind}/{}/{id}", organization.id))
+    let found: Vec<String> = named.iter().filter_map(|member| input.peek_text(member)).map(of).collect();
+    if found.is_empty() { vec!["*".into()] } else { found }
+}
+
+/// The service's own condition keys, as far as the request has them.
+fn with_keys<'a>(ask: Ask<'a>, input: &Input) -> Ask<'a> {
+    let keys = [
+        ("organizations:PolicyType", ["Type", "PolicyType", "Filter"].as_slice()),
+        ("organizations:ServicePrincipal", ["ServicePrincipal"].as_slice()),
+    ];
+    keys.into_iter().fold(ask, |ask, (key, members)| {
+        let value = members.iter().find_map(|member| input.peek_text(member)).map(String::from);
+        match value {
+            Some(value) => ask.key(key, value),
+            None => ask,
+        }
+    })
+}
+
+fn root(world: &World) -> Value {
+    let organization = &world.organization;
+    json!({
+        "Id": organization.root,
+        "Arn": arn(world, &format!("root/{}/{}", organization.id, organization.root)),
+        "Name": "Root",
+        "PolicyTypes": policies::types(world),
+    })
+}
+
+fn invalid(reason: &str) -> AwsError {
+    AwsError::client("InvalidInputException", "You specified an invalid value.").with("Reason", reason)
+}
+
+/// A limit of the organization's that is reached, or a rule of its own.
+fn constraint(reason: &str, message: &str) -> AwsError {
+    AwsError::client("ConstraintViolationException", message).with("Reason", reason)
 }
 
 /// One page of a list. The token is the place of the next item, marked with the list's name so that it serves no other.
 fn page<T>(input: &mut Input, list: &str, items: &[T], shape: impl Fn(&T) -> Value) -> Result<Value, AwsError> {
     let most = input.max_results(20)?;
-    let invalid = || {
-        AwsError::client("InvalidInputException", "You specified an invalid value.")
-            .with("Reason", "INVALID_NEXT_TOKEN")
-    };
+    let invalid = || invalid("INVALID_NEXT_TOKEN");
     let from = match input.text("NextToken")? {
         None => 0,
         Some(token) => token
@@ -195,6 +254,6 @@ fn describe(world: &World) -> Value {
         "MasterAccountArn": arn(world, &format!("account/{}/{}", organization.id, management.id)),
         "MasterAccountId": management.id,
         "MasterAccountEmail": email(management),
-        "AvailablePolicyTypes": policies::types(),
+        "AvailablePolicyTypes": policies::available_types(),
     }})
 }

@@ -1,10 +1,9 @@
-//! ListDocuments and DescribeDocumentPermission. AWS's own documents are not in this sandbox: a list has the account's own,
+//! ListDocuments. AWS's own documents are not in this sandbox: a list has the account's own,
 //! and where it asks for them those that others share with it.
 
 use serde_json::{Value, json};
 
 use super::document_life::{from_token, page};
-use super::documents::{checked_name, no_document};
 use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
@@ -54,7 +53,7 @@ fn admits(filter: &Filter, name: &str, document: &Document, own: bool) -> bool {
         }),
         "DocumentType" => any(&|kind| kind == "Automation"),
         "PlatformTypes" => any(&|kind| ["Windows", "Linux", "MacOS"].contains(&kind)),
-        "TargetType" => false,
+        "TargetType" => any(&|kind| document.target_type.as_deref() == Some(kind)),
         tag => {
             let tag = &tag["tag:".len()..];
             document.tags.iter().any(|(key, value)| key == tag && (values.is_empty() || values.contains(value)))
@@ -85,6 +84,9 @@ pub(super) fn list(world: &World, place: Place, input: &mut Input) -> Result<Val
         if let Some(name) = &version.version_name {
             shape["VersionName"] = json!(name);
         }
+        if let Some(target_type) = &document.target_type {
+            shape["TargetType"] = json!(target_type);
+        }
         shape
     };
     let asks_for_others =
@@ -107,31 +109,4 @@ pub(super) fn list(world: &World, place: Place, input: &mut Input) -> Result<Val
     let from = from_token(input, all.len())?;
     input.finish()?;
     Ok(page(&all, from, most, "DocumentIdentifiers"))
-}
-
-pub(super) fn permission(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    let name = checked_name(input, "_-.")?;
-    let kind = input.required_text("PermissionType")?;
-    let most = input.max_results(200)?;
-    if kind != "Share" {
-        return Err(AwsError::client(
-            "InvalidPermissionType",
-            "The permission type is not supported. Share is the only one.",
-        ));
-    }
-    let shared: Vec<Value> = world.with_region(place.account, place.region, |state| {
-        let document = state.documents.get(&name).ok_or_else(|| no_document(&name))?;
-        Ok::<_, AwsError>(document.shared_with.iter().map(|id| json!(id)).collect())
-    })?;
-    let from = from_token(input, shared.len())?;
-    input.finish()?;
-    let mut output = page(&shared, from, most, "AccountIds");
-    let infos: Vec<Value> = output["AccountIds"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|id| json!({ "AccountId": id, "SharedDocumentVersion": "$DEFAULT" }))
-        .collect();
-    output["AccountSharingInfoList"] = json!(infos);
-    Ok(output)
 }

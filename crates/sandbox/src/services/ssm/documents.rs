@@ -1,4 +1,4 @@
-//! CreateDocument, UpdateDocument, GetDocument, DescribeDocument and ModifyDocumentPermission.
+//! CreateDocument, UpdateDocument, GetDocument and DescribeDocument.
 //! Only documents of type Automation are modelled.
 
 use std::sync::Arc;
@@ -18,7 +18,6 @@ use crate::world::place::Place;
 const LARGEST_CONTENT: usize = 64 * 1024;
 const MOST_DOCUMENTS: usize = 500;
 const MOST_VERSIONS: usize = 1000;
-const MOST_SHARED: usize = 1000;
 
 fn format(input: &mut Input) -> Result<Option<Format>, AwsError> {
     match input.text("DocumentFormat")?.as_deref() {
@@ -54,14 +53,32 @@ pub(super) fn version_name(input: &mut Input) -> Result<Option<String>, AwsError
     }
 }
 
+/// The kind of resource that a document is for, as CloudFormation calls it.
+fn target_type(input: &mut Input) -> Result<Option<String>, AwsError> {
+    let target_type = input.text("TargetType")?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_.-:/".contains(c);
+    match target_type {
+        Some(text) if text.len() > 200 || !text.starts_with('/') || !text.chars().all(legal) => {
+            let pattern = "Member must satisfy regular expression pattern: ^\\/[\\w\\.\\-\\:\\/]*$";
+            Err(AwsError::validation("targetType", &text, pattern))
+        }
+        other => Ok(other),
+    }
+}
+
 /// What a new version is made of.
 struct Draft {
     content: String,
     format: Format,
+    target_type: Option<String>,
     version: DocumentVersion,
 }
 
-fn draft(content: String, format: Option<Format>, version_name: Option<String>) -> Result<Draft, AwsError> {
+/// `Content`, `DocumentFormat`, `VersionName` and `TargetType` of an input.
+fn draft(input: &mut Input) -> Result<Draft, AwsError> {
+    let content = input.required_text("Content")?;
+    let (format, version_name) = (format(input)?, version_name(input)?);
+    let target_type = target_type(input)?;
     if content.len() > LARGEST_CONTENT {
         return Err(AwsError::client("MaxDocumentSizeExceeded", "The size limit of a document is 64 KB."));
     }
@@ -72,7 +89,7 @@ fn draft(content: String, format: Option<Format>, version_name: Option<String>) 
             if reason.starts_with("schemaVersion") { "InvalidDocumentSchemaVersion" } else { "InvalidDocumentContent" };
         AwsError::client(code, reason)
     })?;
-    Ok(Draft { content, format, version })
+    Ok(Draft { content, format, target_type, version })
 }
 
 fn journal(
@@ -93,15 +110,18 @@ fn journal(
         created_ms: draft.version.created_ms,
         make_default,
         tags,
+        target_type: draft.target_type.clone(),
     })))
 }
 
 pub(super) fn create(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    let content = input.required_text("Content")?;
     let name = checked_name(input, "_-.")?;
-    let format = format(input)?;
-    let version_name = version_name(input)?;
-    let tags = input.tags()?;
+    let tags = super::tags::checked(input)?;
+    if tags.len() > super::tags::MOST_TAGS {
+        let most = "Member must have length less than or equal to 50";
+        return Err(AwsError::validation("tags", &format!("{} tags", tags.len()), most));
+    }
+    let draft = draft(input)?;
     match input.text("DocumentType")?.as_deref() {
         // Left out, it would be a Command document, which this sandbox cannot run.
         Some("Automation") => {}
@@ -120,7 +140,6 @@ pub(super) fn create(world: &World, place: Place, input: &mut Input) -> Result<V
             "Document names can't begin with aws, amazon or amzn: these are reserved.",
         ));
     }
-    let draft = draft(content, format, version_name)?;
     world.with_region(place.account, place.region, |state| {
         if state.documents.contains_key(&name) {
             return Err(AwsError::client(
@@ -134,6 +153,7 @@ pub(super) fn create(world: &World, place: Place, input: &mut Input) -> Result<V
         journal(world, place, &name, &draft, true, tags.clone())?;
         let mut document = Document::new(Arc::new(draft.version));
         document.tags = tags;
+        document.target_type = draft.target_type;
         state.documents.insert(name.clone(), document.clone());
         let owner = world.organization.accounts[place.account].id.clone();
         Ok(json!({ "DocumentDescription": description(&Found { owner, name: name.clone(), document }, 1) }))
@@ -149,13 +169,10 @@ pub(super) fn no_version() -> AwsError {
 }
 
 pub(super) fn update(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    let content = input.required_text("Content")?;
     let name = checked_name(input, "_-.")?;
-    let format = format(input)?;
-    let version_name = version_name(input)?;
     let version = input.text("DocumentVersion")?;
+    let draft = draft(input)?;
     input.finish()?;
-    let draft = draft(content, format, version_name)?;
     world.with_region(place.account, place.region, |state| {
         let document = state.documents.get_mut(&name).ok_or_else(|| no_document(&name))?;
         // UpdateDocument always builds on the newest version, and the caller must say so.
@@ -185,6 +202,9 @@ pub(super) fn update(world: &World, place: Place, input: &mut Input) -> Result<V
         }
         journal(world, place, &name, &draft, false, Vec::new())?;
         document.versions.push(Arc::new(draft.version));
+        if draft.target_type.is_some() {
+            document.target_type = draft.target_type;
+        }
         let added = document.versions.len();
         let owner = world.organization.accounts[place.account].id.clone();
         let found = Found { owner, name: name.clone(), document: document.clone() };
@@ -286,52 +306,8 @@ fn description(found: &Found, number: usize) -> Value {
     if let Some(name) = &version.version_name {
         shape["VersionName"] = json!(name);
     }
+    if let Some(target_type) = &found.document.target_type {
+        shape["TargetType"] = json!(target_type);
+    }
     shape
-}
-
-pub(super) fn modify_permission(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    let name = checked_name(input, "_-.")?;
-    let kind = input.required_text("PermissionType")?;
-    let add = input.texts("AccountIdsToAdd")?;
-    let remove = input.texts("AccountIdsToRemove")?;
-    input.finish()?;
-    if kind != "Share" {
-        return Err(AwsError::client(
-            "InvalidPermissionType",
-            "The permission type is not supported. Share is the only one.",
-        ));
-    }
-    for (member, ids) in [("accountIdsToAdd", &add), ("accountIdsToRemove", &remove)] {
-        if ids.len() > 20 {
-            let limit = "Member must have length less than or equal to 20";
-            return Err(AwsError::validation(member, &format!("{} ids", ids.len()), limit));
-        }
-        let fits =
-            |id: &String| id.eq_ignore_ascii_case("all") || (id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()));
-        if let Some(wrong) = ids.iter().find(|id| !fits(id)) {
-            let pattern = "Member must satisfy regular expression pattern: (?i)all|[0-9]{12}";
-            return Err(AwsError::validation(member, wrong, pattern));
-        }
-    }
-    world.with_region(place.account, place.region, |state| {
-        let document = state.documents.get_mut(&name).ok_or_else(|| no_document(&name))?;
-        let mut shared = document.shared_with.clone();
-        shared.extend(add.iter().map(|id| id.to_lowercase()));
-        shared.retain(|id| !remove.iter().any(|gone| gone.eq_ignore_ascii_case(id)));
-        if shared.len() > MOST_SHARED {
-            return Err(AwsError::client(
-                "DocumentPermissionLimit",
-                "The document can't be shared with more accounts: 1,000 is the limit.",
-            ));
-        }
-        world.journal.append(&Entry::Shared {
-            account: world.organization.accounts[place.account].id.clone(),
-            region: world.spec.regions[place.region].clone(),
-            name: name.clone(),
-            add: add.iter().map(|id| id.to_lowercase()).collect(),
-            remove: remove.iter().map(|id| id.to_lowercase()).collect(),
-        })?;
-        document.shared_with = shared;
-        Ok(json!({}))
-    })
 }

@@ -7,6 +7,7 @@ mod documents;
 mod executions;
 mod listing;
 mod permissions;
+mod sharing;
 mod step_listing;
 mod tags;
 
@@ -58,12 +59,12 @@ pub(crate) fn answer(
         "UpdateDocument" => documents::update(world, place, input),
         "GetDocument" => documents::get(world, place, input),
         "DescribeDocument" => documents::describe(world, place, input),
-        "ModifyDocumentPermission" => documents::modify_permission(world, place, input),
+        "ModifyDocumentPermission" => sharing::modify(world, place, input),
         "UpdateDocumentDefaultVersion" => document_life::update_default(world, place, input),
         "DeleteDocument" => document_life::delete(world, place, input),
         "ListDocumentVersions" => document_life::list_versions(world, place, input),
         "ListDocuments" => document_listing::list(world, place, input),
-        "DescribeDocumentPermission" => document_listing::permission(world, place, input),
+        "DescribeDocumentPermission" => sharing::describe(world, place, input),
         "AddTagsToResource" => tags::add(world, place, input),
         "RemoveTagsFromResource" => tags::remove(world, place, input),
         "ListTagsForResource" => tags::list(world, place, input),

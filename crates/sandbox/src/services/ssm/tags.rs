@@ -10,8 +10,28 @@ use crate::world::place::Place;
 
 type Tags = Vec<(String, String)>;
 
-const MOST_TAGS: usize = 50;
+pub(super) const MOST_TAGS: usize = 50;
 const MOST_EXECUTION_TAGS: usize = 5;
+
+/// `Tags` of an input, each of them legal.
+pub(super) fn checked(input: &mut Input) -> Result<Tags, AwsError> {
+    let new = input.tags()?;
+    for (key, value) in &new {
+        let legal =
+            |text: &str| text.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c));
+        if !legal(key) || !legal(value) {
+            let pattern = "Member must satisfy regular expression pattern: ^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$";
+            return Err(AwsError::validation("tags", key, pattern));
+        }
+        if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
+            return Err(AwsError::validation("tags", key, "A key has 1 to 128 characters, a value at most 256"));
+        }
+        if key.to_lowercase().starts_with("aws:") {
+            return Err(AwsError::client("ValidationException", "aws: prefixed tag key names are not allowed"));
+        }
+    }
+    Ok(new)
+}
 
 fn resource(input: &mut Input) -> Result<(String, String), AwsError> {
     let kind = input.required_text("ResourceType")?;
@@ -56,18 +76,10 @@ fn with_tags<T>(
 
 pub(super) fn add(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
     let resource = resource(input)?;
-    let new = input.tags()?;
+    let new = checked(input)?;
     input.finish()?;
     if new.is_empty() {
         return Err(missing("tags"));
-    }
-    for (key, value) in &new {
-        if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 {
-            return Err(AwsError::validation("tags", key, "A key has 1 to 128 characters, a value at most 256"));
-        }
-        if key.to_lowercase().starts_with("aws:") {
-            return Err(AwsError::client("ValidationException", "aws: prefixed tag key names are not allowed"));
-        }
     }
     let most = if resource.0 == "Document" { MOST_TAGS } else { MOST_EXECUTION_TAGS };
     with_tags(world, place, resource, |tags| {
@@ -88,6 +100,9 @@ pub(super) fn add(world: &World, place: Place, input: &mut Input) -> Result<Valu
 
 pub(super) fn remove(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
     let resource = resource(input)?;
+    if !input.has("TagKeys") {
+        return Err(missing("TagKeys"));
+    }
     let keys = input.texts("TagKeys")?;
     input.finish()?;
     with_tags(world, place, resource, |tags| {
