@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 use super::{SMALL, spec, start};
 use crate::{AccountChoice, BucketEncryption, ConfigRemediationSpec, ExecutionState, Options, Sandbox};
 
-const ALPHA: &str = "111111111111";
-const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
-const HERE: &str = "us-east-1";
+pub(super) const ALPHA: &str = "111111111111";
+pub(super) const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
+pub(super) const HERE: &str = "us-east-1";
 
-async fn call(sandbox: &Sandbox, operation: &str, input: Value) -> Result<Value, String> {
+pub(super) async fn call(sandbox: &Sandbox, operation: &str, input: Value) -> Result<Value, String> {
     sandbox.json(&sandbox.session(ALPHA), HERE, operation, input).await
 }
 
-async fn refusal(sandbox: &Sandbox, operation: &str, input: Value) -> String {
+pub(super) async fn refusal(sandbox: &Sandbox, operation: &str, input: Value) -> String {
     call(sandbox, operation, input).await.unwrap_err()
 }
 
-fn rule(name: &str) -> Value {
+pub(super) fn rule(name: &str) -> Value {
     json!({ "ConfigRuleName": name, "Source": { "Owner": "AWS", "SourceIdentifier": "S3_DEFAULT_ENCRYPTION_KMS" } })
 }
 
-fn remediation(sandbox: &Sandbox, name: &str) -> Value {
+pub(super) fn remediation(sandbox: &Sandbox, name: &str) -> Value {
     let fixed = |value: &str| json!({ "StaticValue": { "Values": [value] } });
     json!({
         "ConfigRuleName": name, "TargetType": "SSM_DOCUMENT", "TargetId": SEAL, "Automatic": true,
@@ -37,19 +37,19 @@ fn remediation(sandbox: &Sandbox, name: &str) -> Value {
     })
 }
 
-async fn set_up(sandbox: &Sandbox, change: impl FnOnce(&mut Value)) {
+pub(super) async fn set_up(sandbox: &Sandbox, change: impl FnOnce(&mut Value)) {
     call(sandbox, "PutConfigRule", json!({ "ConfigRule": rule("kms") })).await.unwrap();
     let mut remediation = remediation(sandbox, "kms");
     change(&mut remediation);
     call(sandbox, "PutRemediationConfigurations", json!({ "RemediationConfigurations": [remediation] })).await.unwrap();
 }
 
-async fn s3(sandbox: &Sandbox, method: &str, body: &str) -> u16 {
+pub(super) async fn s3(sandbox: &Sandbox, method: &str, body: &str) -> u16 {
     sandbox.send(&sandbox.session(ALPHA), "us-east-1/s3", method, "/alpha-one?encryption", &[], body).await.status
 }
 
 /// The executions, once there are so many and all have ended.
-async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
+pub(super) async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
     for _ in 0..2000 {
         let all = sandbox.executions();
         if all.len() >= count && all.iter().all(|one| one.ended_ms.is_some()) {
@@ -61,11 +61,11 @@ async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
 }
 
 /// Long enough for everything that is due at speed 0.
-async fn a_while() {
+pub(super) async fn a_while() {
     tokio::time::sleep(Duration::from_millis(150)).await;
 }
 
-fn is_sealed(sandbox: &Sandbox, bucket: &str) -> bool {
+pub(super) fn is_sealed(sandbox: &Sandbox, bucket: &str) -> bool {
     let key = sandbox.bucket(bucket).encryption.and_then(|encryption| encryption.key);
     key.is_some_and(|key| sandbox.world.central_arns.iter().any(|arn| **arn == *key))
 }
@@ -443,4 +443,144 @@ async fn a_spec_has_it_from_the_start_and_what_was_put_outlives_the_process() {
     let nobody = ConfigRemediationSpec { accounts: AccountChoice::Named(vec!["moon".into()]), ..everywhere };
     assert_eq!(again.put_config_remediation(&nobody).unwrap_err().to_string(), "the sandbox has no account moon");
     again.delete_config_rule(ALPHA, HERE, "none").unwrap_err();
+}
+
+async fn put_default(sandbox: &Sandbox, bucket: &str) -> u16 {
+    let body = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256\
+                </SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    sandbox
+        .send(&sandbox.session(ALPHA), "us-east-1/s3", "PUT", &format!("/{bucket}?encryption"), &[], body)
+        .await
+        .status
+}
+
+async fn compliance(sandbox: &Sandbox, kind: &str) -> Vec<String> {
+    let input = json!({ "ConfigRuleName": "kms", "ComplianceTypes": [kind] });
+    let found = call(sandbox, "GetComplianceDetailsByConfigRule", input).await.unwrap();
+    let id = |one: &Value| {
+        one["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"].as_str().unwrap().to_owned()
+    };
+    found["EvaluationResults"].as_array().unwrap().iter().map(id).collect()
+}
+
+/// Two buckets of alpha in one Region.
+const TWO: &str = "[[account.buckets]]\nname = \"alpha-two\"\nencryption = \"sealed\"\n\n[[account]]\nname = \"beta\"";
+
+#[tokio::test]
+async fn drift_is_found_and_sealed_again_and_an_exception_stays() {
+    let text = SMALL.replacen("[[account]]\nname = \"beta\"", TWO, 1);
+    // Fast, but with every wait in its place.
+    let sandbox = start(&text, 200.0).await;
+    set_up(&sandbox, |_| {}).await;
+    assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-two"]);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-one"]);
+    // An evaluation on demand finds what was there before the rule.
+    call(&sandbox, "StartConfigRulesEvaluation", json!({ "ConfigRuleNames": ["kms"] })).await.unwrap();
+    let again = json!({ "ConfigRuleNames": ["kms"] });
+    assert_eq!(refusal(&sandbox, "StartConfigRulesEvaluation", again.clone()).await, "LimitExceededException");
+    executions(&sandbox, 1).await;
+    assert!(is_sealed(&sandbox, "alpha-one"));
+    assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-one", "alpha-two"]);
+
+    // Drift: found, remediated, sealed, each by its own part.
+    assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-two"]);
+    let done = executions(&sandbox, 2).await;
+    assert_eq!((done[1].document.as_str(), done[1].status.as_str()), (SEAL, "Success"));
+    assert_eq!(done[1].parameters["BucketName"], ["alpha-two"]);
+    assert_eq!(done[1].parameters["AutomationAssumeRole"], [format!("arn:aws:iam::{ALPHA}:role/orgseal-automation")]);
+    assert!(is_sealed(&sandbox, "alpha-two"));
+
+    // An exception is for what does not comply, and holds against changes and evaluations.
+    assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    let key = json!([{ "ResourceType": "AWS::S3::Bucket", "ResourceId": "alpha-two" }]);
+    let spared = json!({ "ConfigRuleName": "kms", "ResourceKeys": key });
+    assert_eq!(call(&sandbox, "PutRemediationExceptions", spared.clone()).await.unwrap()["FailedBatches"], json!([]));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    call(&sandbox, "StartConfigRulesEvaluation", again).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(sandbox.executions().len(), 2);
+    assert!(!is_sealed(&sandbox, "alpha-two"));
+    // By hand it is remediated all the same.
+    let by_hand = json!({ "ConfigRuleName": "kms", "ResourceKeys": [
+        { "resourceType": "AWS::S3::Bucket", "resourceId": "alpha-two" },
+        { "resourceType": "AWS::S3::Bucket", "resourceId": "nowhere" },
+    ] });
+    let started = call(&sandbox, "StartRemediationExecution", by_hand).await.unwrap();
+    assert_eq!(started["FailedItems"], json!([{ "resourceType": "AWS::S3::Bucket", "resourceId": "nowhere" }]));
+    executions(&sandbox, 3).await;
+    assert!(is_sealed(&sandbox, "alpha-two"));
+    call(&sandbox, "DeleteRemediationExceptions", spared.clone()).await.unwrap();
+    let gone = refusal(&sandbox, "DeleteRemediationExceptions", spared).await;
+    assert_eq!(gone, "NoSuchRemediationExceptionException");
+}
+
+#[tokio::test]
+async fn what_nobody_records_is_not_seen() {
+    let sandbox = start(SMALL, 0.0).await;
+    set_up(&sandbox, |_| {}).await;
+    let status = call(&sandbox, "DescribeConfigurationRecorderStatus", json!({})).await.unwrap();
+    assert_eq!(status["ConfigurationRecordersStatus"][0]["recording"], true);
+    let name = json!({ "ConfigurationRecorderName": "default" });
+    call(&sandbox, "StopConfigurationRecorder", name.clone()).await.unwrap();
+    let status = call(&sandbox, "DescribeConfigurationRecorderStatus", json!({})).await.unwrap();
+    assert_eq!(status["ConfigurationRecordersStatus"][0]["recording"], false);
+    assert_eq!(s3(&sandbox, "DELETE", "").await, 204);
+    a_while().await;
+    assert_eq!(sandbox.executions(), []);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, Vec::<String>::new());
+    call(&sandbox, "StartConfigurationRecorder", name).await.unwrap();
+    assert_eq!(s3(&sandbox, "DELETE", "").await, 204);
+    executions(&sandbox, 1).await;
+    assert!(is_sealed(&sandbox, "alpha-one"));
+    let shown = call(&sandbox, "DescribeConfigurationRecorders", json!({})).await.unwrap();
+    let arn = &shown["ConfigurationRecorders"][0]["arn"];
+    for (operation, input, code) in [
+        (
+            "DescribeConfigurationRecorders",
+            json!({ "ConfigurationRecorderNames": ["x"] }),
+            "NoSuchConfigurationRecorderException",
+        ),
+        (
+            "DescribeConfigurationRecorderStatus",
+            json!({ "Arn": format!("{}x", arn.as_str().unwrap()) }),
+            "NoSuchConfigurationRecorderException",
+        ),
+        (
+            "DescribeConfigurationRecorders",
+            json!({ "ConfigurationRecorderNames": ["default"], "Arn": arn }),
+            "ValidationException",
+        ),
+        ("DescribeConfigurationRecorders", json!({ "ServicePrincipal": "x.amazonaws.com" }), "ValidationException"),
+        (
+            "StopConfigurationRecorder",
+            json!({ "ConfigurationRecorderName": "x" }),
+            "NoSuchConfigurationRecorderException",
+        ),
+        ("GetComplianceDetailsByConfigRule", json!({ "ConfigRuleName": "none" }), "NoSuchConfigRuleException"),
+        ("GetComplianceDetailsByConfigRule", json!({ "ConfigRuleName": "x".repeat(65) }), "ValidationException"),
+        ("GetComplianceDetailsByConfigRule", json!({ "ConfigRuleName": "kms", "Limit": 101 }), "ValidationException"),
+        (
+            "GetComplianceDetailsByConfigRule",
+            json!({ "ConfigRuleName": "kms", "ComplianceTypes": ["INSUFFICIENT_DATA"] }),
+            "InvalidParameterValueException",
+        ),
+        ("DescribeComplianceByConfigRule", json!({ "ConfigRuleNames": ["none"] }), "NoSuchConfigRuleException"),
+        ("StartConfigRulesEvaluation", json!({ "ConfigRuleNames": ["none"] }), "NoSuchConfigRuleException"),
+        ("StartConfigRulesEvaluation", json!({}), "ValidationException"),
+        (
+            "StartRemediationExecution",
+            json!({ "ConfigRuleName": "none", "ResourceKeys": [{ "resourceType": "a", "resourceId": "b" }] }),
+            "NoSuchRemediationConfigurationException",
+        ),
+        (
+            "StartRemediationExecution",
+            json!({ "ConfigRuleName": "kms", "ResourceKeys": [{ "ResourceType": "a", "ResourceId": "b" }] }),
+            "ValidationException",
+        ),
+    ] {
+        assert_eq!(refusal(&sandbox, operation, input.clone()).await, code, "{operation} {input}");
+    }
+    let summed = call(&sandbox, "DescribeComplianceByConfigRule", json!({ "ConfigRuleNames": ["kms"] })).await.unwrap();
+    assert_eq!(summed["ComplianceByConfigRules"][0]["Compliance"]["ComplianceType"], "COMPLIANT");
 }

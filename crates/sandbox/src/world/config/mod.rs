@@ -1,8 +1,10 @@
 //! What one account and Region has in AWS Config, and how it changes. Rules and remediations are in the model's own shapes:
 //! what may be put is in `services::config`, what a remediation does in `services::config::remediate`.
 
+mod aggregator;
 mod described;
 mod meddling;
+mod pack;
 mod remediation;
 mod rule;
 
@@ -18,6 +20,10 @@ use crate::world::World;
 use crate::world::bucket::Bucket;
 use crate::world::place::Place;
 
+pub(crate) use aggregator::{AccountSource, Aggregator, OrganizationSource, Recorder};
+pub(crate) use pack::{
+    Act, CONFORMS, Failure, InputParameter, MULTI_ACCOUNT, OrganizationPack, Pack, PackSettings, Progress,
+};
 pub(crate) use remediation::{
     ATTEMPTS, Exception, ParameterValue, RETRY_SECONDS, Remediation, ResourceValue, StaticValue,
 };
@@ -26,9 +32,9 @@ pub(crate) use rule::ConfigRule;
 /// The resource type of a bucket.
 pub(crate) const BUCKET: &str = "AWS::S3::Bucket";
 
-/// The end of a rule's or remediation's ARN: made from its name, so that the same world has the same ones.
-fn suffix(place: &str, name: &str) -> String {
-    crate::random::Random::new(0, &format!("{place}/{name}"), 0).text(crate::random::LOWER, 6)
+/// The end of an ARN of Config: made from the name, so that the same world has the same ones.
+fn suffix(place: &str, name: &str, length: usize) -> String {
+    crate::random::Random::new(0, &format!("{place}/{name}"), 0).text(crate::random::LOWER, length)
 }
 
 /// A change, as the journal keeps it; `None` takes away.
@@ -38,6 +44,11 @@ pub(crate) enum ConfigChange {
     Rule { name: String, rule: Option<Box<ConfigRule>> },
     Remediation { rule: String, remediation: Option<Box<Remediation>> },
     Exception { rule: String, kind: String, id: String, exception: Option<Exception> },
+    Pack { name: String, pack: Option<Box<Pack>> },
+    OrganizationPack { name: String, pack: Option<Box<OrganizationPack>> },
+    Aggregator { name: String, aggregator: Option<Box<Aggregator>> },
+    Tags { arn: String, tags: BTreeMap<String, String> },
+    Recorder(Recorder),
 }
 
 /// What one account and Region has in AWS Config.
@@ -48,6 +59,14 @@ pub(crate) struct ConfigState {
     pub(crate) remediations: BTreeMap<String, Remediation>,
     /// By rule, resource type and id.
     pub(crate) exceptions: BTreeMap<(String, String, String), Exception>,
+    pub(crate) packs: BTreeMap<String, Pack>,
+    pub(crate) organization_packs: BTreeMap<String, OrganizationPack>,
+    pub(crate) aggregators: BTreeMap<String, Aggregator>,
+    /// By ARN, of what has any.
+    pub(crate) tags: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) recorder: Recorder,
+    /// When rules were evaluated on demand, in milliseconds since 1970.
+    pub(crate) evaluated: BTreeMap<String, i64>,
     /// The remediations on their way, by rule and bucket: whether an execution runs, or it is only due.
     pub(crate) at_work: BTreeMap<(String, String), bool>,
     /// When attempts failed, by rule and bucket, in milliseconds since 1970.
@@ -61,7 +80,9 @@ impl ConfigState {
                 self.rules.insert(name, *rule);
             }
             ConfigChange::Rule { name, rule: None } => {
-                self.rules.remove(&name);
+                let arn = self.rules.remove(&name).and_then(|rule| rule.config_rule_arn);
+                arn.iter().for_each(|arn| drop(self.tags.remove(arn)));
+                self.evaluated.remove(&name);
                 self.exceptions.retain(|(rule, _, _), _| *rule != name);
                 self.failures.retain(|(rule, _), _| *rule != name);
             }
@@ -79,6 +100,34 @@ impl ConfigState {
             ConfigChange::Exception { rule, kind, id, exception: None } => {
                 self.exceptions.remove(&(rule, kind, id));
             }
+            ConfigChange::Pack { name, pack: Some(pack) } => {
+                self.packs.insert(name, *pack);
+            }
+            ConfigChange::Pack { name, pack: None } => {
+                let pack = self.packs.remove(&name);
+                pack.iter().for_each(|pack| drop(self.tags.remove(&pack.arn)));
+            }
+            ConfigChange::OrganizationPack { name, pack: Some(pack) } => {
+                self.organization_packs.insert(name, *pack);
+            }
+            ConfigChange::OrganizationPack { name, pack: None } => {
+                let pack = self.organization_packs.remove(&name);
+                pack.iter().for_each(|pack| drop(self.tags.remove(&pack.arn)));
+            }
+            ConfigChange::Aggregator { name, aggregator: Some(aggregator) } => {
+                self.aggregators.insert(name, *aggregator);
+            }
+            ConfigChange::Aggregator { name, aggregator: None } => {
+                let aggregator = self.aggregators.remove(&name);
+                aggregator.iter().for_each(|one| drop(self.tags.remove(&one.configuration_aggregator_arn)));
+            }
+            ConfigChange::Tags { arn, tags } if tags.is_empty() => {
+                self.tags.remove(&arn);
+            }
+            ConfigChange::Tags { arn, tags } => {
+                self.tags.insert(arn, tags);
+            }
+            ConfigChange::Recorder(recorder) => self.recorder = recorder,
         }
     }
 
@@ -87,17 +136,30 @@ impl ConfigState {
         self.exceptions.get(&key).is_some_and(|exception| exception.holds(now_ms))
     }
 
-    /// Each rule, remediation and exception under a name of its own, for dumps.
+    /// Each thing under a name of its own, for dumps. Times are left out: two worlds in one state have equal dumps.
     fn named(&self) -> BTreeMap<String, Value> {
-        let value = |result: Result<Value, serde_json::Error>| result.unwrap_or_default();
-        let rules = self.rules.iter().map(|(name, rule)| (format!("rule/{name}"), value(serde_json::to_value(rule))));
-        let remediations = self.remediations.iter();
-        let remediations =
-            remediations.map(|(rule, one)| (format!("remediation/{rule}"), value(serde_json::to_value(one))));
-        let exceptions = self.exceptions.iter();
-        let exceptions =
-            exceptions.map(|((rule, _, id), one)| (format!("exception/{rule}/{id}"), value(serde_json::to_value(one))));
-        rules.chain(remediations).chain(exceptions).collect()
+        fn named<'a, K: 'a, T: Serialize + 'a>(
+            all: impl IntoIterator<Item = (K, &'a T)> + 'a,
+            name: impl Fn(K) -> String + 'a,
+        ) -> impl Iterator<Item = (String, Value)> + 'a {
+            all.into_iter().map(move |(key, one)| {
+                let mut value = serde_json::to_value(one).unwrap_or_default();
+                if let Value::Object(members) = &mut value {
+                    members.retain(|member, _| !["progress", "CreationTime", "LastUpdatedTime"].contains(&&**member));
+                }
+                (name(key), value)
+            })
+        }
+        let recorder = (!self.recorder.records()).then(|| ("recorder/default".to_owned(), Value::from("stopped")));
+        named(&self.rules, |name| format!("rule/{name}"))
+            .chain(named(&self.remediations, |rule| format!("remediation/{rule}")))
+            .chain(named(&self.exceptions, |(rule, _, id)| format!("exception/{rule}/{id}")))
+            .chain(named(&self.packs, |name| format!("pack/{name}")))
+            .chain(named(&self.organization_packs, |name| format!("organization-pack/{name}")))
+            .chain(named(&self.aggregators, |name| format!("aggregator/{name}")))
+            .chain(named(&self.tags, |arn| format!("tags/{arn}")))
+            .chain(recorder)
+            .collect()
     }
 }
 
@@ -136,6 +198,22 @@ impl World {
             let found = buckets.binary_search_by(|other| (*other.name).cmp(bucket)).ok().map(|at| buckets[at].clone());
             let here = found.filter(|found| usize::from(found.region) == place.region);
             work(here.as_ref(), &mut self.region_of(state, place.account, place.region).config)
+        })
+    }
+
+    /// Works on a Region's buckets, among the account's others, and on its Config at one moment.
+    pub(crate) fn with_buckets_and_config<T>(
+        &self,
+        place: Place,
+        work: impl FnOnce(&mut dyn Iterator<Item = &Bucket>, &mut ConfigState) -> T,
+    ) -> T {
+        self.with_account(place.account, |state| {
+            // Taken out for a moment, as both are parts of one state.
+            let buckets = state.buckets.take().unwrap_or_else(|| generate::buckets(self, place.account));
+            let config = &mut self.region_of(state, place.account, place.region).config;
+            let done = work(&mut buckets.iter().filter(|one| usize::from(one.region) == place.region), config);
+            state.buckets = Some(buckets);
+            done
         })
     }
 

@@ -118,14 +118,17 @@ impl Remediation {
 
     /// What Config itself adds to a remediation.
     pub(crate) fn settle(&mut self, place: &str) {
-        let rule = &self.config_rule_name;
-        self.arn = Some(format!("{place}:remediation-configuration/{rule}/{}", suffix(place, rule)));
+        self.arn = Some(Remediation::arn_of(place, &self.config_rule_name));
         self.automatic.get_or_insert(false);
         if self.is_automatic() {
             self.maximum_automatic_attempts.get_or_insert(ATTEMPTS);
             self.retry_attempt_seconds.get_or_insert(RETRY_SECONDS);
         }
         self.created_by_service = None;
+    }
+
+    pub(crate) fn arn_of(place: &str, rule: &str) -> String {
+        format!("{place}:remediation-configuration/{rule}/{}", suffix(place, rule, 6))
     }
 
     pub(crate) fn is_automatic(&self) -> bool {

@@ -85,12 +85,25 @@ impl ConfigRule {
 
     /// What Config itself adds to a rule. `place` is `arn:aws:config:REGION:ACCOUNT`.
     pub(crate) fn settle(&mut self, place: &str, name: &str) {
-        let id = format!("config-rule-{}", suffix(place, name));
+        let id = format!("config-rule-{}", suffix(place, name, 6));
         self.config_rule_name = Some(name.into());
         self.config_rule_arn = Some(format!("{place}:config-rule/{id}"));
         self.config_rule_id = Some(id);
         self.config_rule_state = Some("ACTIVE".into());
         self.created_by = None;
         self.evaluation_modes.get_or_insert_with(|| vec![EvaluationMode { mode: "DETECTIVE".into() }]);
+    }
+
+    /// What Config adds to a rule that is a service's own.
+    pub(crate) fn settle_for(&mut self, service: &str, place: &str, name: &str) {
+        self.settle(place, name);
+        let id = self.config_rule_id.as_deref().unwrap_or_default();
+        self.config_rule_arn = Some(format!("{place}:config-rule/aws-service-rule/{service}/{id}"));
+        self.created_by = Some(service.into());
+    }
+
+    /// The ARN of a rule that people put.
+    pub(crate) fn arn_of(place: &str, name: &str) -> String {
+        format!("{place}:config-rule/config-rule-{}", suffix(place, name, 6))
     }
 }
