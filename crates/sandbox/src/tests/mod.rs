@@ -7,6 +7,7 @@ mod condition_keys;
 mod config;
 mod config_aggregators;
 mod config_packs;
+mod config_refusals;
 mod evaluate;
 mod faults;
 mod fuzz;
