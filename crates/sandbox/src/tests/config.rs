@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 use super::{SMALL, spec, start};
 use crate::{AccountChoice, BucketEncryption, ConfigRemediationSpec, ExecutionState, Options, Sandbox};
 
-const ALPHA: &str = "111111111111";
-const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
-const HERE: &str = "us-east-1";
+pub(super) const ALPHA: &str = "111111111111";
+pub(super) const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
+pub(super) const HERE: &str = "us-east-1";
 
-async fn call(sandbox: &Sandbox, operation: &str, input: Value) -> Result<Value, String> {
+pub(super) async fn call(sandbox: &Sandbox, operation: &str, input: Value) -> Result<Value, String> {
     sandbox.json(&sandbox.session(ALPHA), HERE, operation, input).await
 }
 
-async fn refusal(sandbox: &Sandbox, operation: &str, input: Value) -> String {
+pub(super) async fn refusal(sandbox: &Sandbox, operation: &str, input: Value) -> String {
     call(sandbox, operation, input).await.unwrap_err()
 }
 
-fn rule(name: &str) -> Value {
+pub(super) fn rule(name: &str) -> Value {
     json!({ "ConfigRuleName": name, "Source": { "Owner": "AWS", "SourceIdentifier": "S3_DEFAULT_ENCRYPTION_KMS" } })
 }
 
-fn remediation(sandbox: &Sandbox, name: &str) -> Value {
+pub(super) fn remediation(sandbox: &Sandbox, name: &str) -> Value {
     let fixed = |value: &str| json!({ "StaticValue": { "Values": [value] } });
     json!({
         "ConfigRuleName": name, "TargetType": "SSM_DOCUMENT", "TargetId": SEAL, "Automatic": true,
@@ -37,19 +37,19 @@ fn remediation(sandbox: &Sandbox, name: &str) -> Value {
     })
 }
 
-async fn set_up(sandbox: &Sandbox, change: impl FnOnce(&mut Value)) {
+pub(super) async fn set_up(sandbox: &Sandbox, change: impl FnOnce(&mut Value)) {
     call(sandbox, "PutConfigRule", json!({ "ConfigRule": rule("kms") })).await.unwrap();
     let mut remediation = remediation(sandbox, "kms");
     change(&mut remediation);
     call(sandbox, "PutRemediationConfigurations", json!({ "RemediationConfigurations": [remediation] })).await.unwrap();
 }
 
-async fn s3(sandbox: &Sandbox, method: &str, body: &str) -> u16 {
+pub(super) async fn s3(sandbox: &Sandbox, method: &str, body: &str) -> u16 {
     sandbox.send(&sandbox.session(ALPHA), "us-east-1/s3", method, "/alpha-one?encryption", &[], body).await.status
 }
 
 /// The executions, once there are so many and all have ended.
-async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
+pub(super) async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
     for _ in 0..2000 {
         let all = sandbox.executions();
         if all.len() >= count && all.iter().all(|one| one.ended_ms.is_some()) {
@@ -61,11 +61,11 @@ async fn executions(sandbox: &Sandbox, count: usize) -> Vec<ExecutionState> {
 }
 
 /// Long enough for everything that is due at speed 0.
-async fn a_while() {
+pub(super) async fn a_while() {
     tokio::time::sleep(Duration::from_millis(150)).await;
 }
 
-fn is_sealed(sandbox: &Sandbox, bucket: &str) -> bool {
+pub(super) fn is_sealed(sandbox: &Sandbox, bucket: &str) -> bool {
     let key = sandbox.bucket(bucket).encryption.and_then(|encryption| encryption.key);
     key.is_some_and(|key| sandbox.world.central_arns.iter().any(|arn| **arn == *key))
 }
@@ -98,111 +98,6 @@ async fn rules_are_put_described_in_pages_and_deleted() {
     assert_eq!(call(&sandbox, "DescribeConfigRules", input).await.unwrap()["ConfigRules"][0]["Description"], "changed");
     let elsewhere = sandbox.json(&sandbox.session(ALPHA), "eu-west-1", "DescribeConfigRules", json!({})).await.unwrap();
     assert_eq!(elsewhere["ConfigRules"], json!([]), "each Region has its own");
-}
-
-#[tokio::test]
-async fn what_the_model_does_not_allow_is_refused() {
-    let sandbox = start(SMALL, 0.0).await;
-    set_up(&sandbox, |_| {}).await;
-    let with = |member: &str, value: Value| {
-        let mut rule = rule("other");
-        rule[member] = value;
-        json!({ "ConfigRule": rule })
-    };
-    for (input, code) in [
-        (json!({}), "ValidationException"),
-        (json!({ "ConfigRule": { "ConfigRuleName": "x" } }), "ValidationException"),
-        (with("ConfigRuleName", json!(" ")), "ValidationException"),
-        (with("ConfigRuleName", json!("x".repeat(129))), "ValidationException"),
-        (with("ConfigRuleName", Value::Null), "InvalidParameterValueException"),
-        (with("Colour", json!("red")), "ValidationException"),
-        (with("Description", json!(1)), "SerializationException"),
-        (with("Source", json!({ "Owner": "ME" })), "ValidationException"),
-        (with("Source", json!({ "Owner": "AWS" })), "InvalidParameterValueException"),
-        (with("Source", json!({ "Owner": "AWS", "SourceIdentifier": "no rule" })), "InvalidParameterValueException"),
-        (with("Source", json!({ "Owner": "CUSTOM_POLICY" })), "InvalidParameterValueException"),
-        (
-            with("Source", json!({ "Owner": "CUSTOM_LAMBDA", "SourceIdentifier": "f" })),
-            "InvalidParameterValueException",
-        ),
-        (with("InputParameters", json!("{")), "InvalidParameterValueException"),
-        (with("Scope", json!({ "TagValue": "v" })), "InvalidParameterValueException"),
-        (with("MaximumExecutionFrequency", json!("Daily")), "ValidationException"),
-    ] {
-        assert_eq!(refusal(&sandbox, "PutConfigRule", input.clone()).await, code, "{input}");
-    }
-    let with = |member: &str, value: Value| {
-        let mut remediation = remediation(&sandbox, "kms");
-        remediation[member] = value;
-        json!({ "RemediationConfigurations": [remediation] })
-    };
-    for (input, code) in [
-        (with("ConfigRuleName", json!("none")), "InvalidParameterValueException"),
-        (with("TargetId", json!("Nothing")), "InvalidParameterValueException"),
-        (with("TargetVersion", json!("9")), "InvalidParameterValueException"),
-        (with("TargetType", json!("LAMBDA")), "ValidationException"),
-        (with("TargetId", Value::Null), "SerializationException"),
-        (with("MaximumAutomaticAttempts", json!(26)), "ValidationException"),
-        (with("RetryAttemptSeconds", json!(0)), "ValidationException"),
-        (with("ExecutionControls", json!({ "SsmControls": { "ErrorPercentage": 101 } })), "ValidationException"),
-        (with("Parameters", json!({})), "InvalidParameterValueException"),
-        (with("Parameters", json!({ "BucketName": {} })), "InvalidParameterValueException"),
-        (with("Parameters", json!({ "B": { "ResourceValue": { "Value": "NAME" } } })), "ValidationException"),
-    ] {
-        assert_eq!(refusal(&sandbox, "PutRemediationConfigurations", input.clone()).await, code, "{input}");
-    }
-    let many: Vec<String> = (0..26).map(|nth| format!("r{nth}")).collect();
-    let key = json!([{ "ResourceType": "AWS::S3::Bucket", "ResourceId": "alpha-one" }]);
-    for (operation, input, code) in [
-        ("DescribeConfigRules", json!({ "ConfigRuleNames": ["none"] }), "NoSuchConfigRuleException"),
-        ("DescribeConfigRules", json!({ "ConfigRuleNames": many }), "ValidationException"),
-        ("DescribeConfigRules", json!({ "NextToken": "?" }), "InvalidNextTokenException"),
-        ("DeleteConfigRule", json!({ "ConfigRuleName": "none" }), "NoSuchConfigRuleException"),
-        ("DeleteConfigRule", json!({ "ConfigRuleName": "kms" }), "ResourceInUseException"),
-        ("DescribeRemediationConfigurations", json!({}), "ValidationException"),
-        ("DescribeRemediationConfigurations", json!({ "ConfigRuleNames": many }), "ValidationException"),
-        (
-            "DeleteRemediationConfiguration",
-            json!({ "ConfigRuleName": "none" }),
-            "NoSuchRemediationConfigurationException",
-        ),
-        (
-            "PutRemediationExceptions",
-            json!({ "ConfigRuleName": "none", "ResourceKeys": key }),
-            "InvalidParameterValueException",
-        ),
-        ("PutRemediationExceptions", json!({ "ConfigRuleName": "kms", "ResourceKeys": [] }), "ValidationException"),
-        (
-            "PutRemediationExceptions",
-            json!({ "ConfigRuleName": "kms", "ResourceKeys": [{}] }),
-            "InvalidParameterValueException",
-        ),
-        (
-            "PutRemediationExceptions",
-            json!({ "ConfigRuleName": "kms", "ResourceKeys": key, "ExpirationTime": 1 }),
-            "InvalidParameterValueException",
-        ),
-        ("DescribeRemediationExceptions", json!({ "ConfigRuleName": "kms", "Limit": 101 }), "ValidationException"),
-        (
-            "DescribeRemediationExceptions",
-            json!({ "ConfigRuleName": "kms", "Limit": 5, "ResourceKeys": key }),
-            "InvalidParameterValueException",
-        ),
-        (
-            "DescribeRemediationExceptions",
-            json!({ "ConfigRuleName": "kms", "NextToken": "?" }),
-            "InvalidNextTokenException",
-        ),
-    ] {
-        assert_eq!(refusal(&sandbox, operation, input.clone()).await, code, "{operation} {input}");
-    }
-    let allowed =
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"config:Describe*","Resource":"*"}]}"#;
-    sandbox.set_role_policy(ALPHA, "orgseal-member", allowed).unwrap();
-    let member = sandbox.session_of(ALPHA, "orgseal-member");
-    sandbox.json(&member, HERE, "DescribeConfigRules", json!({})).await.unwrap();
-    let denied = sandbox.json(&member, HERE, "PutConfigRule", json!({ "ConfigRule": rule("x") })).await;
-    assert_eq!(denied.unwrap_err(), "AccessDeniedException");
 }
 
 #[tokio::test]
@@ -443,4 +338,74 @@ async fn a_spec_has_it_from_the_start_and_what_was_put_outlives_the_process() {
     let nobody = ConfigRemediationSpec { accounts: AccountChoice::Named(vec!["moon".into()]), ..everywhere };
     assert_eq!(again.put_config_remediation(&nobody).unwrap_err().to_string(), "the sandbox has no account moon");
     again.delete_config_rule(ALPHA, HERE, "none").unwrap_err();
+}
+
+async fn put_default(sandbox: &Sandbox, bucket: &str) -> u16 {
+    let body = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256\
+                </SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>";
+    sandbox
+        .send(&sandbox.session(ALPHA), "us-east-1/s3", "PUT", &format!("/{bucket}?encryption"), &[], body)
+        .await
+        .status
+}
+
+pub(super) async fn compliance(sandbox: &Sandbox, kind: &str) -> Vec<String> {
+    let input = json!({ "ConfigRuleName": "kms", "ComplianceTypes": [kind] });
+    let found = call(sandbox, "GetComplianceDetailsByConfigRule", input).await.unwrap();
+    let id = |one: &Value| {
+        one["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"].as_str().unwrap().to_owned()
+    };
+    found["EvaluationResults"].as_array().unwrap().iter().map(id).collect()
+}
+
+/// Two buckets of alpha in one Region.
+const TWO: &str = "[[account.buckets]]\nname = \"alpha-two\"\nencryption = \"sealed\"\n\n[[account]]\nname = \"beta\"";
+
+#[tokio::test]
+async fn drift_is_found_and_sealed_again_and_an_exception_stays() {
+    let text = SMALL.replacen("[[account]]\nname = \"beta\"", TWO, 1);
+    // Fast, but with every wait in its place.
+    let sandbox = start(&text, 200.0).await;
+    set_up(&sandbox, |_| {}).await;
+    assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-two"]);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-one"]);
+    // An evaluation on demand finds what was there before the rule.
+    call(&sandbox, "StartConfigRulesEvaluation", json!({ "ConfigRuleNames": ["kms"] })).await.unwrap();
+    let again = json!({ "ConfigRuleNames": ["kms"] });
+    assert_eq!(refusal(&sandbox, "StartConfigRulesEvaluation", again.clone()).await, "LimitExceededException");
+    executions(&sandbox, 1).await;
+    assert!(is_sealed(&sandbox, "alpha-one"));
+    assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-one", "alpha-two"]);
+
+    // Drift: found, remediated, sealed, each by its own part.
+    assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-two"]);
+    let done = executions(&sandbox, 2).await;
+    assert_eq!((done[1].document.as_str(), done[1].status.as_str()), (SEAL, "Success"));
+    assert_eq!(done[1].parameters["BucketName"], ["alpha-two"]);
+    assert_eq!(done[1].parameters["AutomationAssumeRole"], [format!("arn:aws:iam::{ALPHA}:role/orgseal-automation")]);
+    assert!(is_sealed(&sandbox, "alpha-two"));
+
+    // An exception is for what does not comply, and holds against changes and evaluations.
+    assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    let key = json!([{ "ResourceType": "AWS::S3::Bucket", "ResourceId": "alpha-two" }]);
+    let spared = json!({ "ConfigRuleName": "kms", "ResourceKeys": key });
+    assert_eq!(call(&sandbox, "PutRemediationExceptions", spared.clone()).await.unwrap()["FailedBatches"], json!([]));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    call(&sandbox, "StartConfigRulesEvaluation", again).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(sandbox.executions().len(), 2);
+    assert!(!is_sealed(&sandbox, "alpha-two"));
+    // By hand it is remediated all the same.
+    let by_hand = json!({ "ConfigRuleName": "kms", "ResourceKeys": [
+        { "resourceType": "AWS::S3::Bucket", "resourceId": "alpha-two" },
+        { "resourceType": "AWS::S3::Bucket", "resourceId": "nowhere" },
+    ] });
+    let started = call(&sandbox, "StartRemediationExecution", by_hand).await.unwrap();
+    assert_eq!(started["FailedItems"], json!([{ "resourceType": "AWS::S3::Bucket", "resourceId": "nowhere" }]));
+    executions(&sandbox, 3).await;
+    assert!(is_sealed(&sandbox, "alpha-two"));
+    call(&sandbox, "DeleteRemediationExceptions", spared.clone()).await.unwrap();
+    let gone = refusal(&sandbox, "DeleteRemediationExceptions", spared).await;
+    assert_eq!(gone, "NoSuchRemediationExceptionException");
 }

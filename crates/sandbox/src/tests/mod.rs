@@ -5,6 +5,9 @@ mod applications;
 mod automation;
 mod condition_keys;
 mod config;
+mod config_aggregators;
+mod config_packs;
+mod config_refusals;
 mod documents;
 mod evaluate;
 mod faults;
@@ -140,12 +143,25 @@ impl Sandbox {
     async fn json(&self, keys: &Keys, region: &str, operation: &str, input: Value) -> Result<Value, String> {
         let (service, target) = match operation {
             "DescribeKey" | "CreateKey" | "CreateAlias" | "DisableKey" => ("kms", "TrentService"),
-            config if config.contains("ConfigRule") || config.contains("Remediation") => {
+            // SSM has an operation of this name as well.
+            config if config != "ListTagsForResource" && services::config::OPERATIONS.contains(&config) => {
                 ("config", "StarlingDoveService")
             }
             "ListAccounts" => ("organizations", "AWSOrganizationsV20161128"),
             _ => ("ssm", "AmazonSSM"),
         };
+        self.json_of((service, target), keys, region, operation, input).await
+    }
+
+    /// Calls an operation whose service does not follow from its name.
+    async fn json_of(
+        &self,
+        (service, target): (&str, &str),
+        keys: &Keys,
+        region: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, String> {
         let target = format!("{target}.{operation}");
         let scope = format!("{region}/{service}");
         let answer = self.send(keys, &scope, "POST", "/", &[("x-amz-target", &target)], &input.to_string()).await;

@@ -39,6 +39,11 @@ impl Input {
         self.members.get(member).and_then(Value::as_str)
     }
 
+    /// As `peek_text`, of any type.
+    pub(crate) fn peek(&self, member: &str) -> Option<&Value> {
+        self.members.get(member)
+    }
+
     /// Whether there is such a member, not null and not an empty list.
     pub(crate) fn has(&self, member: &str) -> bool {
         self.members

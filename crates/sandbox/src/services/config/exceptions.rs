@@ -1,4 +1,4 @@
-//! PutRemediationExceptions and DescribeRemediationExceptions.
+//! PutRemediationExceptions, DescribeRemediationExceptions and DeleteRemediationExceptions.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,6 +70,12 @@ pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Valu
             if !config.remediations.contains_key(&rule) {
                 return Err(invalid(format!("The ConfigRule '{rule}' has no remediation configuration.")));
             }
+            // The model: none on service-linked remediation actions, such as those of a conformance pack.
+            if config.rules.get(&rule).is_some_and(|rule| rule.created_by.is_some()) {
+                let message =
+                    format!("The remediation of '{rule}' is a service's own: exceptions cannot be placed on it.");
+                return Err(invalid(message));
+            }
             // The model: for compliant resources a remediation exception will not be generated. Of rules that do not run
             // here nobody knows.
             let judged = config.rules.get(&rule).and_then(|rule| is_compliant(world, place, rule, bucket?));
@@ -127,5 +133,27 @@ pub(super) fn describe(world: &World, place: Place, input: &mut Input) -> Result
         let all = all.map(|((_, kind, id), exception)| (format!("{kind}/{id}"), exception)).collect();
         let (exceptions, next) = page(all, token.as_deref(), most)?;
         Ok(listed("RemediationExceptions", &exceptions, next))
+    })
+}
+
+pub(super) fn delete(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
+    let rule = input.required_text("ConfigRuleName")?;
+    let list = input.take("ResourceKeys").ok_or_else(|| missing("resourceKeys"))?;
+    input.finish()?;
+    shape::rule_name("configRuleName", &rule)?;
+    let keys = keys(list)?;
+    world.with_region(place.account, place.region, |state| {
+        let config = &mut state.config;
+        let there =
+            |(kind, id): &&(String, String)| config.exceptions.contains_key(&(rule.clone(), kind.clone(), id.clone()));
+        if let Some((kind, id)) = keys.iter().find(|key| !there(key)) {
+            let message = format!("There is no remediation exception of rule {rule} for {kind} {id}.");
+            return Err(AwsError::client("NoSuchRemediationExceptionException", message));
+        }
+        for (kind, id) in keys {
+            let change = ConfigChange::Exception { rule: rule.clone(), kind, id, exception: None };
+            world.change_config(place, config, change)?;
+        }
+        Ok(json!({ "FailedBatches": [] }))
     })
 }

@@ -37,6 +37,8 @@ const SERVICE: &str = "remediation.config.amazonaws.com";
 pub(crate) struct Changed {
     place: Place,
     bucket: String,
+    /// The one rule that found it; all of them after a change.
+    rule: Option<String>,
 }
 
 /// The changes that nobody has looked at yet.
@@ -67,15 +69,20 @@ impl Changes {
             return;
         }
         // Nobody listens any more when the sandbox is about to end.
-        let _ = self.sender.send(Changed { place, bucket: bucket.into() });
+        let _ = self.sender.send(Changed { place, bucket: bucket.into(), rule: None });
+    }
+
+    /// Says that an evaluation on demand found a bucket that does not comply.
+    pub(super) fn note_by(&self, rule: &str, place: Place, bucket: &str) {
+        let _ = self.sender.send(Changed { place, bucket: bucket.into(), rule: Some(rule.into()) });
     }
 }
 
 /// Looks at each changed bucket, for as long as the sandbox runs.
 pub(crate) async fn watch(world: Arc<World>) {
     let Some(mut changes) = lock(&world.config_changes.receiver).take() else { return };
-    while let Some(Changed { place, bucket }) = changes.recv().await {
-        for rule in begin(&world, place, &bucket) {
+    while let Some(Changed { place, bucket, rule }) = changes.recv().await {
+        for rule in begin(&world, place, &bucket, rule.as_deref()) {
             let work = Work { world: world.clone(), place, rule, bucket: bucket.clone() };
             world.runtime.spawn(work.go_on());
         }
@@ -83,9 +90,10 @@ pub(crate) async fn watch(world: Arc<World>) {
 }
 
 /// The rules whose remediations the bucket needs now, each noted as being at work.
-fn begin(world: &World, place: Place, bucket: &str) -> Vec<String> {
+fn begin(world: &World, place: Place, bucket: &str, by: Option<&str>) -> Vec<String> {
     world.with_bucket_and_config(place, bucket, |found, config| {
-        let rules: Vec<String> = config.remediations.keys().cloned().collect();
+        let rules = config.remediations.keys().filter(|rule| by.is_none_or(|by| *rule == by));
+        let rules: Vec<String> = rules.cloned().collect();
         let needed = |rule: &String| {
             let key = (rule.clone(), bucket.to_owned());
             !config.at_work.contains_key(&key) && due(world, place, config, rule, found).is_some()
@@ -104,18 +112,19 @@ fn due<'a>(
     rule: &str,
     bucket: Option<&Bucket>,
 ) -> Option<&'a Remediation> {
-    let bucket = bucket?;
+    // A change that nobody records is not seen.
+    let bucket = bucket.filter(|_| config.recorder.records())?;
     let remediation = config.remediations.get(rule).filter(|remediation| remediation.is_automatic())?;
     let judged = is_compliant(world, place, config.rules.get(rule)?, bucket);
     (judged == Some(false) && !config.excepts(rule, &bucket.name, now_ms())).then_some(remediation)
 }
 
 /// One bucket's remediation by one rule, until it is done or given up.
-struct Work {
-    world: Arc<World>,
-    place: Place,
-    rule: String,
-    bucket: String,
+pub(super) struct Work {
+    pub(super) world: Arc<World>,
+    pub(super) place: Place,
+    pub(super) rule: String,
+    pub(super) bucket: String,
 }
 
 impl Work {
@@ -130,6 +139,12 @@ impl Work {
                 return;
             }
         }
+    }
+
+    /// One attempt, asked for by somebody; the bucket is noted as being at work.
+    pub(super) async fn go_once(self, remediation: Remediation) {
+        self.attempt(&remediation).await;
+        self.world.with_region(self.place.account, self.place.region, |state| state.config.at_work.remove(&self.key()));
     }
 
     fn key(&self) -> (String, String) {

@@ -2,24 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::{PAGE, invalid, listed, shape};
+use super::permissions::pass_role;
+use super::{PAGE, invalid, listed, services_own, shape};
 use crate::services::ssm;
 use crate::wire::error::AwsError;
 use crate::wire::json::{Input, missing};
 use crate::world::World;
 use crate::world::config::{ConfigChange, Remediation};
 use crate::world::place::Place;
+use crate::world::session::Caller;
 
 /// The parameter that an automatic remediation must have a value for.
 const ROLE: &str = "AutomationAssumeRole";
 
-pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
+pub(super) fn put(world: &World, caller: &Caller, place: Place, input: &mut Input) -> Result<Value, AwsError> {
     let list = input.take("RemediationConfigurations").ok_or_else(|| missing("remediationConfigurations"))?;
     input.finish()?;
     let mut list: Vec<Remediation> = shape::read("remediationConfigurations", list)?;
     shape::count("remediationConfigurations", list.len(), 0, PAGE)?;
     for remediation in &list {
         check(world, place, remediation)?;
+        if let Some(role) = role_of(remediation) {
+            pass_role(world, caller, place, role, "ssm.amazonaws.com")?;
+        }
     }
     let arn = world.config_arn(place);
     world.with_region(place.account, place.region, |state| {
@@ -27,6 +32,9 @@ pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Valu
         if let Some(remediation) = list.iter().find(|one| !config.rules.contains_key(&one.config_rule_name)) {
             let rule = &remediation.config_rule_name;
             return Err(invalid(format!("The ConfigRule '{rule}' provided in the request is invalid.")));
+        }
+        if list.iter().any(|one| config.rules[&one.config_rule_name].created_by.is_some()) {
+            return Err(services_own());
         }
         for mut remediation in list.drain(..) {
             remediation.settle(&arn);
@@ -38,7 +46,28 @@ pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Valu
     })
 }
 
+/// The role that its executions assume, where it names one.
+pub(super) fn role_of(remediation: &Remediation) -> Option<&str> {
+    let role = remediation.parameters.as_ref()?.get(ROLE)?.static_value.as_ref()?;
+    role.values.first().map(String::as_str)
+}
+
+/// AWS's own documents are not in this sandbox: a remediation with one of them can be put, and its starts are refused.
+pub(super) fn is_aws_own(document: &str) -> bool {
+    document.starts_with("AWS-") || document.starts_with("AWSConfigRemediation-")
+}
+
 fn check(world: &World, place: Place, remediation: &Remediation) -> Result<(), AwsError> {
+    check_shape(remediation)?;
+    let target = &remediation.target_id;
+    if !is_aws_own(target) && !ssm::has_document(world, place, target, remediation.target_version.as_deref()) {
+        return Err(invalid(format!("The SSM document {target} provided in the request does not exist.")));
+    }
+    Ok(())
+}
+
+/// The model's limits, and what an automatic remediation needs.
+pub(super) fn check_shape(remediation: &Remediation) -> Result<(), AwsError> {
     shape::rule_name("remediationConfigurations.1.member.configRuleName", &remediation.config_rule_name)?;
     shape::word("remediationConfigurations.1.member.targetType", Some(&remediation.target_type), &["SSM_DOCUMENT"])?;
     shape::length("remediationConfigurations.1.member.targetId", Some(&remediation.target_id), 1, 256)?;
@@ -77,12 +106,6 @@ fn check(world: &World, place: Place, remediation: &Remediation) -> Result<(), A
     if remediation.is_automatic() && role.and_then(|role| role.static_value.as_ref()).is_none() {
         return Err(invalid(format!("Automatic remediation needs a value for the parameter {ROLE}.")));
     }
-    // AWS's own documents are not in this sandbox: a remediation with one of them can be put, and its starts are refused.
-    let target = &remediation.target_id;
-    let own = target.starts_with("AWS-") || target.starts_with("AWSConfigRemediation-");
-    if !own && !ssm::has_document(world, place, target, remediation.target_version.as_deref()) {
-        return Err(invalid(format!("The SSM document {target} provided in the request does not exist.")));
-    }
     Ok(())
 }
 
@@ -111,6 +134,9 @@ pub(super) fn delete(world: &World, place: Place, input: &mut Input) -> Result<V
                 "NoSuchRemediationConfigurationException",
                 format!("No RemediationConfiguration for rule {rule} exists."),
             ));
+        }
+        if config.rules.get(&rule).is_some_and(|rule| rule.created_by.is_some()) {
+            return Err(services_own());
         }
         if config.at_work.iter().any(|((of, _), running)| *of == rule && *running) {
             return Err(AwsError::client(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PAGE, invalid, listed, no_such_rule, page, shape};
+use super::{PAGE, invalid, listed, no_such_rule, page, services_own, shape, tags};
 use crate::wire::error::AwsError;
 use crate::wire::json::{Input, missing};
 use crate::world::World;
@@ -16,23 +16,31 @@ const FREQUENCIES: [&str; 5] = ["One_Hour", "Three_Hours", "Six_Hours", "Twelve_
 
 pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
     let rule = input.take("ConfigRule").ok_or_else(|| missing("configRule"))?;
-    let tags = input.tags()?;
+    let tags = tags::read(input.tags()?)?;
     input.finish()?;
     let mut rule: ConfigRule = shape::read("configRule", rule)?;
-    shape::count("tags", tags.len(), 0, 50)?;
     check(&rule)?;
     let arn = world.config_arn(place);
     world.with_region(place.account, place.region, |state| {
         let config = &mut state.config;
         let name = name_of(config, &rule)?;
-        if !config.rules.contains_key(&name) && config.rules.len() >= MOST_RULES {
+        let former = config.rules.get(&name);
+        if former.is_some_and(|rule| rule.created_by.is_some()) {
+            return Err(services_own());
+        }
+        let is_new = former.is_none();
+        if is_new && config.rules.len() >= MOST_RULES {
             return Err(AwsError::client(
                 "MaxNumberOfConfigRulesExceededException",
                 format!("The account already contains the maximum number of {MOST_RULES} rules."),
             ));
         }
         rule.settle(&arn, &name);
+        let own = rule.config_rule_arn.clone().unwrap_or_default();
         world.change_config(place, config, ConfigChange::Rule { name, rule: Some(Box::new(rule)) })?;
+        if is_new {
+            tags::put_new(world, place, config, &own, tags)?;
+        }
         Ok(json!({}))
     })
 }
@@ -50,7 +58,7 @@ fn name_of(config: &ConfigState, rule: &ConfigRule) -> Result<String, AwsError> 
     found.ok_or_else(|| invalid("The ConfigRuleName is required for a new rule."))
 }
 
-fn check(rule: &ConfigRule) -> Result<(), AwsError> {
+pub(super) fn check(rule: &ConfigRule) -> Result<(), AwsError> {
     if let Some(name) = &rule.config_rule_name {
         shape::rule_name("configRule.configRuleName", name)?;
     }
@@ -132,8 +140,9 @@ pub(super) fn delete(world: &World, place: Place, input: &mut Input) -> Result<V
     shape::rule_name("configRuleName", &name)?;
     world.with_region(place.account, place.region, |state| {
         let config = &mut state.config;
-        if !config.rules.contains_key(&name) {
-            return Err(no_such_rule(&name));
+        let found = config.rules.get(&name).ok_or_else(|| no_such_rule(&name))?;
+        if found.created_by.is_some() {
+            return Err(services_own());
         }
         if config.remediations.contains_key(&name) {
             return Err(AwsError::client(

@@ -89,3 +89,11 @@ pub(super) fn rule_name(member: &str, name: &str) -> Result<(), AwsError> {
         false => Ok(()),
     }
 }
+
+/// AccountId
+pub(super) fn account_id(member: &str, id: &str) -> Result<(), AwsError> {
+    match id.len() == 12 && id.bytes().all(|digit| digit.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(AwsError::validation(member, id, "Member must satisfy regular expression pattern: \\d{12}")),
+    }
+}
