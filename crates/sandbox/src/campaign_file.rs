@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use crate::spec::{Deploy, DocumentSpec};
 use crate::world::World;
+use crate::world::key::CENTRAL_ALIAS;
+use crate::world::organization::Organization;
 
 pub(crate) fn campaign_file(world: &World) -> String {
     let spec = &world.spec;
@@ -16,10 +18,16 @@ pub(crate) fn campaign_file(world: &World) -> String {
         let _ = writeln!(file, "external_id = {}", toml::Value::from(world.external_id.as_str()));
     }
     file.push_str("\n[central_key]\n");
-    if !spec.groundwork {
-        file.push_str("# Not there yet: put the ARNs of the keys that you make in their place.\n");
-    }
-    for (region, arn) in spec.regions.iter().zip(&world.central_arns) {
+    for (place, (region, generated)) in spec.regions.iter().zip(&world.central_arns).enumerate() {
+        let arn = match spec.groundwork {
+            true => generated.to_string(),
+            // In a fresh organization it is the key that somebody made under the usual alias, if anybody did.
+            false => {
+                let id = world.find_key(Organization::SECURITY, place, CENTRAL_ALIAS).map(|key| key.id);
+                let id = id.unwrap_or_else(|| "NEW".into());
+                format!("arn:aws:kms:{region}:{}:key/{id}", world.security_account().id)
+            }
+        };
         let _ = writeln!(file, "{region} = \"{arn}\"");
     }
     let _ = write!(file, "\n[document]\nname = \"{}\"\n", spec.document.name);

@@ -294,6 +294,10 @@ async fn each_statement_of_the_callers_policy_is_needed() {
             let target = action.replacen("kms:", "TrentService.", 1);
             sandbox.send(&keys, "us-east-1/kms", "POST", "/", &[("x-amz-target", &target)], &input).await
         }
+        "config:DescribeConfigurationAggregators" => {
+            let target = action.replacen("config:", "StarlingDoveService.", 1);
+            sandbox.send(&keys, "us-east-1/config", "POST", "/", &[("x-amz-target", &target)], "{}").await
+        }
         organizations => {
             let target = format!("AWSOrganizationsV20161128.{}", &organizations["organizations:".len()..]);
             let organization = &sandbox.world.organization;
@@ -303,6 +307,7 @@ async fn each_statement_of_the_callers_policy_is_needed() {
                 "organizations:ListPoliciesForTarget" => {
                     json!({ "TargetId": ALPHA, "Filter": "SERVICE_CONTROL_POLICY" })
                 }
+                "organizations:ListPolicies" => json!({ "Filter": "SERVICE_CONTROL_POLICY" }),
                 "organizations:DescribePolicy" => json!({ "PolicyId": "p-FullAWSAccess" }),
                 of if of.ends_with("ForParent") => json!({ "ParentId": organization.root }),
                 _ => json!({}),
@@ -322,9 +327,11 @@ async fn each_statement_of_the_callers_policy_is_needed() {
         ("ReadTheOrganization", "organizations:ListTagsForResource"),
         ("ReadTheOrganization", "organizations:ListPoliciesForTarget"),
         ("ReadTheOrganization", "organizations:DescribePolicy"),
+        ("ReadTheOrganization", "organizations:ListPolicies"),
         ("EnterMemberAccounts", "sts:AssumeRole"),
         ("CheckTheCentralKeys", "kms:DescribeKey"),
         ("CheckTheCentralKeys", "kms:GetKeyPolicy"),
+        ("LookAtTheAggregator", "config:DescribeConfigurationAggregators"),
     ] {
         tried.insert(sid.to_string());
         sandbox.set_caller_policy(&caller).unwrap();
