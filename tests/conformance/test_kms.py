@@ -99,7 +99,8 @@ class MadeKeys(Case):
             self.assertIn("will not allow you to update the key policy", refusal["Error"]["Message"])
             self.refused(malformed, 400, method, Policy=self.policy(Effect="Perhaps"), **arguments)
             nobody = {"AWS": f"arn:aws:iam::{enterable()[2]}:role/nobody"}
-            self.refused(malformed, 400, method, Policy=self.policy(Principal=nobody), **arguments)
+            refusal = self.refused(malformed, 400, method, Policy=self.policy(Principal=nobody), BypassPolicyLockoutSafetyCheck=True, **arguments)
+            self.assertIn("invalid principals", refusal["Error"]["Message"])
         self.called("put_key_policy", KeyId=key, Policy=locked, BypassPolicyLockoutSafetyCheck=True)
         self.refused("AccessDeniedException", 400, self.kms.get_key_policy, KeyId=key)
 

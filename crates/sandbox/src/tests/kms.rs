@@ -57,7 +57,17 @@ async fn a_key_policy_is_checked_and_must_not_lock_its_maker_out() {
     let names = sandbox.kms(&keys, HERE, "ListKeyPolicies", json!({ "KeyId": own["KeyId"] })).await.unwrap();
     assert_eq!(names, json!({ "PolicyNames": ["default"], "Truncated": false }));
 
-    let nobody = policy("arn:aws:iam::111111111111:role/none", "kms:*");
+    // Its account may go on: only the role that is not there is wrong.
+    let nobody = root().replace(r#":root""#, r#":root","arn:aws:iam::111111111111:role/none"]"#);
+    let nobody = nobody.replace(r#"{"AWS":"#, r#"{"AWS":["#);
+    let there = nobody.replace("role/none", "role/orgseal-member");
+    let elsewhere = nobody.replace("111111111111:role/none", "999999999999:role/none");
+    for policy in [there, elsewhere] {
+        sandbox
+            .kms(&keys, HERE, "PutKeyPolicy", json!({ "KeyId": by_default["KeyId"], "Policy": policy }))
+            .await
+            .unwrap();
+    }
     let weak = policy("111111111111", "kms:Decrypt");
     let long = root().replace("kms:*", &format!("kms:*\",\"kms:{}", "a".repeat(33_000)));
     for (policy, code) in [
