@@ -46,10 +46,18 @@ async fn nothing_of_a_campaign_s_is_deployed() {
     assert!(sandbox.buckets().len() >= 48 && usual.buckets().iter().filter(|bucket| central(bucket)).count() > 0);
     let users = sandbox.details(&sandbox.security(), "&Filter.member.1=User").await;
     assert_eq!(one(&users, "UserName"), "orgseal");
-    // What the campaign file names is what it names in the same organization with its groundwork.
-    let lines = |file: String| file.lines().filter(|line| !line.starts_with('#')).map(String::from).collect::<Vec<_>>();
+    // What the campaign file names is what it names in the same organization with its groundwork, but for the keys.
+    let lines = |file: String| file.lines().filter(|line| !line.contains(":key/")).map(String::from).collect::<Vec<_>>();
     assert_eq!(lines(sandbox.campaign_file()), lines(usual.campaign_file()));
-    assert!(sandbox.campaign_file().contains("# Not there yet") && !usual.campaign_file().contains("# Not there yet"));
+    assert_eq!(sandbox.campaign_file().matches(":key/NEW").count(), 2);
+    assert!(!usual.campaign_file().contains("key/NEW"));
+    // A key under the usual alias is that of the campaign.
+    let security = sandbox.security();
+    let made = sandbox.json(&security, "us-east-1", "CreateKey", json!({})).await.unwrap();
+    let id = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    let alias = json!({ "AliasName": "alias/orgseal-central", "TargetKeyId": id });
+    sandbox.json(&security, "us-east-1", "CreateAlias", alias).await.unwrap();
+    assert!(sandbox.campaign_file().contains(&format!(":key/{id}\"")));
 }
 
 #[tokio::test]
