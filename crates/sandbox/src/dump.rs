@@ -62,8 +62,8 @@ pub struct Dump {
     pub executions: BTreeMap<String, ExecutionState>,
     /// The state of each key that is not Enabled, by ARN.
     pub keys: BTreeMap<String, String>,
-    /// AWS Config's rules, remediations and exceptions that are not as they were made, by `account/region/kind/name`; null
-    /// for what was taken away.
+    /// What is not as it was made in AWS Config (rules, remediations, exceptions, packs, aggregators, tags, a recorder that is
+    /// off), by `account/region/kind/name`; null for what was taken away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, Value>,
     /// IAM's roles and managed policies that somebody wrote, by `account/role/name` and `account/policy/name`, the name in

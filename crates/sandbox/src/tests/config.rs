@@ -364,36 +364,39 @@ const TWO: &str = "[[account.buckets]]\nname = \"alpha-two\"\nencryption = \"sea
 #[tokio::test]
 async fn drift_is_found_and_sealed_again_and_an_exception_stays() {
     let text = SMALL.replacen("[[account]]\nname = \"beta\"", TWO, 1);
-    // Fast, but with every wait in its place.
-    let sandbox = start(&text, 200.0).await;
+    // Fast, but with every wait in its place: a remediation is due after a tenth of a second.
+    let sandbox = start(&text, 50.0).await;
     set_up(&sandbox, |_| {}).await;
     assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-two"]);
     assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-one"]);
     // An evaluation on demand finds what was there before the rule.
-    call(&sandbox, "StartConfigRulesEvaluation", json!({ "ConfigRuleNames": ["kms"] })).await.unwrap();
-    let again = json!({ "ConfigRuleNames": ["kms"] });
-    assert_eq!(refusal(&sandbox, "StartConfigRulesEvaluation", again.clone()).await, "LimitExceededException");
+    let evaluate = json!({ "ConfigRuleNames": ["kms"] });
+    call(&sandbox, "StartConfigRulesEvaluation", evaluate.clone()).await.unwrap();
+    assert_eq!(refusal(&sandbox, "StartConfigRulesEvaluation", evaluate.clone()).await, "LimitExceededException");
     executions(&sandbox, 1).await;
     assert!(is_sealed(&sandbox, "alpha-one"));
     assert_eq!(compliance(&sandbox, "COMPLIANT").await, ["alpha-one", "alpha-two"]);
 
     // Drift: found, remediated, sealed, each by its own part.
     assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
-    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-two"]);
     let done = executions(&sandbox, 2).await;
     assert_eq!((done[1].document.as_str(), done[1].status.as_str()), (SEAL, "Success"));
     assert_eq!(done[1].parameters["BucketName"], ["alpha-two"]);
     assert_eq!(done[1].parameters["AutomationAssumeRole"], [format!("arn:aws:iam::{ALPHA}:role/orgseal-automation")]);
     assert!(is_sealed(&sandbox, "alpha-two"));
 
-    // An exception is for what does not comply, and holds against changes and evaluations.
+    // An exception is for what does not comply, as the model advises while the remediation is manual; then it holds.
+    set_up(&sandbox, |remediation| remediation["Automatic"] = json!(false)).await;
     assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    assert_eq!(compliance(&sandbox, "NON_COMPLIANT").await, ["alpha-two"]);
     let key = json!([{ "ResourceType": "AWS::S3::Bucket", "ResourceId": "alpha-two" }]);
     let spared = json!({ "ConfigRuleName": "kms", "ResourceKeys": key });
     assert_eq!(call(&sandbox, "PutRemediationExceptions", spared.clone()).await.unwrap()["FailedBatches"], json!([]));
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    call(&sandbox, "StartConfigRulesEvaluation", again).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    set_up(&sandbox, |_| {}).await;
+    assert_eq!(put_default(&sandbox, "alpha-two").await, 200);
+    tokio::time::sleep(Duration::from_millis(1250)).await;
+    call(&sandbox, "StartConfigRulesEvaluation", evaluate).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(sandbox.executions().len(), 2);
     assert!(!is_sealed(&sandbox, "alpha-two"));
     // By hand it is remediated all the same.

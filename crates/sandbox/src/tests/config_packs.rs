@@ -205,7 +205,7 @@ async fn it_is_made_where_something_records() {
 
 #[tokio::test]
 async fn a_pack_takes_a_while_and_is_left_alone_meanwhile() {
-    let sandbox = start(SMALL, 20.0).await;
+    let sandbox = start(SMALL, 10.0).await;
     let input =
         json!({ "ConformancePackName": "mine", "TemplateBody": SHIPPED, "Tags": [{ "Key": "a", "Value": "b" }] });
     let arn = call(&sandbox, "PutConformancePack", input.clone()).await.unwrap()["ConformancePackArn"].clone();
@@ -217,7 +217,7 @@ async fn a_pack_takes_a_while_and_is_left_alone_meanwhile() {
     let name = json!({ "ConformancePackName": "mine" });
     assert_eq!(refusal(&sandbox, "PutConformancePack", input.clone()).await, "ResourceInUseException");
     assert_eq!(refusal(&sandbox, "DeleteConformancePack", name.clone()).await, "ResourceInUseException");
-    tokio::time::sleep(std::time::Duration::from_millis(550)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1050)).await;
     assert_eq!(state().await.unwrap(), "CREATE_COMPLETE");
     call(&sandbox, "PutConformancePack", input).await.unwrap();
     assert_eq!(state().await.unwrap(), "UPDATE_IN_PROGRESS");
@@ -225,11 +225,11 @@ async fn a_pack_takes_a_while_and_is_left_alone_meanwhile() {
     let listed = json!({ "ResourceArn": arn });
     let listed = sandbox.json_of(tags, &sandbox.session(ALPHA), HERE, "ListTagsForResource", listed).await.unwrap();
     assert_eq!(listed["Tags"], json!([{ "Key": "a", "Value": "b" }]));
-    tokio::time::sleep(std::time::Duration::from_millis(550)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1050)).await;
     call(&sandbox, "DeleteConformancePack", name.clone()).await.unwrap();
     assert_eq!(state().await.unwrap(), "DELETE_IN_PROGRESS");
     assert!(rule_names(&sandbox).await.is_empty());
-    tokio::time::sleep(std::time::Duration::from_millis(550)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1050)).await;
     assert_eq!(state().await, None);
     assert_eq!(refusal(&sandbox, "DeleteConformancePack", name).await, "NoSuchConformancePackException");
 }
