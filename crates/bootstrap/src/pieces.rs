@@ -14,6 +14,9 @@ use crate::{json, policies};
 /// The organization's conformance pack, and the aggregator of it.
 pub(crate) const PACK: &str = "orgseal";
 
+/// The policy of whoever runs orgseal.
+pub(crate) const CALLERS: &str = "orgseal-caller";
+
 /// A customer managed policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PolicyWanted {

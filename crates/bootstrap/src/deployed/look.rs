@@ -12,7 +12,7 @@ use serde_norway::Value;
 use super::tree::first_difference;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError};
 use crate::meaning::differences;
-use crate::pieces::{PACK, Pieces, PolicyWanted};
+use crate::pieces::{CALLERS, PACK, Pieces, PolicyWanted};
 
 /// What was found of some pieces, one by one: `None` for a piece that is as it is to be.
 pub(super) type Found = Vec<Option<Finding>>;
@@ -100,20 +100,21 @@ impl Site {
     }
 
     fn of_policy(&self, wanted: &PolicyWanted, there: &Authorizations) -> Option<Finding> {
+        let caller = &self.groundwork.file.bootstrap.caller;
+        let who = there.identities.principals.iter().find(|one| one.arn.ends_with(&format!(":{caller}")));
+        let is_callers = wanted.name == CALLERS;
+        let nobody = (is_callers && who.is_none())
+            .then(|| format!("{caller}, whom bootstrap.caller names, is not there: every member role is to trust it"));
         let Some(text) = there.policies.get(&wanted.arn) else {
-            return Some(Finding::missing(Kind::Policy, &wanted.name, None));
+            let says = nobody.into_iter().collect();
+            return Some(Finding { says, ..Finding::missing(Kind::Policy, &wanted.name, None) });
         };
         let mut says = differences(&wanted.text, text);
-        let caller = &self.groundwork.file.bootstrap.caller;
-        if wanted.arn.ends_with("/orgseal-caller") {
-            let whose = there.identities.principals.iter().find(|one| one.arn.ends_with(&format!(":{caller}")));
-            match whose {
-                None => says.push(format!("{caller}, whom the campaign file names as bootstrap.caller, is not there")),
-                Some(who) if !who.policies.iter().any(|(name, _)| *name == wanted.name) => {
-                    says.push(format!("it is not attached to {caller}"));
-                }
-                Some(_) => {}
-            }
+        says.extend(nobody);
+        if let Some(who) = who.filter(|_| is_callers)
+            && !who.policies.iter().any(|(name, _)| *name == wanted.name)
+        {
+            says.push(format!("it is not attached to {caller}"));
         }
         Finding::differing(Kind::Policy, &wanted.name, None, says)
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::look::fault;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::cloudformation::conformance_pack;
-use crate::pieces::{DocumentWanted, PACK, PolicyWanted};
+use crate::pieces::{CALLERS, DocumentWanted, PACK, PolicyWanted};
 
 /// AWS Config takes minutes to make a pack in every account.
 const PACK_LOOKS: u32 = 60;
@@ -86,6 +86,8 @@ impl Site {
             .iter()
             .filter(|finding| finding.state != State::Unread && finding.kind != Kind::Rule)
             .filter(|finding| !(shared && finding.kind == Kind::Document))
+            // Keys are made before all else, and are nobody's to mend here.
+            .filter(|finding| finding.kind != Kind::Key)
             .collect();
         // A boundary is there before the role that it bounds, a role before the aggregator that uses it.
         findings.sort_by_key(|finding| finding.kind);
@@ -189,7 +191,7 @@ impl Site {
                 Outcome::Changed
             }
         };
-        if wanted.name == "orgseal-caller"
+        if wanted.name == CALLERS
             && let Some((kind, caller)) = self.groundwork.file.bootstrap.caller.split_once('/')
         {
             let caller = caller.rsplit('/').next().unwrap_or(caller);

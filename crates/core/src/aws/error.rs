@@ -95,6 +95,25 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
     }
     match (operation, code) {
+        ("CreateRole" | "UpdateAssumeRolePolicy", "MalformedPolicyDocument" | "MalformedPolicyDocumentException") => {
+            "IAM takes no trust in a role or user that is not there: make whom bootstrap.caller names in the security account first"
+        }
+        ("CreateKey" | "PutKeyPolicy" | "ReplicateKey", "MalformedPolicyDocumentException") => {
+            "KMS takes no key policy that names a role or user which is not there, or that would lock the caller out: check \
+             bootstrap.key_administrators"
+        }
+        ("PutOrganizationConformancePack", _) => {
+            "enable trusted access for config-multiaccountsetup.amazonaws.com, and make the security account a delegated administrator \
+             of it; or set bootstrap.config_rule = false"
+        }
+        (
+            "CreateRole" | "UpdateRole" | "UpdateAssumeRolePolicy" | "PutRolePolicy" | "AttachRolePolicy" | "DeleteRole"
+            | "CreatePolicy" | "CreatePolicyVersion" | "CreateDocument" | "UpdateDocument" | "CreateKey" | "PutKeyPolicy",
+            "AccessDenied" | "AccessDeniedException",
+        ) => {
+            "the role by which the account is entered may not do this: name one that may with --through, or deploy by StackSets \
+             (docs/bootstrap.md)"
+        }
         ("AssumeRole", "AccessDenied") => {
             "check that the member role exists in this account, trusts your caller, and asks for this external ID; \
              check that your caller may sts:AssumeRole on it"

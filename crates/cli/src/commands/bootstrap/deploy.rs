@@ -119,6 +119,11 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
             "What is there without the tag orgseal = bootstrap is somebody else's and stays as it is (--adopt changes it too).",
         );
     }
+    for line in compared.findings().filter(|(_, finding)| finding.state == State::Missing).flat_map(|(_, one)| &one.says) {
+        if !keys.iter().any(|_| line == "it is to be made") {
+            output::err_wrapped(&format!("Beware: {line}."));
+        }
+    }
     unreached(site, compared);
 }
 
