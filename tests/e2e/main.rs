@@ -6,6 +6,7 @@ mod campaign_file;
 mod exemptions;
 mod faults;
 mod groundwork;
+mod guide;
 mod guards;
 mod interrupt;
 mod judging;

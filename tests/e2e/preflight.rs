@@ -143,7 +143,10 @@ fn an_automation_role_that_trusts_somebody_else_or_cannot_be_seen_is_named() {
     world.sandbox.set_role_trust(MEMBER, "orgseal-automation", trust).unwrap();
     let (code, document) = world.json(&["preflight"]);
     assert_eq!(code, 2);
-    is("", "automation_role", "failed", &only(&document), "ssm.amazonaws.com");
+    let found = not_ok(&document);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    is("", "automation_role", "failed", &found[0], "ssm.amazonaws.com");
+    is("", "trust", "failed", &found[1], "lets in the service ec2.amazonaws.com");
 
     let world = self::world();
     let policy = include_str!("../../config/policies/member-rollout.json").replace("iam:GetRole", "iam:GetUser");
@@ -151,9 +154,61 @@ fn an_automation_role_that_trusts_somebody_else_or_cannot_be_seen_is_named() {
     world.sandbox.set_role_policy(MEMBER, "orgseal-member", &policy).unwrap();
     let (code, document) = world.json(&["preflight"]);
     assert_eq!(code, 3);
-    let found = only(&document);
-    is("", "automation_role", "unknown", &found, "cannot be seen");
-    assert_eq!(found.3["denied_by"], "identity_policy");
+    let found = not_ok(&document);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    is("", "automation_role", "unknown", &found[0], "cannot be seen");
+    assert_eq!(found[0].3["denied_by"], "identity_policy");
+    // A rollout works without a look at the member role itself.
+    is("", "trust", "warning", &found[1], "cannot be seen");
+}
+
+#[test]
+fn a_role_that_lets_in_somebody_else_is_refused() {
+    let shipped = |name: &str, world: &World| {
+        let text = match name {
+            "orgseal-member" => include_str!("../../config/policies/member-trust.json"),
+            _ => include_str!("../../config/policies/automation-trust.json"),
+        };
+        let text = text.replace("role/orgseal", "user/orgseal").replace("111122223333", world.sandbox.security_account());
+        text.replace("EXTERNAL-ID", world.sandbox.external_id()).replace("MEMBER-ACCOUNT", MEMBER)
+    };
+    let caller = |world: &World| format!("arn:aws:iam::{}:user/orgseal", world.sandbox.security_account());
+    type Change = fn(String, &str) -> String;
+    let cases: [(&str, Change, &str, &str); 5] = [
+        ("orgseal-member", |trust, caller| trust.replace(caller, "*"), "failed", "lets in everyone"),
+        ("orgseal-member", |trust, _| trust.replace("\"StringEquals\"", "\"StringLike\""), "failed", "external ID"),
+        (
+            "orgseal-member",
+            |trust, caller| trust.replace(&format!("\"{caller}\""), &format!("[\"{caller}\", \"555555555552\"]")),
+            "failed",
+            "lets in 555555555552",
+        ),
+        (
+            "orgseal-automation",
+            |trust, _| trust.replace("\"ssm.amazonaws.com\"", "[\"ssm.amazonaws.com\", \"lambda.amazonaws.com\"]"),
+            "failed",
+            "lets in the service lambda.amazonaws.com",
+        ),
+        (
+            "orgseal-automation",
+            |trust, _| trust.replace("aws:SourceAccount", "aws:PrincipalTag/x").replace("\"aws:SourceArn\"", "\"aws:PrincipalTag/y\""),
+            "warning",
+            "binds Systems Manager to no account",
+        ),
+    ];
+    for (role, change, standing, says) in cases {
+        let world = world();
+        let trust = shipped(role, &world);
+        let changed = change(trust.clone(), &caller(&world));
+        assert_ne!(trust, changed, "{says}");
+        world.sandbox.set_role_trust(MEMBER, role, &changed).unwrap();
+        let (code, document) = world.json(&["preflight"]);
+        let found = not_ok(&document).into_iter().filter(|found| found.1 == "trust").collect::<Vec<_>>();
+        assert_eq!(found.len(), 1, "{document:#}");
+        is("", "trust", standing, &found[0], says);
+        assert_eq!(code == 2, standing == "failed" || not_ok(&document).len() > 1, "{code} {says}");
+        assert!(!document.to_string().contains(world.sandbox.external_id()));
+    }
 }
 
 #[test]

@@ -7,13 +7,9 @@ ORGSEAL_BIN names the binary; moto is started on a free port.
 import json
 import os
 import pathlib
-import socket
 import subprocess
-import sys
-import time
 
-import boto3
-import pytest
+from conftest import session
 
 ROLE = "orgseal-member"
 REGIONS = ["us-east-1", "eu-west-1"]
@@ -28,45 +24,6 @@ ALGORITHMS = {
     "alias": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/team"},
     "far": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "{far}"},
 }
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    else:
-        raise RuntimeError("moto did not start")
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
-
-
-def session(endpoint, credentials=None):
-    keys = credentials or {"AccessKeyId": "AKIAEXAMPLE", "SecretAccessKey": "secret", "SessionToken": None}
-
-    def client(service, region="us-east-1"):
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
-
-    return client
 
 
 def expected(rule, central, region):

@@ -121,7 +121,12 @@ impl Groundwork {
 
     /// What the security account has besides.
     pub(crate) fn security_pieces(&self) -> Result<Pieces, DocumentError> {
-        self.pieces(&self.security, SECURITY)
+        let pieces = self.pieces(&self.security, SECURITY)?;
+        Ok(match self.file.bootstrap.config_rule {
+            true => pieces,
+            // The role is the aggregator's.
+            false => Pieces { roles: Vec::new(), aggregator: None, ..pieces },
+        })
     }
 
     /// The two documents.
@@ -240,6 +245,8 @@ name = "orgseal-automation"
         assert_eq!(pieces.policies[0].arn, "arn:aws:iam::111122223333:policy/orgseal-caller");
         let aggregator = pieces.aggregator.unwrap();
         assert_eq!(aggregator.role_arn, "arn:aws:iam::111122223333:role/orgseal-config-aggregator");
+        let bare = groundwork("[bootstrap]\nconfig_rule = false").security_pieces().unwrap();
+        assert!(bare.roles.is_empty() && bare.aggregator.is_none() && bare.policies.len() == 1);
         assert!(groundwork("").key_policy().contains("o-a1b2c3d4e5"));
     }
 }

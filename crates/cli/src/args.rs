@@ -318,6 +318,23 @@ pub(crate) struct Sandbox {
     /// Keep its state in this folder, and go on from there the next time; without it, nothing is kept
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) verb: Option<SandboxVerb>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SandboxVerb {
+    /// Show something happen in a simulated organization, from beginning to end
+    Demo {
+        #[arg(value_enum)]
+        what: Demo,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Demo {
+    /// A bucket drifts, AWS Config finds it and starts the document, the bucket is sealed again; one with an exception stays
+    ConfigRemediation,
 }
 
 #[derive(Args)]

@@ -73,6 +73,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
         let options = textwrap::Options::new(width)
             .subsequent_indent(indent)
             .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         textwrap::wrap(line, options).into_iter().map(std::borrow::Cow::into_owned).collect::<Vec<_>>()
     });
@@ -108,6 +109,7 @@ mod tests {
     fn text_is_broken_between_words() {
         assert_eq!(broken("one two three", 7), ["one two", "three"]);
         assert_eq!(broken("incomprehensible a", 4), ["incomprehensible", "a"]);
+        assert_eq!(broken("--state /tmp/a/b", 9), ["--state", "/tmp/a/b"]);
         assert_eq!(broken("\n  one two --three-four", 10), ["", "  one two", "  --three-four"]);
     }
 }

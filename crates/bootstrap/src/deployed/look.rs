@@ -191,9 +191,7 @@ impl Site {
             Err(error) => return vec![Some(Finding::unread(Kind::Account, "the security account", None, &error))],
         };
         let mut found = self.keys_found(&owner).await;
-        if let Ok(Pieces { aggregator: Some(wanted), .. }) = self.groundwork.security_pieces()
-            && self.groundwork.file.bootstrap.config_rule
-        {
+        if let Ok(Pieces { aggregator: Some(wanted), .. }) = self.groundwork.security_pieces() {
             let home = &self.groundwork.home_region;
             found.push(match owner.aggregator(home, PACK).await {
                 Err(error) => Some(Finding::unread(Kind::Aggregator, wanted.name, Some(home), &error)),

@@ -184,7 +184,7 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
 
 fn row(page: &mut Page<'_>, account: &AccountChecks, name: usize, columns: &regions::Columns<'_>) -> io::Result<()> {
     let of = |kinds: &[CheckKind]| worst(account.checks.iter().filter(|check| kinds.contains(&check.kind)));
-    let role = of(&[CheckKind::Account, CheckKind::Role]);
+    let role = of(&[CheckKind::Account, CheckKind::Role, CheckKind::Trust]);
     let automation = of(&[CheckKind::AutomationRole]);
     let controls = of(&[CheckKind::ControlPolicies]);
     let cut: String = plain(&account.name).chars().take(name).collect();

@@ -80,20 +80,33 @@ impl Ssm {
                 .and_then(|document| document.document_version())
                 .map(str::to_owned)
                 .ok_or_else(|| unreadable("UpdateDocument", "version"))?,
-            // It is what was put there last, and somebody made another one the default.
-            Err(error) if error.code == "DuplicateDocumentContent" => {
-                let answer = call!(calls, "DescribeDocument", client.describe_document().name(name))?;
-                answer
-                    .document()
-                    .and_then(|document| document.latest_version())
-                    .map(str::to_owned)
-                    .ok_or_else(|| unreadable("DescribeDocument", "latest version"))?
-            }
+            // A version holds it already, and somebody made another one the default.
+            Err(error) if error.code == "DuplicateDocumentContent" => self.version_that_holds(name, yaml).await?.ok_or(error)?,
             Err(error) => return Err(error),
         };
         let request = client.update_document_default_version().name(name).document_version(&version);
         call!(calls, "UpdateDocumentDefaultVersion", request)?;
         Ok(version)
+    }
+
+    /// The version of a document with this content, the newest of several (`DescribeDocument`, `GetDocument`): versions are
+    /// numbered from 1, and some may have been deleted.
+    async fn version_that_holds(&self, name: &str, yaml: &str) -> Result<Option<String>, AwsError> {
+        let Ssm { client, calls } = self;
+        let answer = call!(calls, "DescribeDocument", client.describe_document().name(name))?;
+        let latest = answer.document().and_then(|document| document.latest_version());
+        let latest: u64 = latest.and_then(|version| version.parse().ok()).unwrap_or_default();
+        // It is shown as JSON, whatever it was made of.
+        let tree = |text: &str| serde_norway::from_str::<serde_norway::Value>(text).ok();
+        let wanted = tree(yaml);
+        for version in (1..=latest).rev().map(|version| version.to_string()) {
+            match self.document(name, Some(&version)).await {
+                Ok(document) if wanted.is_some() && tree(&document.content) == wanted => return Ok(Some(version)),
+                Err(error) if error.code != "InvalidDocumentVersion" => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Shares a document with more accounts (`ModifyDocumentPermission`).
