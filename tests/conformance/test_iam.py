@@ -1,4 +1,4 @@
-"""Roles, managed policies, GetAccountAuthorizationDetails and GetRole as boto3 sees them."""
+"""Roles, users, managed policies, GetAccountAuthorizationDetails and GetRole as boto3 sees them."""
 
 import contextlib
 import functools
@@ -6,9 +6,11 @@ import json
 import unittest
 import uuid
 
-from conformance import ROOT, Case, buckets_of, client, enterable, member_session, serve, session
+from conformance import ROOT, Case, buckets_of, client, enterable, member_session, serve, session, state
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+OF_CONFIG = "arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations"
 
 
 def policy(action, resource="*", **more):
@@ -223,6 +225,125 @@ class Policies(Iam):
         self.refused("MalformedPolicyDocument", 400, self.iam.create_policy, PolicyName=name("policy"), PolicyDocument="{}")
         self.refused("AccessDenied", 403, self.iam.delete_policy, PolicyArn=ADMINISTRATOR)
         self.refused("NoSuchEntity", 404, self.iam.get_policy, PolicyArn=arn + "x")
+
+
+class Users(Iam):
+    """The security account's user `orgseal`, as it sees and changes itself."""
+
+    def setUp(self):
+        arn = client("sts").get_caller_identity()["Arn"]
+        self.account, self.me = arn.split(":")[4], arn.rpartition("/")[2]
+        self.iam = client("iam")
+
+    def attach(self, arn):
+        self.ask("attach_user_policy", UserName=self.me, PolicyArn=arn)
+        self.addCleanup(self.detach, arn)
+
+    def detach(self, arn):
+        with contextlib.suppress(self.iam.exceptions.NoSuchEntityException):
+            self.iam.detach_user_policy(UserName=self.me, PolicyArn=arn)
+
+    def attached(self, **more):
+        answer = self.ask("list_attached_user_policies", UserName=self.me, **more)
+        return [one["PolicyArn"] for one in answer["AttachedPolicies"]]
+
+    def test_users_are_shown(self):
+        shown = self.ask("get_user")["User"]
+        self.assertEqual(shown["Arn"], f"arn:aws:iam::{self.account}:user/{self.me}")
+        self.assertEqual(self.ask("get_user", UserName=self.me)["User"], shown)
+        pages = self.iam.get_paginator("list_users").paginate(PaginationConfig={"PageSize": 1})
+        self.assertIn(shown, [one for page in pages for one in page["Users"]])
+        self.assertEqual(self.ask("list_users", PathPrefix="/nowhere/")["Users"], [])
+        self.refused("NoSuchEntity", 404, self.iam.get_user, UserName="nobody")
+        member = enterable()[3]
+        self.refused("ValidationError", 400, client("iam", credentials=session(member)).get_user)
+        message = self.refused("AccessDenied", 403, client("iam", credentials=member_session(member)).list_users)
+        self.assertIn(f"iam:ListUsers on resource: arn:aws:iam::{member}:user/ ", message["Error"]["Message"])
+        management = client("iam", credentials={**state()["management_credentials"], "SessionToken": None})
+        admin = management.list_attached_user_policies(UserName=management.get_user()["User"]["UserName"])
+        self.assertEqual([one["PolicyArn"] for one in admin["AttachedPolicies"]], [ADMINISTRATOR])
+
+    def test_attached_policies(self):
+        arn = self.policy(policy("s3:*"), Path="/users/")
+        self.attach(arn)
+        self.attach(arn)
+        self.attach(READ_ONLY)
+        self.assertEqual(sorted(self.attached()), sorted([arn, READ_ONLY]))
+        self.assertEqual(self.attached(PathPrefix="/users/"), [arn])
+        pages = self.iam.get_paginator("list_attached_user_policies").paginate(UserName=self.me, PaginationConfig={"PageSize": 1})
+        self.assertEqual(len([one for page in pages for one in page["AttachedPolicies"]]), 2)
+        details = self.iam.get_account_authorization_details(Filter=["User", "AWSManagedPolicy"])
+        self.shape(self.iam, "GetAccountAuthorizationDetails", details)
+        shown = next(one for one in details["UserDetailList"] if one["UserName"] == self.me)
+        self.assertEqual({one["PolicyArn"] for one in shown["AttachedManagedPolicies"]}, {arn, READ_ONLY})
+        self.assertIn(READ_ONLY, [one["Arn"] for one in details["Policies"]])
+        self.assertEqual(self.ask("get_policy", PolicyArn=arn)["Policy"]["AttachmentCount"], 1)
+        self.refused("DeleteConflict", 409, self.iam.delete_policy, PolicyArn=arn)
+        self.ask("detach_user_policy", UserName=self.me, PolicyArn=arn)
+        self.refused("NoSuchEntity", 404, self.iam.detach_user_policy, UserName=self.me, PolicyArn=arn)
+        self.ask("delete_policy", PolicyArn=arn)
+        self.refused("NoSuchEntity", 404, self.iam.attach_user_policy, UserName=self.me, PolicyArn=arn)
+        self.refused("NoSuchEntity", 404, self.iam.attach_user_policy, UserName="nobody", PolicyArn=READ_ONLY)
+        self.refused("InvalidInput", 400, self.iam.attach_user_policy, UserName=self.me, PolicyArn="arn:aws:s3:::a-bucket-of-mine")
+        for _ in range(9):
+            self.attach(self.policy(policy("s3:*")))
+        eleventh = self.policy(policy("s3:*"))
+        self.refused("LimitExceeded", 409, self.iam.attach_user_policy, UserName=self.me, PolicyArn=eleventh)
+
+    def test_what_is_attached_is_in_force(self):
+        document = json.loads(policy("s3:ListAllMyBuckets"))
+        document["Statement"][0]["Effect"] = "Deny"
+        arn = self.policy(json.dumps(document))
+        s3 = client("s3")
+        s3.list_buckets()
+        self.attach(arn)
+        message = self.refused("AccessDenied", 403, s3.list_buckets)["Error"]["Message"]
+        self.assertIn("with an explicit deny in an identity-based policy", message)
+        self.ask("detach_user_policy", UserName=self.me, PolicyArn=arn)
+        s3.list_buckets()
+
+    def test_who_uses_a_policy(self):
+        arn, role = self.policy(policy("s3:*")), self.role(Path="/uses/")
+        bound = self.role(PermissionsBoundary=arn)
+        self.attach(arn)
+        self.ask("attach_role_policy", RoleName=role, PolicyArn=arn)
+
+        def entities(**more):
+            answer = self.ask("list_entities_for_policy", PolicyArn=arn, **more)
+            self.assertEqual(answer["PolicyGroups"], [])
+            return {one.get("RoleName") or one.get("UserName") for one in answer["PolicyUsers"] + answer["PolicyRoles"]}
+
+        self.assertEqual(entities(), {self.me, role, bound})
+        self.assertEqual(entities(EntityFilter="User"), {self.me})
+        self.assertEqual(entities(EntityFilter="Role"), {role, bound})
+        self.assertEqual(entities(EntityFilter="Group"), set())
+        self.assertEqual(entities(PathPrefix="/uses/"), {role})
+        self.assertEqual(entities(PolicyUsageFilter="PermissionsBoundary"), {bound})
+        self.assertEqual(entities(PolicyUsageFilter="PermissionsPolicy"), {self.me, role})
+        pages = list(self.iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=arn, PaginationConfig={"PageSize": 1}))
+        self.assertEqual([len(page["PolicyUsers"]) + len(page["PolicyRoles"]) for page in pages], [1, 1, 1])
+        self.refused("NoSuchEntity", 404, self.iam.list_entities_for_policy, PolicyArn=arn + "x")
+
+    def test_policies_of_aws_s_own(self):
+        pages = self.iam.get_paginator("list_policies").paginate(Scope="AWS", PaginationConfig={"PageSize": 3})
+        listed = {one["Arn"]: one for page in pages for one in page["Policies"]}
+        audit = "arn:aws:iam::aws:policy/SecurityAudit"
+        self.assertGreaterEqual(set(listed), {ADMINISTRATOR, READ_ONLY, OF_CONFIG, audit})
+        for arn, one in listed.items():
+            self.assertEqual(self.ask("get_policy", PolicyArn=arn)["Policy"]["PolicyId"], one["PolicyId"])
+            version = self.ask("get_policy_version", PolicyArn=arn, VersionId=one["DefaultVersionId"])["PolicyVersion"]
+            self.assertEqual(version["Document"]["Version"], "2012-10-17")
+            self.refused("AccessDenied", 403, self.iam.delete_policy, PolicyArn=arn)
+        self.assertEqual(listed[OF_CONFIG]["Path"], "/service-role/")
+        # A role that has no more than what AWS Config asks the organization.
+        role = self.role(trust(AWS=f"arn:aws:iam::{self.account}:user/{self.me}"))
+        arn = self.iam.get_role(RoleName=role)["Role"]["Arn"]
+        keys = client("sts").assume_role(RoleArn=arn, RoleSessionName="conformance")["Credentials"]
+        organizations = client("organizations", credentials=keys)
+        self.refused("AccessDeniedException", 400, organizations.list_accounts)
+        self.ask("attach_role_policy", RoleName=role, PolicyArn=OF_CONFIG)
+        organizations.list_accounts()
+        self.refused("AccessDeniedException", 400, organizations.list_roots)
 
 
 class InForce(Iam):

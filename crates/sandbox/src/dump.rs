@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::observe::{BucketEncryption, ExecutionState};
 use crate::world::World;
@@ -66,8 +66,9 @@ pub struct Dump {
     /// off), by `account/region/kind/name`; null for what was taken away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, Value>,
-    /// IAM's roles and managed policies that somebody wrote, by `account/role/name` and `account/policy/name`, the name in
-    /// lower case; null for what was deleted.
+    /// IAM's roles and managed policies that somebody wrote, and what is attached to a user since somebody changed it, by
+    /// `account/role/name`, `account/policy/name` and `account/user/name`, the name in lower case; null for what was
+    /// deleted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub iam: BTreeMap<String, Value>,
 }
@@ -196,6 +197,10 @@ impl World {
             for (name, policy) in self.managed.written(index) {
                 let policy = policy.and_then(|policy| serde_json::to_value(&*policy).ok());
                 written.insert(format!("{}/policy/{name}", account.id), value(policy));
+            }
+            for (name, attached) in self.attached_to_users.written(index) {
+                let attached = attached.map(|attached| json!({ "attached": *attached }));
+                written.insert(format!("{}/user/{name}", account.id), value(attached));
             }
         }
         written

@@ -132,6 +132,12 @@ pub(crate) enum Entry {
         account: String,
         name: String,
     },
+    UserAttached {
+        account: String,
+        name: String,
+        /// All that are attached from now on.
+        attached: Vec<String>,
+    },
     DocumentDefault {
         account: String,
         region: String,

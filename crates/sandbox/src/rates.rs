@@ -117,6 +117,8 @@ const IAM_WRITES: &[&str] = &[
     "DeleteRolePolicy",
     "AttachRolePolicy",
     "DetachRolePolicy",
+    "AttachUserPolicy",
+    "DetachUserPolicy",
     "PutRolePermissionsBoundary",
     "DeleteRolePermissionsBoundary",
     "TagRole",

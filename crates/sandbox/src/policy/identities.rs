@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Policy;
 use crate::world::World;
 use crate::world::organization::Organization;
+use crate::world::records::Written;
 use crate::world::session::Caller;
 
 /// A managed policy that is attached.
@@ -51,15 +52,24 @@ pub(crate) struct User {
 }
 
 /// The name at the end of a user's ARN.
-fn user_name(caller: &Caller) -> &str {
+pub(crate) fn user_name(caller: &Caller) -> &str {
     caller.arn.rsplit('/').next().unwrap_or_default()
 }
 
 impl World {
     /// The policies of a calling user; none for one that is not there.
     pub(crate) fn user_policies(&self, caller: &Caller) -> Arc<UserPolicies> {
-        let policies = self.policies_of_user(caller.account, user_name(caller)).unwrap_or_default();
-        self.user_as_written(caller.account, user_name(caller), policies)
+        let (account, name) = (caller.account, user_name(caller));
+        let policies = self.policies_of_user(account, name).unwrap_or_default();
+        let policies = self.user_as_written(account, name, policies);
+        let Written::Here(attached) = self.attached_to_users.get(account, name) else { return policies };
+        let mut now = policies.as_ref().clone();
+        // The managed policy of the spec is one of those attached, or no longer there.
+        if now.managed.is_some() {
+            now.identity.clear();
+        }
+        now.identity.extend(attached.iter().filter_map(|arn| self.policy_of_arn(account, arn)));
+        Arc::new(now)
     }
 
     /// The users of an account with their policies as the spec has them.

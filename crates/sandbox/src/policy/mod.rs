@@ -1,6 +1,7 @@
 //! IAM policies: read once into a compact form, then asked. What is asked for and who asks is gathered in `authorize`;
 //! where an organization's policies come from is in `store`.
 
+pub(crate) mod aws_managed;
 pub(crate) mod condition;
 pub(crate) mod controls;
 mod described;

@@ -14,7 +14,7 @@ use super::{Kind, Policy};
 use crate::spec::Spec;
 use crate::world::World;
 use crate::world::key::{Key, KeyKind};
-use crate::world::lock::{read, write};
+use crate::world::lock::{lock, read, write};
 use crate::world::organization::Organization;
 use crate::world::records::Written;
 use crate::world::role_record::RoleRecord;
@@ -329,7 +329,13 @@ impl World {
 
     pub(crate) fn set_caller_policy(&self, text: &str) -> Result<(), String> {
         let policy = Arc::new(Policy::load(Kind::Identity, text)?);
+        let _writing = lock(&self.iam_writing);
         self.permissions.change(|changes| changes.caller = Some(vec![policy]));
+        // It is all that the user has, as it is with a role.
+        let of_caller = self.attached_to_users.get(Organization::SECURITY, shipped::CALLER_NAME);
+        if matches!(of_caller, Written::Here(_)) {
+            self.attached_to_users.put(Organization::SECURITY, shipped::CALLER_NAME, Vec::new());
+        }
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ impl Sandbox {
         panic!("not so: {:?}", self.application(name));
     }
 
-    fn keys_of(&self, name: &str) -> Keys {
+    pub(super) fn keys_of(&self, name: &str) -> Keys {
         let credentials = self.application_credentials(name).unwrap().remove(0);
         Keys { access_key: credentials.access_key_id, token: credentials.session_token }
     }

@@ -19,6 +19,7 @@ mod iam;
 mod iam_in_force;
 mod iam_policies;
 mod iam_roles;
+mod iam_users;
 mod journal;
 mod kms;
 mod made;

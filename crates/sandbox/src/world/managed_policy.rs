@@ -1,11 +1,12 @@
 //! Managed policies with their versions. Those of the spec (of applications, and boundaries) are written out of it when IAM
-//! is asked for them, until somebody changes them; of AWS's own there is AdministratorAccess alone.
+//! is asked for them, until somebody changes them. AWS's own are in `policy::aws_managed`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::aws_managed;
 use crate::policy::identities::{Managed, UserPolicies};
 use crate::policy::store::{RolePolicies, bare};
 use crate::policy::{Kind, Policy};
@@ -87,10 +88,9 @@ pub(crate) struct Usage {
 impl World {
     /// The managed policy of this ARN, when it is the account's own or AWS's.
     pub(crate) fn managed_policy(&self, account: usize, arn: &str) -> Option<Arc<ManagedRecord>> {
-        let administrator = self.administrator_access();
         let account_id = &self.organization.accounts[account].id;
-        if arn == administrator.arn(account_id) {
-            return Some(Arc::new(administrator));
+        if arn.split(':').nth(4) == Some("aws") {
+            return aws_managed::all().iter().find(|policy| policy.arn(account_id) == arn).cloned();
         }
         let record = match self.managed.get(account, bare(arn)) {
             Written::Here(record) => record,
@@ -112,14 +112,6 @@ impl World {
         all.extend(self.managed.list(account));
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
-    }
-
-    pub(crate) fn administrator_access(&self) -> ManagedRecord {
-        let text = crate::policy::shipped::ADMINISTRATOR;
-        ManagedRecord {
-            aws: true,
-            ..ManagedRecord::new("AdministratorAccess", "ANPAIWMBCKSKIEE64ZLYK".into(), text, MADE_MS)
-        }
     }
 
     fn preset_managed_record(&self, account: usize, name: &str, policy: &Policy) -> ManagedRecord {
@@ -204,24 +196,20 @@ impl World {
 
     /// Who uses the managed policies of an account, by ARN.
     pub(crate) fn policy_usage(&self, account: usize) -> BTreeMap<String, Usage> {
-        let account_id = &self.organization.accounts[account].id;
         let mut usage: BTreeMap<String, Usage> = BTreeMap::new();
-        for role in self.role_records(account) {
-            for arn in &role.attached {
+        let mut note = |attached: &[String], boundary: Option<&String>| {
+            for arn in attached {
                 usage.entry(arn.clone()).or_default().attached += 1;
             }
-            if let Some(arn) = &role.boundary {
+            if let Some(arn) = boundary {
                 usage.entry(arn.clone()).or_default().boundaries += 1;
             }
+        };
+        for role in self.role_records(account) {
+            note(&role.attached, role.boundary.as_ref());
         }
-        for (name, user) in self.preset_users(account) {
-            if let Some(managed) = &user.managed {
-                usage.entry(managed.arn(account_id)).or_default().attached += 1;
-            }
-            if user.boundary.is_some() {
-                let arn = format!("arn:aws:iam::{account_id}:policy/{}", boundary_name(&name));
-                usage.entry(arn).or_default().boundaries += 1;
-            }
+        for user in self.user_records(account) {
+            note(&user.attached, user.boundary.as_ref());
         }
         usage
     }

@@ -23,6 +23,7 @@ mod replay_made;
 pub(crate) mod role;
 pub(crate) mod role_record;
 pub(crate) mod session;
+pub(crate) mod user_record;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -121,7 +122,9 @@ pub(crate) struct World {
     pub(crate) organization_state: organization_state::OrganizationState,
     pub(crate) roles: records::Records<role_record::RoleRecord>,
     pub(crate) managed: records::Records<managed_policy::ManagedRecord>,
-    /// Held while IAM reads, changes and writes a role or policy, so that no change is lost.
+    /// The ARNs of the managed policies of a user, once somebody changed them.
+    pub(crate) attached_to_users: records::Records<Vec<String>>,
+    /// Held while IAM reads, changes and writes a role, user or policy, so that no change is lost.
     pub(crate) iam_writing: Mutex<()>,
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
@@ -161,6 +164,7 @@ impl World {
             organization_state: organization_state::OrganizationState::default(),
             roles: records::Records::default(),
             managed: records::Records::default(),
+            attached_to_users: records::Records::default(),
             iam_writing: Mutex::default(),
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),

@@ -1,4 +1,4 @@
-//! Puts back what people made and configured: buckets, objects, keys, roles, and the documents' later life.
+//! Puts back what people made and configured: buckets, objects, keys, roles, what users have, and the documents' later life.
 //! The older kinds of entry are in `replay`.
 
 use crate::journal::{BucketEntry, Entry};
@@ -44,6 +44,9 @@ impl World {
                 self.managed.put(self.account_at(&account)?, &name, *policy);
             }
             Entry::ManagedPolicyDeleted { account, name } => self.managed.remove(self.account_at(&account)?, &name),
+            Entry::UserAttached { account, name, attached } => {
+                self.attached_to_users.put(self.account_at(&account)?, &name, attached);
+            }
             Entry::DocumentDefault { account, region, name, version } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {

@@ -1,6 +1,6 @@
 //! Whether the caller may: the action, the resource it is on, and the condition keys that IAM adds.
 
-use super::{Call, input, tags};
+use super::{Call, input, tags, users};
 use crate::authorize::{Ask, authorize, refused};
 use crate::wire::error::AwsError;
 use crate::world::session::Caller;
@@ -8,6 +8,7 @@ use crate::world::session::Caller;
 /// What an operation is about.
 enum Subject<'a> {
     Role(&'a str),
+    User(&'a str),
     /// A role or policy that is yet to be made, or a list of them.
     Of(String),
     Policy(&'a str),
@@ -26,6 +27,9 @@ fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsEr
         "CreatePolicy" => Subject::Of(new("policy", "PolicyName")),
         "ListRoles" => Subject::Of(format!("arn:aws:iam::{account}:role/")),
         "ListPolicies" => Subject::Of(format!("arn:aws:iam::{account}:policy/")),
+        "ListUsers" => Subject::Of(format!("arn:aws:iam::{account}:user/")),
+        "GetUser" => Subject::User(users::asked_for(call)?),
+        _ if operation.contains("User") => Subject::User(form.get("UserName").unwrap_or_default()),
         _ if operation.contains("Role") => Subject::Role(form.get("RoleName").unwrap_or_default()),
         _ => Subject::Policy(input::policy_arn(form, "PolicyArn")?),
     })
@@ -60,6 +64,15 @@ pub(super) fn allowed(call: &Call<'_>, caller: &Caller, operation: &str) -> Resu
             }
             (arn, None)
         }
+        Subject::User(name) => {
+            let record = world.user_record(call.account, name);
+            let arn = record.as_ref().map_or_else(
+                || format!("arn:aws:iam::{}:user/{name}", call.account_id),
+                |user| user.arn(call.account_id),
+            );
+            boundary = record.and_then(|user| user.boundary);
+            (arn, None)
+        }
         Subject::Policy(arn) => {
             if let Some(policy) = world.managed_policy(call.account, arn) {
                 keys.extend(resource_tags(&policy.tags));
@@ -67,7 +80,8 @@ pub(super) fn allowed(call: &Call<'_>, caller: &Caller, operation: &str) -> Resu
             (arn.to_string(), arn.split(':').nth(4))
         }
     };
-    if let Some(arn) = form.get("PolicyArn").filter(|_| operation.contains("Role")) {
+    let hangs = operation.starts_with("Attach") || operation.starts_with("Detach");
+    if let Some(arn) = form.get("PolicyArn").filter(|_| hangs) {
         keys.push(("iam:PolicyARN".into(), arn.into()));
     }
     if let Some(boundary) = boundary {

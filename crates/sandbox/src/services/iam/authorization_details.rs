@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{input, shapes};
-use crate::policy::Policy;
-use crate::policy::identities::User;
+use crate::policy::{Policy, aws_managed};
 use crate::random::{KEY_ID, Random};
 use crate::wire::error::AwsError;
 use crate::wire::query_xml::Form;
 use crate::wire::{escape, iso8601};
 use crate::world::World;
 use crate::world::managed_policy::{ManagedRecord, Usage};
-use crate::world::role_record::{MADE_MS, RoleRecord, boundary_name, inline_names};
+use crate::world::role_record::{MADE_MS, RoleRecord};
 use crate::world::session::Caller;
+use crate::world::user_record::UserRecord;
 
 /// The values of `Filter`, and the list in which each is shown.
 const FILTERS: [(&str, &str); 5] = [
@@ -44,29 +44,17 @@ fn attached_xml(arns: &[String]) -> String {
 }
 
 impl Account<'_> {
-    fn user(&mut self, user: &User) {
-        let (name, policies) = (&user.name, &user.policies);
-        let mut xml = format!(
-            "<Path>/</Path><UserName>{name}</UserName><UserId>{}</UserId><Arn>arn:aws:iam::{}:user/{name}</Arn>\
-             <CreateDate>{}</CreateDate>",
-            user.id,
-            self.id,
-            iso8601(MADE_MS)
-        );
-        let inline: &[_] =
-            if policies.managed.is_none() && policies.group.is_none() { &policies.identity } else { &[] };
-        xml.push_str(&inline_xml("UserPolicyList", &inline_names(name, inline)));
+    fn user(&mut self, user: &UserRecord) {
+        let mut xml = shapes::user(self.id, user);
+        xml.push_str(&inline_xml("UserPolicyList", &user.policies));
         xml.push_str("<GroupList>");
-        if let (Some(group), Some(policy)) = (&policies.group, policies.identity.first()) {
+        if let Some((group, policy)) = &user.group {
             self.groups.insert(group.to_string(), policy.clone());
             let _ = write!(xml, "<member>{}</member>", escape(group));
         }
         xml.push_str("</GroupList>");
-        let managed: Vec<String> = policies.managed.iter().map(|managed| managed.arn(self.id)).collect();
-        xml.push_str(&attached_xml(&managed));
-        let boundary = policies.boundary.as_ref();
-        let boundary = boundary.map(|_| format!("arn:aws:iam::{}:policy/{}", self.id, boundary_name(name)));
-        xml.push_str(&shapes::boundary(boundary.as_deref()));
+        xml.push_str(&attached_xml(&user.attached));
+        xml.push_str(&shapes::boundary(user.boundary.as_deref()));
         self.items.push(("User", xml));
     }
 
@@ -144,7 +132,7 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
         groups: BTreeMap::new(),
         items: Vec::new(),
     };
-    for user in world.users(account) {
+    for user in world.user_records(account) {
         found.user(&user);
     }
     for (name, policy) in std::mem::take(&mut found.groups) {
@@ -154,9 +142,8 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
         found.role(&role);
     }
     let usage = world.policy_usage(account);
-    let administrator = Arc::new(world.administrator_access());
-    let used = usage.contains_key(&administrator.arn(found.id));
-    for policy in world.managed_policies(account).into_iter().chain(used.then_some(administrator)) {
+    let used = aws_managed::all().iter().filter(|policy| usage.contains_key(&policy.arn(found.id))).cloned();
+    for policy in world.managed_policies(account).into_iter().chain(used) {
         found.policy(&policy, usage.get(&policy.arn(found.id)).copied().unwrap_or_default());
     }
     let items: Vec<&(&str, String)> = found.items.iter().filter(|(filter, _)| wanted.contains(filter)).collect();

@@ -1,5 +1,7 @@
 //! The parameters of IAM's operations, with the limits of the service model and AWS's words for what breaks them.
 
+use std::ops::Range;
+
 use percent_encoding::percent_decode_str;
 
 use super::shapes::encoded;
@@ -146,9 +148,9 @@ pub(super) fn one_of<'a>(form: &'a Form, field: &str, known: &[&str]) -> Result<
     }
 }
 
-/// Wraps a page of `items`, each with the key that its list is in order of, and says where the next one begins: a marker
-/// names the last item shown, so that pages stay right while others come and go.
-pub(super) fn page(form: &Form, list: &str, items: &[(String, String)]) -> Result<String, AwsError> {
+/// Which of the things whose keys these are, in order, a page shows, and the elements that say where the next one begins:
+/// a marker names the last thing shown, so that pages stay right while others come and go.
+pub(super) fn cut(form: &Form, keys: &[&str]) -> Result<(Range<usize>, String), AwsError> {
     let most = max_items(form)?;
     let after = match form.get("Marker") {
         None => None,
@@ -157,13 +159,20 @@ pub(super) fn page(form: &Form, list: &str, items: &[(String, String)]) -> Resul
             Some(key.ok_or_else(|| AwsError::client("ValidationError", "Invalid Marker."))?)
         }
     };
-    let begin = after.map_or(0, |after| items.partition_point(|(key, _)| **key <= *after));
-    let end = (begin + most).min(items.len());
-    let members: String = items[begin..end].iter().map(|(_, xml)| format!("<member>{xml}</member>")).collect();
-    let more = end < items.len();
-    let mut xml = format!("<{list}>{members}</{list}>\n<IsTruncated>{more}</IsTruncated>\n");
+    let begin = after.map_or(0, |after| keys.partition_point(|key| **key <= *after));
+    let end = (begin + most).min(keys.len());
+    let more = end < keys.len();
+    let mut xml = format!("<IsTruncated>{more}</IsTruncated>\n");
     if more {
-        xml.push_str(&format!("<Marker>after-{}</Marker>\n", encoded(&items[end - 1].0)));
+        xml.push_str(&format!("<Marker>after-{}</Marker>\n", encoded(keys[end - 1])));
     }
-    Ok(xml)
+    Ok((begin..end, xml))
+}
+
+/// A page of one list, whose items come with their keys.
+pub(super) fn page(form: &Form, list: &str, items: &[(String, String)]) -> Result<String, AwsError> {
+    let keys: Vec<&str> = items.iter().map(|(key, _)| key.as_str()).collect();
+    let (shown, end) = cut(form, &keys)?;
+    let members: String = items[shown].iter().map(|(_, xml)| format!("<member>{xml}</member>")).collect();
+    Ok(format!("<{list}>{members}</{list}>\n{end}"))
 }

@@ -1,9 +1,8 @@
 //! Managed policies: made, shown, deleted. Their versions are in `policy_versions`.
 
-use std::sync::Arc;
-
 use super::{Call, documents, input, roles, shapes, tags};
 use crate::journal::Entry;
+use crate::policy::aws_managed;
 use crate::wire::error::AwsError;
 use crate::wire::{escape, now_ms};
 use crate::world::managed_policy::ManagedRecord;
@@ -73,7 +72,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let prefix = input::path_prefix(call.form)?;
     let mut policies = if scope == "AWS" { Vec::new() } else { call.world.managed_policies(call.account) };
     if scope != "Local" {
-        policies.push(Arc::new(call.world.administrator_access()));
+        policies.extend(aws_managed::all().iter().cloned());
     }
     let usage = call.world.policy_usage(call.account);
     let mut items = Vec::new();
@@ -86,7 +85,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
         };
         let attached = usage.attached + usage.boundaries > 0;
         if used && (attached || !only_attached) && policy.path.starts_with(prefix) {
-            items.push((policy.name.clone(), shapes::listed_policy(call.account_id, &policy, usage)));
+            // One of AWS's own may have the name of one of the account's.
+            let key = format!("{} {}", policy.name, policy.aws);
+            items.push((key, shapes::listed_policy(call.account_id, &policy, usage)));
         }
     }
     items.sort();

@@ -1,9 +1,12 @@
-//! IAM: roles with their trust, policies, boundary and tags, and managed policies with their versions. What is written is in
-//! force at once, and in the journal; what a policy allows is decided in `policy`. Here: which operation goes where.
+//! IAM: roles with their trust, policies, boundary and tags, users with what is attached to them, and managed policies with
+//! their versions. What is written is in force at once, and in the journal; what a policy allows is decided in `policy`.
+//! Here: which operation goes where.
 
 mod ask;
+mod attachments;
 mod authorization_details;
 mod documents;
+mod entities;
 mod input;
 mod managed_policies;
 mod policy_versions;
@@ -11,6 +14,7 @@ mod role_policies;
 mod roles;
 mod shapes;
 mod tags;
+mod users;
 
 use std::sync::Arc;
 
@@ -55,6 +59,12 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "SetDefaultPolicyVersion",
     "DeletePolicyVersion",
     "ListPolicyVersions",
+    "ListEntitiesForPolicy",
+    "GetUser",
+    "ListUsers",
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "ListAttachedUserPolicies",
     "GetAccountAuthorizationDetails",
 ];
 
@@ -87,6 +97,13 @@ fn parameters(operation: &str) -> &'static [&'static str] {
         "CreatePolicyVersion" => &["PolicyArn", "PolicyDocument", "SetAsDefault"],
         "GetPolicyVersion" | "SetDefaultPolicyVersion" | "DeletePolicyVersion" => &["PolicyArn", "VersionId"],
         "ListPolicyVersions" => &["PolicyArn", "Marker", "MaxItems"],
+        "ListEntitiesForPolicy" => {
+            &["PolicyArn", "EntityFilter", "PathPrefix", "PolicyUsageFilter", "Marker", "MaxItems"]
+        }
+        "GetUser" => &["UserName"],
+        "ListUsers" => &["PathPrefix", "Marker", "MaxItems"],
+        "AttachUserPolicy" | "DetachUserPolicy" => &["UserName", "PolicyArn"],
+        "ListAttachedUserPolicies" => &["UserName", "PathPrefix", "Marker", "MaxItems"],
         "GetAccountAuthorizationDetails" => &["Marker", "MaxItems", "Filter.member."],
         _ => &["RoleName"],
     }
@@ -95,6 +112,7 @@ fn parameters(operation: &str) -> &'static [&'static str] {
 /// One request, and the account it is about.
 struct Call<'a> {
     world: &'a World,
+    caller: &'a Caller,
     account: usize,
     account_id: &'a str,
     form: &'a Form,
@@ -151,8 +169,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         return Err(AwsError::client("ValidationError", message));
     }
     let account_id = world.organization.accounts[caller.account].id.as_str();
-    let call = Call { world, account: caller.account, account_id, form: &form };
-    // What is authorized and what is changed must be the same role or policy.
+    let call = Call { world, caller, account: caller.account, account_id, form: &form };
+    // What is authorized and what is changed must be the same role, user or policy.
     let reads = operation.starts_with("Get") || operation.starts_with("List");
     let _writing = (!reads).then(|| lock(&world.iam_writing));
     ask::allowed(&call, caller, operation)?;
@@ -184,6 +202,12 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         "SetDefaultPolicyVersion" => policy_versions::set_default(&call),
         "DeletePolicyVersion" => policy_versions::delete(&call),
         "ListPolicyVersions" => policy_versions::list(&call),
+        "ListEntitiesForPolicy" => entities::list(&call),
+        "GetUser" => users::get(&call),
+        "ListUsers" => users::list(&call),
+        "AttachUserPolicy" => users::attach(&call),
+        "DetachUserPolicy" => users::detach(&call),
+        "ListAttachedUserPolicies" => users::list_attached(&call),
         _ => authorization_details::answer(world, caller, &form),
     }
 }

@@ -1,14 +1,12 @@
 //! The policies of a role: inline ones, attached managed ones, and its permissions boundary.
 
-use super::{Call, documents, input, shapes};
+use super::{Call, attachments, documents, input, shapes};
 use crate::wire::error::AwsError;
 use crate::wire::escape;
 use crate::world::role_record::RoleRecord;
 
 /// Inline policies of a role, all together, without white space.
 const MOST_INLINE: usize = 10_240;
-/// Managed policies that are attached to a role (quota AttachedPoliciesPerRole).
-const MOST_ATTACHED: usize = 10;
 
 pub(super) fn put(call: &Call<'_>) -> Result<String, AwsError> {
     let name = input::name(call.form, "PolicyName", 128)?;
@@ -54,47 +52,22 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
 }
 
 pub(super) fn attach(call: &Call<'_>) -> Result<String, AwsError> {
-    let arn = input::policy_arn(call.form, "PolicyArn")?;
     let mut role = call.role()?.as_ref().clone();
-    if call.world.managed_policy(call.account, arn).is_none() {
-        let message = format!("Policy {arn} does not exist or is not attachable.");
-        return Err(AwsError::new(404, "NoSuchEntity", message));
+    if attachments::add(call, &mut role.attached, "PoliciesPerRole")? {
+        call.store(role)?;
     }
-    if role.attached.iter().any(|attached| attached == arn) {
-        return Ok(String::new());
-    }
-    if role.attached.len() >= MOST_ATTACHED {
-        let message = format!("Cannot exceed quota for PoliciesPerRole: {MOST_ATTACHED}");
-        return Err(AwsError::new(409, "LimitExceeded", message));
-    }
-    role.attached.push(arn.into());
-    call.store(role)?;
     Ok(String::new())
 }
 
 pub(super) fn detach(call: &Call<'_>) -> Result<String, AwsError> {
-    let arn = input::policy_arn(call.form, "PolicyArn")?;
     let mut role = call.role()?.as_ref().clone();
-    let Some(at) = role.attached.iter().position(|attached| attached == arn) else {
-        return Err(AwsError::new(404, "NoSuchEntity", format!("Policy {arn} was not found.")));
-    };
-    role.attached.remove(at);
+    attachments::take(call, &mut role.attached)?;
     call.store(role)?;
     Ok(String::new())
 }
 
 pub(super) fn list_attached(call: &Call<'_>) -> Result<String, AwsError> {
-    let prefix = input::path_prefix(call.form)?;
-    let role = call.role()?;
-    let path = |arn: &str| arn.split_once(":policy").map_or(String::new(), |(_, path)| path.to_string());
-    let mut items: Vec<_> = role
-        .attached
-        .iter()
-        .filter(|arn| path(arn).starts_with(prefix))
-        .map(|arn| (arn.clone(), shapes::attached(arn)))
-        .collect();
-    items.sort();
-    input::page(call.form, "AttachedPolicies", &items)
+    attachments::listed(call, &call.role()?.attached)
 }
 
 /// The ARN of a managed policy that is to be a boundary.

@@ -6,7 +6,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::wire::{escape, iso8601};
 use crate::world::managed_policy::{ManagedRecord, PolicyVersion, Usage};
-use crate::world::role_record::RoleRecord;
+use crate::world::role_record::{MADE_MS, RoleRecord};
+use crate::world::user_record::UserRecord;
 
 /// RFC 3986: everything but its unreserved characters, as IAM encodes the policies it answers.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -42,6 +43,18 @@ pub(super) fn listed_role(account_id: &str, role: &RoleRecord) -> String {
 /// The members of the Role structure.
 pub(super) fn role(account_id: &str, role: &RoleRecord) -> String {
     listed_role(account_id, role) + &boundary(role.boundary.as_deref()) + &tags(&role.tags)
+}
+
+/// What the structures User and UserDetail begin with, and the members of User that ListUsers shows as well.
+pub(super) fn user(account_id: &str, user: &UserRecord) -> String {
+    let name = &user.name;
+    format!(
+        "<Path>{}</Path><UserName>{name}</UserName><UserId>{}</UserId><Arn>{}</Arn><CreateDate>{}</CreateDate>",
+        UserRecord::PATH,
+        user.id,
+        user.arn(account_id),
+        iso8601(MADE_MS)
+    )
 }
 
 /// `PermissionsBoundary`, where there is one.

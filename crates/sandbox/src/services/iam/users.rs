@@ -1,0 +1,73 @@
+//! Users, which follow from the spec: shown, and given managed policies. Making them is not modelled.
+
+use super::{Call, attachments, input, shapes};
+use crate::authorize::role_of;
+use crate::journal::Entry;
+use crate::policy::identities::user_name;
+use crate::wire::error::AwsError;
+use crate::world::user_record::UserRecord;
+
+/// The name that GetUser is about: without one, the user that calls.
+pub(super) fn asked_for<'a>(call: &Call<'a>) -> Result<&'a str, AwsError> {
+    match call.form.get("UserName") {
+        Some(name) => Ok(name),
+        None if role_of(call.caller).is_none() => Ok(user_name(call.caller)),
+        None => {
+            let message = "Must specify userName when calling with non-User credentials";
+            Err(AwsError::client("ValidationError", message))
+        }
+    }
+}
+
+fn there(call: &Call<'_>, name: &str) -> Result<UserRecord, AwsError> {
+    let no_user = || AwsError::new(404, "NoSuchEntity", format!("The user with name {name} cannot be found."));
+    call.world.user_record(call.account, name).ok_or_else(no_user)
+}
+
+/// The user that is named.
+fn user(call: &Call<'_>) -> Result<UserRecord, AwsError> {
+    there(call, input::name(call.form, "UserName", 64)?)
+}
+
+pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
+    if call.form.get("UserName").is_some() {
+        input::name(call.form, "UserName", 128)?;
+    }
+    let user = there(call, asked_for(call)?)?;
+    let boundary = shapes::boundary(user.boundary.as_deref());
+    Ok(format!("<User>{}{boundary}</User>\n", shapes::user(call.account_id, &user)))
+}
+
+pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
+    let prefix = input::path_prefix(call.form)?;
+    let mut users = call.world.user_records(call.account);
+    users.retain(|_| UserRecord::PATH.starts_with(prefix));
+    let items: Vec<_> = users.iter().map(|user| (user.name.clone(), shapes::user(call.account_id, user))).collect();
+    input::page(call.form, "Users", &items)
+}
+
+fn store(call: &Call<'_>, user: UserRecord) -> Result<String, AwsError> {
+    let UserRecord { name, attached, .. } = user;
+    let entry = Entry::UserAttached { account: call.account_id.into(), name: name.clone(), attached: attached.clone() };
+    call.world.journal.append(&entry)?;
+    call.world.attached_to_users.put(call.account, &name, attached);
+    Ok(String::new())
+}
+
+pub(super) fn attach(call: &Call<'_>) -> Result<String, AwsError> {
+    let mut user = user(call)?;
+    match attachments::add(call, &mut user.attached, "PoliciesPerUser")? {
+        true => store(call, user),
+        false => Ok(String::new()),
+    }
+}
+
+pub(super) fn detach(call: &Call<'_>) -> Result<String, AwsError> {
+    let mut user = user(call)?;
+    attachments::take(call, &mut user.attached)?;
+    store(call, user)
+}
+
+pub(super) fn list_attached(call: &Call<'_>) -> Result<String, AwsError> {
+    attachments::listed(call, &user(call)?.attached)
+}
