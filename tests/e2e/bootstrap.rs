@@ -81,7 +81,11 @@ fn a_fresh_organization_is_made_ready_sealed_and_watched() {
     let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
     assert_eq!((run.code, &document(&run)["done"]), (0, &json!([])), "{}", run.stderr);
     let groundwork = world.run(&["bootstrap", "render", "groundwork", "--check"]);
-    assert!(groundwork.code == 2 && groundwork.stdout.contains("conformance-pack.yaml  differs"), "{}", groundwork.stdout);
+    assert!(
+        groundwork.code == 2 && groundwork.stdout.contains("conformance-pack.yaml  differs"),
+        "{}",
+        groundwork.stdout
+    );
 }
 
 #[test]
@@ -95,7 +99,10 @@ fn what_somebody_changes_is_named_and_refused() {
     let (code, found) = world.json(&["bootstrap", "diff"]);
     assert_eq!(code, 2, "{found:#}");
     let [finding] = findings(&found).try_into().unwrap();
-    assert_eq!(finding[..5], [account.clone(), "role".into(), "orgseal-member".into(), String::new(), "differs".into()]);
+    assert_eq!(
+        finding[..5],
+        [account.clone(), "role".into(), "orgseal-member".into(), String::new(), "differs".into()]
+    );
     assert!(finding[5].contains("trust: ") && finding[5].contains("to AWS *"), "{finding:?}");
     assert!(!found.to_string().contains(world.sandbox.external_id()));
     let (code, refused) = world.json(&["preflight"]);
@@ -109,9 +116,9 @@ fn what_somebody_changes_is_named_and_refused() {
     assert_eq!(done.as_array().unwrap().len(), 1, "{done:#}");
     assert_eq!((&done[0]["name"], &done[0]["outcome"]), (&json!("orgseal-member"), &json!("changed")));
 
-    let other = SHIPPED.replace("Replaces the rule.", "Replaces the rule, and more.").replace("default: aws:kms\n", "default: aws:kms:dsse\n");
+    // Its outcome is the same, but for what nobody passes: one account of many has another document than was approved.
+    let other = SHIPPED.replace("default: aws:kms\n", "default: aws:kms:dsse\n");
     assert_ne!(other, SHIPPED);
-    let other = other.replace("        - '{{ KMSMasterKeyID }}'", "        - '{{ BucketName }}'");
     world.sandbox.put_document_content(&account, "eu-west-1", SEAL, &other).unwrap();
     let (code, found) = world.json(&["bootstrap", "diff"]);
     let [finding] = findings(&found).try_into().unwrap();
@@ -119,6 +126,7 @@ fn what_somebody_changes_is_named_and_refused() {
     assert!(finding[5].contains("first at parameters.SSEAlgorithm.default"), "{finding:?}");
     let (code, refused) = world.json(&["preflight"]);
     assert_eq!(code, 2, "{refused:#}");
+    assert!(refused.to_string().contains("its content differs from that in 23 other places"), "{refused:#}");
     let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     assert_eq!(world.json(&["preflight"]).0, 0);
@@ -135,7 +143,10 @@ fn what_was_made_is_taken_away_and_keys_stay() {
     let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
     let left = document(&run);
     assert_eq!(run.code, 2);
-    assert!(findings(&left).iter().all(|finding| finding[4] == "missing" && !finding[1].starts_with("key")), "{left:#}");
+    assert!(
+        findings(&left).iter().all(|finding| finding[4] == "missing" && !finding[1].starts_with("key")),
+        "{left:#}"
+    );
     // Once more there is nothing to take.
     let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
     assert_eq!((run.code, &document(&run)["taken"]), (0, &json!(0)));

@@ -157,7 +157,7 @@ fn each_statement_of_the_shipped_member_role_is_needed_and_named() {
         ("ReadTheAccountForGuards", "iam:GetAccountAuthorizationDetails"),
     ];
     // What a rollback, a preflight or a wave that is watched alone needs has its scenarios with them.
-    let elsewhere = ["LookAtFormerKeys", "LookAtConfigRemediation", "LookAtTheRoles", "LookForDenials"];
+    let elsewhere = ["LookAtKeys", "LookAtConfigRemediation", "LookAtTheRoles", "LookForDenials"];
     assert_eq!(statements.len(), needed.len() + elsewhere.len(), "a statement without a scenario");
     for (sid, action) in needed {
         let world = one_bucket_with("");

@@ -59,9 +59,8 @@ fn every_command_of_the_guide_does_what_it_says() {
                     let run: Run = binary.output().unwrap().into();
                     assert_eq!(run.code, expected, "{command}\n{}\n{}", run.stdout, run.stderr);
                     if verb == "plan" {
-                        let all = format!("{}{}", run.stdout, run.stderr);
-                        let words = all.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_ascii_hexdigit()));
-                        plan_sha256 = words.into_iter().find(|word| word.len() == 64).unwrap().to_owned();
+                        let approved = run.stdout.split_once("is what is approved:").unwrap().1;
+                        plan_sha256 = approved.split_whitespace().next().unwrap().to_owned();
                     }
                     tried.push(verb);
                 }

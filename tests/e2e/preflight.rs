@@ -169,7 +169,8 @@ fn a_role_that_lets_in_somebody_else_is_refused() {
             "orgseal-member" => include_str!("../../config/policies/member-trust.json"),
             _ => include_str!("../../config/policies/automation-trust.json"),
         };
-        let text = text.replace("role/orgseal", "user/orgseal").replace("111122223333", world.sandbox.security_account());
+        let text =
+            text.replace("role/orgseal", "user/orgseal").replace("111122223333", world.sandbox.security_account());
         text.replace("EXTERNAL-ID", world.sandbox.external_id()).replace("MEMBER-ACCOUNT", MEMBER)
     };
     let caller = |world: &World| format!("arn:aws:iam::{}:user/orgseal", world.sandbox.security_account());
@@ -191,7 +192,11 @@ fn a_role_that_lets_in_somebody_else_is_refused() {
         ),
         (
             "orgseal-automation",
-            |trust, _| trust.replace("aws:SourceAccount", "aws:PrincipalTag/x").replace("\"aws:SourceArn\"", "\"aws:PrincipalTag/y\""),
+            |trust, _| {
+                trust
+                    .replace("aws:SourceAccount", "aws:PrincipalTag/x")
+                    .replace("\"aws:SourceArn\"", "\"aws:PrincipalTag/y\"")
+            },
             "warning",
             "binds Systems Manager to no account",
         ),
@@ -233,6 +238,14 @@ fn a_document_that_was_tampered_with_is_named() {
     let (code, document) = world.json(&["preflight"]);
     assert_eq!(code, 2);
     is("eu-west-1", "document", "failed", &only(&document), "never calls PutBucketEncryption");
+    // It puts what is wanted, and then asks for something else.
+    let world = self::world();
+    let failing = SHIPPED.replace("        - '{{ KMSMasterKeyID }}'", "        - '{{ BucketName }}'");
+    assert_ne!(failing, SHIPPED);
+    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &failing).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert_eq!(code, 2);
+    is("eu-west-1", "document", "failed", &only(&document), "every execution would fail");
 
     // One that does the same and is not the same is worth knowing.
     let world = self::world();

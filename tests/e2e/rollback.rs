@@ -149,7 +149,7 @@ fn each_right_of_a_rollback_is_needed_and_named() {
         serde_json::from_str(include_str!("../../config/policies/member-rollout.json")).unwrap();
     let statements = shipped["Statement"].as_array().unwrap();
     for (sid, action) in [
-        ("LookAtFormerKeys", "kms:DescribeKey"),
+        ("LookAtKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("ReadTheDocuments", "ssm:GetDocument"),
         ("StartTheDocuments", "ssm:StartAutomationExecution"),

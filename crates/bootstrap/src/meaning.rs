@@ -64,8 +64,7 @@ fn edited(wanted: &Statement, found: &Statement) -> Vec<String> {
     let none = BTreeSet::new();
     let elements: BTreeSet<&String> = wanted.says.keys().chain(found.says.keys()).collect();
     let said = elements.into_iter().filter_map(|element| {
-        let (wants, has) =
-            (wanted.says.get(element).unwrap_or(&none), found.says.get(element).unwrap_or(&none));
+        let (wants, has) = (wanted.says.get(element).unwrap_or(&none), found.says.get(element).unwrap_or(&none));
         if wants == has {
             return None;
         }

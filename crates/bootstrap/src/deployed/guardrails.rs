@@ -96,9 +96,8 @@ impl Site {
         // The management account is bound by no service control policy.
         let management = &self.organization.management_account;
         accounts.retain(|account| {
-            let named = |target: &String| {
-                *target == account.id || account.ous.contains(target) || target.starts_with("r-")
-            };
+            let named =
+                |target: &String| *target == account.id || account.ous.contains(target) || target.starts_with("r-");
             account.is_active() && account.id != *management && targets.iter().any(named)
         });
         Ok(accounts)
@@ -143,11 +142,8 @@ impl Site {
         let mut done = Vec::new();
         for name in names {
             let full = format!("orgseal-{name}");
-            let note = |target: Option<&String>, outcome| Guardrail {
-                name: full.clone(),
-                target: target.cloned(),
-                outcome,
-            };
+            let note =
+                |target: Option<&String>, outcome| Guardrail { name: full.clone(), target: target.cloned(), outcome };
             let id = match self.put_guardrail(&organizations, name, &full).await {
                 Ok((id, outcome)) => {
                     let left_alone = outcome == Some(Outcome::NotOurs);
@@ -184,7 +180,8 @@ impl Site {
         name: &str,
         full: &str,
     ) -> Result<(String, Option<Outcome>), AwsError> {
-        let wanted = policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("there is no guardrail {name}")))?;
+        let wanted =
+            policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("there is no guardrail {name}")))?;
         let content = wanted.minified().map_err(|error| fault(&error))?;
         match self.guardrail(organizations, name, full).await? {
             None => {

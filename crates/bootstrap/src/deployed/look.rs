@@ -217,7 +217,8 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
     if !role.arn.ends_with(&format!(":role{}{}", wanted.path, wanted.name)) {
         says.push(format!("its path differs: it is {}", role.arn));
     }
-    let part = |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
+    let part =
+        |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
     says.extend(part("trust", differences(&wanted.trust, role.trust.as_deref().unwrap_or_default())));
     let attached = wanted.attached.iter().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
     let names: BTreeSet<&str> = wanted.inline.iter().map(|(name, _)| name.as_str()).chain(attached.clone()).collect();

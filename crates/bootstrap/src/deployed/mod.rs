@@ -163,11 +163,7 @@ impl Site {
     }
 
     /// Works on accounts, so many at once. Those that were not begun when the run was told to stop are left out.
-    async fn each<T, W>(
-        &self,
-        accounts: Vec<Account>,
-        work: impl Fn(Site, Account) -> W,
-    ) -> Result<Vec<T>, SiteError>
+    async fn each<T, W>(&self, accounts: Vec<Account>, work: impl Fn(Site, Account) -> W) -> Result<Vec<T>, SiteError>
     where
         T: Send + 'static,
         W: Future<Output = T> + Send + 'static,

@@ -104,7 +104,10 @@ impl Site {
             Ok(member) => member,
             Err(error) => {
                 self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
-                return findings.into_iter().map(|finding| Done::of(&account.id, finding, Err(error.clone()))).collect();
+                return findings
+                    .into_iter()
+                    .map(|finding| Done::of(&account.id, finding, Err(error.clone())))
+                    .collect();
             }
         };
         let mut done = Vec::new();
@@ -250,7 +253,8 @@ impl Site {
 
     /// The organization's conformance pack, in every Region in which a rule is not as it is to be.
     async fn put_packs(&self, compared: &Compared) -> Vec<Done> {
-        let rules = compared.findings().filter(|(_, finding)| finding.kind == Kind::Rule && finding.state != State::Unread);
+        let rules =
+            compared.findings().filter(|(_, finding)| finding.kind == Kind::Rule && finding.state != State::Unread);
         let regions: BTreeSet<&str> = rules.filter_map(|(_, finding)| finding.region.as_deref()).collect();
         let mut done = Vec::new();
         for region in regions {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use orgseal_core::aws::make::RemediationWanted;
 use orgseal_core::aws::{Member, Purpose};
 use orgseal_core::event::Event;
-use orgseal_core::model::{
-    Account, AwsError, Bucket, DefaultEncryption, EncryptionRule, Operation, role_arn,
-};
+use orgseal_core::model::{Account, AwsError, Bucket, DefaultEncryption, EncryptionRule, Operation, role_arn};
 use orgseal_core::plan::{Change, Runbook};
 use serde::Serialize;
 
@@ -228,7 +226,8 @@ impl Site {
         Err(AwsError {
             code: "Timeout".to_owned(),
             message: format!("AWS Config has not looked at every bucket that is to be left alone in {region}"),
-            hint: "nothing is remedied by itself there; a bucket that was deleted since wants a new audit or rollout".to_owned(),
+            hint: "nothing is remedied by itself there; a bucket that was deleted since wants a new audit or rollout"
+                .to_owned(),
         })
     }
 
@@ -246,8 +245,7 @@ impl Site {
         let rule = wanted.rule(&DefaultEncryption::from(EncryptionRule::SSE_S3));
         let role = &file.automation_role;
         let role = role_arn(&self.groundwork.partition, &account.id, &role.path, &role.name);
-        let bucket =
-            Bucket { account: account.id.clone(), region: region.to_owned(), name: ANY_BUCKET.to_owned() };
+        let bucket = Bucket { account: account.id.clone(), region: region.to_owned(), name: ANY_BUCKET.to_owned() };
         let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
         let parameters = runbook.parameters_for(&change).map_err(|error| unusable(error.to_string()))?;
         Ok(parameters.into_iter().filter_map(|(name, values)| Some((name, values.into_iter().next()?))).collect())

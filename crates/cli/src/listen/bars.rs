@@ -82,8 +82,10 @@ impl Bars {
         if tally.only_looks() {
             self.accounts.set_position(tally.accounts_done);
             self.buckets.set_prefix("looking");
-            self.buckets
-                .set_message(format!("after roles, documents and keys, for {}", clock(tally.began.elapsed().as_secs())));
+            self.buckets.set_message(format!(
+                "after roles, documents and keys, for {}",
+                clock(tally.began.elapsed().as_secs())
+            ));
         } else if let Some(until) = tally.baking_until {
             let left = (until.as_second() - jiff::Timestamp::now().as_second()).max(0).unsigned_abs();
             self.buckets.set_message(format!("changed; watched for {} more", clock(left)));

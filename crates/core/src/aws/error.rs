@@ -107,8 +107,18 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
              of it; or set bootstrap.config_rule = false"
         }
         (
-            "CreateRole" | "UpdateRole" | "UpdateAssumeRolePolicy" | "PutRolePolicy" | "AttachRolePolicy" | "DeleteRole"
-            | "CreatePolicy" | "CreatePolicyVersion" | "CreateDocument" | "UpdateDocument" | "CreateKey" | "PutKeyPolicy",
+            "CreateRole"
+            | "UpdateRole"
+            | "UpdateAssumeRolePolicy"
+            | "PutRolePolicy"
+            | "AttachRolePolicy"
+            | "DeleteRole"
+            | "CreatePolicy"
+            | "CreatePolicyVersion"
+            | "CreateDocument"
+            | "UpdateDocument"
+            | "CreateKey"
+            | "PutKeyPolicy",
             "AccessDenied" | "AccessDeniedException",
         ) => {
             "the role by which the account is entered may not do this: name one that may with --through, or deploy by StackSets \

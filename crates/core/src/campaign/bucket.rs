@@ -17,7 +17,7 @@ use super::slots::Slot;
 use super::start::Sent;
 use super::{Campaign, CampaignError};
 use crate::event::Event;
-use crate::judge::{FailureClass, classify, execution_is_retryable, former_rule};
+use crate::judge::{FailureClass, classify, denial, execution_is_retryable, former_rule};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
 use crate::model::{
     AwsError, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation, Reason, Verdict,
@@ -314,7 +314,7 @@ impl Campaign {
                 // Only a failure is worth a call of its own.
                 let message = match status.is_success() {
                     true => None,
-                    false => place.ssm.explain(&execution.id).await.ok().and_then(|failure| failure.message),
+                    false => why_it_failed(place, &execution.id).await,
                 };
                 self.ended(life, status, message).await
             }
@@ -345,7 +345,7 @@ impl Campaign {
             && let Some(status) = execution.status.filter(|status| !status.is_success())
         {
             // An earlier process saw it fail; its words are asked for again.
-            let message = place.ssm.explain(&execution.id).await.ok().and_then(|failure| failure.message);
+            let message = why_it_failed(place, &execution.id).await;
             life.failure = failure(life, &status, message);
         }
         let Some(read) = self.read_back(place, life, life.failure.clone()).await else { return Ok(Step::Left) };
@@ -491,5 +491,13 @@ fn no_key(region: &str) -> AwsError {
         code: "NoKey".to_owned(),
         message: format!("the campaign has no central key for {region}"),
         hint: "name one in [central_key]".to_owned(),
+    }
+}
+
+/// What an execution says of its failure. That it may not be asked is said in its place: whoever reads can do something about it.
+async fn why_it_failed(place: &Place<'_>, execution: &str) -> Option<String> {
+    match place.ssm.explain(execution).await {
+        Ok(failure) => failure.message,
+        Err(error) => denial(&error).map(|_| format!("which step failed could not be read: {error}")),
     }
 }

@@ -27,12 +27,7 @@ impl Weakness {
 
 /// Whom a member role lets in besides the security account, and whether it asks for the campaign's external ID.
 #[must_use]
-pub fn member_trust_weaknesses(
-    trust: &str,
-    account: &str,
-    security: &str,
-    external_id: Option<&str>,
-) -> Vec<Weakness> {
+pub fn member_trust_weaknesses(trust: &str, account: &str, security: &str, external_id: Option<&str>) -> Vec<Weakness> {
     each_grant(trust, |statement, principal, found| {
         let bound = bound_to(statement, security);
         match principal {
@@ -195,7 +190,8 @@ mod tests {
     #[test]
     fn an_automation_role_is_for_its_account() {
         let found = |trust: &str| automation_trust_weaknesses(trust, "444455556666");
-        let bare = r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+        let bare =
+            r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
         assert!(!found(bare)[0].severe);
         let more = bare.replace("\"ssm.amazonaws.com\"", "[\"ssm.amazonaws.com\",\"ec2.amazonaws.com\"]");
         assert!(found(&more).iter().any(|one| one.severe && one.says.contains("ec2.amazonaws.com")));

@@ -1,5 +1,6 @@
 //! From findings to what will be started: pure. Which accounts, which document with which parameters, under which limits.
 
+mod assertion;
 mod diff;
 mod draft;
 mod error;

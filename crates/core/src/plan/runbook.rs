@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::assertion::contradiction;
 use crate::model::{Algorithm, Bucket, EncryptionRule};
 
 /// A document's content as far as orgseal rests on it (schema 0.3).
@@ -93,6 +94,14 @@ pub enum CannotCarry {
         would: String,
         /// What is wanted.
         wanted: String,
+    },
+    /// It would put what is wanted, and then wait for something else.
+    #[error("its step {step} asks S3 for {asked}, which the change does not give: every execution would fail")]
+    FailsItself {
+        /// The step's name.
+        step: String,
+        /// What it asks for.
+        asked: String,
     },
     /// A value that the document does not allow.
     #[error("its parameter {parameter} does not allow the value {value}")]
@@ -210,7 +219,13 @@ impl Runbook {
                         put = Some(rule);
                     }
                 }
-                "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" | "aws:sleep" => {}
+                "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
+                    let asked = put.as_ref().and_then(|rule| contradiction(&resolve(&step.inputs, &values), rule));
+                    if let Some(asked) = asked {
+                        return Err(CannotCarry::FailsItself { step: step.name.clone(), asked });
+                    }
+                }
+                "aws:sleep" => {}
                 "aws:branch" => next = Some(branch(step, &values)?),
                 _ => return Err(unclear(step, &format!("has the action {}", step.action))),
             }

@@ -44,6 +44,9 @@ pub struct Spec {
     pub ou_depth: u32,
     /// What a repeated `ClientToken` of StartAutomationExecution gives.
     pub client_tokens: ClientTokens,
+    /// Whether ListAccounts gives each account's `Paths`, as AWS does since 2025; not every endpoint knows them.
+    #[serde(skip_serializing_if = "is_true")]
+    pub account_paths: bool,
     /// Whether the roles, documents and keys that a campaign works with are there; without them the organization is fresh.
     #[serde(skip_serializing_if = "is_true")]
     pub groundwork: bool,
@@ -108,6 +111,7 @@ impl Default for Spec {
             without_member_role: 2,
             ou_depth: 3,
             client_tokens: ClientTokens::Same,
+            account_paths: true,
             groundwork: true,
             member_role: MemberRoleSpec::default(),
             automation_role: AutomationRoleSpec::default(),

@@ -110,7 +110,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("PassTheAutomationRole", "iam:PassRole"),
         ("ProveTheCentralKey", "kms:GenerateDataKey"),
         ("LookAtTheRoles", "iam:GetRole"),
-        ("LookAtFormerKeys", "kms:DescribeKey"),
+        ("LookAtKeys", "kms:DescribeKey"),
         ("LookAtConfigRemediation", "config:DescribeConfigRules"),
         ("LookAtConfigRemediation", "config:DescribeRemediationConfigurations"),
         ("LookAtConfigRemediation", "config:DescribeRemediationExceptions"),
@@ -303,7 +303,6 @@ async fn each_statement_of_the_callers_policy_is_needed() {
             let organization = &sandbox.world.organization;
             let input = match organizations {
                 "organizations:ListTagsForResource" => json!({ "ResourceId": ALPHA }),
-                "organizations:ListParents" => json!({ "ChildId": ALPHA }),
                 "organizations:ListPoliciesForTarget" => {
                     json!({ "TargetId": ALPHA, "Filter": "SERVICE_CONTROL_POLICY" })
                 }
@@ -323,7 +322,6 @@ async fn each_statement_of_the_callers_policy_is_needed() {
         ("ReadTheOrganization", "organizations:ListRoots"),
         ("ReadTheOrganization", "organizations:ListOrganizationalUnitsForParent"),
         ("ReadTheOrganization", "organizations:ListAccountsForParent"),
-        ("ReadTheOrganization", "organizations:ListParents"),
         ("ReadTheOrganization", "organizations:ListTagsForResource"),
         ("ReadTheOrganization", "organizations:ListPoliciesForTarget"),
         ("ReadTheOrganization", "organizations:DescribePolicy"),
@@ -477,7 +475,7 @@ async fn keys_need_their_policy_and_across_accounts_the_callers_too() {
     let (admin, member) = (sandbox.session(ALPHA), sandbox.session_of(ALPHA, "orgseal-member"));
     assert!(describe(&admin).await.contains("KeyMetadata"));
     assert!(describe(&member).await.contains("KeyMetadata"));
-    let blind = without(shipped::MEMBER_ROLLOUT, "LookAtFormerKeys");
+    let blind = without(shipped::MEMBER_ROLLOUT, "LookAtKeys");
     sandbox.set_role_policy(ALPHA, "orgseal-member", &blind).unwrap();
     let said = describe(&member).await;
     assert!(said.contains("because no identity-based policy allows the kms:DescribeKey action"), "{said}");

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn only_the_key_is_replaced() {
-        let text = "# key/NEW is made\n[central_key]\nus-east-1 = \"arn:aws:kms:us-east-1:111122223333:key/NEW\" # ours\n";
+        let text =
+            "# key/NEW is made\n[central_key]\nus-east-1 = \"arn:aws:kms:us-east-1:111122223333:key/NEW\" # ours\n";
         let new = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         let made = made("arn:aws:kms:us-east-1:111122223333:key/NEW", new);
         assert_eq!(
@@ -62,7 +63,8 @@ mod tests {
     #[test]
     fn a_replica_of_a_key_named_once_is_there_already() {
         let text = "multi_region_key = \"arn:aws:kms:us-east-1:111122223333:key/mrk-1\"\n";
-        let replica = made("arn:aws:kms:eu-west-1:111122223333:key/mrk-NEW", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1");
+        let replica =
+            made("arn:aws:kms:eu-west-1:111122223333:key/mrk-NEW", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1");
         assert_eq!(replaced(text, &replica).as_deref(), Some(text));
     }
 }

@@ -77,9 +77,7 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     let after = if nothing_to_do { compared } else { site.compare().await? };
     screen.clear();
     show(common, own, json, &site, &record, &after)?;
-    let failed = record.guardrails.iter().any(|one| {
-        matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::NotOurs))
-    });
+    let failed = record.guardrails.iter().any(|one| matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::NotOurs)));
     Ok(match () {
         () if stop.is_cancelled() => INTERRUPTED,
         () if failed && after.exit_code() == 0 => 2,
@@ -89,7 +87,11 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
 
 /// What would be done, before it is asked about.
 fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys: &[KeyArn]) {
-    output::err(&format!("\nIn organization {}, through {}, this would be done:", compared.organization, site.through()));
+    output::err(&format!(
+        "\nIn organization {}, through {}, this would be done:",
+        compared.organization,
+        site.through()
+    ));
     for key in keys {
         let what = match key.id.starts_with("mrk-") {
             true => "a multi-Region KMS key (or its replica)",
@@ -119,7 +121,9 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
             "What is there without the tag orgseal = bootstrap is somebody else's and stays as it is (--adopt changes it too).",
         );
     }
-    for line in compared.findings().filter(|(_, finding)| finding.state == State::Missing).flat_map(|(_, one)| &one.says) {
+    for line in
+        compared.findings().filter(|(_, finding)| finding.state == State::Missing).flat_map(|(_, one)| &one.says)
+    {
         if !keys.iter().any(|_| line == "it is to be made") {
             output::err_wrapped(&format!("Beware: {line}."));
         }

@@ -43,7 +43,9 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
     let gone = taken.len() - failed;
     if json {
         let pieces = serde_json::json!(taken);
-        output::out_json(&serde_json::json!({ "schema": "orgseal.bootstrap-destroy/1", "taken": gone, "left": failed, "pieces": pieces }))?;
+        output::out_json(
+            &serde_json::json!({ "schema": "orgseal.bootstrap-destroy/1", "taken": gone, "left": failed, "pieces": pieces }),
+        )?;
     } else {
         grouped(&taken, true).iter().try_for_each(|line| output::out_wrapped(line))?;
         let left = if failed > 0 { format!(", {failed} could not be") } else { String::new() };

@@ -118,7 +118,8 @@ fn show(done: &[RemediationDone], switched: &str, json: bool, interrupted: bool)
         }
         let changed = done.iter().filter(|one| one.changed).count() as u64;
         let excepted: usize = done.iter().map(|one| one.excepted).sum();
-        let left = if excepted > 0 { format!(", {} left alone", counted(excepted as u64, "bucket")) } else { String::new() };
+        let left =
+            if excepted > 0 { format!(", {} left alone", counted(excepted as u64, "bucket")) } else { String::new() };
         let places = counted(changed, "pair");
         output::out_wrapped(&format!("switched {switched} in {places} of account and Region{left}"))?;
     }
@@ -136,9 +137,9 @@ fn standing(state: &Path, campaign: Option<&str>) -> Result<(Run, Standing), Fai
     let reader = Reader::open(state)?;
     let run = match campaign {
         Some(id) => reader.run(id)?,
-        None => reader.newest_rollout()?.ok_or_else(|| {
-            Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`")
-        })?,
+        None => reader
+            .newest_rollout()?
+            .ok_or_else(|| Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`"))?,
     };
     if run.kind != "rollout" {
         let help = "name a rollout with --campaign; `orgseal status` shows the newest one";

@@ -78,7 +78,8 @@ pub(super) fn placed(what: &str, places: &[Place]) -> Vec<String> {
 
 /// Some of a list by name, the rest by number.
 pub(super) fn named<T: AsRef<str>>(all: &[T]) -> String {
-    let some: Vec<&str> = all.iter().map(AsRef::as_ref).take(if all.len() > NAMED + 1 { NAMED } else { all.len() }).collect();
+    let some: Vec<&str> =
+        all.iter().map(AsRef::as_ref).take(if all.len() > NAMED + 1 { NAMED } else { all.len() }).collect();
     match all.len() - some.len() {
         0 => some.join("; "),
         more => format!("{}; and {more} more", some.join("; ")),
@@ -108,7 +109,8 @@ mod tests {
     #[test]
     fn what_is_in_the_same_regions_is_said_once() {
         let place = |account: &str, region: &str| (account.to_owned(), Some(region.to_owned()));
-        let places = [place("a", "eu-west-1"), place("a", "us-east-1"), place("b", "us-east-1"), place("b", "eu-west-1")];
+        let places =
+            [place("a", "eu-west-1"), place("a", "us-east-1"), place("b", "us-east-1"), place("b", "eu-west-1")];
         assert_eq!(placed("rule x", &places), ["rule x in eu-west-1, us-east-1: a; b"]);
         assert_eq!(placed("role r", &[("a".to_owned(), None)]), ["role r: a"]);
     }

@@ -72,7 +72,8 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
         output::out("")?;
     }
     let mut story = Story { began: Instant::now(), json, events: Vec::new() };
-    let plain = || Some(BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: Vec::new() });
+    let plain =
+        || Some(BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: Vec::new() });
     let meddle = |bucket: &str| {
         sandbox
             .set_bucket_encryption(bucket, plain())
@@ -112,16 +113,13 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
 }
 
 /// Tells of every execution and of each change that S3 shows, until the drifted bucket is sealed and nothing is under way.
-async fn watch(
-    sandbox: &Sandbox,
-    story: &mut Story,
-    shown: &mut BTreeMap<String, String>,
-) -> Result<(), Failure> {
+async fn watch(sandbox: &Sandbox, story: &mut Story, shown: &mut BTreeMap<String, String>) -> Result<(), Failure> {
     let mut executions: BTreeMap<String, String> = BTreeMap::new();
     loop {
         let mut under_way = false;
         for execution in sandbox.executions() {
-            let bucket = execution.parameters.get("BucketName").and_then(|names| names.first()).cloned().unwrap_or_default();
+            let bucket =
+                execution.parameters.get("BucketName").and_then(|names| names.first()).cloned().unwrap_or_default();
             let known = executions.insert(execution.id.clone(), execution.status.clone());
             if known.is_none() {
                 let by = execution.executed_by.rsplit('/').nth(1).unwrap_or_default().to_owned();

@@ -1,8 +1,6 @@
 //! Automation documents: made, changed by a new version, shared.
 
-use aws_sdk_ssm::types::{
-    DocumentFormat, DocumentPermissionType, DocumentType, ResourceTypeForTagging, Tag,
-};
+use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType, ResourceTypeForTagging, Tag};
 
 use super::roles::call;
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
@@ -53,7 +51,8 @@ impl Ssm {
     /// Makes an Automation document of YAML (`CreateDocument`).
     pub async fn create_document(&self, name: &str, yaml: &str) -> Result<(), AwsError> {
         let Ssm { client, calls } = self;
-        let tag = Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt("CreateDocument", &error))?;
+        let tag =
+            Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt("CreateDocument", &error))?;
         let request = client
             .create_document()
             .name(name)
@@ -81,7 +80,9 @@ impl Ssm {
                 .map(str::to_owned)
                 .ok_or_else(|| unreadable("UpdateDocument", "version"))?,
             // A version holds it already, and somebody made another one the default.
-            Err(error) if error.code == "DuplicateDocumentContent" => self.version_that_holds(name, yaml).await?.ok_or(error)?,
+            Err(error) if error.code == "DuplicateDocumentContent" => {
+                self.version_that_holds(name, yaml).await?.ok_or(error)?
+            }
             Err(error) => return Err(error),
         };
         let request = client.update_document_default_version().name(name).document_version(&version);

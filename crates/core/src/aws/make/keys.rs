@@ -58,7 +58,9 @@ impl Member {
             let page = call!(calls, "ListKeys", client.list_keys().set_marker(marker))?;
             for id in page.keys().iter().filter_map(|key| key.key_id()).filter(|id| !named.contains(*id)) {
                 // Another's key may hide its tags.
-                let Ok(tags) = call!(calls, "ListResourceTags", client.list_resource_tags().key_id(id)) else { continue };
+                let Ok(tags) = call!(calls, "ListResourceTags", client.list_resource_tags().key_id(id)) else {
+                    continue;
+                };
                 if !tags.tags().iter().any(|tag| tag.tag_key() == TAG && tag.tag_value() == TAG_VALUE) {
                     continue;
                 }

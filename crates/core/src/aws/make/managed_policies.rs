@@ -14,9 +14,8 @@ impl Member {
     pub async fn policy_made(&self, arn: &str) -> Result<Option<bool>, AwsError> {
         let (client, calls) = self.iam_service();
         let answer = found(call!(calls, "GetPolicy", client.get_policy().policy_arn(arn)))?;
-        let ours = |tags: &[aws_sdk_iam::types::Tag]| {
-            tags.iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE)
-        };
+        let ours =
+            |tags: &[aws_sdk_iam::types::Tag]| tags.iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE);
         Ok(answer.and_then(|answer| answer.policy).map(|policy| ours(policy.tags())))
     }
 
@@ -33,12 +32,8 @@ impl Member {
     /// Makes a managed policy (`CreatePolicy`).
     pub async fn create_policy(&self, name: &str, description: &str, text: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
-        let request = client
-            .create_policy()
-            .policy_name(name)
-            .description(description)
-            .policy_document(text)
-            .tags(tag()?);
+        let request =
+            client.create_policy().policy_name(name).description(description).policy_document(text).tags(tag()?);
         call!(calls, "CreatePolicy", request).map(drop)
     }
 
@@ -61,10 +56,12 @@ impl Member {
     pub async fn attach_policy(&self, is_user: bool, name: &str, arn: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
         match is_user {
-            true => call!(calls, "AttachUserPolicy", client.attach_user_policy().user_name(name).policy_arn(arn))
-                .map(drop),
-            false => call!(calls, "AttachRolePolicy", client.attach_role_policy().role_name(name).policy_arn(arn))
-                .map(drop),
+            true => {
+                call!(calls, "AttachUserPolicy", client.attach_user_policy().user_name(name).policy_arn(arn)).map(drop)
+            }
+            false => {
+                call!(calls, "AttachRolePolicy", client.attach_role_policy().role_name(name).policy_arn(arn)).map(drop)
+            }
         }
     }
 

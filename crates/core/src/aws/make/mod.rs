@@ -46,8 +46,13 @@ fn is_missing(error: &AwsError) -> bool {
     let code = error.code.strip_suffix("Exception").unwrap_or(&error.code);
     matches!(
         code,
-        "NoSuchEntity" | "NotFound" | "InvalidDocument" | "NoSuchConfigRule" | "NoSuchConfigurationAggregator"
-            | "NoSuchOrganizationConformancePack" | "NoSuchRemediationConfiguration"
+        "NoSuchEntity"
+            | "NotFound"
+            | "InvalidDocument"
+            | "NoSuchConfigRule"
+            | "NoSuchConfigurationAggregator"
+            | "NoSuchOrganizationConformancePack"
+            | "NoSuchRemediationConfiguration"
     )
 }
 

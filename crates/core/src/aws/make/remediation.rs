@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_config::types::{
     ComplianceType, ConfigRule, Owner, RemediationConfiguration, RemediationExceptionResourceKey,
-    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, StaticValue, Tag,
+    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, StaticValue,
+    Tag,
 };
 
 use super::roles::call;
@@ -128,7 +129,8 @@ impl Member {
             .retry_attempt_seconds(wanted.seconds)
             .build()
             .map_err(|error| unbuilt(OPERATION, &error))?;
-        let answer = call!(calls, OPERATION, client.put_remediation_configurations().remediation_configurations(remediation))?;
+        let answer =
+            call!(calls, OPERATION, client.put_remediation_configurations().remediation_configurations(remediation))?;
         match answer.failed_batches().first() {
             None => Ok(()),
             Some(failed) => Err(AwsError {
@@ -156,9 +158,9 @@ impl Member {
     ) -> Result<(), AwsError> {
         let (client, calls) = self.config_service(region);
         for some in buckets.chunks(RESOURCES_A_CALL) {
-            let keys = some
-                .iter()
-                .map(|bucket| RemediationExceptionResourceKey::builder().resource_type(BUCKET).resource_id(bucket).build());
+            let keys = some.iter().map(|bucket| {
+                RemediationExceptionResourceKey::builder().resource_type(BUCKET).resource_id(bucket).build()
+            });
             let request = client
                 .put_remediation_exceptions()
                 .config_rule_name(rule)

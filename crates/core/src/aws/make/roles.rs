@@ -101,11 +101,8 @@ impl Member {
         }
         let wanted: BTreeSet<&str> = role.inline.iter().map(|(name, _)| name.as_str()).collect();
         self.take_policies(name, &wanted, &role.attached).await?;
-        let update = client
-            .update_role()
-            .role_name(name)
-            .max_session_duration(role.max_session)
-            .description(&role.description);
+        let update =
+            client.update_role().role_name(name).max_session_duration(role.max_session).description(&role.description);
         call!(calls, "UpdateRole", update)?;
         self.give_policies(role).await
     }

@@ -39,10 +39,8 @@ impl Member {
     /// each account later.
     pub async fn put_organization_pack(&self, region: &str, name: &str, template: &str) -> Result<(), AwsError> {
         let (client, calls) = self.config_service(region);
-        let request = client
-            .put_organization_conformance_pack()
-            .organization_conformance_pack_name(name)
-            .template_body(template);
+        let request =
+            client.put_organization_conformance_pack().organization_conformance_pack_name(name).template_body(template);
         call!(calls, "PutOrganizationConformancePack", request).map(drop)
     }
 
@@ -54,9 +52,10 @@ impl Member {
             client.describe_organization_conformance_pack_statuses().organization_conformance_pack_names(name);
         let answer = found(call!(calls, "DescribeOrganizationConformancePackStatuses", request))?;
         let statuses = answer.and_then(|answer| answer.organization_conformance_pack_statuses);
-        Ok(statuses.unwrap_or_default().first().map(|status| {
-            (status.status().as_str().to_owned(), status.error_message().unwrap_or_default().to_owned())
-        }))
+        Ok(statuses
+            .unwrap_or_default()
+            .first()
+            .map(|status| (status.status().as_str().to_owned(), status.error_message().unwrap_or_default().to_owned())))
     }
 
     /// `DeleteOrganizationConformancePack`: whether there was one.

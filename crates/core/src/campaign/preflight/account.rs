@@ -6,9 +6,7 @@ use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
 use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
 use crate::config::{MemberRole, SessionPolicy};
 use crate::event::Event;
-use crate::judge::{
-    Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
-};
+use crate::judge::{Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation};
 use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, RegionChecks, Standing};
 use crate::plan::AccountLimits;
 
@@ -105,8 +103,10 @@ impl Look {
                 let weak = member_trust_weaknesses(&role.trust, &account.id, security, external_id.as_deref());
                 trust_check(name, "member-trust.json", &weak)
             }
-            Ok(None) => Check::new(CheckKind::Trust, Standing::Warning, format!("role {name} cannot be found by its name"))
-                .fix("compare member_role.name and path with the role"),
+            Ok(None) => {
+                Check::new(CheckKind::Trust, Standing::Warning, format!("role {name} cannot be found by its name"))
+                    .fix("compare member_role.name and path with the role")
+            }
             Err(error) => {
                 let unseen = with_error(CheckKind::Trust, Standing::Warning, &error);
                 Check { message: format!("whom role {name} lets in cannot be seen: {}", unseen.message), ..unseen }

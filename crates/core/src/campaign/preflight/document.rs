@@ -9,6 +9,9 @@ use crate::model::{
 };
 use crate::plan::{Change, Runbook};
 
+/// The document that ships.
+const SHIPPED: &str = include_str!("../../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+
 impl Look {
     /// The document that seals (`GetDocument`).
     pub(super) async fn document(&self, ssm: &Ssm, account: &Account, region: &str) -> Check {
@@ -29,8 +32,11 @@ impl Look {
         let Some(wanted) = self.file.wanted(&self.file.keys_of(account), region) else {
             return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
         };
-        let with_facts =
-            |check: Check| check.fact("version", document.version.clone()).fact("sha256", runbook.hash().to_owned());
+        let shipped = if is_shipped(&document.content) { "yes" } else { "no" };
+        let with_facts = |check: Check| {
+            let check = check.fact("version", document.version.clone()).fact("sha256", runbook.hash().to_owned());
+            check.fact("shipped", shipped)
+        };
         let plain = self.fits(&runbook, &wanted, account, region, None);
         let blocking = self.fits(&runbook, &wanted, account, region, Some("SSE-C"));
         with_facts(match (plain, blocking) {
@@ -146,20 +152,28 @@ fn any_bucket(account: &Account, region: &str) -> Bucket {
     Bucket { account: account.id.clone(), region: region.to_owned(), name: ANY_BUCKET.to_owned() }
 }
 
+/// Whether a document is the one that ships, in whatever form Systems Manager shows it.
+fn is_shipped(content: &str) -> bool {
+    let tree = |text: &str| serde_norway::from_str::<serde_norway::Value>(text).ok();
+    tree(content).is_some_and(|found| tree(SHIPPED) == Some(found))
+}
+
 /// A document whose content differs from that of most other places is named: it does what is wanted, and is not the one that
-/// was approved there.
+/// was approved there. Where most places have one and the same, it is refused, unless it is the shipped one.
 pub(super) fn compare(accounts: &mut [AccountChecks]) {
-    let usual = {
+    let (usual, places, all) = {
         let places = accounts.iter().flat_map(|account| &account.regions);
         let documents = places.flat_map(|place| &place.checks).filter(|check| check.kind == CheckKind::Document);
         let counts = tally(documents.filter_map(|check| check.known("sha256")));
-        counts.into_iter().max_by_key(|(_, places)| *places).map(|(hash, places)| (hash.to_owned(), places))
+        let all: usize = counts.values().sum();
+        let Some((usual, places)) = counts.into_iter().max_by_key(|(_, places)| *places) else { return };
+        (usual.to_owned(), places, all)
     };
-    let Some((usual, places)) = usual else { return };
+    let standing = if 2 * places > all { Standing::Failed } else { Standing::Warning };
     for check in accounts.iter_mut().flat_map(|account| &mut account.regions).flat_map(|place| &mut place.checks) {
         let differs = check.known("sha256").is_some_and(|hash| hash != usual);
         if check.kind == CheckKind::Document && check.standing == Standing::Ok && differs {
-            check.standing = Standing::Warning;
+            check.standing = if check.known("shipped") == Some("yes") { Standing::Warning } else { standing };
             check.message = format!("{}, but its content differs from that in {places} other places", check.message);
             check.fix = Some("find out who changed it; put the document that was approved in its place".to_owned());
         }

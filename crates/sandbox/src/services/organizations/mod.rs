@@ -231,7 +231,7 @@ fn email(account: &Account) -> String {
 
 fn account(world: &World, account: &Account) -> Value {
     let organization = &world.organization;
-    json!({
+    let mut shape = json!({
         "Id": account.id,
         "Arn": arn(world, &format!("account/{}/{}", organization.id, account.id)),
         "Email": email(account),
@@ -241,7 +241,11 @@ fn account(world: &World, account: &Account) -> Value {
         "Paths": [format!("{}{}/", organization.ou_path(account.ou), account.id)],
         "JoinedMethod": if account.id == world.management_account().id { "INVITED" } else { "CREATED" },
         "JoinedTimestamp": epoch(i64::from(account.joined) * 1000),
-    })
+    });
+    if let (false, Some(members)) = (world.spec.account_paths, shape.as_object_mut()) {
+        members.remove("Paths");
+    }
+    shape
 }
 
 fn describe(world: &World) -> Value {
