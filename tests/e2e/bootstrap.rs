@@ -181,3 +181,59 @@ fn where_nobody_can_be_entered_the_ways_are_explained() {
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("bootstrap diff"), "{}", run.stderr);
 }
+
+#[test]
+fn one_multi_region_key_serves_all_regions() {
+    let world = World::of(FRESH);
+    let key = format!("arn:aws:kms:us-east-1:{}:key/mrk-NEW", world.sandbox.security_account());
+    world.edit(|text| {
+        let kept = text.lines().filter(|line| !line.contains(":key/NEW")).map(|line| match line {
+            "[central_key]" => format!("[central_key]\nmulti_region_key = \"{key}\""),
+            line => line.to_owned(),
+        });
+        format!("regions = [\"us-east-1\", \"eu-west-1\"]\n{}\n", kept.collect::<Vec<_>>().join("\n"))
+    });
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let keys = document(&run)["keys"].clone();
+    assert_eq!((&keys[0]["step"], &keys[1]["step"]), (&json!("made"), &json!("replicated")), "{keys:#}");
+    let text = std::fs::read_to_string(world.campaign_file()).unwrap();
+    let named = text.lines().find(|line| line.starts_with("multi_region_key")).unwrap();
+    assert!(named.contains(keys[0]["arn"].as_str().unwrap()), "{text}");
+    assert_eq!(world.json(&["preflight"]).0, 0);
+    let (code, report) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(world.json(&["bootstrap", "diff"]).0, 0);
+}
+
+#[test]
+fn a_document_of_one_owner_is_made_once_and_shared() {
+    let world = World::of(FRESH);
+    let owner = world.sandbox.security_account().to_owned();
+    world.edit(|text| text.replace("[document]\n", &format!("[document]\nowner = \"{owner}\"\n")));
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let done = document(&run)["done"].clone();
+    let documents: Vec<_> = done.as_array().unwrap().iter().filter(|one| one["kind"] == "document").collect();
+    assert!(documents.len() == 4 && documents.iter().all(|one| one["account"] == owner), "{documents:#?}");
+    assert_eq!(world.json(&["preflight"]).0, 0);
+    assert_eq!(world.json(&["rollout", "--yes"]).0, 0);
+    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_deployment_that_was_cut_short_makes_no_key_twice() {
+    let world = World::of(FRESH);
+    // The first one gets as far as the keys: the campaign file was never written.
+    let before = std::fs::read_to_string(world.campaign_file()).unwrap();
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--account", "payments-test"][..], &THROUGH].concat());
+    assert!(run.code == 0 || run.code == 2, "{}", run.stderr);
+    let first = std::fs::read_to_string(world.campaign_file()).unwrap();
+    std::fs::write(world.campaign_file(), before).unwrap();
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let keys = document(&run)["keys"].clone();
+    assert!(keys.as_array().unwrap().iter().all(|key| key["step"] == "found"), "{keys:#}");
+    assert_eq!(std::fs::read_to_string(world.campaign_file()).unwrap(), first);
+}

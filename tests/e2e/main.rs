@@ -21,6 +21,7 @@ mod plan;
 mod preflight;
 mod random;
 mod refusals;
+mod remediation;
 mod resume;
 mod rollback;
 mod sealing;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use orgseal_bootstrap::deployed::{Excepted, RemediationDone, Tries};
 use orgseal_core::ledger::{LedgerError, Reader, Run};
-use orgseal_core::model::Verdict;
+use orgseal_core::model::{AccountOutcome, Verdict};
 use orgseal_report::counted;
 
 use super::{Open, open, words};
@@ -59,7 +59,9 @@ pub(super) async fn on(
             tries.attempts,
             tries.seconds
         ));
-        output::err_wrapped(&format!("{} left alone by an exception:", counted(excepted.len() as u64, "bucket is")));
+        let are = if excepted.len() == 1 { "is" } else { "are" };
+        let them = counted(excepted.len() as u64, "bucket");
+        output::err_wrapped(&format!("{them} {are} left alone by an exception{}", if excepted.is_empty() { "." } else { ":" }));
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for one in &excepted {
             by_reason.entry(&one.why).or_default().push(one.bucket.name.clone());
@@ -150,7 +152,10 @@ fn standing(state: &Path, campaign: Option<&str>) -> Result<(Run, Standing), Fai
         return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", run.id)));
     }
     let mut standing = Standing::default();
-    let mut seen: BTreeSet<String> = BTreeSet::new();
+    // An account without a bucket is over, too; one that could not be read is not.
+    let accounts = reader.accounts(&run)?;
+    let read = accounts.into_iter().filter(|(_, outcome)| *outcome == AccountOutcome::Read).map(|(account, _)| account);
+    let seen: BTreeSet<String> = read.collect();
     reader.each_finding(&run, |finding| -> Result<(), LedgerError> {
         let account = finding.bucket.account.clone();
         match finding.judgement.verdict {
@@ -159,9 +164,8 @@ fn standing(state: &Path, campaign: Option<&str>) -> Result<(Run, Standing), Fai
                 why: format!("{} in {}", finding.judgement.verdict.as_str(), run.id),
                 bucket: finding.bucket,
             }),
-            _ => *standing.open.entry(account.clone()).or_default() += 1,
+            _ => *standing.open.entry(account).or_default() += 1,
         }
-        seen.insert(account);
         Ok(())
     })?;
     // Of a campaign that was undone in part, what went back stays back.
