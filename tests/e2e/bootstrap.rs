@@ -227,7 +227,10 @@ fn a_deployment_that_was_cut_short_makes_no_key_twice() {
     let world = World::of(FRESH);
     // The first one gets as far as the keys: the campaign file was never written.
     let before = std::fs::read_to_string(world.campaign_file()).unwrap();
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--account", "payments-test"][..], &THROUGH].concat());
+    let run = as_management(
+        &world,
+        &[&["bootstrap", "deploy", "--yes", "--account", "payments-test"][..], &THROUGH].concat(),
+    );
     assert!(run.code == 0 || run.code == 2, "{}", run.stderr);
     let first = std::fs::read_to_string(world.campaign_file()).unwrap();
     std::fs::write(world.campaign_file(), before).unwrap();
@@ -236,4 +239,44 @@ fn a_deployment_that_was_cut_short_makes_no_key_twice() {
     let keys = document(&run)["keys"].clone();
     assert!(keys.as_array().unwrap().iter().all(|key| key["step"] == "found"), "{keys:#}");
     assert_eq!(std::fs::read_to_string(world.campaign_file()).unwrap(), first);
+}
+
+#[test]
+fn a_guardrail_is_attached_where_a_person_says_and_tells_whom_it_stops() {
+    let world = deployed(FRESH);
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
+    let account = member(&world);
+    let bucket = world.sandbox.buckets_of(&account).into_iter().next().unwrap();
+    let unseal = || {
+        let credentials = world.assume(&account, "OrganizationAccountAccessRole");
+        crate::world::block_on(world.unseal(&bucket, credentials))
+    };
+    unseal().unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
+    let guardrail = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal"];
+    let run = as_management(&world, &[&guardrail[..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert!(unbroken(&run.stdout).contains("guardrail orgseal-scp-keep-seal: made"), "{}", run.stdout);
+    // It is attached to nothing, and stops nobody.
+    unseal().unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
+    let run = as_management(&world, &[&guardrail[..], &["--attach", &account], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let said = unbroken(&run.stderr);
+    let role = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
+    assert!(said.contains("in the last 90 days") && said.contains(&format!("2 {role}")), "{said}");
+    assert!(said.contains("role/orgseal-automation"), "{said}");
+    assert!(unbroken(&run.stdout).contains(&format!("attached to {account}")), "{}", run.stdout);
+    let denied = unseal().unwrap_err();
+    assert!(denied.contains("AccessDenied") && denied.contains("service control policy"), "{denied}");
+    // The campaign goes on as before, and the guardrail is compared from now on.
+    world.sandbox.set_bucket_encryption(&bucket.name, crate::world::sse_s3()).unwrap();
+    assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
+    assert!(world.is_sealed(&world.bucket(&bucket.name)));
+    let (code, same) = world.json(&["bootstrap", "diff"]);
+    assert_eq!((code, &same["guardrails"]), (0, &json!([])), "{same:#}");
+    world.edit(|text| text.replace("[bootstrap]\n", "[bootstrap]\npipelines = [\"arn:aws:iam::*:role/cdk-*\"]\n"));
+    let (code, found) = world.json(&["bootstrap", "diff"]);
+    assert_eq!((code, &found["guardrails"][0]["name"]), (2, &json!("orgseal-scp-keep-seal")), "{found:#}");
+    assert!(found["guardrails"][0]["says"].to_string().contains("cdk-*"), "{found:#}");
 }

@@ -105,6 +105,41 @@ impl World {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    /// A session of a role in a member account, as the management account's administrator: access key, secret, token.
+    pub(crate) fn assume(&self, account: &str, role: &str) -> (String, String, Option<String>) {
+        let (access_key, secret) = self.sandbox.management_credentials();
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(aws_sdk_sts::config::BehaviorVersion::latest())
+            .region(aws_sdk_sts::config::Region::new("us-east-1"))
+            .endpoint_url(self.sandbox.endpoint())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(aws_sdk_sts::config::Credentials::new(access_key, secret, None, None, "test"))
+            .build();
+        let arn = format!("arn:aws:iam::{account}:role/{role}");
+        let request = aws_sdk_sts::Client::from_conf(config).assume_role().role_arn(arn).role_session_name("somebody");
+        let session = block_on(request.send()).unwrap().credentials.unwrap();
+        (session.access_key_id, session.secret_access_key, Some(session.session_token))
+    }
+
+    /// Somebody puts a bucket on SSE-S3, by S3's own API.
+    pub(crate) async fn unseal(
+        &self,
+        bucket: &BucketState,
+        credentials: (String, String, Option<String>),
+    ) -> Result<(), String> {
+        use aws_sdk_s3::types::{
+            ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+            ServerSideEncryptionRule,
+        };
+        let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
+        let rule =
+            ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default.unwrap()).build();
+        let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().unwrap();
+        let s3 = self.s3(&bucket.region, credentials);
+        let request = s3.put_bucket_encryption().bucket(&bucket.name).server_side_encryption_configuration(rules);
+        request.send().await.map(drop).map_err(|error| format!("{:?}", error.into_service_error()))
+    }
+
     /// A key in the security account, beside the central ones.
     pub(crate) fn create_key(&self, region: &str) -> String {
         let (access_key, secret) = self.sandbox.credentials();

@@ -258,7 +258,7 @@ impl Site {
         let regions: BTreeSet<&str> = rules.filter_map(|(_, finding)| finding.region.as_deref()).collect();
         let mut done = Vec::new();
         for region in regions {
-            let finding = Finding::missing(Kind::Rule, PACK, Some(region));
+            let finding = Finding::missing(Kind::Rule, format!("conformance pack {PACK}"), Some(region));
             let outcome = self.put_pack(region).await;
             done.push(Done::of(&self.groundwork.security, &finding, outcome));
         }

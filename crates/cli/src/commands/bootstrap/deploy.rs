@@ -111,10 +111,11 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
         let place = (words::called(&account.id, &account.name), finding.region.clone());
         groups.entry((finding.state, finding.kind, &finding.name)).or_default().push(place);
     }
+    let all = compared.counts().accounts - compared.counts().skipped;
     for ((state, kind, name), places) in groups {
         let does = if state == State::Missing { "make  " } else { "change" };
         let what = format!("  {does}   {} {name}", kind.title());
-        words::placed(&what, &places).iter().for_each(|line| output::err_wrapped(line));
+        words::placed(&what, &places, all).iter().for_each(|line| output::err_wrapped(line));
     }
     if compared.findings().any(|(_, finding)| finding.state == State::Differs) && !own.adopt {
         output::err_wrapped(
@@ -170,7 +171,13 @@ fn show(
         output::out_json(&document)?;
     }
     // With a document on standard output, the words are for whoever watches.
-    let say = |text: &str| if json { Ok(output::err_wrapped(text)) } else { output::out_wrapped(text) };
+    let say = |text: &str| {
+        if !json {
+            return output::out_wrapped(text);
+        }
+        output::err_wrapped(text);
+        Ok(())
+    };
     for key in &record.keys {
         let did = match key.step {
             KeyStep::Made => "made",
@@ -189,8 +196,10 @@ fn show(
         };
         groups.entry((did, done.kind, &done.name)).or_default().push((done.account.clone(), done.region.clone()));
     }
+    let all = after.counts().accounts - after.counts().skipped;
     for ((did, kind, name), places) in groups {
-        words::placed(&format!("{} {name}: {did}", kind.title()), &places).iter().try_for_each(|line| say(line))?;
+        let what = format!("{} {name}: {did}", kind.title());
+        words::placed(&what, &places, all).iter().try_for_each(|line| say(line))?;
     }
     for guardrail in &record.guardrails {
         say(&guardrails::in_words(guardrail))?;

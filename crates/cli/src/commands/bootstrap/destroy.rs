@@ -17,6 +17,7 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
     confirm::possible_after("bootstrap destroy", yes, &look)?;
     let Open { place: _place, site, screen, stop, .. } = open(common, way).await?;
     let there = site.ours().await?;
+    let all = site.accounts().iter().filter(|account| account.is_active()).count();
     if stop.is_cancelled() {
         screen.clear();
         return Ok(INTERRUPTED);
@@ -25,7 +26,7 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
     if pieces > 0 {
         screen.suspend(|| {
             output::err_wrapped("\nThis bears the tag orgseal = bootstrap, and would be taken away:");
-            grouped(&there, false).iter().for_each(|line| output::err_wrapped(line));
+            grouped(&there, false, all).iter().for_each(|line| output::err_wrapped(line));
             output::err_wrapped(
                 "Keys, their aliases and policies stay: whatever was written under a key is lost with it. Buckets stay as they are. \
                  Guardrails stay: detach and delete them in AWS Organizations.",
@@ -47,7 +48,7 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
             &serde_json::json!({ "schema": "orgseal.bootstrap-destroy/1", "taken": gone, "left": failed, "pieces": pieces }),
         )?;
     } else {
-        grouped(&taken, true).iter().try_for_each(|line| output::out_wrapped(line))?;
+        grouped(&taken, true, all).iter().try_for_each(|line| output::out_wrapped(line))?;
         let left = if failed > 0 { format!(", {failed} could not be") } else { String::new() };
         output::out_wrapped(&format!("{} taken away{left}", counted(gone as u64, "piece")))?;
     }
@@ -61,7 +62,7 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
     })
 }
 
-fn grouped(pieces: &[Taken], done: bool) -> Vec<String> {
+fn grouped(pieces: &[Taken], done: bool, all: usize) -> Vec<String> {
     let mut groups: BTreeMap<(Option<&str>, Kind, &str), Vec<words::Place>> = BTreeMap::new();
     for piece in pieces {
         let why = piece.error.as_ref().map(|error| error.message.as_str());
@@ -75,7 +76,7 @@ fn grouped(pieces: &[Taken], done: bool) -> Vec<String> {
             None if done => format!("{piece}: taken away"),
             None => piece,
         };
-        words::placed(&what, &places)
+        words::placed(&what, &places, all)
     });
     said.collect()
 }

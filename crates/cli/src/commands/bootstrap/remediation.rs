@@ -116,7 +116,7 @@ fn show(done: &[RemediationDone], switched: &str, json: bool, interrupted: bool)
         }
         for (why, places) in groups {
             let what = format!("not switched {switched}: {why}");
-            words::placed(&what, &places).iter().try_for_each(|line| output::out_wrapped(line))?;
+            words::placed(&what, &places, 0).iter().try_for_each(|line| output::out_wrapped(line))?;
         }
         let changed = done.iter().filter(|one| one.changed).count() as u64;
         let excepted: usize = done.iter().map(|one| one.excepted).sum();

@@ -6,7 +6,7 @@ use orgseal_bootstrap::deployed::{Compared, Counts, Finding, Kind, State};
 use orgseal_report::counted;
 
 /// Accounts that are named beneath a finding before the rest is counted.
-const NAMED: usize = 6;
+const NAMED: usize = 4;
 
 /// What is said of one kind of finding: how it stands, of which piece, and in what it differs.
 type Said = (State, Kind, String, Vec<String>);
@@ -32,6 +32,8 @@ pub(super) fn findings(compared: &Compared) -> Vec<String> {
             None => groups.entry((*state, *kind, name.clone(), says.clone())).or_default().push(place),
         }
     }
+    let counts = compared.counts();
+    let all = counts.accounts - counts.skipped;
     let mut lines = Vec::new();
     let mut state = None;
     for ((of, kind, name, says), places) in groups {
@@ -40,14 +42,14 @@ pub(super) fn findings(compared: &Compared) -> Vec<String> {
             lines.extend([String::new(), title.to_owned()]);
             state = Some(of);
         }
-        lines.extend(placed(&format!("  {} {name}", kind.title()), &places));
+        lines.extend(placed(&format!("  {} {name}", kind.title()), &places, all));
         lines.extend(says.iter().map(|line| format!("      {line}")));
     }
     if !unread.is_empty() {
         lines.extend([String::new(), "Could not be looked at".to_owned()]);
     }
     for ((kind, name, _), (error, places)) in unread {
-        lines.extend(placed(&format!("  {} {name}", kind.title()), &places));
+        lines.extend(placed(&format!("  {} {name}", kind.title()), &places, all));
         lines.push(format!("      {error}"));
     }
     lines
@@ -58,8 +60,8 @@ pub(super) fn called(account: &str, name: &str) -> String {
     if name.is_empty() { account.to_owned() } else { format!("{account} ({name})") }
 }
 
-/// What is in some places, with those that are in the same Regions on one line.
-pub(super) fn placed(what: &str, places: &[Place]) -> Vec<String> {
+/// What is in some places, with those that are in the same Regions on one line. `all` are the accounts that were looked at.
+pub(super) fn placed(what: &str, places: &[Place], all: usize) -> Vec<String> {
     let mut by_account: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (account, region) in places {
         by_account.entry(account).or_default().extend(region.as_deref());
@@ -69,9 +71,13 @@ pub(super) fn placed(what: &str, places: &[Place]) -> Vec<String> {
         regions.sort_unstable();
         by_regions.entry(regions.join(", ")).or_default().push(account);
     }
-    let lines = by_regions.into_iter().map(|(regions, accounts)| match regions.is_empty() {
-        true => format!("{what}: {}", named(&accounts)),
-        false => format!("{what} in {regions}: {}", named(&accounts)),
+    let lines = by_regions.into_iter().map(|(regions, accounts)| {
+        let what = if regions.is_empty() { what.to_owned() } else { format!("{what} in {regions}") };
+        match accounts.len() {
+            some if some == all && all > 1 => format!("{what}: all {all} accounts"),
+            some if some > NAMED + 1 => format!("{what}: {some} accounts, {}", named(&accounts)),
+            _ => format!("{what}: {}", named(&accounts)),
+        }
     });
     lines.collect()
 }
@@ -111,14 +117,15 @@ mod tests {
         let place = |account: &str, region: &str| (account.to_owned(), Some(region.to_owned()));
         let places =
             [place("a", "eu-west-1"), place("a", "us-east-1"), place("b", "us-east-1"), place("b", "eu-west-1")];
-        assert_eq!(placed("rule x", &places), ["rule x in eu-west-1, us-east-1: a; b"]);
-        assert_eq!(placed("role r", &[("a".to_owned(), None)]), ["role r: a"]);
+        assert_eq!(placed("rule x", &places, 9), ["rule x in eu-west-1, us-east-1: a; b"]);
+        assert_eq!(placed("rule x", &places, 2), ["rule x in eu-west-1, us-east-1: all 2 accounts"]);
+        assert_eq!(placed("role r", &[("a".to_owned(), None)], 1), ["role r: a"]);
     }
 
     #[test]
     fn many_are_counted() {
         let many: Vec<String> = (0..9).map(|n| n.to_string()).collect();
-        assert_eq!(named(&many), "0; 1; 2; 3; 4; 5; and 3 more");
-        assert_eq!(named(&many[..7]), "0; 1; 2; 3; 4; 5; 6");
+        assert_eq!(named(&many), "0; 1; 2; 3; and 5 more");
+        assert_eq!(named(&many[..5]), "0; 1; 2; 3; 4");
     }
 }
