@@ -135,10 +135,21 @@ fn what_somebody_changes_is_named_and_refused() {
 #[test]
 fn what_was_made_is_taken_away_and_keys_stay() {
     let world = deployed(FRESH);
+    let guardrails = ["--guardrail", "scp-keep-key", "--guardrail", "scp-other-key"];
+    let attached = ["--guardrail", "rcp-other-key", "--attach", world.sandbox.security_account()];
+    for guardrails in [&guardrails[..], &attached] {
+        let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH, guardrails].concat());
+        assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    }
     let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
-    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(run.code, 3, "{}\n{}", run.stdout, run.stderr);
     let gone = document(&run);
-    assert!(gone["left"] == 0 && gone["taken"].as_u64().unwrap() > 80, "{}", gone["taken"]);
+    assert!(gone["left"] == 1 && gone["taken"].as_u64().unwrap() > 80, "{}", gone["taken"]);
+    let pieces = gone["pieces"].as_array().unwrap();
+    let guardrails: Vec<_> = pieces.iter().filter(|piece| piece["kind"] == "guardrail").collect();
+    assert_eq!(guardrails.len(), 3, "{gone:#}");
+    let left: Vec<_> = pieces.iter().filter(|piece| !piece["error"].is_null()).collect();
+    assert_eq!((left.len(), &left[0]["name"]), (1, &json!("orgseal-rcp-other-key")), "{left:#?}");
     assert!(!gone.to_string().contains("\"key"));
     let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
     let left = document(&run);
@@ -149,7 +160,7 @@ fn what_was_made_is_taken_away_and_keys_stay() {
     );
     // Once more there is nothing to take.
     let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
-    assert_eq!((run.code, &document(&run)["taken"]), (0, &json!(0)));
+    assert_eq!((run.code, &document(&run)["taken"]), (3, &json!(0)), "the guardrail is attached still");
 }
 
 #[test]
@@ -176,6 +187,8 @@ fn where_nobody_can_be_entered_the_ways_are_explained() {
     assert_eq!(run.code, 3, "{}\n{}", run.stdout, run.stderr);
     let said = unbroken(&run.stderr);
     assert!(said.contains("--through OrganizationAccountAccessRole") && said.contains("StackSets"), "{said}");
+    assert!(said.contains("No StackSet reaches the management account"), "{said}");
+    assert!(said.contains("--template-file DIR/cloudformation/management-account.json"), "{said}");
     // Without a person and without --yes nothing is done.
     let run = world.run(&["bootstrap", "deploy"]);
     assert_eq!(run.code, 1);

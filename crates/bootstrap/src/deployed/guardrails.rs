@@ -9,7 +9,7 @@ use orgseal_core::model::{Account, AwsError, now};
 use serde::Serialize;
 
 use super::look::fault;
-use super::{Finding, Kind, Outcome, Site, SiteError};
+use super::{Finding, Kind, Outcome, Site, SiteError, Taken};
 use crate::meaning::differences;
 use crate::{json, policies};
 
@@ -172,6 +172,60 @@ impl Site {
             }
         }
         done
+    }
+
+    /// Takes away the guardrails that bear our tag and are attached to nothing: what is in force somewhere is a person's to detach.
+    pub(super) async fn take_guardrails(&self, take: bool) -> Vec<Taken> {
+        let organizations = self.aws.organizations();
+        let piece = |name: &str, error| Taken {
+            account: self.organization.management_account.clone(),
+            region: None,
+            kind: Kind::Guardrail,
+            name: name.to_owned(),
+            error,
+        };
+        let mut taken = Vec::new();
+        for wanted in policies::guardrails(&self.groundwork) {
+            let full = format!("orgseal-{}", wanted.name);
+            if wanted.kind != policies::Kind::Control {
+                continue;
+            }
+            match self.take_guardrail(&organizations, wanted.name, &full, take).await {
+                Ok(false) => {}
+                Ok(true) => taken.push(piece(&full, None)),
+                Err(error) if error.code == "PolicyTypeNotEnabledException" => {}
+                Err(error) => taken.push(piece(&full, Some(error))),
+            }
+        }
+        taken
+    }
+
+    async fn take_guardrail(
+        &self,
+        organizations: &Organizations,
+        name: &str,
+        full: &str,
+        take: bool,
+    ) -> Result<bool, AwsError> {
+        let Some(policy) = self.guardrail(organizations, name, full).await? else { return Ok(false) };
+        if !organizations.control_policy_is_ours(&policy.id).await? {
+            return Ok(false);
+        }
+        let targets = organizations.targets(&policy.id).await?;
+        if !targets.is_empty() {
+            return Err(AwsError {
+                code: "PolicyInUse".to_owned(),
+                message: format!("it is attached to {}", targets.join(", ")),
+                hint: format!(
+                    "detach it first, if what it keeps may go: aws organizations detach-policy --policy-id {} --target-id ID",
+                    policy.id
+                ),
+            });
+        }
+        if take {
+            organizations.delete_control_policy(&policy.id).await?;
+        }
+        Ok(true)
     }
 
     async fn put_guardrail(

@@ -1,5 +1,7 @@
 //! The central keys: compared, and made where the campaign file says `key/NEW`.
 
+use std::time::Duration;
+
 use orgseal_core::aws::Member;
 use orgseal_core::aws::make::NewKey;
 use orgseal_core::model::{AwsError, KeyArn};
@@ -10,6 +12,10 @@ use super::{Finding, Kind, Site, State};
 use crate::meaning::differences;
 
 const DESCRIPTION: &str = "The central key of the organization's buckets (orgseal)";
+
+/// A replica is looked at so often while it is being made.
+const REPLICA_LOOKS: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// How a key came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -67,8 +73,27 @@ impl Site {
             Some(primary) => (owner.replicate_key(&read(&primary.arn)?, &new).await?, KeyStep::Replicated),
             None => (owner.create_key(&new).await?, KeyStep::Made),
         };
+        if step == KeyStep::Replicated {
+            self.is_there(&owner, &arn).await?;
+        }
         owner.create_alias(&arn, alias).await?;
         Ok(made(arn, step))
+    }
+
+    /// A replica takes no alias while it is being made (`Creating`), which takes seconds.
+    async fn is_there(&self, owner: &Member, key: &KeyArn) -> Result<(), AwsError> {
+        for _ in 0..REPLICA_LOOKS {
+            match owner.describe_key(&key.region, &key.to_string()).await {
+                Ok(facts) if facts.state != "Creating" => return Ok(()),
+                Err(error) if error.code != "NotFoundException" => return Err(error),
+                _ => tokio::time::sleep(BETWEEN_LOOKS).await,
+            }
+        }
+        Err(AwsError {
+            code: "Timeout".to_owned(),
+            message: format!("the replica {key} is still being made"),
+            hint: "deploy again in a few minutes: it goes on with this one".to_owned(),
+        })
     }
 
     /// Every central key of the security account: its state, policy and alias.

@@ -120,10 +120,10 @@ impl Site {
         self.through.as_deref().unwrap_or(&self.groundwork.file.member_role.name)
     }
 
-    /// The security account.
+    /// The management account.
     #[must_use]
-    pub fn security_account(&self) -> &str {
-        &self.groundwork.security
+    pub fn management_account(&self) -> &str {
+        &self.organization.management_account
     }
 
     /// Enters an account as one of many, to look or to change.

@@ -12,10 +12,13 @@ use serde::Serialize;
 use super::look::fault;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::cloudformation::conformance_pack;
-use crate::pieces::{CALLERS, DocumentWanted, PACK, PolicyWanted};
+use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PolicyWanted};
 
 /// AWS Config takes minutes to make a pack in every account.
 const PACK_LOOKS: u32 = 60;
+/// IAM's changes take seconds to be known everywhere.
+const AGGREGATOR_TRIES: u32 = 6;
+const BETWEEN_TRIES: Duration = Duration::from_secs(3);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What became of a piece.
@@ -153,7 +156,7 @@ impl Site {
             }
             Kind::Aggregator => {
                 let Some(wanted) = pieces.aggregator else { return Err(unknown(finding)) };
-                member.put_aggregator(region, &wanted.name, &wanted.role_arn).await?;
+                put_aggregator(member, region, &wanted).await?;
                 Ok(made_or_changed(finding))
             }
             Kind::KeyPolicy => {
@@ -301,6 +304,20 @@ impl Site {
 
 fn made_or_changed(finding: &Finding) -> Outcome {
     if finding.state == State::Missing { Outcome::Made } else { Outcome::Changed }
+}
+
+/// A role that was just made is not known to AWS Config for some seconds.
+async fn put_aggregator(member: &Member, region: &str, wanted: &AggregatorWanted) -> Result<(), AwsError> {
+    let mut tries = 0;
+    loop {
+        match member.put_aggregator(region, &wanted.name, &wanted.role_arn).await {
+            Err(error) if error.code.starts_with("InvalidRole") && tries < AGGREGATOR_TRIES => {
+                tries += 1;
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Outcome, AwsError> {

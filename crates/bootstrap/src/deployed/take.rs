@@ -5,6 +5,7 @@ use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError};
 use serde::Serialize;
 
+use super::remediation::RULE;
 use super::{Kind, Site, SiteError};
 use crate::pieces::PACK;
 
@@ -41,6 +42,10 @@ impl Site {
         let has_security = self.accounts.iter().any(|account| account.id == self.groundwork.security);
         if has_security && self.groundwork.file.bootstrap.config_rule {
             taken.extend(self.take_rules(take).await);
+        }
+        // Whoever is not the management account may not see them, and did not make them.
+        if self.aws.caller().account == self.organization.management_account {
+            taken.extend(self.take_guardrails(take).await);
         }
         let active: Vec<Account> = self.accounts.iter().filter(|account| account.is_active()).cloned().collect();
         let each = self.each(active, move |site, account| async move { site.take_account(&account, take).await });
@@ -87,6 +92,9 @@ impl Site {
                 let outcome = take_document(&member, &region, &document.name, take).await;
                 note(Kind::Document, &document.name, Some(&region), outcome);
             }
+        }
+        for region in self.groundwork.regions() {
+            note(Kind::Rule, RULE, Some(&region), take_remediation(&member, &region, take).await);
         }
         // The role by which we are in goes last.
         let through = self.through().rsplit('/').next().unwrap_or_default().to_owned();
@@ -137,6 +145,17 @@ impl Site {
         note(Kind::Aggregator, home, outcome);
         taken
     }
+}
+
+/// A rule of this name is ours, and so is the remediation that hangs on it.
+async fn take_remediation(member: &Member, region: &str, take: bool) -> Result<bool, AwsError> {
+    let rules = member.encryption_rules(region).await?;
+    let ours = rules.iter().any(|(name, _)| name == RULE);
+    if ours && take {
+        member.delete_remediation(region, RULE).await?;
+        member.delete_rule(region, RULE).await?;
+    }
+    Ok(ours)
 }
 
 async fn take_role(member: &Member, name: &str, take: bool) -> Result<bool, AwsError> {

@@ -13,10 +13,6 @@ use crate::failure::Failure;
 use crate::signals::INTERRUPTED;
 use crate::{connect, output};
 
-pub(super) const WITHOUT_MANAGEMENT: &str = "note: the management account is left out, as StackSets leave it out. Name it as \
-     bootstrap.management_account to have it too: with its own credentials it is deployed like any other, and \
-     `orgseal bootstrap render` makes its stack";
-
 /// Everything that a deployment did.
 #[derive(Default)]
 struct Record {
@@ -135,7 +131,9 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
 /// Accounts that cannot be entered, and the way of StackSets.
 fn unreached(site: &Site, compared: &Compared) {
     let closed = compared.findings().filter(|(_, finding)| finding.kind == Kind::Account);
-    let closed: Vec<String> = closed.map(|(account, _)| words::called(&account.id, &account.name)).collect();
+    let closed: Vec<_> = closed.map(|(account, _)| account).collect();
+    let management = closed.iter().any(|account| account.id == site.management_account());
+    let closed: Vec<String> = closed.iter().map(|account| words::called(&account.id, &account.name)).collect();
     if !closed.is_empty() {
         output::err_wrapped(&format!(
             "{} cannot be entered through {}: {}",
@@ -149,8 +147,18 @@ fn unreached(site: &Site, compared: &Compared) {
              and shell/deploy.sh has the commands in their order; new accounts get them by themselves.",
         );
     }
+    if management {
+        output::err_wrapped(&format!(
+            "  No StackSet reaches the management account, {}: with its own credentials, its stack is",
+            site.management_account()
+        ));
+        output::err(
+            "    aws cloudformation deploy --stack-name orgseal-management-account --capabilities CAPABILITY_NAMED_IAM \\\n      \
+             --template-file DIR/cloudformation/management-account.json --parameter-overrides ExternalId=…",
+        );
+    }
     if site.leaves_out_management() {
-        output::err_wrapped(WITHOUT_MANAGEMENT);
+        output::err_wrapped(words::WITHOUT_MANAGEMENT);
     }
 }
 

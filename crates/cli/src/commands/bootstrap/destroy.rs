@@ -29,7 +29,7 @@ pub(super) async fn run(common: &Common, way: &Way, json: bool, yes: bool) -> Re
             grouped(&there, false, all).iter().for_each(|line| output::err_wrapped(line));
             output::err_wrapped(
                 "Keys, their aliases and policies stay: whatever was written under a key is lost with it. Buckets stay as they are. \
-                 Guardrails stay: detach and delete them in AWS Organizations.",
+                 A guardrail that is attached to anything stays, too.",
             );
         });
         if !yes && !confirm::ask("Take it away? [y/N] ", &screen, &stop).await {

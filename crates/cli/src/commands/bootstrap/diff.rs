@@ -39,7 +39,7 @@ pub(super) fn document(compared: &Compared) -> serde_json::Value {
 fn next(common: &Common, way: &Way, site: &Site, compared: &Compared) {
     let counts = compared.counts();
     if site.leaves_out_management() {
-        output::err_wrapped(super::deploy::WITHOUT_MANAGEMENT);
+        output::err_wrapped(words::WITHOUT_MANAGEMENT);
     }
     if counts.missing + counts.differing > 0 {
         let again = connect::flags_again(common);

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use orgseal_bootstrap::deployed::{Compared, Counts, Finding, Kind, State};
 use orgseal_report::counted;
 
+/// What is said where the management account is not in scope.
+pub(super) const WITHOUT_MANAGEMENT: &str = "note: the management account is left out, as StackSets leave it out. Name it as \
+     bootstrap.management_account to have it too: with its own credentials it is deployed like any other, and \
+     `orgseal bootstrap render` makes its stack";
+
 /// Accounts that are named beneath a finding before the rest is counted.
 const NAMED: usize = 4;
 
