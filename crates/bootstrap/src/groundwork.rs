@@ -70,7 +70,10 @@ impl Groundwork {
         let keys = file.all_keys();
         let first = keys.first();
         let regions: Vec<String> = file.keys().iter().map(|(region, _)| region.to_owned()).collect();
-        let home = file.regions.first().or(regions.first()).cloned().unwrap_or_default();
+        // A multi-Region key is made where its ARN says.
+        let primary = file.central_key.0.get("multi_region_key").and_then(|arn| arn.parse::<KeyArn>().ok());
+        let home = primary.map(|key| key.region).or_else(|| file.regions.first().or(regions.first()).cloned());
+        let home = home.unwrap_or_default();
         let owner = first.map(|key| key.account.clone()).unwrap_or_default();
         Ok(Groundwork {
             organization,
@@ -86,6 +89,14 @@ impl Groundwork {
     /// The same, as another kind of file writes it.
     pub(crate) fn with(&self, places: Places) -> Groundwork {
         Groundwork { places, ..self.clone() }
+    }
+
+    /// The same with every piece that may be wanted.
+    pub(crate) fn with_everything(&self) -> Groundwork {
+        let mut groundwork = self.clone();
+        groundwork.file.bootstrap.config_rule = true;
+        groundwork.file.bootstrap.permissions_boundary = true;
+        groundwork
     }
 
     /// The same for one account, as AWS is told.

@@ -14,7 +14,7 @@ pub(crate) fn differences(wanted: &str, found: &str) -> Vec<String> {
         (_, Err(why)) => return vec![format!("it is no policy: {why}")],
         (Err(why), _) => return vec![format!("what it is compared with is no policy: {why}")],
     };
-    let mut extra = found;
+    let ((version, wanted), (other, mut extra)) = (wanted, found);
     let mut missing = Vec::new();
     for statement in wanted {
         match extra.iter().position(|other| other.says == statement.says) {
@@ -23,6 +23,9 @@ pub(crate) fn differences(wanted: &str, found: &str) -> Vec<String> {
         }
     }
     let mut said = Vec::new();
+    if version != other {
+        said.push(format!("its Version is {other} instead of {version}"));
+    }
     for statement in missing {
         // A statement that was edited has kept its name, or is the only one left.
         let same = extra.iter().position(|other| other.sid == statement.sid && other.sid.is_some());
@@ -83,10 +86,13 @@ fn edited(wanted: &Statement, found: &Statement) -> Vec<String> {
     said.collect()
 }
 
-fn statements(text: &str) -> Result<Vec<Statement>, String> {
+/// The version of the policy's language, and its statements.
+fn statements(text: &str) -> Result<(String, Vec<Statement>), String> {
     let tree: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let listed = tree.get("Statement").ok_or("it has no Statement")?;
-    one_or_many(listed).into_iter().map(statement).collect()
+    // Where a policy says nothing, it is the old language, in which `${…}` is a text.
+    let version = tree.get("Version").and_then(Value::as_str).unwrap_or("2008-10-17").to_owned();
+    Ok((version, one_or_many(listed).into_iter().map(statement).collect::<Result<_, _>>()?))
 }
 
 fn statement(tree: &Value) -> Result<Statement, String> {
@@ -179,6 +185,8 @@ mod tests {
         let wide = TRUST.replace("}]}", r#"},{"Effect":"Allow","Principal":"*","Action":"sts:*"}]}"#);
         assert_eq!(differences(TRUST, &wide), ["a statement (Allow sts:* to AWS *) is not of orgseal"]);
         assert_eq!(differences(&wide, TRUST), ["a statement (Allow sts:* to AWS *) is missing"]);
+        let old = TRUST.replace("2012-10-17", "2008-10-17");
+        assert_eq!(differences(TRUST, &old), ["its Version is 2008-10-17 instead of 2012-10-17"]);
         assert_eq!(differences(TRUST, "nothing").len(), 1);
         assert_eq!(differences(TRUST, "{}"), ["it is no policy: it has no Statement"]);
     }

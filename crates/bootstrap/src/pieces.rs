@@ -13,6 +13,8 @@ use crate::{json, policies};
 
 /// The organization's conformance pack, and the aggregator of it.
 pub(crate) const PACK: &str = "orgseal";
+/// How the names of the rules begin that the pack makes.
+pub(crate) const PACK_RULE: &str = "s3-default-encryption-kms-conformance-pack-";
 
 /// The policy of whoever runs orgseal.
 pub(crate) const CALLERS: &str = "orgseal-caller";

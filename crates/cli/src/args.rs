@@ -368,10 +368,7 @@ pub(crate) enum BootstrapVerb {
     /// Put the groundwork there: asks first, then makes what is missing and changes what differs
     Deploy(Deploy),
     /// Take away what bears the tag orgseal = bootstrap: asks first; never a key
-    Destroy {
-        #[command(flatten)]
-        way: Way,
-    },
+    Destroy(Destroy),
     /// AWS Config's automatic remediation with the document that seals
     Remediation {
         #[command(subcommand)]
@@ -401,6 +398,15 @@ pub(crate) struct Deploy {
     /// Attach the guardrails to this root, OU or account, by its id; may be given more than once
     #[arg(long, value_name = "TARGET", requires = "guardrail")]
     pub(crate) attach: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Destroy {
+    #[command(flatten)]
+    pub(crate) way: Way,
+    /// Only show what would be taken away; exit code 2 if there is anything
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// The control policies that `bootstrap render` makes.

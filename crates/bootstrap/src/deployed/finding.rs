@@ -15,6 +15,8 @@ pub enum Kind {
     KeyPolicy,
     /// A central key's alias.
     KeyAlias,
+    /// A central key's yearly rotation.
+    KeyRotation,
     /// A managed policy.
     Policy,
     /// A role: its trust, its policies, its boundary.
@@ -38,6 +40,7 @@ impl Kind {
             Kind::Key => "key",
             Kind::KeyPolicy => "key policy",
             Kind::KeyAlias => "key alias",
+            Kind::KeyRotation => "key rotation",
             Kind::Policy => "policy",
             Kind::Role => "role",
             Kind::Document => "document",

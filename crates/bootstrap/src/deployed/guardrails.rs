@@ -71,7 +71,7 @@ impl Site {
         let member = self.enter(&account.id, Purpose::Groundwork).await?;
         let since = now() - jiff::SignedDuration::from_hours(24 * HISTORY_DAYS);
         let (mut principals, mut cut_short) = (BTreeMap::new(), false);
-        for region in self.groundwork.regions() {
+        for region in self.regions() {
             for operation in UNSEALS {
                 let (found, more) = member.who_called(&region, operation, since).await?;
                 cut_short |= more;
@@ -81,6 +81,22 @@ impl Site {
             }
         }
         Ok((principals, cut_short))
+    }
+
+    /// Those of some targets that are no root, OU or account of the organization.
+    pub async fn no_targets(&self, targets: &[String]) -> Result<Vec<String>, SiteError> {
+        let organizations = self.aws.organizations();
+        let mut unknown = Vec::new();
+        for target in targets {
+            match organizations.attached(target, ControlKind::Service).await {
+                Ok(_) => {}
+                Err(error) if matches!(error.code.as_str(), "TargetNotFoundException" | "InvalidInputException") => {
+                    unknown.push(target.clone());
+                }
+                Err(error) => return Err(orgseal_core::campaign::CampaignError::Organization(error).into()),
+            }
+        }
+        Ok(unknown)
     }
 
     /// The ACTIVE accounts below roots, OUs and accounts.
@@ -137,14 +153,14 @@ impl Site {
     }
 
     /// Makes guardrails, or changes them, and attaches them. What somebody else made under the same name is left alone.
-    pub async fn put_guardrails(&self, names: &[String], targets: &[String]) -> Vec<Guardrail> {
+    pub async fn put_guardrails(&self, names: &[String], targets: &[String], adopt: bool) -> Vec<Guardrail> {
         let organizations = self.aws.organizations();
         let mut done = Vec::new();
         for name in names {
             let full = format!("orgseal-{name}");
             let note =
                 |target: Option<&String>, outcome| Guardrail { name: full.clone(), target: target.cloned(), outcome };
-            let id = match self.put_guardrail(&organizations, name, &full).await {
+            let id = match self.put_guardrail(&organizations, name, &full, adopt).await {
                 Ok((id, outcome)) => {
                     let left_alone = outcome == Some(Outcome::NotOurs);
                     done.push(note(None, outcome));
@@ -233,6 +249,7 @@ impl Site {
         organizations: &Organizations,
         name: &str,
         full: &str,
+        adopt: bool,
     ) -> Result<(String, Option<Outcome>), AwsError> {
         let wanted =
             policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("there is no guardrail {name}")))?;
@@ -243,7 +260,7 @@ impl Site {
                 let id = organizations.create_control_policy(kind_of(name), full, description, &content).await?;
                 Ok((id, Some(Outcome::Made)))
             }
-            Some(policy) if !organizations.control_policy_is_ours(&policy.id).await? => {
+            Some(policy) if !adopt && !organizations.control_policy_is_ours(&policy.id).await? => {
                 Ok((policy.id, Some(Outcome::NotOurs)))
             }
             Some(policy) => {

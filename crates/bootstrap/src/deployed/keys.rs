@@ -41,12 +41,35 @@ pub struct KeyMade {
 }
 
 impl Site {
-    /// The keys that the campaign file calls new, the home Region's first.
-    #[must_use]
-    pub fn new_keys(&self) -> Vec<KeyArn> {
+    /// The keys that the campaign file calls new, the home Region's first; none where the security account is not in scope.
+    ///
+    /// # Errors
+    ///
+    /// Where a new key is wanted that a deployment does not make: of another account, or for some accounts alone.
+    pub fn new_keys(&self) -> Result<Vec<KeyArn>, AwsError> {
+        let refused = |message: String| AwsError {
+            code: "NotMade".to_owned(),
+            message,
+            hint: "make that key yourself, and write its ARN into the campaign file".to_owned(),
+        };
+        for over in &self.groundwork.file.central_key_overrides {
+            if over.keys().iter().any(|(_, key)| key.is_placeholder()) {
+                return Err(refused("a deployment makes no key for [[central_key_overrides]]".to_owned()));
+            }
+        }
         let mut keys: Vec<KeyArn> = self.groundwork.keys.iter().filter(|key| key.is_placeholder()).cloned().collect();
+        if let Some(key) = keys.iter().find(|key| key.account != self.groundwork.security) {
+            let message = format!(
+                "the key for {} is to be account {}'s, and a deployment makes keys in the security account, {}, alone",
+                key.region, key.account, self.groundwork.security
+            );
+            return Err(refused(message));
+        }
+        if !self.accounts.iter().any(|account| account.id == self.groundwork.security) {
+            keys.clear();
+        }
         keys.sort_by_key(|key| (key.region != self.groundwork.home_region, key.region.clone()));
-        keys
+        Ok(keys)
     }
 
     /// Makes the key of a Region with its alias, or finds the one that an earlier deployment made.
@@ -54,13 +77,30 @@ impl Site {
         let owner = self.owner().await?;
         let (alias, policy) = (&self.groundwork.file.bootstrap.key_alias, self.groundwork.key_policy());
         let made = |arn: KeyArn, step| KeyMade { placeholder: wanted.to_string(), arn, step };
-        if let Some(facts) = owner.alias(&wanted.region, alias).await? {
-            return Ok(made(read(&facts.arn)?, KeyStep::Found));
-        }
         let multi_region = wanted.id.starts_with("mrk-");
+        if let Some(facts) = owner.alias(&wanted.region, alias).await? {
+            let arn = read(&facts.arn)?;
+            let fits = facts.state == "Enabled" && arn.id.starts_with("mrk-") == multi_region;
+            if !fits || !owner.key_is_ours(&arn).await? {
+                return Err(AwsError {
+                    code: "NotOurs".to_owned(),
+                    message: format!(
+                        "{alias} in {} is that of {arn}, which is {} and is not one that a deployment made for this",
+                        wanted.region, facts.state
+                    ),
+                    hint: "if it is the key that you mean, write its ARN into the campaign file; otherwise name another \
+                           bootstrap.key_alias"
+                        .to_owned(),
+                });
+            }
+            self.rotate(&owner, &arn).await?;
+            return Ok(made(arn, KeyStep::Found));
+        }
         let new = NewKey { region: &wanted.region, description: DESCRIPTION, policy: &policy, multi_region };
         // It may have been made, and the deployment killed before its alias was.
-        if let Some(arn) = owner.key_without_alias(&wanted.region, DESCRIPTION).await? {
+        let unnamed = owner.key_without_alias(&wanted.region, DESCRIPTION).await?;
+        if let Some(arn) = unnamed.filter(|arn| arn.id.starts_with("mrk-") == multi_region) {
+            self.rotate(&owner, &arn).await?;
             owner.create_alias(&arn, alias).await?;
             return Ok(made(arn, KeyStep::Found));
         }
@@ -78,6 +118,14 @@ impl Site {
         }
         owner.create_alias(&arn, alias).await?;
         Ok(made(arn, step))
+    }
+
+    /// The deployment that made it may have been killed before it rotated. A replica's rotation is its primary key's.
+    async fn rotate(&self, owner: &Member, key: &KeyArn) -> Result<(), AwsError> {
+        match key.id.starts_with("mrk-") && key.region != self.groundwork.home_region {
+            true => Ok(()),
+            false => owner.rotate_key(key).await,
+        }
     }
 
     /// A replica takes no alias while it is being made (`Creating`), which takes seconds.
@@ -128,6 +176,13 @@ impl Site {
                 Err(error) => Some(Finding::unread(Kind::KeyPolicy, name.clone(), region, &error)),
             });
             found.push(self.alias_found(owner, key).await);
+            found.push(match owner.key_rotates(key).await {
+                Ok(true) => None,
+                Ok(false) => {
+                    Finding::differing(Kind::KeyRotation, name, region, vec!["it does not rotate by itself".to_owned()])
+                }
+                Err(error) => Some(Finding::unread(Kind::KeyRotation, name, region, &error)),
+            });
         }
         found
     }

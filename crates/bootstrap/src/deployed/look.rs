@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
 use orgseal_core::aws::make::RoleWanted;
-use orgseal_core::aws::{Authorizations, Member, Purpose, Ssm};
+use orgseal_core::aws::{Authorizations, Held, Member, Purpose, Ssm};
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, Identity, Operation};
 use serde_norway::Value;
 
+use super::remediation::RULE;
 use super::tree::first_difference;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError};
 use crate::meaning::differences;
@@ -70,7 +71,7 @@ impl Site {
             Ok(member) => member,
             Err(error) => return vec![Some(Finding::unread(Kind::Account, self.through(), None, &error))],
         };
-        let regions = self.groundwork.regions();
+        let regions = self.regions();
         let places = join_all(regions.iter().map(|region| self.place(&member, account, region)));
         let (whole, places) = join(self.whole(&member, account), places).await;
         whole.into_iter().chain(places.into_iter().flatten()).collect()
@@ -112,7 +113,7 @@ impl Site {
         let mut says = differences(&wanted.text, text);
         says.extend(nobody);
         if let Some(who) = who.filter(|_| is_callers)
-            && !who.policies.iter().any(|(name, _)| *name == wanted.name)
+            && !there.held.get(&who.arn).is_some_and(|held| held.attached.contains(&wanted.arn))
         {
             says.push(format!("it is not attached to {caller}"));
         }
@@ -161,7 +162,8 @@ impl Site {
         let name = "s3-default-encryption-kms";
         let wanted: BTreeSet<String> = self.groundwork.keys.iter().map(ToString::to_string).collect();
         let rules = match member.encryption_rules(region).await {
-            Ok(rules) => rules,
+            // The one of `remediation on` is another matter.
+            Ok(rules) => rules.into_iter().filter(|(rule, _)| rule != RULE).collect::<Vec<_>>(),
             Err(error) => return Some(Some(Finding::unread(Kind::Rule, name, Some(region), &error))),
         };
         if rules.iter().any(|(_, keys)| *keys == wanted) {
@@ -196,12 +198,15 @@ impl Site {
             found.push(match owner.aggregator(home, PACK).await {
                 Err(error) => Some(Finding::unread(Kind::Aggregator, wanted.name, Some(home), &error)),
                 Ok(None) => Some(Finding::missing(Kind::Aggregator, wanted.name, Some(home))),
-                Ok(Some(role)) if role == wanted.role_arn => None,
-                Ok(Some(role)) => Finding::differing(
+                Ok(Some((role, _))) if role == wanted.role_arn => None,
+                Ok(Some((role, _))) => Finding::differing(
                     Kind::Aggregator,
                     wanted.name,
                     Some(home),
-                    vec![format!("it reads the organization as {role}, and not as {}", wanted.role_arn)],
+                    vec![match role.is_empty() {
+                        true => "it reads something else than the organization in all Regions".to_owned(),
+                        false => format!("it reads the organization as {role}, and not as {}", wanted.role_arn),
+                    }],
                 ),
             });
         }
@@ -215,28 +220,30 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
     let Some(role) = role else { return Some(Finding::missing(Kind::Role, &wanted.name, None)) };
     let mut says = Vec::new();
     if !role.arn.ends_with(&format!(":role{}{}", wanted.path, wanted.name)) {
-        says.push(format!("its path differs: it is {}", role.arn));
+        says.push(format!("its path cannot be changed: it is {}", role.arn));
     }
     let part =
         |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
     says.extend(part("trust", differences(&wanted.trust, role.trust.as_deref().unwrap_or_default())));
-    let attached = wanted.attached.iter().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
-    let names: BTreeSet<&str> = wanted.inline.iter().map(|(name, _)| name.as_str()).chain(attached.clone()).collect();
+    let none = Held::default();
+    let held = there.held.get(&role.arn).unwrap_or(&none);
     for (name, text) in &wanted.inline {
-        match role.policies.iter().find(|(known, _)| known == name) {
+        match held.inline.iter().find(|(known, _)| known == name) {
             Some((_, found)) => says.extend(part(&format!("policy {name}"), differences(text, found))),
             None => says.push(format!("policy {name} is missing")),
         }
     }
-    let lacking = attached.filter(|name| !role.policies.iter().any(|(known, _)| known == name));
-    says.extend(lacking.map(|name| format!("policy {name} is not attached")));
-    let others = role.policies.iter().filter(|(name, _)| !names.contains(name.as_str()));
+    let others = held.inline.iter().filter(|(name, _)| !wanted.inline.iter().any(|(wanted, _)| wanted == name));
     says.extend(others.map(|(name, _)| format!("policy {name} is not of orgseal")));
-    match (&wanted.boundary, &role.boundary) {
+    let lacking = wanted.attached.iter().filter(|arn| !held.attached.contains(arn));
+    says.extend(lacking.map(|arn| format!("policy {arn} is not attached")));
+    let others = held.attached.iter().filter(|arn| !wanted.attached.contains(arn));
+    says.extend(others.map(|arn| format!("policy {arn} is attached, and is not of orgseal")));
+    match (&wanted.boundary, &held.boundary) {
         (None, Some(_)) => says.push("it has a permissions boundary, and none is wanted".to_owned()),
         (Some(arn), None) => says.push(format!("it lacks its permissions boundary {arn}")),
-        (Some(arn), Some(found)) if there.policies.get(arn) != Some(found) => {
-            says.push(format!("its permissions boundary is another one than {arn}"));
+        (Some(arn), Some(found)) if arn != found => {
+            says.push(format!("its permissions boundary is {found}, and not {arn}"));
         }
         _ => {}
     }

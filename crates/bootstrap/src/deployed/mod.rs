@@ -19,6 +19,7 @@ use orgseal_core::aws::{Aws, CallLimits, Member, Organization, Purpose};
 use orgseal_core::campaign::{self, CampaignError, Setting};
 use orgseal_core::config::{MemberRole, OwnAccount, SessionPolicy};
 use orgseal_core::event::{Event, Events};
+use orgseal_core::glob::matches;
 use orgseal_core::model::{Account, AwsError};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ use crate::groundwork::{Groundwork, GroundworkError};
 pub use finding::{AccountFound, Compared, Counts, Finding, Kind, State};
 pub use guardrails::{Guardrail, KEEP_SEAL, Unsealers};
 pub use keys::{KeyMade, KeyStep};
-pub use put::{Done, Outcome};
+pub use put::{Done, Outcome, is_put};
 pub use remediation::{Excepted, RULE as REMEDIATION_RULE, RemediationDone, Tries};
 pub use take::Taken;
 
@@ -61,6 +62,10 @@ pub struct Site {
     accounts: Vec<Account>,
     /// The management account was left out: no one named it.
     without_management: bool,
+    /// Active accounts of the organization that the campaign leaves out; `None` where the command line narrowed it.
+    left_out: Option<Vec<String>>,
+    /// Those that the command line leaves in.
+    only_regions: Vec<String>,
     through: Option<String>,
     session_name: String,
     events: Events,
@@ -81,8 +86,13 @@ impl Site {
         let mut accounts = listed.accounts;
         let before = accounts.len();
         accounts.retain(|account| account.id != management || named.as_ref() == Some(&account.id));
-        let Setting { aws, events, stop, .. } = setting;
+        let Setting { aws, events, stop, narrowed, .. } = setting;
+        let is_narrowed = !narrowed.accounts.is_empty() || !narrowed.ous.is_empty();
+        let left_out = listed.all.iter().filter(|account| account.is_active());
+        let left_out = left_out.map(|account| account.id.clone()).filter(|id| accounts.iter().all(|one| one.id != *id));
         Ok(Site {
+            left_out: (!is_narrowed).then(|| left_out.filter(|id| *id != management).collect()),
+            only_regions: narrowed.regions,
             without_management: accounts.len() < before,
             session_name: campaign::session_name("bootstrap"),
             aws,
@@ -118,6 +128,24 @@ impl Site {
     #[must_use]
     pub fn through(&self) -> &str {
         self.through.as_deref().unwrap_or(&self.groundwork.file.member_role.name)
+    }
+
+    /// The Regions of the campaign, of those that the command line leaves in.
+    fn regions(&self) -> Vec<String> {
+        let chosen = |region: &String| {
+            let patterns = &self.only_regions;
+            let out = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!'));
+            let mut taken = patterns.iter().filter(|pattern| !pattern.starts_with('!')).peekable();
+            let is_in = taken.peek().is_none() || taken.any(|pattern| matches(pattern, region));
+            is_in && !out.into_iter().any(|pattern| matches(pattern, region))
+        };
+        self.groundwork.regions().into_iter().filter(chosen).collect()
+    }
+
+    /// Whether the command line narrowed it to some accounts.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        self.left_out.is_none()
     }
 
     /// The management account.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::look::fault;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::cloudformation::conformance_pack;
-use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PolicyWanted};
+use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PACK_RULE, PolicyWanted};
 
 /// AWS Config takes minutes to make a pack in every account.
 const PACK_LOOKS: u32 = 60;
@@ -76,7 +76,7 @@ impl Site {
         });
         done.extend(each.await?.into_iter().flatten());
         if !self.stop.is_cancelled() {
-            done.extend(self.put_packs(compared).await);
+            done.extend(self.put_packs(compared, adopt).await);
         }
         done.sort_by(|a, b| (&a.account, a.kind, &a.region, &a.name).cmp(&(&b.account, b.kind, &b.region, &b.name)));
         self.ended();
@@ -89,8 +89,7 @@ impl Site {
             .iter()
             .filter(|finding| finding.state != State::Unread && finding.kind != Kind::Rule)
             .filter(|finding| !(shared && finding.kind == Kind::Document))
-            // Keys are made before all else, and are nobody's to mend here.
-            .filter(|finding| finding.kind != Kind::Key)
+            .filter(|finding| is_put(finding))
             .collect();
         // A boundary is there before the role that it bounds, a role before the aggregator that uses it.
         findings.sort_by_key(|finding| finding.kind);
@@ -156,6 +155,12 @@ impl Site {
             }
             Kind::Aggregator => {
                 let Some(wanted) = pieces.aggregator else { return Err(unknown(finding)) };
+                if let Some((_, arn)) = member.aggregator(region, &wanted.name).await?
+                    && !adopt
+                    && !member.aggregator_is_ours(region, &arn).await?
+                {
+                    return Ok(Outcome::NotOurs);
+                }
                 put_aggregator(member, region, &wanted).await?;
                 Ok(made_or_changed(finding))
             }
@@ -167,14 +172,21 @@ impl Site {
                 member.put_key_policy(key, &self.groundwork.key_policy()).await?;
                 Ok(Outcome::Changed)
             }
+            Kind::KeyRotation => {
+                let Some(key) = self.key(name, region) else { return Err(unknown(finding)) };
+                if !adopt && !member.key_is_ours(key).await? {
+                    return Ok(Outcome::NotOurs);
+                }
+                member.rotate_key(key).await?;
+                Ok(Outcome::Changed)
+            }
             Kind::KeyAlias if finding.state == State::Missing => {
                 let key = self.groundwork.file.keys().get(region).cloned();
                 let Some(key) = key else { return Err(unknown(finding)) };
                 member.create_alias(&key, name).await?;
                 Ok(Outcome::Made)
             }
-            // Another key's alias, a disabled key, an account that cannot be entered: for a person to decide.
-            Kind::KeyAlias | Kind::Key | Kind::Account | Kind::Rule | Kind::Guardrail => Ok(Outcome::NotOurs),
+            Kind::KeyAlias | Kind::Key | Kind::Account | Kind::Rule | Kind::Guardrail => Err(unknown(finding)),
         }
     }
 
@@ -189,7 +201,10 @@ impl Site {
                 Outcome::Made
             }
             Some(false) if !adopt => return Ok(Outcome::NotOurs),
-            Some(_) => {
+            Some(ours) => {
+                if !ours {
+                    member.tag_policy(&wanted.arn).await?;
+                }
                 let there = member.policy_document(&wanted.arn).await?.unwrap_or_default();
                 if !crate::meaning::differences(&wanted.text, &there).is_empty() {
                     member.update_policy(&wanted.arn, &wanted.text).await?;
@@ -255,23 +270,28 @@ impl Site {
     }
 
     /// The organization's conformance pack, in every Region in which a rule is not as it is to be.
-    async fn put_packs(&self, compared: &Compared) -> Vec<Done> {
+    async fn put_packs(&self, compared: &Compared, adopt: bool) -> Vec<Done> {
+        // It is the whole organization's: no part of it can be had for a few accounts.
+        let Some(without) = &self.left_out else { return Vec::new() };
         let rules =
             compared.findings().filter(|(_, finding)| finding.kind == Kind::Rule && finding.state != State::Unread);
         let regions: BTreeSet<&str> = rules.filter_map(|(_, finding)| finding.region.as_deref()).collect();
         let mut done = Vec::new();
         for region in regions {
             let finding = Finding::missing(Kind::Rule, format!("conformance pack {PACK}"), Some(region));
-            let outcome = self.put_pack(region).await;
+            let outcome = self.put_pack(region, without, adopt).await;
             done.push(Done::of(&self.groundwork.security, &finding, outcome));
         }
         done
     }
 
-    async fn put_pack(&self, region: &str) -> Result<Outcome, AwsError> {
+    async fn put_pack(&self, region: &str, without: &[String], adopt: bool) -> Result<Outcome, AwsError> {
         let owner = self.owner().await?;
         let there = owner.organization_pack(region, PACK).await?;
-        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork)).await?;
+        if there.is_some() && !adopt && !pack_is_ours(&owner, region).await? {
+            return Ok(Outcome::NotOurs);
+        }
+        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork), without).await?;
         let mut wait = Duration::from_millis(500);
         for _ in 0..PACK_LOOKS {
             match owner.organization_pack(region, PACK).await? {
@@ -302,6 +322,23 @@ impl Site {
     }
 }
 
+/// Whether a finding is one that a deployment mends. Keys are made before all else; a disabled key and an alias that is another
+/// key's are for a person.
+#[must_use]
+pub fn is_put(finding: &Finding) -> bool {
+    match (finding.kind, finding.state) {
+        (_, State::Unread) | (Kind::Key | Kind::Account, _) => false,
+        (Kind::KeyAlias, state) => state == State::Missing,
+        _ => true,
+    }
+}
+
+/// A pack bears no tag: ours is known by its rule, which it makes in the security account too.
+pub(super) async fn pack_is_ours(owner: &Member, region: &str) -> Result<bool, AwsError> {
+    let rules = owner.encryption_rules(region).await?;
+    Ok(rules.iter().any(|(name, _)| name.starts_with(PACK_RULE)))
+}
+
 fn made_or_changed(finding: &Finding) -> Outcome {
     if finding.state == State::Missing { Outcome::Made } else { Outcome::Changed }
 }
@@ -324,7 +361,12 @@ async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Out
     match member.role_made(&role.name).await? {
         None => member.create_role(role).await.map(|()| Outcome::Made),
         Some(made) if !made.ours && !adopt => Ok(Outcome::NotOurs),
-        Some(_) => member.update_role(role).await.map(|()| Outcome::Changed),
+        Some(made) => {
+            if !made.ours {
+                member.tag_role(&role.name).await?;
+            }
+            member.update_role(role).await.map(|()| Outcome::Changed)
+        }
     }
 }
 
@@ -338,7 +380,12 @@ async fn put_document(
     match ssm.document_made(&document.name).await? {
         None => ssm.create_document(&document.name, document.yaml).await.map(|()| Outcome::Made),
         Some(made) if !made.ours && !adopt => Ok(Outcome::NotOurs),
-        Some(_) => ssm.update_document(&document.name, document.yaml).await.map(|_| Outcome::Changed),
+        Some(made) => {
+            if !made.ours {
+                ssm.tag_document(&document.name).await?;
+            }
+            ssm.update_document(&document.name, document.yaml).await.map(|_| Outcome::Changed)
+        }
     }
 }
 

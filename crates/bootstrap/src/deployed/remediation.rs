@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::StreamExt;
 use orgseal_core::aws::make::RemediationWanted;
 use orgseal_core::aws::{Member, Purpose};
 use orgseal_core::event::Event;
@@ -18,7 +19,9 @@ use super::{Site, SiteError};
 pub const RULE: &str = "orgseal-seal-by-itself";
 /// What stands for the bucket while the document's parameters are found.
 const ANY_BUCKET: &str = "orgseal-any-bucket";
-/// So often the rule is asked what it found of the buckets to be left alone.
+/// Why a bucket is left alone that the campaign knows nothing of.
+const UNKNOWN: &str = "not compliant when remediation was switched on";
+/// So often the rule is asked what it found of the account's buckets.
 const LOOKS: u32 = 40;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
@@ -71,7 +74,7 @@ impl Site {
             let excepted = by_account.get(&account.id).cloned().unwrap_or_default();
             async move {
                 let mut done = Vec::new();
-                for region in site.groundwork.regions() {
+                for region in site.regions() {
                     let here: Vec<&Excepted> = excepted.iter().filter(|one| one.bucket.region == region).collect();
                     let outcome = site.switch_on(&member, &account, &region, &here, tries).await;
                     let excepted = outcome.as_ref().copied().unwrap_or_default();
@@ -93,7 +96,7 @@ impl Site {
     pub async fn remediation_off(&self, accounts: &BTreeSet<String>) -> Result<Vec<RemediationDone>, SiteError> {
         self.remediate(accounts, |site, account, member| async move {
             let mut done = Vec::new();
-            for region in site.groundwork.regions() {
+            for region in site.regions() {
                 let outcome = async {
                     let remediation = member.delete_remediation(&region, RULE).await?;
                     Ok::<_, AwsError>(member.delete_rule(&region, RULE).await? || remediation)
@@ -180,15 +183,34 @@ impl Site {
         };
         member.put_encryption_rule(region, RULE, &[key.to_string()]).await?;
         member.put_remediation(region, &wanted).await?;
-        let names: BTreeSet<String> = excepted.iter().map(|one| one.bucket.name.clone()).collect();
-        let open = self.not_compliant(member, region, &names).await?;
-        for why in excepted.iter().map(|one| &one.why).collect::<BTreeSet<_>>() {
-            let of_it = excepted.iter().filter(|one| one.why == *why && open.contains(&one.bucket.name));
-            let buckets: Vec<String> = of_it.map(|one| one.bucket.name.clone()).collect();
-            member.except_from_remediation(region, RULE, &buckets, &format!("orgseal: {why}")).await?;
+        // What is not compliant now is left alone, whoever left it so; from here on drift and new buckets are sealed.
+        let open = self.not_compliant(member, account, region).await?;
+        let closed: Vec<&str> = excepted
+            .iter()
+            .map(|one| one.bucket.name.as_str())
+            .filter(|name| open.get(*name) == Some(&true))
+            .collect();
+        if !closed.is_empty() {
+            return Err(AwsError {
+                code: "NotExcepted".to_owned(),
+                message: format!(
+                    "AWS Config takes no exception for a bucket that complies, and would seal these once they drift: {}",
+                    closed.join(", ")
+                ),
+                hint: "nothing is remedied by itself there; end their exemption, or leave the account out with --account"
+                    .to_owned(),
+            });
+        }
+        let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for bucket in open.iter().filter(|(_, complies)| !**complies).map(|(bucket, _)| bucket) {
+            let why = excepted.iter().find(|one| one.bucket.name == *bucket).map_or(UNKNOWN, |one| one.why.as_str());
+            by_reason.entry(why).or_default().push(bucket.clone());
+        }
+        for (why, buckets) in &by_reason {
+            member.except_from_remediation(region, RULE, buckets, &format!("orgseal: {why}")).await?;
         }
         let left_alone = member.remediation_exceptions(region, RULE).await?;
-        if let Some(lacking) = open.iter().find(|bucket| !left_alone.contains(*bucket)) {
+        if let Some(lacking) = by_reason.values().flatten().find(|bucket| !left_alone.contains(*bucket)) {
             return Err(AwsError {
                 code: "NotExcepted".to_owned(),
                 message: format!("AWS Config does not show the exception of bucket {lacking}"),
@@ -197,26 +219,39 @@ impl Site {
         }
         wanted.automatic = true;
         member.put_remediation(region, &wanted).await?;
-        Ok(open.len())
+        Ok(by_reason.values().map(Vec::len).sum())
     }
 
-    /// Those of some buckets that the rule does not find compliant. AWS Config takes no exception for a compliant bucket, and does
-    /// not remedy it. A bucket that is gone is found in no answer.
+    /// The account's buckets in a Region, and whether the rule finds each compliant, once it has looked at every one of them.
     async fn not_compliant(
         &self,
         member: &Member,
+        account: &Account,
         region: &str,
-        names: &BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, AwsError> {
+    ) -> Result<BTreeMap<String, bool>, AwsError> {
+        let s3 = member.s3_at_home();
+        let mut names = BTreeSet::new();
+        let mut pages = Box::pin(s3.bucket_pages());
+        while let Some(page) = pages.next().await {
+            for (name, there) in page? {
+                let there = match there {
+                    Some(there) => there,
+                    None => s3.region_of(&name).await?,
+                };
+                if there == region {
+                    names.insert(name);
+                }
+            }
+        }
         if names.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         }
         member.evaluate_rule(region, RULE).await?;
         let mut wait = Duration::from_millis(500);
         for _ in 0..LOOKS {
             let found = member.compliance(region, RULE).await?;
             if names.iter().all(|name| found.contains_key(name)) {
-                return Ok(names.iter().filter(|name| found.get(*name) == Some(&false)).cloned().collect());
+                return Ok(found.into_iter().filter(|(name, _)| names.contains(name)).collect());
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
@@ -225,8 +260,8 @@ impl Site {
         }
         Err(AwsError {
             code: "Timeout".to_owned(),
-            message: format!("AWS Config has not looked at every bucket that is to be left alone in {region}"),
-            hint: "nothing is remedied by itself there; a bucket that was deleted since wants a new audit or rollout"
+            message: format!("AWS Config has not looked at every bucket of account {} in {region}", account.id),
+            hint: "nothing is remedied by itself there; check that its recorder is on and records S3 buckets, then try again"
                 .to_owned(),
         })
     }

@@ -5,6 +5,7 @@ use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError};
 use serde::Serialize;
 
+use super::put::pack_is_ours;
 use super::remediation::RULE;
 use super::{Kind, Site, SiteError};
 use crate::pieces::PACK;
@@ -37,21 +38,28 @@ impl Site {
     }
 
     async fn taking(&self, take: bool) -> Result<Vec<Taken>, SiteError> {
-        self.began();
+        // What the campaign file makes no more may have been made once.
+        let site = Site { groundwork: self.groundwork.with_everything(), ..self.clone() };
+        site.began();
         let mut taken = Vec::new();
-        let has_security = self.accounts.iter().any(|account| account.id == self.groundwork.security);
-        if has_security && self.groundwork.file.bootstrap.config_rule {
-            taken.extend(self.take_rules(take).await);
+        let active = site.accounts.iter().filter(|account| account.is_active()).cloned();
+        // The security account goes last: whoever is in there by its policies would saw off the branch.
+        let (last, first): (Vec<Account>, Vec<Account>) =
+            active.partition(|account| account.id == site.groundwork.security);
+        let has_security = !last.is_empty();
+        let each = site.each(first, move |site, account| async move { site.take_account(&account, take).await });
+        taken.extend(each.await?.into_iter().flatten());
+        if has_security && !site.stop.is_cancelled() {
+            taken.extend(site.take_rules(take).await);
         }
         // Whoever is not the management account may not see them, and did not make them.
-        if self.aws.caller().account == self.organization.management_account {
-            taken.extend(self.take_guardrails(take).await);
+        if site.aws.caller().account == site.organization.management_account && !site.stop.is_cancelled() {
+            taken.extend(site.take_guardrails(take).await);
         }
-        let active: Vec<Account> = self.accounts.iter().filter(|account| account.is_active()).cloned().collect();
-        let each = self.each(active, move |site, account| async move { site.take_account(&account, take).await });
+        let each = site.each(last, move |site, account| async move { site.take_account(&account, take).await });
         taken.extend(each.await?.into_iter().flatten());
         taken.sort_by(|a, b| (&a.account, a.kind, &a.region, &a.name).cmp(&(&b.account, b.kind, &b.region, &b.name)));
-        self.ended();
+        site.ended();
         Ok(taken)
     }
 
@@ -88,12 +96,12 @@ impl Site {
             pieces.policies.extend(owned.policies);
         }
         for document in self.groundwork.documents().into_iter().flatten() {
-            for region in self.groundwork.regions() {
+            for region in self.regions() {
                 let outcome = take_document(&member, &region, &document.name, take).await;
                 note(Kind::Document, &document.name, Some(&region), outcome);
             }
         }
-        for region in self.groundwork.regions() {
+        for region in self.regions() {
             note(Kind::Rule, RULE, Some(&region), take_remediation(&member, &region, take).await);
         }
         // The role by which we are in goes last.
@@ -111,7 +119,7 @@ impl Site {
         taken
     }
 
-    /// The pack and the aggregator, which bear no tag that can be read by name: their names are ours.
+    /// The pack and the aggregator, if they are ours.
     async fn take_rules(&self, take: bool) -> Vec<Taken> {
         let piece = |kind, region: &str, error| Taken {
             account: self.groundwork.security.clone(),
@@ -131,17 +139,10 @@ impl Site {
             Ok(true) => taken.push(piece(kind, region, None)),
             Err(error) => taken.push(piece(kind, region, Some(error))),
         };
-        for region in self.groundwork.regions() {
-            let outcome = match take {
-                true => owner.delete_organization_pack(&region, PACK).await,
-                false => owner.organization_pack(&region, PACK).await.map(|pack| pack.is_some()),
-            };
-            note(Kind::Rule, &region, outcome);
+        for region in self.regions() {
+            note(Kind::Rule, &region, take_pack(&owner, &region, take).await);
         }
-        let outcome = match take {
-            true => owner.delete_aggregator(home, PACK).await,
-            false => owner.aggregator(home, PACK).await.map(|role| role.is_some()),
-        };
+        let outcome = take_aggregator(&owner, home, take).await;
         note(Kind::Aggregator, home, outcome);
         taken
     }
@@ -154,6 +155,23 @@ async fn take_remediation(member: &Member, region: &str, take: bool) -> Result<b
     if ours && take {
         member.delete_remediation(region, RULE).await?;
         member.delete_rule(region, RULE).await?;
+    }
+    Ok(ours)
+}
+
+async fn take_pack(owner: &Member, region: &str, take: bool) -> Result<bool, AwsError> {
+    let ours = owner.organization_pack(region, PACK).await?.is_some() && pack_is_ours(owner, region).await?;
+    if ours && take {
+        owner.delete_organization_pack(region, PACK).await?;
+    }
+    Ok(ours)
+}
+
+async fn take_aggregator(owner: &Member, region: &str, take: bool) -> Result<bool, AwsError> {
+    let Some((_, arn)) = owner.aggregator(region, PACK).await? else { return Ok(false) };
+    let ours = owner.aggregator_is_ours(region, &arn).await?;
+    if ours && take {
+        owner.delete_aggregator(region, PACK).await?;
     }
     Ok(ours)
 }

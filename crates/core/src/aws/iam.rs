@@ -25,6 +25,31 @@ pub struct Authorizations {
     pub identities: Identities,
     /// The document in force of each managed policy, by ARN.
     pub policies: HashMap<String, Arc<str>>,
+    /// What each user and role has of its own, by ARN.
+    pub held: HashMap<String, Held>,
+}
+
+/// The policies of a user or role itself, apart by how it has them: names are no ARNs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Inline policies: name and document.
+    pub inline: Vec<(String, Arc<str>)>,
+    /// ARNs of the managed policies that are attached.
+    pub attached: Vec<String>,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+}
+
+impl Held {
+    fn new(inline: &[PolicyDetail], attached: &[AttachedPolicy], boundary: Option<&AttachedPermissionsBoundary>) -> Held {
+        let text = |policy: &PolicyDetail| decoded(policy.policy_document().unwrap_or_default()).into();
+        let named = |policy: &PolicyDetail| (policy.policy_name().unwrap_or_default().to_owned(), text(policy));
+        Held {
+            inline: inline.iter().map(named).collect(),
+            attached: attached.iter().filter_map(|policy| policy.policy_arn()).map(str::to_owned).collect(),
+            boundary: boundary.and_then(|set| set.permissions_boundary_arn()).map(str::to_owned),
+        }
+    }
 }
 
 impl Member {
@@ -59,7 +84,7 @@ impl Member {
             details.roles.extend(page.role_detail_list().iter().filter(|role| !is_service_linked(role)).cloned());
             details.take_documents(page.policies());
         }
-        Ok(Authorizations { identities: details.identities(), policies: details.documents })
+        Ok(Authorizations { identities: details.identities(), held: details.held(), policies: details.documents })
     }
 }
 
@@ -122,6 +147,18 @@ impl Details {
             trust: role.assume_role_policy_document().map(decoded),
         });
         Identities { principals: users.chain(roles).collect() }
+    }
+
+    fn held(&self) -> HashMap<String, Held> {
+        let users = self.users.iter().filter_map(|user| {
+            let held = Held::new(user.user_policy_list(), user.attached_managed_policies(), user.permissions_boundary());
+            Some((user.arn()?.to_owned(), held))
+        });
+        let roles = self.roles.iter().filter_map(|role| {
+            let held = Held::new(role.role_policy_list(), role.attached_managed_policies(), role.permissions_boundary());
+            Some((role.arn()?.to_owned(), held))
+        });
+        users.chain(roles).collect()
     }
 
     fn policies(&self, inline: &[PolicyDetail], attached: &[AttachedPolicy], whose: &str) -> Vec<(String, Arc<str>)> {

@@ -98,6 +98,8 @@ impl Campaign {
 pub struct Listed {
     /// The organization.
     pub organization: Organization,
+    /// All accounts of the organization.
+    pub all: Vec<Account>,
     /// The accounts of the campaign file and the command line, in whatever state they are.
     pub accounts: Vec<Account>,
 }
@@ -107,10 +109,10 @@ pub async fn listed(setting: &Setting) -> Result<Listed, CampaignError> {
     let Setting { aws, loaded, narrowed, .. } = setting;
     let organization = the_organization(aws, &loaded.campaign).await?;
     let selection = Selection::new(&loaded.campaign, &loaded.exemptions, narrowed.clone());
-    let (_, accounts) = accounts(aws, &selection).await?;
+    let (all, accounts) = accounts(aws, &selection).await?;
     match accounts.is_empty() {
         true => Err(CampaignError::NothingSelected("account")),
-        false => Ok(Listed { organization, accounts }),
+        false => Ok(Listed { organization, all, accounts }),
     }
 }
 

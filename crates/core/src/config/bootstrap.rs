@@ -58,8 +58,10 @@ impl Default for BootstrapChoice {
 }
 
 impl BootstrapChoice {
-    /// Whether the file says nothing of it: then it is no part of what the file's hash is made of.
-    pub(super) fn is_default(&self) -> bool {
+    /// Whether the file says nothing of it: then it is no part of what the file's hash is made of, and roles and documents may be
+    /// of somebody else's making.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
         *self == BootstrapChoice::default()
     }
 

@@ -25,16 +25,40 @@ impl Weakness {
     }
 }
 
+/// What a role is held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// The account that the role is in.
+    pub account: &'a str,
+    /// The security account.
+    pub security: &'a str,
+    /// The campaign's external ID.
+    pub external_id: Option<&'a str>,
+    /// Whom `bootstrap.caller` names, by ARN, where the campaign file says what the groundwork is: then it is held to exactly that.
+    pub caller: Option<&'a str>,
+}
+
 /// Whom a member role lets in besides the security account, and whether it asks for the campaign's external ID.
 #[must_use]
-pub fn member_trust_weaknesses(trust: &str, account: &str, security: &str, external_id: Option<&str>) -> Vec<Weakness> {
+pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
+    let is_strict = held.caller.is_some();
     each_grant(trust, |statement, principal, found| {
-        let bound = bound_to(statement, security);
         match principal {
-            Principal::Aws(_) if principal.account() == Some(security) => {}
-            Principal::Everyone | Principal::Aws(_) if bound => {}
-            Principal::Aws(name) if principal.account() == Some(account) => {
-                found.push(Weakness::slight(format!("its trust lets in {name} of its own account")));
+            Principal::Aws(name) if held.caller.is_some_and(|caller| name == caller) => {}
+            Principal::Aws(name) if principal.account() == Some(held.security) => {
+                let whole = name == held.security || name.ends_with(":root");
+                if is_strict || whole {
+                    let says = match whole {
+                        true => "its trust lets in the security account as a whole".to_owned(),
+                        false => format!("its trust lets in {name}, and bootstrap.caller is somebody else"),
+                    };
+                    found.push(Weakness { severe: is_strict, says });
+                }
+            }
+            Principal::Everyone | Principal::Aws(_) if bound_to(statement, held.security, held.caller) => {}
+            other if is_of(other, held.account) => {
+                let says = format!("its trust lets in {} of its own account", named(other));
+                found.push(Weakness { severe: is_strict, says });
                 return;
             }
             other => {
@@ -42,12 +66,14 @@ pub fn member_trust_weaknesses(trust: &str, account: &str, security: &str, exter
                 return;
             }
         }
-        if let Some(wanted) = external_id {
-            let asks = statement.conditions.iter().any(|condition| {
-                condition.key == "sts:externalid" && is_exact(condition) && condition.values == [wanted]
+        if let Some(wanted) = held.external_id {
+            let asked = statement.conditions.iter().filter(|condition| {
+                condition.key == "sts:externalid" && is_exact(condition) && condition.values.iter().any(|id| id == wanted)
             });
-            if !asks {
-                found.push(Weakness::severe("its trust does not ask for the campaign's external ID"));
+            match asked.map(|condition| condition.values.len()).min() {
+                Some(1) => {}
+                Some(_) => found.push(Weakness::slight("its trust takes other external IDs than the campaign's as well")),
+                None => found.push(Weakness::severe("its trust does not ask for the campaign's external ID")),
             }
         }
     })
@@ -55,28 +81,37 @@ pub fn member_trust_weaknesses(trust: &str, account: &str, security: &str, exter
 
 /// Whom an automation role lets in besides Systems Manager for its own account.
 #[must_use]
-pub fn automation_trust_weaknesses(trust: &str, account: &str) -> Vec<Weakness> {
+pub fn automation_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
+    let is_strict = held.caller.is_some();
     each_grant(trust, |statement, principal, found| match principal {
         Principal::Service(service) if service == AUTOMATION => {
             let from_here = statement.conditions.iter().any(|condition| {
                 let of_account = |value: &String| match condition.key.as_str() {
-                    "aws:sourceaccount" => value == account,
-                    "aws:sourcearn" => value.split(':').nth(4) == Some(account),
+                    "aws:sourceaccount" => value == held.account,
+                    "aws:sourcearn" => value.split(':').nth(4) == Some(held.account),
                     _ => false,
                 };
                 positive(condition) && !condition.values.is_empty() && condition.values.iter().all(of_account)
             });
             if !from_here {
-                found.push(Weakness::slight(
-                    "its trust binds Systems Manager to no account: neither aws:SourceAccount nor aws:SourceArn names this one",
-                ));
+                let says = "its trust binds Systems Manager to no account: neither aws:SourceAccount nor aws:SourceArn names this one";
+                found.push(Weakness { severe: is_strict, says: says.to_owned() });
             }
         }
-        Principal::Aws(name) if principal.account() == Some(account) => {
-            found.push(Weakness::slight(format!("its trust lets in {name} of its own account")));
+        other if is_of(other, held.account) => {
+            let says = format!("its trust lets in {} of its own account", named(other));
+            found.push(Weakness { severe: is_strict, says });
         }
         other => found.push(Weakness::severe(format!("its trust lets in {}", named(other)))),
     })
+}
+
+/// Whether a principal is of an account: a user, a role, the account itself, or an identity provider in it.
+fn is_of(principal: &Principal, account: &str) -> bool {
+    match principal {
+        Principal::Federated(arn) => arn.split(':').nth(4) == Some(account),
+        other => other.account() == Some(account),
+    }
 }
 
 /// Each principal of each statement that lets somebody in.
@@ -103,12 +138,13 @@ fn each_grant(trust: &str, mut look: impl FnMut(&Statement, &Principal, &mut Vec
     found
 }
 
-/// Whether a condition lets in principals of one account alone.
-fn bound_to(statement: &Statement, account: &str) -> bool {
+/// Whether a condition lets in principals of one account alone, or one of them alone.
+fn bound_to(statement: &Statement, account: &str, caller: Option<&str>) -> bool {
     statement.conditions.iter().any(|condition| {
-        let of_account = |value: &String| match condition.key.as_str() {
-            "aws:principalaccount" => value == account,
-            "aws:principalarn" => value.split(':').nth(4) == Some(account),
+        let of_account = |value: &String| match (condition.key.as_str(), caller) {
+            ("aws:principalaccount", None) => value == account,
+            ("aws:principalarn", None) => value.split(':').nth(4) == Some(account),
+            ("aws:principalarn", Some(caller)) => value == caller,
             _ => false,
         };
         positive(condition) && !condition.values.is_empty() && condition.values.iter().all(of_account)
@@ -125,8 +161,14 @@ fn positive(condition: &Condition) -> bool {
         && !set_or_absent.starts_with("forallvalues:")
 }
 
+/// Whether an operator takes each of its values as it is written.
 fn is_exact(condition: &Condition) -> bool {
-    positive(condition) && condition.plain_operator().0 == "stringequals"
+    let plain = |value: &String| !value.contains(['*', '?']);
+    match condition.plain_operator().0.as_str() {
+        "stringequals" => positive(condition),
+        "stringlike" => positive(condition) && condition.values.iter().all(plain),
+        _ => false,
+    }
 }
 
 fn named(principal: &Principal) -> String {
@@ -146,15 +188,21 @@ mod tests {
     const MEMBER: &str = include_str!("../../../../config/policies/member-trust.json");
     const AUTOMATION_TRUST: &str = include_str!("../../../../config/policies/automation-trust.json");
 
+    const HELD: Held<'_> =
+        Held { account: "444455556666", security: "111122223333", external_id: Some("EXTERNAL-ID"), caller: None };
+    const STRICT: Held<'_> = Held { caller: Some("arn:aws:iam::111122223333:role/orgseal"), ..HELD };
+
     fn member(trust: &str) -> Vec<Weakness> {
-        member_trust_weaknesses(trust, "444455556666", "111122223333", Some("EXTERNAL-ID"))
+        member_trust_weaknesses(trust, &HELD)
     }
 
     #[test]
     fn the_shipped_trusts_are_tight() {
-        assert_eq!(member(MEMBER), []);
         let own = AUTOMATION_TRUST.replace("MEMBER-ACCOUNT", "444455556666");
-        assert_eq!(automation_trust_weaknesses(&own, "444455556666"), []);
+        for held in [HELD, STRICT] {
+            assert_eq!(member_trust_weaknesses(MEMBER, &held), []);
+            assert_eq!(automation_trust_weaknesses(&own, &held), []);
+        }
     }
 
     #[test]
@@ -172,6 +220,9 @@ mod tests {
         }
         let open = MEMBER.replace("EXTERNAL-ID", "other");
         assert!(member(&open)[0].severe && !member(&open)[0].says.contains("other"));
+        assert_eq!(member(&MEMBER.replace("StringEquals", "StringLike")), []);
+        let either = MEMBER.replace("\"EXTERNAL-ID\"", "[\"EXTERNAL-ID\", \"older\"]");
+        assert!(!member(&either)[0].severe && !member(&either)[0].says.contains("older"));
         let if_exists = MEMBER.replace("StringEquals", "StringEqualsIfExists");
         assert!(member(&if_exists)[0].severe);
         let web = r#"{"Statement":{"Effect":"Allow","Principal":{"Federated":"accounts.example.com"},"Action":"sts:AssumeRoleWithWebIdentity"}}"#;
@@ -188,8 +239,28 @@ mod tests {
     }
 
     #[test]
+    fn where_the_groundwork_is_known_a_role_is_held_to_it() {
+        let caller = "arn:aws:iam::111122223333:role/orgseal";
+        for (other, part) in [
+            ("arn:aws:iam::111122223333:root", "the security account as a whole"),
+            ("111122223333", "the security account as a whole"),
+            ("arn:aws:iam::111122223333:role/other", "role/other, and bootstrap.caller is somebody else"),
+            ("arn:aws:iam::444455556666:root", "of its own account"),
+        ] {
+            let trust = MEMBER.replace(caller, other);
+            let found = member_trust_weaknesses(&trust, &STRICT);
+            assert!(found[0].severe && found[0].says.contains(part), "{other}: {found:?}");
+            assert!(!member_trust_weaknesses(&trust, &HELD).iter().any(|one| one.severe), "{other}");
+        }
+        let bare = AUTOMATION_TRUST.replace("MEMBER-ACCOUNT", "444455556666").replace("StringEquals", "StringEqualsIfExists");
+        let bare = bare.replace("ArnLike", "ArnLikeIfExists");
+        assert!(automation_trust_weaknesses(&bare, &STRICT)[0].severe);
+        assert!(!automation_trust_weaknesses(&bare, &HELD)[0].severe);
+    }
+
+    #[test]
     fn an_automation_role_is_for_its_account() {
-        let found = |trust: &str| automation_trust_weaknesses(trust, "444455556666");
+        let found = |trust: &str| automation_trust_weaknesses(trust, &HELD);
         let bare =
             r#"{"Statement":{"Effect":"Allow","Principal":{"Service":"ssm.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
         assert!(!found(bare)[0].severe);

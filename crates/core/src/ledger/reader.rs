@@ -516,6 +516,15 @@ impl Reader {
         self.sql(self.connection.query_row(&sql, [], run_of).optional())
     }
 
+    /// Every rollback that was more than a dry run, the oldest first.
+    pub fn rollbacks(&self) -> Result<Vec<Run>, LedgerError> {
+        self.gather(
+            &format!("{RUN} WHERE kind = 'rollback' AND state NOT IN ('dry_run', 'declined') ORDER BY number"),
+            [],
+            run_of,
+        )
+    }
+
     /// The rollbacks of a campaign, the oldest first.
     pub fn rollbacks_of(&self, campaign: &Run) -> Result<Vec<Run>, LedgerError> {
         self.gather(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], run_of)

@@ -269,7 +269,9 @@ fn s3_call(
     let inputs = resolve(&step.inputs, values);
     let service = inputs["Service"].as_str().unwrap_or_default().to_ascii_lowercase();
     let api = inputs["Api"].as_str().unwrap_or_default().replace('_', "").to_ascii_lowercase();
-    if ["get", "head", "list", "describe"].iter().any(|verb| api.starts_with(verb)) {
+    // What another service gives is no business of a document that seals.
+    let own = service == "s3" || (service == "sts" && api == "getcalleridentity");
+    if own && ["get", "head", "list", "describe"].iter().any(|verb| api.starts_with(verb)) {
         return Ok(None);
     }
     if service != "s3" || api != "putbucketencryption" {

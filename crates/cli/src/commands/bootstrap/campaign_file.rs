@@ -1,70 +1,111 @@
 //! Writes keys that were made into the campaign file, in place of `key/NEW`; everything else in it stays as it was written.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use orgseal_bootstrap::deployed::KeyMade;
+use orgseal_core::model::KeyArn;
 
 use crate::failure::Failure;
 
-/// The line of the file that names a new key, and what it is to be. A multi-Region key is named once for all Regions.
-pub(super) fn replaced(text: &str, made: &KeyMade) -> Option<String> {
-    let quoted = format!("\"{}\"", made.placeholder);
-    if text.contains(&quoted) {
-        return Some(text.replace(&quoted, &format!("\"{}\"", made.arn)));
-    }
-    // `multi_region_key` names the key of one Region, and a replica has the same id.
-    (made.arn.id.starts_with("mrk-") && text.contains(&format!("key/{}\"", made.arn.id))).then(|| text.to_owned())
+/// The file with a key's ARN in place of what stands for it, in either kind of quotes; comments stay as they are. A multi-Region key
+/// is named once for all Regions, so that its replicas are there already. `None` where it is not to be found.
+pub(super) fn replaced(text: &str, placeholder: &str, arn: &KeyArn) -> Option<String> {
+    let mut found = false;
+    let line = |line: &str| {
+        let mut out = line.to_owned();
+        if !line.trim_start().starts_with('#') {
+            for quote in ['"', '\''] {
+                let quoted = format!("{quote}{placeholder}{quote}");
+                if out.contains(&quoted) {
+                    found = true;
+                    out = out.replace(&quoted, &format!("{quote}{arn}{quote}"));
+                }
+            }
+        }
+        out
+    };
+    let new: Vec<String> = text.split('\n').map(line).collect();
+    let is_replica = arn.id.starts_with("mrk-") && text.contains("multi_region_key");
+    (found || is_replica).then(|| new.join("\n"))
 }
 
-/// Writes it, whole or not at all.
+/// Whether keys that are to be made can be written into the file: asked before they are.
+pub(super) fn takes(path: &Path, keys: &[KeyArn]) -> Result<(), Failure> {
+    let failed = |why: String| {
+        Failure::plain(
+            format!("no key was made, since its ARN could not be written into {}: {why}", path.display()),
+            "write each as REGION = \"arn:…:key/NEW\" under [central_key] in the file itself, which must be yours to write",
+        )
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    if let Some(key) = keys.iter().find(|key| replaced(&text, &key.to_string(), key).is_none()) {
+        return Err(failed(format!("{key} does not stand in it")));
+    }
+    let whole = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
+    let part = whole.with_extension("orgseal-part");
+    fs::write(&part, &text).and_then(|()| fs::remove_file(&part)).map_err(|error| failed(error.to_string()))
+}
+
+/// Writes it, whole or not at all. A link stays one.
 pub(super) fn write(path: &Path, made: &KeyMade) -> Result<(), Failure> {
     let failed = |error: &io::Error| {
         let said = format!("key {} was made, and cannot be written into {}: {error}", made.arn, path.display());
         Failure::plain(said, format!("put it into [central_key] yourself: {} = \"{}\"", made.arn.region, made.arn))
     };
-    let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-    let new = replaced(&text, made).ok_or_else(|| {
-        failed(&io::Error::other(format!("{} is not in it: a flag or a variable says so", made.placeholder)))
-    })?;
-    let part = path.with_extension("orgseal-part");
     let put = || -> io::Result<()> {
-        fs::write(&part, &new)?;
-        fs::set_permissions(&part, fs::metadata(path)?.permissions())?;
-        fs::rename(&part, path)
+        let path = fs::canonicalize(path)?;
+        let text = fs::read_to_string(&path)?;
+        let new = replaced(&text, &made.placeholder, &made.arn)
+            .ok_or_else(|| io::Error::other(format!("{} does not stand in it", made.placeholder)))?;
+        let part = path.with_extension("orgseal-part");
+        let mut file = fs::File::create(&part)?;
+        file.write_all(new.as_bytes())?;
+        file.sync_all()?;
+        fs::set_permissions(&part, fs::metadata(&path)?.permissions())?;
+        fs::rename(&part, &path)
     };
     put().map_err(|error| failed(&error))
 }
 
 #[cfg(test)]
 mod tests {
-    use orgseal_bootstrap::deployed::KeyStep;
-
     use super::*;
-
-    fn made(placeholder: &str, arn: &str) -> KeyMade {
-        KeyMade { placeholder: placeholder.to_owned(), arn: arn.parse().unwrap(), step: KeyStep::Made }
-    }
 
     #[test]
     fn only_the_key_is_replaced() {
-        let text =
-            "# key/NEW is made\n[central_key]\nus-east-1 = \"arn:aws:kms:us-east-1:111122223333:key/NEW\" # ours\n";
-        let new = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-        let made = made("arn:aws:kms:us-east-1:111122223333:key/NEW", new);
-        assert_eq!(
-            replaced(text, &made).unwrap(),
-            format!("# key/NEW is made\n[central_key]\nus-east-1 = \"{new}\" # ours\n")
-        );
-        assert_eq!(replaced("[central_key]\n", &made), None);
+        let old = "arn:aws:kms:us-east-1:111122223333:key/NEW";
+        let new: KeyArn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        for quote in ['"', '\''] {
+            let text = format!("# \"{old}\" is made\n[central_key]\nus-east-1 = {quote}{old}{quote} # ours\n");
+            let expected = format!("# \"{old}\" is made\n[central_key]\nus-east-1 = {quote}{new}{quote} # ours\n");
+            assert_eq!(replaced(&text, old, &new).unwrap(), expected);
+        }
+        assert_eq!(replaced("[central_key]\n", old, &new), None);
     }
 
     #[test]
     fn a_replica_of_a_key_named_once_is_there_already() {
         let text = "multi_region_key = \"arn:aws:kms:us-east-1:111122223333:key/mrk-1\"\n";
-        let replica =
-            made("arn:aws:kms:eu-west-1:111122223333:key/mrk-NEW", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1");
-        assert_eq!(replaced(text, &replica).as_deref(), Some(text));
+        let replica: KeyArn = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1".parse().unwrap();
+        assert_eq!(replaced(text, "arn:aws:kms:eu-west-1:111122223333:key/mrk-NEW", &replica).as_deref(), Some(text));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_file_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.toml"), folder.path().join("c.toml"));
+        fs::write(&file, "us-east-1 = \"arn:aws:kms:us-east-1:111122223333:key/NEW\"\n").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let placeholder = "arn:aws:kms:us-east-1:111122223333:key/NEW".to_owned();
+        let arn: KeyArn = "arn:aws:kms:us-east-1:111122223333:key/abc".parse().unwrap();
+        assert!(takes(&link, &[placeholder.parse().unwrap()]).is_ok());
+        let step = orgseal_bootstrap::deployed::KeyStep::Made;
+        assert!(write(&link, &KeyMade { placeholder, arn, step }).is_ok());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::read_to_string(&file).unwrap().contains("key/abc"));
+        assert!(takes(&link, &["arn:aws:kms:us-east-1:111122223333:key/NEW".parse().unwrap()]).is_err());
     }
 }

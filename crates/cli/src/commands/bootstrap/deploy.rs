@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orgseal_bootstrap::deployed::{Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State};
+use orgseal_bootstrap::deployed::{
+    Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State, is_put,
+};
 use orgseal_core::model::KeyArn;
 use orgseal_report::counted;
 
@@ -25,24 +27,40 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     let look = format!("`orgseal bootstrap diff{}`", way_again(&own.way));
     confirm::possible_after("bootstrap deploy", yes, &look)?;
     let Open { place, mut site, mut setting, screen, stop } = open(common, &own.way).await?;
-    let compared = site.compare().await?;
-    if compared.interrupted {
-        screen.clear();
-        return Ok(INTERRUPTED);
+    let new_keys = site.new_keys().map_err(|error| Failure::plain(error.message, error.hint))?;
+    if let Some(path) = connect::campaign_path(common).filter(|_| !new_keys.is_empty()) {
+        campaign_file::takes(&path, &new_keys)?;
     }
-    let new_keys = site.new_keys();
+    let unknown = site.no_targets(&own.attach).await?;
+    if !unknown.is_empty() {
+        return Err(Failure::plain(
+            format!("there is no root, OU or account {}", unknown.join(", ")),
+            "name each by its id: aws organizations list-roots, list-organizational-units-for-parent and list-accounts show them",
+        ));
+    }
+    let compared = site.compare().await?;
+    may_be_put(&compared)?;
     let before = guardrails::before(&site, own).await?;
-    let nothing_to_do = compared.counts().missing + compared.counts().differing == 0 && own.guardrail.is_empty();
-    if !nothing_to_do {
+    // Of the guardrails that are there, those that differ are put right as well.
+    let differing = compared.guardrails.iter().filter(|finding| is_put(finding));
+    let mut named: Vec<String> = differing.filter_map(|finding| finding.name.strip_prefix("orgseal-")).map(str::to_owned).collect();
+    named.retain(|name| !own.guardrail.contains(name));
+    let nothing_to_do = new_keys.is_empty()
+        && named.is_empty()
+        && own.guardrail.is_empty()
+        && !compared.findings().any(|(_, finding)| is_put(finding));
+    if !nothing_to_do && !compared.interrupted {
         screen.suspend(|| {
             preview(common, own, &site, &compared, &new_keys);
             guardrails::preview(own, before.as_ref());
         });
-        if !yes && !confirm::ask("Make it so? [y/N] ", &screen, &stop).await {
-            screen.clear();
-            output::err("nothing was changed");
-            return Ok(if stop.is_cancelled() { INTERRUPTED } else { 0 });
-        }
+    }
+    let declined = !nothing_to_do && !yes && !confirm::ask("Make it so? [y/N] ", &screen, &stop).await;
+    if declined || compared.interrupted || stop.is_cancelled() {
+        screen.clear();
+        output::err("nothing was changed");
+        show(common, own, json, &site, &Record::default(), &compared)?;
+        return Ok(if stop.is_cancelled() { INTERRUPTED } else { compared.exit_code() });
     }
     let mut record = Record::default();
     for key in &new_keys {
@@ -68,9 +86,14 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     }
     if !stop.is_cancelled() && !nothing_to_do {
         record.done = site.put(&compared, own.adopt).await?;
-        record.guardrails = site.put_guardrails(&own.guardrail, &own.attach).await;
+        record.guardrails = site.put_guardrails(&own.guardrail, &own.attach, own.adopt).await;
+        record.guardrails.extend(site.put_guardrails(&named, &[], own.adopt).await);
     }
-    let after = if nothing_to_do { compared } else { site.compare().await? };
+    // What was looked at before is more than what is looked at once it was told to stop.
+    let after = match nothing_to_do || stop.is_cancelled() {
+        true => Compared { interrupted: stop.is_cancelled(), ..compared },
+        false => site.compare().await?,
+    };
     screen.clear();
     show(common, own, json, &site, &record, &after)?;
     let failed = record.guardrails.iter().any(|one| matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::NotOurs)));
@@ -79,6 +102,23 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
         () if failed && after.exit_code() == 0 => 2,
         () => after.exit_code(),
     })
+}
+
+/// A role's path cannot be changed, and whatever names the role names its path: nothing of it is put half way.
+fn may_be_put(compared: &Compared) -> Result<(), Failure> {
+    let moved = compared.findings().find(|(_, finding)| {
+        finding.kind == Kind::Role && finding.says.iter().any(|line| line.starts_with("its path cannot be changed"))
+    });
+    match moved {
+        None => Ok(()),
+        Some((account, finding)) => Err(Failure::plain(
+            format!(
+                "role {} in account {} has another path than the campaign file gives it, and a path cannot be changed",
+                finding.name, account.id
+            ),
+            "write the former path into the campaign file, or take the roles away first: `orgseal bootstrap destroy`",
+        )),
+    }
 }
 
 /// What would be done, before it is asked about.
@@ -101,7 +141,7 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
     }
     let mut groups: BTreeMap<(State, Kind, &str), Vec<words::Place>> = BTreeMap::new();
     for (account, finding) in compared.findings() {
-        if finding.state == State::Unread || finding.kind == Kind::Key {
+        if !is_put(finding) {
             continue;
         }
         let place = (words::called(&account.id, &account.name), finding.region.clone());
@@ -112,6 +152,14 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
         let does = if state == State::Missing { "make  " } else { "change" };
         let what = format!("  {does}   {} {name}", kind.title());
         words::placed(&what, &places, all).iter().for_each(|line| output::err_wrapped(line));
+    }
+    for finding in compared.guardrails.iter().filter(|finding| is_put(finding)) {
+        output::err_wrapped(&format!("  change   guardrail {}", finding.name));
+    }
+    if site.is_narrowed() && compared.findings().any(|(_, finding)| finding.kind == Kind::Rule) {
+        output::err_wrapped(
+            "Not the rule: it comes by a conformance pack of the whole organization, and this deployment is narrowed to some accounts.",
+        );
     }
     if compared.findings().any(|(_, finding)| finding.state == State::Differs) && !own.adopt {
         output::err_wrapped(
@@ -190,7 +238,7 @@ fn show(
         let did = match key.step {
             KeyStep::Made => "made",
             KeyStep::Replicated => "made as a replica",
-            KeyStep::Found => "found by its alias or its tag, from an earlier deployment",
+            KeyStep::Found => "made by an earlier deployment, and found again",
         };
         say(&format!("{did}: {}", key.arn))?;
     }

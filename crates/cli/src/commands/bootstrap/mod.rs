@@ -25,7 +25,7 @@ pub(crate) async fn run(common: &Common, own: &Bootstrap, json: bool, yes: bool)
         BootstrapVerb::Render { folder, check } => render::run(common, folder, *check, json),
         BootstrapVerb::Diff { way } => diff::run(common, way, json).await,
         BootstrapVerb::Deploy(own) => deploy::run(common, own, json, yes).await,
-        BootstrapVerb::Destroy { way } => destroy::run(common, way, json, yes).await,
+        BootstrapVerb::Destroy(own) => destroy::run(common, own, json, yes).await,
         BootstrapVerb::Remediation { verb: RemediationVerb::On { way, campaign, attempts, interval } } => {
             let tries = orgseal_bootstrap::deployed::Tries { attempts: *attempts, seconds: *interval };
             remediation::on(common, way, campaign.as_deref(), tries, json, yes).await

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use orgseal_bootstrap::deployed::{Excepted, RemediationDone, Tries};
+use orgseal_core::config::{Loaded, differences};
 use orgseal_core::ledger::{LedgerError, Reader, Run};
 use orgseal_core::model::{AccountOutcome, Verdict};
 use orgseal_report::counted;
@@ -36,7 +37,7 @@ pub(super) async fn on(
 ) -> Result<u8, Failure> {
     confirm::possible_after("bootstrap remediation on", yes, "`orgseal status`")?;
     let Open { place, site, screen, stop, .. } = open(common, way).await?;
-    let (run, standing) = standing(&place.state, campaign)?;
+    let (run, standing) = standing(&place.state, campaign, &place.loaded)?;
     let in_scope: BTreeSet<String> = site.accounts().iter().map(|account| account.id.clone()).collect();
     let accounts: BTreeSet<String> = standing.over.intersection(&in_scope).cloned().collect();
     let excepted: Vec<Excepted> =
@@ -52,16 +53,17 @@ pub(super) async fn on(
             output::err_wrapped(&format!("left out, since {} did not read them: {}", run.id, words::named(&unknown)));
         }
         output::err_wrapped(&format!(
-            "\nIn {}, AWS Config would start the document that seals on every bucket that is under another key, by itself, {} times \
-             within {} s. New buckets too. No guard and no wave is asked any more. A bucket whose rule blocks an encryption type \
-             loses that part, since a remediation cannot know of it.",
+            "\nIn {}, AWS Config would start the document that seals on every bucket that drifts from the central key from now on, by \
+             itself, {} times within {} s, and on new buckets. No guard and no wave is asked any more. A bucket whose rule blocks an \
+             encryption type loses that part, since a remediation cannot know of it. Whatever AWS Config finds under another key when \
+             it is switched on is left alone by an exception, whoever left it so.",
             counted(accounts.len() as u64, "account"),
             tries.attempts,
             tries.seconds
         ));
         let are = if excepted.len() == 1 { "is" } else { "are" };
         let them = counted(excepted.len() as u64, "bucket");
-        output::err_wrapped(&format!("{them} {are} left alone by an exception{}", if excepted.is_empty() { "." } else { ":" }));
+        output::err_wrapped(&format!("{them} {are} known to be left alone{}", if excepted.is_empty() { "." } else { ":" }));
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for one in &excepted {
             by_reason.entry(&one.why).or_default().push(one.bucket.name.clone());
@@ -134,44 +136,60 @@ fn show(done: &[RemediationDone], switched: &str, json: bool, interrupted: bool)
     })
 }
 
-/// How a campaign stands in each account, with what was rolled back since.
-fn standing(state: &Path, campaign: Option<&str>) -> Result<(Run, Standing), Failure> {
+/// How the newest campaign stands in each account, with all that was rolled back, ever, and what is exempt now. Refused wherever
+/// something is still open, or is not as it was when the campaign began.
+fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Run, Standing), Failure> {
     let reader = Reader::open(state)?;
-    let run = match campaign {
-        Some(id) => reader.run(id)?,
-        None => reader
-            .newest_rollout()?
-            .ok_or_else(|| Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`"))?,
+    let Some(run) = reader.newest_rollout()? else {
+        return Err(Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`"));
     };
-    if run.kind != "rollout" {
-        let help = "name a rollout with --campaign; `orgseal status` shows the newest one";
-        return Err(Failure::plain(format!("{} is no rollout but a run of kind {}", run.id, run.kind), help));
+    if let Some(other) = campaign.filter(|id| *id != run.id) {
+        let other = reader.run(other)?;
+        let said = format!("{} is not the newest campaign: {} is, and what it left open must be done with first", other.id, run.id);
+        return Err(Failure::plain(said, "leave --campaign out; `orgseal status` shows where the newest one stands"));
     }
     if run.state != "finished" {
         let said = format!("{} is not finished: it is {}", run.id, run.state);
         return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", run.id)));
+    }
+    if !run.selection.is_empty() {
+        let said = format!("{} was narrowed to {}: of the other buckets it says nothing", run.id, run.selection);
+        return Err(Failure::plain(said, "finish a rollout of the whole campaign first"));
+    }
+    let target: serde_json::Value = serde_json::from_str(&run.target).unwrap_or_default();
+    let changed = differences(&target["settings"], &loaded.campaign.target());
+    if !changed.is_empty() {
+        let said = format!("the campaign file says something else than when {} began: {}", run.id, changed.join(", "));
+        return Err(Failure::plain(said, "finish a rollout with the file as it is now first: it has guards and waves"));
     }
     let mut standing = Standing::default();
     // An account without a bucket is over, too; one that could not be read is not.
     let accounts = reader.accounts(&run)?;
     let read = accounts.into_iter().filter(|(_, outcome)| *outcome == AccountOutcome::Read).map(|(account, _)| account);
     let seen: BTreeSet<String> = read.collect();
+    let mut sealed = BTreeSet::new();
     reader.each_finding(&run, |finding| -> Result<(), LedgerError> {
-        let account = finding.bucket.account.clone();
         match finding.judgement.verdict {
-            Verdict::Sealed => {}
+            Verdict::Sealed => drop(sealed.insert(finding.bucket)),
             Verdict::Held | Verdict::Exempt => standing.excepted.push(Excepted {
                 why: format!("{} in {}", finding.judgement.verdict.as_str(), run.id),
                 bucket: finding.bucket,
             }),
-            _ => *standing.open.entry(account).or_default() += 1,
+            _ => *standing.open.entry(finding.bucket.account).or_default() += 1,
         }
         Ok(())
     })?;
     // Of a campaign that was undone in part, what went back stays back.
-    for rollback in reader.rollbacks_of(&run)? {
+    for rollback in reader.rollbacks()? {
+        if rollback.state != "finished" {
+            let said = format!("{} is not finished: it is {}", rollback.id, rollback.state);
+            return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", rollback.id)));
+        }
+        let is_of_this = rollback.parent.as_deref() == Some(run.id.as_str());
         reader.each_finding(&rollback, |finding| -> Result<(), LedgerError> {
-            if !standing.excepted.iter().any(|one| one.bucket == finding.bucket) {
+            // What a later campaign sealed again is sealed.
+            let again = !is_of_this && sealed.contains(&finding.bucket);
+            if !again && !standing.excepted.iter().any(|one| one.bucket == finding.bucket) {
                 let why = format!("rolled back in {}", rollback.id);
                 standing.excepted.push(Excepted { why, bucket: finding.bucket });
             }

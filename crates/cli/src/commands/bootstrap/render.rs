@@ -35,7 +35,10 @@ pub(super) fn run(common: &Common, folder: &Path, check: bool, json: bool) -> Re
             output::out(&format!("{}  {said}", folder.join(path).display()))?;
         }
         let as_it_was = files.len() - differences.len();
-        output::out(&format!("{as_it_was} of {} files are as the campaign file makes them", files.len()))?;
+        match differences.is_empty() || check {
+            true => output::out(&format!("{as_it_was} of {} files are as the campaign file makes them", files.len()))?,
+            false => output::out(&format!("{} files made, {as_it_was} were as they must be", differences.len()))?,
+        }
     }
     let differs = check && !differences.is_empty();
     if differs {

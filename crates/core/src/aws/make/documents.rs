@@ -110,6 +110,15 @@ impl Ssm {
         Ok(None)
     }
 
+    /// Marks a document as ours (`AddTagsToResource`).
+    pub async fn tag_document(&self, name: &str) -> Result<(), AwsError> {
+        let Ssm { client, calls } = self;
+        let tag = Tag::builder().key(TAG).value(TAG_VALUE).build();
+        let tag = tag.map_err(|error| unbuilt("AddTagsToResource", &error))?;
+        let request = client.add_tags_to_resource().resource_type(ResourceTypeForTagging::Document).resource_id(name);
+        call!(calls, "AddTagsToResource", request.tags(tag)).map(drop)
+    }
+
     /// Shares a document with more accounts (`ModifyDocumentPermission`).
     pub async fn share_document(&self, name: &str, accounts: &[String]) -> Result<(), AwsError> {
         let Ssm { client, calls } = self;

@@ -89,8 +89,21 @@ impl Member {
         let answer = call!(calls, "CreateKey", request)?;
         let arn = answer.key_metadata().and_then(|made| made.arn()).ok_or_else(|| unreadable("CreateKey", "ARN"))?;
         let arn = arn.parse::<KeyArn>().map_err(|error| unbuilt("CreateKey", &error))?;
-        call!(calls, "EnableKeyRotation", client.enable_key_rotation().key_id(arn.to_string()))?;
+        self.rotate_key(&arn).await?;
         Ok(arn)
+    }
+
+    /// `EnableKeyRotation`: each year.
+    pub async fn rotate_key(&self, key: &KeyArn) -> Result<(), AwsError> {
+        let (client, calls) = self.kms_service(&key.region);
+        call!(calls, "EnableKeyRotation", client.enable_key_rotation().key_id(key.to_string())).map(drop)
+    }
+
+    /// Whether a key rotates by itself (`GetKeyRotationStatus`).
+    pub async fn key_rotates(&self, key: &KeyArn) -> Result<bool, AwsError> {
+        let (client, calls) = self.kms_service(&key.region);
+        let answer = call!(calls, "GetKeyRotationStatus", client.get_key_rotation_status().key_id(key.to_string()))?;
+        Ok(answer.key_rotation_enabled())
     }
 
     /// Makes a replica of a multi-Region key in another Region (`ReplicateKey`).

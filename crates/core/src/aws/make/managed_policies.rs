@@ -1,5 +1,7 @@
 //! Customer managed policies: the caller's, and the permissions boundary.
 
+use aws_sdk_iam::types::PolicyUsageType;
+
 use super::roles::{call, tag};
 use super::{TAG, TAG_VALUE, found};
 use crate::aws::Member;
@@ -37,6 +39,12 @@ impl Member {
         call!(calls, "CreatePolicy", request).map(drop)
     }
 
+    /// Marks a managed policy as ours (`TagPolicy`).
+    pub async fn tag_policy(&self, arn: &str) -> Result<(), AwsError> {
+        let (client, calls) = self.iam_service();
+        call!(calls, "TagPolicy", client.tag_policy().policy_arn(arn).tags(tag()?)).map(drop)
+    }
+
     /// Puts another document in force (`CreatePolicyVersion`). Where all versions are taken, the oldest goes.
     pub async fn update_policy(&self, arn: &str, text: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
@@ -68,7 +76,20 @@ impl Member {
     /// Takes a managed policy away with its versions, from whoever has it (`DeletePolicy`).
     pub async fn delete_policy(&self, arn: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
-        let whose = call!(calls, "ListEntitiesForPolicy", client.list_entities_for_policy().policy_arn(arn))?;
+        let asked = || client.list_entities_for_policy().policy_arn(arn);
+        let bounded = asked().policy_usage_filter(PolicyUsageType::PermissionsBoundary);
+        let bounded = call!(calls, "ListEntitiesForPolicy", bounded)?;
+        let roles = bounded.policy_roles().iter().filter_map(|role| role.role_name());
+        let bounded: Vec<&str> = roles.chain(bounded.policy_users().iter().filter_map(|user| user.user_name())).collect();
+        if !bounded.is_empty() {
+            return Err(AwsError {
+                code: "DeleteConflict".to_owned(),
+                message: format!("it is the permissions boundary of {}", bounded.join(", ")),
+                hint: "give them another boundary first: without one they could do more".to_owned(),
+            });
+        }
+        let whose = asked().policy_usage_filter(PolicyUsageType::PermissionsPolicy);
+        let whose = call!(calls, "ListEntitiesForPolicy", whose)?;
         for role in whose.policy_roles().iter().filter_map(|role| role.role_name()) {
             call!(calls, "DetachRolePolicy", client.detach_role_policy().role_name(role).policy_arn(arn))?;
         }

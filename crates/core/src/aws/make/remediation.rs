@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_config::types::{
-    ComplianceType, ConfigRule, Owner, RemediationConfiguration, RemediationExceptionResourceKey,
-    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, StaticValue,
+    ComplianceType, ConfigRule, ExecutionControls, Owner, RemediationConfiguration, RemediationExceptionResourceKey,
+    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, SsmControls, StaticValue,
     Tag,
 };
 
@@ -18,6 +18,11 @@ use crate::model::AwsError;
 const BUCKET: &str = "AWS::S3::Bucket";
 /// `PutRemediationExceptions` takes so many resources a call [model].
 const RESOURCES_A_CALL: usize = 100;
+
+/// Of the buckets to be remedied, so many percent at once.
+const AT_ONCE: i32 = 10;
+/// It stops starting more when so many percent have failed.
+const ERRORS: i32 = 10;
 
 /// A remediation to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +122,8 @@ impl Member {
         let bucket = bucket.map_err(|error| unbuilt(OPERATION, &error))?;
         let bucket = RemediationParameterValue::builder().resource_value(bucket).build();
         parameters.insert(wanted.bucket_parameter.to_owned(), bucket);
+        // A few at a time, as in a campaign.
+        let controls = SsmControls::builder().concurrent_execution_rate_percentage(AT_ONCE).error_percentage(ERRORS).build();
         let remediation = RemediationConfiguration::builder()
             .config_rule_name(wanted.rule)
             .target_type(RemediationTargetType::SsmDocument)
@@ -125,6 +132,7 @@ impl Member {
             .set_parameters(Some(parameters))
             .resource_type(BUCKET)
             .automatic(wanted.automatic)
+            .execution_controls(ExecutionControls::builder().ssm_controls(controls).build())
             .maximum_automatic_attempts(wanted.attempts)
             .retry_attempt_seconds(wanted.seconds)
             .build()

@@ -107,6 +107,12 @@ impl Member {
         self.give_policies(role).await
     }
 
+    /// Marks a role as ours (`TagRole`).
+    pub async fn tag_role(&self, name: &str) -> Result<(), AwsError> {
+        let (client, calls) = self.iam_service();
+        call!(calls, "TagRole", client.tag_role().role_name(name).tags(tag()?)).map(drop)
+    }
+
     /// Takes a role away, with its policies; its policies' documents stay where they are managed ones.
     pub async fn delete_role(&self, name: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();

@@ -36,11 +36,18 @@ impl Member {
     }
 
     /// Puts the organization's conformance pack in a Region (`PutOrganizationConformancePack`). AWS Config makes its rules in
-    /// each account later.
-    pub async fn put_organization_pack(&self, region: &str, name: &str, template: &str) -> Result<(), AwsError> {
+    /// each account but those of `without` later.
+    pub async fn put_organization_pack(
+        &self,
+        region: &str,
+        name: &str,
+        template: &str,
+        without: &[String],
+    ) -> Result<(), AwsError> {
         let (client, calls) = self.config_service(region);
         let request =
             client.put_organization_conformance_pack().organization_conformance_pack_name(name).template_body(template);
+        let request = request.set_excluded_accounts((!without.is_empty()).then(|| without.to_vec()));
         call!(calls, "PutOrganizationConformancePack", request).map(drop)
     }
 
@@ -65,15 +72,25 @@ impl Member {
         Ok(found(call!(calls, "DeleteOrganizationConformancePack", request))?.is_some())
     }
 
-    /// The role by which an aggregator reads the organization (`DescribeConfigurationAggregators`); `None` where there is none of
-    /// this name, or it reads something else.
-    pub async fn aggregator(&self, region: &str, name: &str) -> Result<Option<String>, AwsError> {
+    /// The role by which an aggregator reads the organization (`DescribeConfigurationAggregators`), empty where it reads something
+    /// else than the organization in all Regions; and its ARN. `None` where there is none of this name.
+    pub async fn aggregator(&self, region: &str, name: &str) -> Result<Option<(String, String)>, AwsError> {
         let (client, calls) = self.config_service(region);
         let request = client.describe_configuration_aggregators().configuration_aggregator_names(name);
         let answer = found(call!(calls, "DescribeConfigurationAggregators", request))?;
         let found = answer.and_then(|answer| answer.configuration_aggregators).unwrap_or_default();
-        let source = found.first().and_then(|aggregator| aggregator.organization_aggregation_source());
-        Ok(source.filter(|source| source.all_aws_regions()).map(|source| source.role_arn().to_owned()))
+        Ok(found.into_iter().next().map(|aggregator| {
+            let source = aggregator.organization_aggregation_source.filter(|source| source.all_aws_regions);
+            let arn = aggregator.configuration_aggregator_arn.unwrap_or_default();
+            (source.map(|source| source.role_arn).unwrap_or_default(), arn)
+        }))
+    }
+
+    /// Whether an aggregator bears our tag (`ListTagsForResource`).
+    pub async fn aggregator_is_ours(&self, region: &str, arn: &str) -> Result<bool, AwsError> {
+        let (client, calls) = self.config_service(region);
+        let answer = call!(calls, "ListTagsForResource", client.list_tags_for_resource().resource_arn(arn))?;
+        Ok(answer.tags().iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(TAG_VALUE)))
     }
 
     /// `PutConfigurationAggregator`, over the whole organization and all Regions.

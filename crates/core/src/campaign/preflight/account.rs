@@ -6,7 +6,9 @@ use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
 use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
 use crate::config::{MemberRole, SessionPolicy};
 use crate::event::Event;
-use crate::judge::{Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation};
+use crate::judge::{
+    Held, Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
+};
 use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, RegionChecks, Standing};
 use crate::plan::AccountLimits;
 
@@ -59,9 +61,11 @@ impl Look {
         let mut trusts = vec![self.member_trust(account, member_role)];
         let (check, trust) = automation_role;
         found.checks.push(check);
+        let caller = self.bootstrap_caller();
+        let held = self.held(account, caller.as_deref());
         trusts.extend(trust.map(|trust| {
             let name = &self.file.automation_role.name;
-            trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &account.id))
+            trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &held))
         }));
         found.checks.extend(trusts);
         found.regions = regions;
@@ -96,11 +100,11 @@ impl Look {
 
     /// Whom the member role lets in besides the security account. A role that may not look at itself works all the same.
     fn member_trust(&self, account: &Account, read: Result<Option<RoleSeen>, AwsError>) -> Check {
-        let MemberRole { name, external_id, .. } = &self.file.member_role;
+        let MemberRole { name, .. } = &self.file.member_role;
         match read {
             Ok(Some(role)) => {
-                let security = &self.aws.caller().account;
-                let weak = member_trust_weaknesses(&role.trust, &account.id, security, external_id.as_deref());
+                let caller = self.bootstrap_caller();
+                let weak = member_trust_weaknesses(&role.trust, &self.held(account, caller.as_deref()));
                 trust_check(name, "member-trust.json", &weak)
             }
             Ok(None) => {
@@ -113,6 +117,22 @@ impl Look {
                     .fix("allow iam:GetRole on it to the member role (LookAtTheRoles in config/policies/member-rollout.json)")
             }
         }
+    }
+
+    /// Whom the campaign file names as the caller, if it says what the groundwork is.
+    fn bootstrap_caller(&self) -> Option<String> {
+        let named = &self.file.bootstrap;
+        let partition = &self.aws.caller().partition;
+        (!named.is_default()).then(|| format!("arn:{partition}:iam::{}:{}", self.security(), named.caller))
+    }
+
+    fn security(&self) -> &str {
+        self.file.bootstrap.security_account.as_deref().unwrap_or(&self.aws.caller().account)
+    }
+
+    fn held<'a>(&'a self, account: &'a Account, caller: Option<&'a str>) -> Held<'a> {
+        let external_id = self.file.member_role.external_id.as_deref();
+        Held { account: &account.id, security: self.security(), external_id, caller }
     }
 
     fn of_automation_role(&self, read: Result<Option<RoleSeen>, AwsError>, account: &Account) -> Check {
@@ -270,7 +290,7 @@ impl Look {
                         rule.rule, account.id, rule.document
                     ),
                 )
-                .fix("make the remediation manual (Automatic = false) while a campaign runs")
+                .fix("make the remediation manual (Automatic = false) while a campaign runs; `orgseal bootstrap remediation off` does it for its own")
                 .fact("rule", rule.rule.clone()),
             },
             // A rollout works all the same.

@@ -40,6 +40,15 @@ impl Look {
         let plain = self.fits(&runbook, &wanted, account, region, None);
         let blocking = self.fits(&runbook, &wanted, account, region, Some("SSE-C"));
         with_facts(match (plain, blocking) {
+            (Ok(()), Ok(())) if shipped == "no" && !self.file.bootstrap.is_default() => Check::new(
+                kind,
+                Standing::Failed,
+                format!(
+                    "version {} does what is wanted, and is not the document that a deployment of this campaign file makes",
+                    document.version
+                ),
+            )
+            .fix("find out who changed it: `orgseal bootstrap diff` names the place, `orgseal bootstrap deploy` puts it right"),
             (Ok(()), Ok(())) => {
                 Check::new(kind, Standing::Ok, format!("version {} does exactly what is wanted", document.version))
             }
