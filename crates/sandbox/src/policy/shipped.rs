@@ -17,9 +17,12 @@ pub(crate) const CALLER: &str = include_str!("../../../../config/policies/caller
 pub(crate) const ADMINISTRATOR: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
+/// AWSConfigRoleForOrganizations, of the role by which AWS Config aggregates over an organization.
+pub(crate) const CONFIG_OF_ORGANIZATIONS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["organizations:ListAccounts","organizations:DescribeOrganization","organizations:ListAWSServiceAccessForOrganization","organizations:ListDelegatedAdministrators"],"Resource":"*"}]}"#;
+
 /// What the security account's user may do beside the caller's policy: look after its own account.
 pub(crate) const OWN_ACCOUNT: &str = r#"{"Version":"2012-10-17","Statement":[
-  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","ssm:*","kms:*","iam:*","config:*","cloudtrail:LookupEvents"],"Resource":"*"},
+  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","ssm:*","kms:*","iam:*","config:*","cloudformation:*","cloudtrail:LookupEvents"],"Resource":"*"},
   {"Sid":"LookAtTheOrganization","Effect":"Allow","Action":["organizations:ListParents","organizations:ListPolicies*","organizations:DescribePolicy"],"Resource":"*"}
 ]}"#;
 
@@ -155,6 +158,7 @@ mod tests {
                 (Kind::Identity, CALLER),
                 (Kind::Identity, ADMINISTRATOR),
                 (Kind::Identity, OWN_ACCOUNT),
+                (Kind::Identity, CONFIG_OF_ORGANIZATIONS),
             ] {
                 Policy::load(kind, &names.put_into(text)).unwrap();
             }

@@ -134,7 +134,7 @@ async fn managed_policies_are_attached_counted_and_not_deleted_while_in_use() {
     let counts = |xml: &str| (one(xml, "AttachmentCount"), one(xml, "PermissionsBoundaryUsageCount"));
     assert_eq!(counts(&call("GetPolicy", &[arn]).await.unwrap()), ("1".into(), "1".into()));
     let listed = async |fields: &[(&str, &str)]| all(&call("ListPolicies", fields).await.unwrap(), "PolicyName");
-    assert_eq!(listed(&[]).await, ["AdministratorAccess", "mine"]);
+    assert_eq!(listed(&[]).await, ["AWSConfigRoleForOrganizations", "AdministratorAccess", "mine"]);
     assert_eq!(listed(&[("Scope", "Local")]).await, ["mine"]);
     assert_eq!(listed(&[("Scope", "AWS"), ("OnlyAttached", "true")]).await, ["AdministratorAccess"]);
     assert_eq!(listed(&[("PolicyUsageFilter", "PermissionsBoundary")]).await, ["mine"]);

@@ -1,5 +1,5 @@
 //! Managed policies with their versions. Those of the spec (of applications, and boundaries) are written out of it when IAM
-//! is asked for them, until somebody changes them; of AWS's own there is AdministratorAccess alone.
+//! is asked for them, until somebody changes them; of AWS's own there are two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,10 +87,9 @@ pub(crate) struct Usage {
 impl World {
     /// The managed policy of this ARN, when it is the account's own or AWS's.
     pub(crate) fn managed_policy(&self, account: usize, arn: &str) -> Option<Arc<ManagedRecord>> {
-        let administrator = self.administrator_access();
         let account_id = &self.organization.accounts[account].id;
-        if arn == administrator.arn(account_id) {
-            return Some(Arc::new(administrator));
+        if let Some(of_aws) = self.policies_of_aws().into_iter().find(|policy| policy.arn(account_id) == arn) {
+            return Some(Arc::new(of_aws));
         }
         let record = match self.managed.get(account, bare(arn)) {
             Written::Here(record) => record,
@@ -114,12 +113,22 @@ impl World {
         all
     }
 
-    pub(crate) fn administrator_access(&self) -> ManagedRecord {
-        let text = crate::policy::shipped::ADMINISTRATOR;
-        ManagedRecord {
+    /// Those of AWS's own that are here.
+    pub(crate) fn policies_of_aws(&self) -> [ManagedRecord; 2] {
+        let of_aws = |path: &str, name: &str, id: &str, text: &str| ManagedRecord {
             aws: true,
-            ..ManagedRecord::new("AdministratorAccess", "ANPAIWMBCKSKIEE64ZLYK".into(), text, MADE_MS)
-        }
+            path: path.into(),
+            ..ManagedRecord::new(name, id.into(), text, MADE_MS)
+        };
+        [
+            of_aws("/", "AdministratorAccess", "ANPAIWMBCKSKIEE64ZLYK", crate::policy::shipped::ADMINISTRATOR),
+            of_aws(
+                "/service-role/",
+                "AWSConfigRoleForOrganizations",
+                "ANPAIEHGYAUTHXSXZAW2E",
+                crate::policy::shipped::CONFIG_OF_ORGANIZATIONS,
+            ),
+        ]
     }
 
     fn preset_managed_record(&self, account: usize, name: &str, policy: &Policy) -> ManagedRecord {

@@ -23,6 +23,7 @@ mod replay_made;
 pub(crate) mod role;
 pub(crate) mod role_record;
 pub(crate) mod session;
+pub(crate) mod stacks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -119,6 +120,7 @@ pub(crate) struct World {
     pub(crate) key_states: key_state::KeyStates,
     pub(crate) key_store: key_store::KeyStore,
     pub(crate) organization_state: organization_state::OrganizationState,
+    pub(crate) stacks: stacks::Stacks,
     pub(crate) roles: records::Records<role_record::RoleRecord>,
     pub(crate) managed: records::Records<managed_policy::ManagedRecord>,
     /// Held while IAM reads, changes and writes a role or policy, so that no change is lost.
@@ -159,6 +161,7 @@ impl World {
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
             organization_state: organization_state::OrganizationState::default(),
+            stacks: stacks::Stacks::default(),
             roles: records::Records::default(),
             managed: records::Records::default(),
             iam_writing: Mutex::default(),

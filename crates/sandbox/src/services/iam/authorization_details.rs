@@ -154,9 +154,8 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
         found.role(&role);
     }
     let usage = world.policy_usage(account);
-    let administrator = Arc::new(world.administrator_access());
-    let used = usage.contains_key(&administrator.arn(found.id));
-    for policy in world.managed_policies(account).into_iter().chain(used.then_some(administrator)) {
+    let of_aws = world.policies_of_aws().into_iter().filter(|policy| usage.contains_key(&policy.arn(found.id)));
+    for policy in world.managed_policies(account).into_iter().chain(of_aws.map(Arc::new)) {
         found.policy(&policy, usage.get(&policy.arn(found.id)).copied().unwrap_or_default());
     }
     let items: Vec<&(&str, String)> = found.items.iter().filter(|(filter, _)| wanted.contains(filter)).collect();

@@ -73,7 +73,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let prefix = input::path_prefix(call.form)?;
     let mut policies = if scope == "AWS" { Vec::new() } else { call.world.managed_policies(call.account) };
     if scope != "Local" {
-        policies.push(Arc::new(call.world.administrator_access()));
+        policies.extend(call.world.policies_of_aws().map(Arc::new));
     }
     let usage = call.world.policy_usage(call.account);
     let mut items = Vec::new();

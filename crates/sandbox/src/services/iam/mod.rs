@@ -134,7 +134,11 @@ impl Call<'_> {
 
 /// The content of the action's `…Result` element.
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<String, AwsError> {
-    let form = Form::read(request);
+    carry_out(world, caller, operation, &Form::read(request))
+}
+
+/// What a request does, or an AWS service for its caller.
+pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &Form) -> Result<String, AwsError> {
     if operation == UNKNOWN || form.get("Version") != Some("2010-05-08") {
         let action = form.get("Action").unwrap_or("(none)");
         let message =
@@ -151,7 +155,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         return Err(AwsError::client("ValidationError", message));
     }
     let account_id = world.organization.accounts[caller.account].id.as_str();
-    let call = Call { world, account: caller.account, account_id, form: &form };
+    let call = Call { world, account: caller.account, account_id, form };
     // What is authorized and what is changed must be the same role or policy.
     let reads = operation.starts_with("Get") || operation.starts_with("List");
     let _writing = (!reads).then(|| lock(&world.iam_writing));
@@ -184,6 +188,6 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         "SetDefaultPolicyVersion" => policy_versions::set_default(&call),
         "DeletePolicyVersion" => policy_versions::delete(&call),
         "ListPolicyVersions" => policy_versions::list(&call),
-        _ => authorization_details::answer(world, caller, &form),
+        _ => authorization_details::answer(world, caller, form),
     }
 }
