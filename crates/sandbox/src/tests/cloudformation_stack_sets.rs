@@ -123,6 +123,7 @@ async fn targets_are_units_and_what_refines_them() {
     let beta = all(&list, "member").into_iter().find(|one| one.contains(BETA)).unwrap();
     assert_eq!(one(&beta, "DetailedStatus"), "SKIPPED_SUSPENDED_ACCOUNT");
     sandbox.on_root(&admin, "DeleteStackInstances", "nap", &[("RetainStacks", "false")]).await;
+    assert!(all(&sandbox.instances("nap").await, "Account").is_empty(), "it never had a stack there");
 
     let accounts = ("DeploymentTargets.Accounts.member.1", ALPHA);
     let filter = |word: &'static str| ("DeploymentTargets.AccountFilterType", word);

@@ -217,7 +217,9 @@ pub(super) fn carry_out(
             instance.last_operation.clone_from(&order.id);
             let account = world.organization.find(&instance.account);
             let active = account.is_some_and(|account| world.organization.accounts[account].state == "ACTIVE");
-            if !active {
+            // What has no stack, or is to leave it, needs nobody in the account.
+            let lets_go = order.action == "DELETE" && (order.retain == Some(true) || instance.stack.is_none());
+            if !active && !lets_go {
                 operation.skipped += 1;
                 instance.detailed = "SKIPPED_SUSPENDED_ACCOUNT".into();
                 instance.status = "OUTDATED".into();
@@ -262,12 +264,12 @@ fn one(
 ) -> Result<Option<String>, AwsError> {
     let world = call.world;
     let place = Place { account, region: world.region_index(&instance.region).unwrap_or_default() };
-    let caller = execution_role(world, account)?;
     let found = stack_of(world, place, &set.id);
     if order.action == "DELETE" {
         if order.retain != Some(true)
             && let Some(stack) = found
         {
+            let caller = execution_role(world, account)?;
             let mut deployment = work(call, &caller, place, stack.as_ref().clone());
             deployment.delete(&[])?;
             if deployment.stack.is_there() {
@@ -286,6 +288,7 @@ fn one(
         world.change_stack_set(call.place.region, change)?;
         return Ok(None);
     }
+    let caller = execution_role(world, account)?;
     instance.overrides.extend(order.overrides.clone());
     let mut values = set.parameters.clone();
     values.extend(
