@@ -263,6 +263,9 @@ mod tests {
         let write = |operation| rates.admit_at(0.0, 1, 0, "iam", operation);
         assert_eq!((0..100).filter(|_| write("PutRolePolicy")).count(), 60);
         assert!(!write("CreatePolicy") && write("GetRole"));
+        let stack = |operation| rates.admit_at(0.0, 1, 0, "cloudformation", operation);
+        assert_eq!((0..40).filter(|_| stack("CreateStack")).count(), 25);
+        assert!(!stack("ExecuteChangeSet") && stack("DescribeStacks") && stack("CreateStackSet"));
     }
 
     #[test]

@@ -361,6 +361,9 @@ async fn an_updated_set_updates_its_instances_and_both_outlive_the_process() {
     let status =
         |account: &str| one(&all(&list, "member").into_iter().find(|one| one.contains(account)).unwrap(), "Status");
     assert_eq!((status(ALPHA), status(BETA)), ("CURRENT".into(), "OUTDATED".into()));
+    let half = [&[("StackSetName", "roles"), ("UsePreviousTemplate", "true"), REGION][..], &previous].concat();
+    let refused = sandbox.cfn(&admin, "UpdateStackSet", &half).await.unwrap_err();
+    assert!(refused.contains("must be specified together"), "{refused}");
     // An instance may have values of its own.
     let own =
         [("ParameterOverrides.member.1.ParameterKey", "Id"), ("ParameterOverrides.member.1.ParameterValue", "own-id")];

@@ -183,6 +183,9 @@ pub(super) fn update(call: &Call<'_>, fields: &mut Fields) -> Result<Value, AwsE
     let regions = regions(call.world, fields, targets.is_some())?;
     targets::no_accounts(fields)?;
     fields.finish()?;
+    if targets.is_none() && !regions.is_empty() {
+        return Err(invalid("DeploymentTargets and Regions must be specified together, or neither of them"));
+    }
     let chosen: Option<Vec<InstanceRecord>> = match &targets {
         None => None,
         Some(targets) => Some(stack_instances::existing(call.world, &former, targets, &regions)?),
