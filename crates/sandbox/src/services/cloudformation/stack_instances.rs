@@ -1,7 +1,7 @@
 //! The instances of a stack set: deployed, updated, taken away, shown. Each is a stack in its account and Region, made there
 //! by the role that StackSets has in each account, which may do everything that control policies leave it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -120,8 +120,8 @@ pub(super) fn existing(
     regions: &[String],
 ) -> Result<Vec<InstanceRecord>, AwsError> {
     let accounts = targets::accounts(world, targets)?;
-    let ids: Vec<&String> = accounts.iter().map(|(account, _)| &world.organization.accounts[*account].id).collect();
-    let chosen = set.instances.values().filter(|one| ids.contains(&&one.account) && regions.contains(&one.region));
+    let ids: BTreeSet<&String> = accounts.iter().map(|(at, _)| &world.organization.accounts[*at].id).collect();
+    let chosen = set.instances.values().filter(|one| ids.contains(&one.account) && regions.contains(&one.region));
     Ok(chosen.cloned().collect())
 }
 
