@@ -22,12 +22,13 @@ const MULTI_REGION_KEY: &str = r#"    aws cloudformation deploy --region "$home_
     done"#;
 
 const SHARED_DOCUMENTS: &str = r#"    : "${ACCOUNTS:?name the accounts that are to use the documents, apart by commas; twenty in one command, a thousand in all}"
+    IFS=, read -ra accounts <<<"$ACCOUNTS"
     for region in "${regions[@]}"; do
         aws cloudformation deploy --region "$region" --stack-name orgseal-documents \
             --template-file "$here/cloudformation/documents.json"
         for document in @document_name@ @restore_name@; do
             aws ssm modify-document-permission --region "$region" --name "$document" --permission-type Share \
-                --account-ids-to-add "$ACCOUNTS"
+                --account-ids-to-add "${accounts[@]}"
         done
     done"#;
 

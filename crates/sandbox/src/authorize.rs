@@ -187,7 +187,7 @@ pub(crate) fn refused(who: Who<'_>, ask: &Ask<'_>, refusal: Option<Refusal>) -> 
     let of = |message| match service {
         _ if by_s3 => AwsError::new(403, "AccessDenied", message),
         // PassRole is asked for by the service that a role is passed to, and refused in its form.
-        "sts" | "iam" if ask.action != "iam:PassRole" => AwsError::new(403, "AccessDenied", message),
+        "sts" | "iam" | "cloudformation" if ask.action != "iam:PassRole" => AwsError::new(403, "AccessDenied", message),
         _ => AwsError::client("AccessDeniedException", message),
     };
     let arn = match who {

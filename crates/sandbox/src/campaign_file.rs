@@ -40,12 +40,12 @@ pub(crate) fn campaign_file(world: &World) -> String {
     let _ = write!(file, "\n[automation_role]\nname = \"{}\"\n", spec.automation_role.name);
     // Where the groundwork is there from the start, it is the sandbox's own.
     if !spec.groundwork {
-    let _ = write!(
-        file,
-        "\n[bootstrap]\nsecurity_account = \"{}\"\nmanagement_account = \"{}\"\ncaller = \"user/orgseal\"\n",
-        world.security_account().id,
-        world.management_account().id
-    );
+        let _ = write!(
+            file,
+            "\n[bootstrap]\nsecurity_account = \"{}\"\nmanagement_account = \"{}\"\ncaller = \"user/orgseal\"\n",
+            world.security_account().id,
+            world.management_account().id
+        );
     }
     file.push_str("\n[limits]\naccounts = 20\nexecutions_per_account = 10\nexecutions_per_account_region = 5\n");
     file

@@ -71,12 +71,15 @@ pub struct Dump {
     /// deleted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub iam: BTreeMap<String, Value>,
+    /// The status of each of CloudFormation's stacks that is there, by `account/region/name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stacks: BTreeMap<String, String>,
 }
 
 /// One difference of two dumps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// `bucket`, `document`, `execution`, `key`, `config` or `iam`.
+    /// `bucket`, `document`, `execution`, `key`, `config`, `iam` or `stack`.
     pub kind: String,
     /// Its name, id or ARN.
     pub name: String,
@@ -100,7 +103,7 @@ impl fmt::Display for Difference {
 }
 
 impl Dump {
-    /// What is different in `b`: buckets first, then documents, keys, AWS Config, IAM and executions.
+    /// What is different in `b`: buckets first, then documents, keys, AWS Config, IAM, stacks and executions.
     pub fn diff(a: &Dump, b: &Dump) -> Vec<Difference> {
         let mut all = Vec::new();
         compare("bucket", &a.buckets, &b.buckets, &mut all);
@@ -108,6 +111,7 @@ impl Dump {
         compare("key", &a.keys, &b.keys, &mut all);
         compare("config", &a.config, &b.config, &mut all);
         compare("iam", &a.iam, &b.iam, &mut all);
+        compare("stack", &a.stacks, &b.stacks, &mut all);
         compare("execution", &a.executions, &b.executions, &mut all);
         all
     }
@@ -183,6 +187,7 @@ impl World {
             keys: self.key_states.all().into_iter().map(|(arn, state)| (arn, state.name().to_string())).collect(),
             config: self.changed_config(),
             iam: self.written_iam(),
+            stacks: self.stack_states(),
         }
     }
 
@@ -223,6 +228,7 @@ mod tests {
             keys: [key(state)].into(),
             config: BTreeMap::new(),
             iam: BTreeMap::new(),
+            stacks: BTreeMap::new(),
         };
         assert_eq!(Dump::diff(&dump("Disabled"), &dump("Disabled")), []);
         let changed = Dump::diff(&dump("Disabled"), &dump("PendingDeletion"));

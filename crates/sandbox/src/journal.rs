@@ -27,6 +27,7 @@ use crate::world::managed_policy::ManagedRecord;
 use crate::world::object::Object;
 use crate::world::organization_state::OrganizationChange;
 use crate::world::role_record::RoleRecord;
+use crate::world::stacks::{StackRecord, StackSetChange};
 
 /// One change.
 #[derive(Debug, Serialize, Deserialize)]
@@ -162,6 +163,19 @@ pub(crate) enum Entry {
         change: Box<ConfigChange>,
     },
     Organization(Box<OrganizationChange>),
+    StackTemplate {
+        id: String,
+        body: String,
+    },
+    Stack {
+        account: String,
+        region: String,
+        stack: Box<StackRecord>,
+    },
+    StackSet {
+        region: String,
+        change: Box<StackSetChange>,
+    },
     ExecutionTags {
         account: String,
         region: String,

@@ -96,6 +96,8 @@ const GROUPS: &[Group] = &[
         rate: rate(20.0, 100.0),
     },
     Group { service: "iam", operations: IAM_WRITES, rate: rate(10.0, 60.0) },
+    Group { service: "cloudformation", operations: STACK_WRITES, rate: rate(5.0, 25.0) },
+    Group { service: "cloudformation", operations: STACK_SET_WRITES, rate: rate(1.0, 10.0) },
     Group { service: "ssm", operations: &["StartAutomationExecution"], rate: rate(5.0, 50.0) },
     Group { service: "ssm", operations: &["DescribeAutomationExecutions"], rate: rate(10.0, 40.0) },
     Group { service: "ssm", operations: &["GetAutomationExecution"], rate: rate(40.0, 100.0) },
@@ -125,15 +127,29 @@ const IAM_WRITES: &[&str] = &[
     "UntagRole",
     "CreatePolicy",
     "DeletePolicy",
+    "TagPolicy",
     "CreatePolicyVersion",
     "SetDefaultPolicyVersion",
     "DeletePolicyVersion",
 ];
 
+/// CloudFormation's, which each set a whole stack in motion.
+const STACK_WRITES: &[&str] =
+    &["CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteChangeSet"];
+const STACK_SET_WRITES: &[&str] = &[
+    "CreateStackSet",
+    "UpdateStackSet",
+    "DeleteStackSet",
+    "CreateStackInstances",
+    "UpdateStackInstances",
+    "DeleteStackInstances",
+];
+
 /// What is not named above: reads of buckets, documents and the like. Object calls of S3 (thousands a second by prefix)
 /// are far beyond what one machine asks.
 const OTHERWISE: Rate = rate(100.0, 400.0);
-const SERVICES: &[&str] = &["s3", "sts", "ssm", "kms", "organizations", "cloudtrail", "iam", "config"];
+const SERVICES: &[&str] =
+    &["s3", "sts", "ssm", "kms", "organizations", "cloudtrail", "iam", "config", "cloudformation"];
 const OBJECTS: &[&str] = &["PutObject", "GetObject", "HeadObject", "DeleteObject"];
 
 /// Which rate an operation has: groups first, then the spec's own, then one for the rest of each service.
@@ -250,6 +266,9 @@ mod tests {
         let write = |operation| rates.admit_at(0.0, 1, 0, "iam", operation);
         assert_eq!((0..100).filter(|_| write("PutRolePolicy")).count(), 60);
         assert!(!write("CreatePolicy") && write("GetRole"));
+        let stack = |operation| rates.admit_at(0.0, 1, 0, "cloudformation", operation);
+        assert_eq!((0..40).filter(|_| stack("CreateStack")).count(), 25);
+        assert!(!stack("ExecuteChangeSet") && stack("DescribeStacks") && stack("CreateStackSet"));
     }
 
     #[test]

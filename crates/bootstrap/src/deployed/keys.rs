@@ -88,9 +88,10 @@ impl Site {
                         "{alias} in {} is that of {arn}, which is {} and is not one that a deployment made for this",
                         wanted.region, facts.state
                     ),
-                    hint: "if it is the key that you mean, write its ARN into the campaign file; otherwise name another \
+                    hint:
+                        "if it is the key that you mean, write its ARN into the campaign file; otherwise name another \
                            bootstrap.key_alias"
-                        .to_owned(),
+                            .to_owned(),
                 });
             }
             self.rotate(&owner, &arn).await?;

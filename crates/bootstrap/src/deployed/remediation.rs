@@ -185,11 +185,8 @@ impl Site {
         member.put_remediation(region, &wanted).await?;
         // What is not compliant now is left alone, whoever left it so; from here on drift and new buckets are sealed.
         let open = self.not_compliant(member, account, region).await?;
-        let closed: Vec<&str> = excepted
-            .iter()
-            .map(|one| one.bucket.name.as_str())
-            .filter(|name| open.get(*name) == Some(&true))
-            .collect();
+        let closed: Vec<&str> =
+            excepted.iter().map(|one| one.bucket.name.as_str()).filter(|name| open.get(*name) == Some(&true)).collect();
         if !closed.is_empty() {
             return Err(AwsError {
                 code: "NotExcepted".to_owned(),
@@ -197,8 +194,9 @@ impl Site {
                     "AWS Config takes no exception for a bucket that complies, and would seal these once they drift: {}",
                     closed.join(", ")
                 ),
-                hint: "nothing is remedied by itself there; end their exemption, or leave the account out with --account"
-                    .to_owned(),
+                hint:
+                    "nothing is remedied by itself there; end their exemption, or leave the account out with --account"
+                        .to_owned(),
             });
         }
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();

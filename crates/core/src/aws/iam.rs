@@ -41,7 +41,11 @@ pub struct Held {
 }
 
 impl Held {
-    fn new(inline: &[PolicyDetail], attached: &[AttachedPolicy], boundary: Option<&AttachedPermissionsBoundary>) -> Held {
+    fn new(
+        inline: &[PolicyDetail],
+        attached: &[AttachedPolicy],
+        boundary: Option<&AttachedPermissionsBoundary>,
+    ) -> Held {
         let text = |policy: &PolicyDetail| decoded(policy.policy_document().unwrap_or_default()).into();
         let named = |policy: &PolicyDetail| (policy.policy_name().unwrap_or_default().to_owned(), text(policy));
         Held {
@@ -151,11 +155,13 @@ impl Details {
 
     fn held(&self) -> HashMap<String, Held> {
         let users = self.users.iter().filter_map(|user| {
-            let held = Held::new(user.user_policy_list(), user.attached_managed_policies(), user.permissions_boundary());
+            let held =
+                Held::new(user.user_policy_list(), user.attached_managed_policies(), user.permissions_boundary());
             Some((user.arn()?.to_owned(), held))
         });
         let roles = self.roles.iter().filter_map(|role| {
-            let held = Held::new(role.role_policy_list(), role.attached_managed_policies(), role.permissions_boundary());
+            let held =
+                Held::new(role.role_policy_list(), role.attached_managed_policies(), role.permissions_boundary());
             Some((role.arn()?.to_owned(), held))
         });
         users.chain(roles).collect()

@@ -68,11 +68,15 @@ pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
         }
         if let Some(wanted) = held.external_id {
             let asked = statement.conditions.iter().filter(|condition| {
-                condition.key == "sts:externalid" && is_exact(condition) && condition.values.iter().any(|id| id == wanted)
+                condition.key == "sts:externalid"
+                    && is_exact(condition)
+                    && condition.values.iter().any(|id| id == wanted)
             });
             match asked.map(|condition| condition.values.len()).min() {
                 Some(1) => {}
-                Some(_) => found.push(Weakness::slight("its trust takes other external IDs than the campaign's as well")),
+                Some(_) => {
+                    found.push(Weakness::slight("its trust takes other external IDs than the campaign's as well"))
+                }
                 None => found.push(Weakness::severe("its trust does not ask for the campaign's external ID")),
             }
         }
@@ -252,7 +256,8 @@ mod tests {
             assert!(found[0].severe && found[0].says.contains(part), "{other}: {found:?}");
             assert!(!member_trust_weaknesses(&trust, &HELD).iter().any(|one| one.severe), "{other}");
         }
-        let bare = AUTOMATION_TRUST.replace("MEMBER-ACCOUNT", "444455556666").replace("StringEquals", "StringEqualsIfExists");
+        let bare =
+            AUTOMATION_TRUST.replace("MEMBER-ACCOUNT", "444455556666").replace("StringEquals", "StringEqualsIfExists");
         let bare = bare.replace("ArnLike", "ArnLikeIfExists");
         assert!(automation_trust_weaknesses(&bare, &STRICT)[0].severe);
         assert!(!automation_trust_weaknesses(&bare, &HELD)[0].severe);

@@ -91,7 +91,7 @@ impl Blow {
 pub(crate) fn throttled(service: &str) -> AwsError {
     match service {
         "s3" => AwsError::new(503, "SlowDown", "Please reduce your request rate."),
-        "sts" | "iam" => AwsError::client("Throttling", "Rate exceeded"),
+        "sts" | "iam" | "cloudformation" => AwsError::client("Throttling", "Rate exceeded"),
         "organizations" => AwsError::client(
             "TooManyRequestsException",
             "AWS Organizations can't complete your request because another request is already in progress or you exceeded \
@@ -109,7 +109,7 @@ pub(crate) fn throttled(service: &str) -> AwsError {
 fn internal(service: &str) -> AwsError {
     match service {
         "s3" => AwsError::server("InternalError", "We encountered an internal error. Please try again."),
-        "sts" | "iam" => AwsError::server("InternalFailure", "An internal error occurred."),
+        "sts" | "iam" | "cloudformation" => AwsError::server("InternalFailure", "An internal error occurred."),
         "kms" => AwsError::server("KMSInternalException", "An internal error occurred."),
         "organizations" => AwsError::server("ServiceException", "An internal error occurred."),
         "ssm" => AwsError::server("InternalServerError", "An error occurred on the server side."),
@@ -120,7 +120,7 @@ fn internal(service: &str) -> AwsError {
 fn unavailable(service: &str) -> AwsError {
     match service {
         "s3" => AwsError::new(503, "ServiceUnavailable", "Service is unable to handle request."),
-        "sts" | "iam" => AwsError::new(503, "ServiceUnavailable", "Service unavailable."),
+        "sts" | "iam" | "cloudformation" => AwsError::new(503, "ServiceUnavailable", "Service unavailable."),
         _ => AwsError::new(503, "ServiceUnavailableException", "Service unavailable."),
     }
 }
@@ -129,7 +129,9 @@ fn unavailable(service: &str) -> AwsError {
 pub(crate) fn expired(service: &str) -> AwsError {
     match service {
         "s3" => AwsError::client("ExpiredToken", "The provided token has expired."),
-        "sts" | "iam" => AwsError::new(403, "ExpiredToken", "The security token included in the request is expired"),
+        "sts" | "iam" | "cloudformation" => {
+            AwsError::new(403, "ExpiredToken", "The security token included in the request is expired")
+        }
         _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
     }
 }
@@ -152,7 +154,7 @@ fn denied(service: &str, who: &str, operation: &str) -> AwsError {
         "User: {who} is not authorized to perform: {action} because no identity-based policy allows the {action} action"
     );
     match service {
-        "s3" | "sts" | "iam" => AwsError::new(403, "AccessDenied", message),
+        "s3" | "sts" | "iam" | "cloudformation" => AwsError::new(403, "AccessDenied", message),
         _ => AwsError::client("AccessDeniedException", message),
     }
 }

@@ -1,6 +1,7 @@
 //! From a request to the service it is for: who calls, which operation, how long it takes, how its answer is written.
 //! One file (or folder) per service holds the service's own rules.
 
+pub(crate) mod cloudformation;
 pub(crate) mod cloudtrail;
 pub(crate) mod config;
 pub(crate) mod iam;
@@ -37,6 +38,7 @@ enum Service {
     Iam,
     CloudTrail,
     Config,
+    CloudFormation,
     /// Signed for a service that is not here.
     Other,
 }
@@ -54,6 +56,7 @@ impl Service {
                 "iam" => Service::Iam,
                 "cloudtrail" => Service::CloudTrail,
                 "config" => Service::Config,
+                "cloudformation" => Service::CloudFormation,
                 _ => Service::Other,
             };
         }
@@ -79,6 +82,7 @@ impl Service {
             Service::Iam => "iam",
             Service::CloudTrail => "cloudtrail",
             Service::Config => "config",
+            Service::CloudFormation => "cloudformation",
             Service::Other => "other",
         }
     }
@@ -95,6 +99,11 @@ impl Service {
                 let form = query_xml::Form::read(request);
                 let action = form.get("Action").unwrap_or_default();
                 return iam::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
+            }
+            Service::CloudFormation => {
+                let form = query_xml::Form::read(request);
+                let action = form.get("Action").unwrap_or_default();
+                return cloudformation::OPERATIONS.iter().find(|name| **name == action).copied().unwrap_or(UNKNOWN);
             }
             Service::Organizations => ("AWSOrganizationsV20161128.", organizations::OPERATIONS),
             Service::Ssm => ("AmazonSSM.", ssm::OPERATIONS),
@@ -209,13 +218,18 @@ fn carried_out(
             answer.headers.push(("x-amz-id-2", ids.host));
             answer
         }
-        Service::Sts | Service::Iam => {
+        Service::Sts | Service::Iam | Service::CloudFormation => {
             let id = request_id.to_string();
             let result = caller.and_then(|caller| match service {
                 Service::Iam => iam::answer(world, &caller, operation, request),
+                Service::CloudFormation => cloudformation::answer(world, &caller, operation, request),
                 _ => sts::answer(world, &caller, operation, request),
             });
-            let namespace = if service == Service::Iam { iam::NAMESPACE } else { query_xml::STS_NAMESPACE };
+            let namespace = match service {
+                Service::Iam => iam::NAMESPACE,
+                Service::CloudFormation => cloudformation::NAMESPACE,
+                _ => query_xml::STS_NAMESPACE,
+            };
             let mut answer = match result {
                 Ok(body) => query_xml::answer(operation, namespace, &body, &id),
                 Err(error) => query_xml::error(&error, namespace, &id),
@@ -285,7 +299,7 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Signed::Malformed => {
             return Err(match service {
                 Service::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
-                Service::Sts | Service::Iam => {
+                Service::Sts | Service::Iam | Service::CloudFormation => {
                     AwsError::client("IncompleteSignature", "The Authorization header is incomplete.")
                 }
                 _ => AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete."),
@@ -367,7 +381,7 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
 fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
-        Service::Sts | Service::Iam => Style::Query,
+        Service::Sts | Service::Iam | Service::CloudFormation => Style::Query,
         Service::Organizations
         | Service::Ssm
         | Service::Kms
@@ -388,7 +402,7 @@ fn invalid_token(service: Service) -> AwsError {
 fn unsigned(service: Service) -> AwsError {
     match service {
         Service::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
-        Service::Sts | Service::Iam => {
+        Service::Sts | Service::Iam | Service::CloudFormation => {
             AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
         }
         _ => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
@@ -402,7 +416,7 @@ fn invalid(service: Service) -> AwsError {
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
         ),
-        Service::Sts | Service::Iam => {
+        Service::Sts | Service::Iam | Service::CloudFormation => {
             AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         }
         _ => AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid."),

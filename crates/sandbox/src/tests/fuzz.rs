@@ -152,6 +152,65 @@ async fn broken_forms_xml_queries_and_methods_are_refused_in_order() {
 }
 
 #[tokio::test]
+async fn stacks_of_anything_are_refused_or_rolled_back() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = [sandbox.admin(), sandbox.security()];
+    let mut random = Random::new(7, "fuzz-stack", 0);
+    let kinds = [
+        (
+            "AWS::IAM::Role",
+            &["AssumeRolePolicyDocument", "RoleName", "Policies", "ManagedPolicyArns", "Tags", "Path"][..],
+        ),
+        ("AWS::IAM::ManagedPolicy", &["PolicyDocument", "ManagedPolicyName", "Roles"]),
+        ("AWS::SSM::Document", &["Content", "Name", "DocumentType", "UpdateMethod", "Tags"]),
+        ("AWS::KMS::Key", &["KeyPolicy", "Enabled", "PendingWindowInDays", "MultiRegion", "Tags"]),
+        ("AWS::KMS::ReplicaKey", &["KeyPolicy", "PrimaryKeyArn"]),
+        ("AWS::KMS::Alias", &["AliasName", "TargetKeyId"]),
+        ("AWS::Config::ConfigurationAggregator", &["OrganizationAggregationSource", "AccountAggregationSources"]),
+        ("AWS::Config::OrganizationConformancePack", &["OrganizationConformancePackName", "TemplateBody"]),
+        ("AWS::Organizations::Policy", &["Content", "Name", "Type", "TargetIds"]),
+    ];
+    for nth in 0..400usize {
+        let (kind, names) = kinds[nth % kinds.len()];
+        let properties =
+            names.iter().map(|name| ((*name).to_string(), any(&mut random, 0))).collect::<serde_json::Map<_, _>>();
+        let function = *random.pick(&["Ref", "Fn::Sub", "Fn::GetAtt", "Fn::Join", "Fn::If"]);
+        let mut body = json!({ "Resources": { "A": { "Type": kind, "Properties": properties } } });
+        match random.below(5) {
+            0 => body["Resources"]["A"]["Properties"][names[0]] = json!({ function: any(&mut random, 2) }),
+            1 => body["Outputs"] = any(&mut random, 1),
+            2 => {
+                body["Parameters"] =
+                    json!({ "P": { "Type": "String", "AllowedPattern": "(a*)*b", "Default": any(&mut random, 4) } })
+            }
+            3 => {
+                body["Resources"]["A"][*random.pick(&["DependsOn", "DeletionPolicy", "Metadata"])] = any(&mut random, 2)
+            }
+            _ => {}
+        }
+        let text = match nth {
+            0 => "[".repeat(40_000),
+            1 => "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: [*c, *c]".into(),
+            2 => "{\"Resources\":".repeat(5_000),
+            _ => body.to_string(),
+        };
+        let name = format!("s{nth}");
+        let fields =
+            [("StackName", &*name), ("TemplateBody", &text), ("Capabilities.member.1", "CAPABILITY_NAMED_IAM")];
+        let odd = bytes(&mut random, 40).iter().map(|byte| char::from(*byte)).collect::<String>();
+        let odd = [("StackName", &*name), (&*odd, "1"), ("Tags.member.x.Key.member.1", "a"), ("Tags", "b")];
+        for (action, fields) in [("CreateStack", &fields[..]), ("CreateStack", &odd), ("DescribeStacks", &fields[..1])]
+        {
+            let sent = sandbox.cfn(&keys[nth % 2], action, fields);
+            if let Err(error) = tokio::time::timeout(PATIENCE, sent).await.expect("answers in time") {
+                assert!(!error.starts_with("Internal") && !error.is_empty(), "{error}: {text}");
+            }
+        }
+        let _ = sandbox.cfn(&keys[nth % 2], "DeleteStack", &fields[..1]).await;
+    }
+}
+
+#[tokio::test]
 async fn garbage_on_the_line_does_not_reach_the_next_caller() {
     let sandbox = start(SMALL, 0.0).await;
     let mut random = Random::new(7, "fuzz-http", 0);

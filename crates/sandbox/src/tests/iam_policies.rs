@@ -139,6 +139,9 @@ async fn managed_policies_are_attached_counted_and_not_deleted_while_in_use() {
     assert_eq!(listed(&[("Scope", "AWS")]).await, own);
     assert_eq!(listed(&[("Scope", "AWS"), ("PathPrefix", "/service-role/")]).await, own[..1]);
     assert_eq!(listed(&[("Scope", "Local")]).await, ["mine"]);
+    call("TagPolicy", &[arn, ("Tags.member.1.Key", "made"), ("Tags.member.1.Value", "later")]).await.unwrap();
+    assert!(call("GetPolicy", &[arn]).await.unwrap().contains("<Key>made</Key><Value>later</Value>"));
+    assert!(call("TagPolicy", &[arn]).await.is_err());
     assert_eq!(listed(&[("Scope", "AWS"), ("OnlyAttached", "true")]).await, ["AdministratorAccess"]);
     assert_eq!(listed(&[("PolicyUsageFilter", "PermissionsBoundary")]).await, ["mine"]);
     assert!(

@@ -28,10 +28,6 @@ fn with_users() -> String {
 }
 
 impl Sandbox {
-    fn admin(&self) -> Keys {
-        Keys { access_key: self.world.management_user.access_key.clone(), token: None }
-    }
-
     async fn lists_buckets(&self, keys: &Keys) -> bool {
         self.send(keys, "us-east-1/s3", "GET", "/", &[], "").await.status == 200
     }

@@ -3,6 +3,12 @@
 mod access_points;
 mod applications;
 mod automation;
+mod cloudformation;
+mod cloudformation_change_sets;
+mod cloudformation_resources;
+mod cloudformation_stack_sets;
+mod cloudformation_templates;
+mod cloudformation_updates;
 mod condition_keys;
 mod config;
 mod config_aggregators;

@@ -12,8 +12,10 @@ use crate::wire::iso8601;
 use crate::world::World;
 use crate::world::session::{Caller, CallerKind};
 
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
 /// Longer parameters are left out of the record, as CloudTrail does with those above 100 KB.
-const LONGEST_PARAMETERS: usize = 4096;
+pub(crate) const LONGEST_PARAMETERS: usize = 4096;
 
 /// Who did it.
 #[derive(Debug, Clone)]
@@ -93,7 +95,7 @@ impl Parameters {
                 let query = request.query.iter().filter(|(name, _)| public(name)).cloned().collect();
                 Parameters::S3 { bucket: bucket.into(), key: key.into(), query }
             }
-            "sts" | "iam" => Parameters::Form(body()),
+            "sts" | "iam" | "cloudformation" => Parameters::Form(body()),
             _ => Parameters::Json(body()),
         }
     }
@@ -107,7 +109,11 @@ impl Parameters {
             Parameters::Form(body) => form_fields(body)
                 .into_iter()
                 .filter(|(name, _)| name != "Action" && name != "Version")
-                .map(|(name, value)| (name, json!(value)))
+                // A stack's parameters may be secret, and which of them are only its template says.
+                .map(|(name, value)| match name.ends_with(".ParameterValue") {
+                    true => (name, json!(HIDDEN)),
+                    false => (name, json!(value)),
+                })
                 .collect(),
             Parameters::S3 { bucket, key, query } => {
                 let mut members: Map<String, Value> =
@@ -123,7 +129,7 @@ impl Parameters {
         const SECRET: [&str; 5] = ["ExternalId", "SecretAccessKey", "SessionToken", "Plaintext", "WebIdentityToken"];
         for name in SECRET {
             if let Some(value) = members.get_mut(name) {
-                *value = json!("HIDDEN_DUE_TO_SECURITY_REASONS");
+                *value = json!(HIDDEN);
             }
         }
         members.into_iter().map(|(name, value)| (lower_first(&name), value)).collect()
@@ -169,6 +175,9 @@ impl Event {
             "s3" => &[("bucketName", "AWS::S3::Bucket"), ("bucket", "AWS::S3::Bucket")],
             "sts" => &[("roleArn", "AWS::IAM::Role")],
             "kms" => &[("keyId", "AWS::KMS::Key")],
+            "cloudformation" => {
+                &[("stackName", "AWS::CloudFormation::Stack"), ("stackSetName", "AWS::CloudFormation::StackSet")]
+            }
             "ssm" => &[
                 ("documentName", "AWS::SSM::Document"),
                 ("name", "AWS::SSM::Document"),

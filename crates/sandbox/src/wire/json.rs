@@ -15,6 +15,14 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// An input that is not a request's own, but an AWS service's for its caller.
+    pub(crate) fn of(value: Value) -> Input {
+        match value {
+            Value::Object(members) => Input { members },
+            _ => Input { members: Map::new() },
+        }
+    }
+
     pub(crate) fn read(request: &Request) -> Result<Input, AwsError> {
         if request.body.is_empty() {
             return Ok(Input { members: Map::new() });

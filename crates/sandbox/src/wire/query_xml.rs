@@ -1,4 +1,4 @@
-//! The query protocol of STS and IAM: a form goes in, XML comes out.
+//! The query protocol of STS, IAM and CloudFormation: a form goes in, XML comes out.
 
 use crate::request::Request;
 use crate::wire::error::AwsError;
@@ -13,6 +13,11 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// A form that is not a request's own, but an AWS service's for its caller.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Form {
+        Form { fields }
+    }
+
     pub(crate) fn read(request: &Request) -> Form {
         let mut fields = request.query.clone();
         fields.extend(crate::request::form_fields(&request.body));
@@ -26,6 +31,10 @@ impl Form {
     /// Whether there are fields that begin so.
     pub(crate) fn has_list(&self, prefix: &str) -> bool {
         self.fields.iter().any(|(field, _)| field.starts_with(prefix))
+    }
+
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.fields
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {

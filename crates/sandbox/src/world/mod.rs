@@ -23,6 +23,7 @@ mod replay_made;
 pub(crate) mod role;
 pub(crate) mod role_record;
 pub(crate) mod session;
+pub(crate) mod stacks;
 pub(crate) mod user_record;
 
 use std::collections::BTreeMap;
@@ -120,6 +121,7 @@ pub(crate) struct World {
     pub(crate) key_states: key_state::KeyStates,
     pub(crate) key_store: key_store::KeyStore,
     pub(crate) organization_state: organization_state::OrganizationState,
+    pub(crate) stacks: stacks::Stacks,
     pub(crate) roles: records::Records<role_record::RoleRecord>,
     pub(crate) managed: records::Records<managed_policy::ManagedRecord>,
     /// The ARNs of the managed policies of a user, once somebody changed them.
@@ -162,6 +164,7 @@ impl World {
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
             organization_state: organization_state::OrganizationState::default(),
+            stacks: stacks::Stacks::default(),
             roles: records::Records::default(),
             managed: records::Records::default(),
             attached_to_users: records::Records::default(),

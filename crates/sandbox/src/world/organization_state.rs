@@ -57,14 +57,13 @@ pub(crate) struct OrganizationState {
     writing: Mutex<()>,
 }
 
-/// The services that an organization with a security account trusts; the first two it has handed on to it.
+/// The services that an organization with a security account trusts, and has handed on to it.
 const TRUSTED: [&str; 3] =
     ["config.amazonaws.com", "securityhub.amazonaws.com", "member.org.stacksets.cloudformation.amazonaws.com"];
 
 impl Default for OrganizationState {
     fn default() -> OrganizationState {
-        let administrators =
-            TRUSTED.iter().take(2).map(|name| ((Organization::SECURITY, (*name).to_string()), GENERATED_MS));
+        let administrators = TRUSTED.iter().map(|name| ((Organization::SECURITY, (*name).to_string()), GENERATED_MS));
         OrganizationState {
             held: RwLock::new(Held {
                 services: TRUSTED.iter().map(|name| ((*name).to_string(), GENERATED_MS)).collect(),

@@ -19,6 +19,7 @@ impl World {
                 reason,
             })?;
         }
+        self.stacks.settle();
         for account in 0..self.organization.accounts.len() {
             self.with_account(account, |state| {
                 for region in state.regions.values_mut() {

@@ -1,9 +1,10 @@
-//! Puts back what people made and configured: buckets, objects, keys, roles, what users have, and the documents' later life.
+//! Puts back what people made and configured: buckets, objects, keys, roles, what users have, stacks, and the documents' later life.
 //! The older kinds of entry are in `replay`.
 
 use crate::journal::{BucketEntry, Entry};
 use crate::world::World;
 use crate::world::bucket::Bucket;
+use crate::world::place::Place;
 
 impl World {
     pub(super) fn apply_made(&self, entry: Entry) -> Result<(), String> {
@@ -82,6 +83,15 @@ impl World {
                 self.config_changes.be_in_use();
             }
             Entry::Organization(change) => self.apply_to_organization(*change)?,
+            Entry::StackTemplate { id, body } => self.stacks.put_template(&id, &body),
+            Entry::Stack { account, region, stack } => {
+                let (account, region) = self.place(&account, &region)?;
+                self.stacks.put(Place { account, region }, *stack);
+            }
+            Entry::StackSet { region, change } => {
+                let at = self.region_index(&region).ok_or_else(|| format!("there is no Region {region}"))?;
+                self.stacks.apply(at, *change);
+            }
             Entry::ExecutionTags { account, region, id, tags } => {
                 let (account, region) = self.place(&account, &region)?;
                 self.with_region(account, region, |state| {

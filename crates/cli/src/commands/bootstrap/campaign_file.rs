@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn only_the_key_is_replaced() {
         let old = "arn:aws:kms:us-east-1:111122223333:key/NEW";
-        let new: KeyArn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        let new: KeyArn =
+            "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
         for quote in ['"', '\''] {
             let text = format!("# \"{old}\" is made\n[central_key]\nus-east-1 = {quote}{old}{quote} # ours\n");
             let expected = format!("# \"{old}\" is made\n[central_key]\nus-east-1 = {quote}{new}{quote} # ours\n");

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orgseal_bootstrap::deployed::{
-    Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State, is_put,
-};
+use orgseal_bootstrap::deployed::{Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State, is_put};
 use orgseal_core::model::KeyArn;
 use orgseal_report::counted;
 
@@ -43,7 +41,8 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     let before = guardrails::before(&site, own).await?;
     // Of the guardrails that are there, those that differ are put right as well.
     let differing = compared.guardrails.iter().filter(|finding| is_put(finding));
-    let mut named: Vec<String> = differing.filter_map(|finding| finding.name.strip_prefix("orgseal-")).map(str::to_owned).collect();
+    let mut named: Vec<String> =
+        differing.filter_map(|finding| finding.name.strip_prefix("orgseal-")).map(str::to_owned).collect();
     named.retain(|name| !own.guardrail.contains(name));
     let nothing_to_do = new_keys.is_empty()
         && named.is_empty()

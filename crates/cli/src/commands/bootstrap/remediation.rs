@@ -145,7 +145,10 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
     };
     if let Some(other) = campaign.filter(|id| *id != run.id) {
         let other = reader.run(other)?;
-        let said = format!("{} is not the newest campaign: {} is, and what it left open must be done with first", other.id, run.id);
+        let said = format!(
+            "{} is not the newest campaign: {} is, and what it left open must be done with first",
+            other.id, run.id
+        );
         return Err(Failure::plain(said, "leave --campaign out; `orgseal status` shows where the newest one stands"));
     }
     if run.state != "finished" {
@@ -183,7 +186,10 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
     for rollback in reader.rollbacks()? {
         if rollback.state != "finished" {
             let said = format!("{} is not finished: it is {}", rollback.id, rollback.state);
-            return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", rollback.id)));
+            return Err(Failure::plain(
+                said,
+                format!("go on with it first: orgseal resume --campaign {}", rollback.id),
+            ));
         }
         let is_of_this = rollback.parent.as_deref() == Some(run.id.as_str());
         reader.each_finding(&rollback, |finding| -> Result<(), LedgerError> {

@@ -80,7 +80,8 @@ impl Member {
         let bounded = asked().policy_usage_filter(PolicyUsageType::PermissionsBoundary);
         let bounded = call!(calls, "ListEntitiesForPolicy", bounded)?;
         let roles = bounded.policy_roles().iter().filter_map(|role| role.role_name());
-        let bounded: Vec<&str> = roles.chain(bounded.policy_users().iter().filter_map(|user| user.user_name())).collect();
+        let bounded: Vec<&str> =
+            roles.chain(bounded.policy_users().iter().filter_map(|user| user.user_name())).collect();
         if !bounded.is_empty() {
             return Err(AwsError {
                 code: "DeleteConflict".to_owned(),

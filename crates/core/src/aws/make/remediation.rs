@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_config::types::{
     ComplianceType, ConfigRule, ExecutionControls, Owner, RemediationConfiguration, RemediationExceptionResourceKey,
-    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, SsmControls, StaticValue,
-    Tag,
+    RemediationParameterValue, RemediationTargetType, ResourceValue, ResourceValueType, Scope, Source, SsmControls,
+    StaticValue, Tag,
 };
 
 use super::roles::call;
@@ -123,7 +123,8 @@ impl Member {
         let bucket = RemediationParameterValue::builder().resource_value(bucket).build();
         parameters.insert(wanted.bucket_parameter.to_owned(), bucket);
         // A few at a time, as in a campaign.
-        let controls = SsmControls::builder().concurrent_execution_rate_percentage(AT_ONCE).error_percentage(ERRORS).build();
+        let controls =
+            SsmControls::builder().concurrent_execution_rate_percentage(AT_ONCE).error_percentage(ERRORS).build();
         let remediation = RemediationConfiguration::builder()
             .config_rule_name(wanted.rule)
             .target_type(RemediationTargetType::SsmDocument)

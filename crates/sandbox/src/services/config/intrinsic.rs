@@ -170,7 +170,7 @@ fn function(value: &Value) -> Option<(&str, &Value)> {
 }
 
 /// A scalar as CloudFormation writes it.
-pub(super) fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -180,7 +180,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
 }
 
 /// YAML with its short functions (`!Ref`) as JSON with the long ones.
-pub(super) fn plain(value: serde_norway::Value) -> Result<Value, String> {
+pub(crate) fn plain(value: serde_norway::Value) -> Result<Value, String> {
     use serde_norway::Value as Yaml;
     Ok(match value {
         Yaml::Tagged(tagged) => {

@@ -7,7 +7,7 @@ mod compliance;
 mod deploy;
 mod evaluations;
 mod exceptions;
-mod intrinsic;
+pub(crate) mod intrinsic;
 mod item;
 mod manual;
 mod organization_packs;
@@ -35,6 +35,7 @@ use crate::wire::json::Input;
 use crate::world::World;
 use crate::world::place::Place;
 use crate::world::session::Caller;
+pub(crate) use organization_packs::have_waited;
 
 pub(crate) const OPERATIONS: &[&str] = &[
     "PutConfigRule",

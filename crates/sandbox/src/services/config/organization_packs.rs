@@ -134,6 +134,35 @@ fn keep(world: &World, place: Place, config: &mut ConfigState, pack: &Organizati
     world.change_config(place, config, change)
 }
 
+/// For a service that waits until an organization's pack is in every account, or out of it: the time for that is over.
+///
+/// # Errors
+/// What went wrong in one of the accounts.
+pub(crate) fn have_waited(world: &World, place: Place, name: &str) -> Result<(), AwsError> {
+    let (home, now) = (world.config_arn(place), now_ms());
+    let waited = world.with_region(place.account, place.region, |state| -> Result<_, AwsError> {
+        let Some(mut pack) = state.config.organization_packs.get(name).cloned() else { return Ok(None) };
+        pack.progress.done_ms = now;
+        keep(world, place, &mut state.config, &pack)?;
+        Ok(Some(pack))
+    })?;
+    let Some(pack) = waited else { return Ok(()) };
+    let member = OrganizationPack::member_name(&home, name);
+    for account in pack.accounts.keys().filter_map(|id| world.organization.find(id)) {
+        let there = Place { account, ..place };
+        world.with_region(account, place.region, |state| {
+            let Some(mut own) = state.config.packs.get(&member).cloned() else { return Ok(()) };
+            own.progress.done_ms = now;
+            let change = ConfigChange::Pack { name: member.clone(), pack: Some(Box::new(own)) };
+            world.change_config(there, &mut state.config, change)
+        })?;
+    }
+    match pack.accounts.iter().find_map(|(account, failure)| Some((account, failure.as_ref()?))) {
+        None => Ok(()),
+        Some((account, failure)) => Err(invalid(&format!("{account}: {}", failure.message))),
+    }
+}
+
 /// The packs that were put in this account and Region: those of another administrator are not seen.
 fn described(
     world: &World,

@@ -54,6 +54,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "GetPolicy",
     "DeletePolicy",
     "ListPolicies",
+    "TagPolicy",
     "CreatePolicyVersion",
     "GetPolicyVersion",
     "SetDefaultPolicyVersion",
@@ -93,6 +94,7 @@ fn parameters(operation: &str) -> &'static [&'static str] {
         "UntagRole" => &["RoleName", "TagKeys.member."],
         "CreatePolicy" => &["PolicyName", "Path", "PolicyDocument", "Description", "Tags.member."],
         "GetPolicy" | "DeletePolicy" => &["PolicyArn"],
+        "TagPolicy" => &["PolicyArn", "Tags.member."],
         "ListPolicies" => &["Scope", "OnlyAttached", "PathPrefix", "PolicyUsageFilter", "Marker", "MaxItems"],
         "CreatePolicyVersion" => &["PolicyArn", "PolicyDocument", "SetAsDefault"],
         "GetPolicyVersion" | "SetDefaultPolicyVersion" | "DeletePolicyVersion" => &["PolicyArn", "VersionId"],
@@ -152,7 +154,11 @@ impl Call<'_> {
 
 /// The content of the action's `…Result` element.
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &Request) -> Result<String, AwsError> {
-    let form = Form::read(request);
+    carry_out(world, caller, operation, &Form::read(request))
+}
+
+/// What a request does, or an AWS service for its caller.
+pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &Form) -> Result<String, AwsError> {
     if operation == UNKNOWN || form.get("Version") != Some("2010-05-08") {
         let action = form.get("Action").unwrap_or("(none)");
         let message =
@@ -169,7 +175,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         return Err(AwsError::client("ValidationError", message));
     }
     let account_id = world.organization.accounts[caller.account].id.as_str();
-    let call = Call { world, caller, account: caller.account, account_id, form: &form };
+    let call = Call { world, caller, account: caller.account, account_id, form };
     // What is authorized and what is changed must be the same role, user or policy.
     let reads = operation.starts_with("Get") || operation.starts_with("List");
     let _writing = (!reads).then(|| lock(&world.iam_writing));
@@ -197,6 +203,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         "GetPolicy" => managed_policies::get(&call),
         "DeletePolicy" => managed_policies::delete(&call),
         "ListPolicies" => managed_policies::list(&call),
+        "TagPolicy" => tags::tag_policy(&call),
         "CreatePolicyVersion" => policy_versions::create(&call),
         "GetPolicyVersion" => policy_versions::get(&call),
         "SetDefaultPolicyVersion" => policy_versions::set_default(&call),
@@ -208,6 +215,6 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         "AttachUserPolicy" => users::attach(&call),
         "DetachUserPolicy" => users::detach(&call),
         "ListAttachedUserPolicies" => users::list_attached(&call),
-        _ => authorization_details::answer(world, caller, &form),
+        _ => authorization_details::answer(world, caller, form),
     }
 }

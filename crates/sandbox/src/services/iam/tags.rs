@@ -69,21 +69,33 @@ pub(super) fn checked(form: &Form) -> Result<Vec<(String, String)>, AwsError> {
     Ok(tags)
 }
 
-pub(super) fn tag(call: &Call<'_>) -> Result<String, AwsError> {
+/// The tags of something after `Tags` were put on it. `quota` is what the limit is called.
+fn put(call: &Call<'_>, tags: &mut Vec<(String, String)>, quota: &str) -> Result<(), AwsError> {
     let given = checked(call.form)?;
     if given.is_empty() {
         return Err(input::failed("tags", "null", "Member must not be null"));
     }
-    let mut role = call.role()?.as_ref().clone();
     for (key, value) in given {
-        role.tags.retain(|(other, _)| !other.eq_ignore_ascii_case(&key));
-        role.tags.push((key, value));
+        tags.retain(|(other, _)| !other.eq_ignore_ascii_case(&key));
+        tags.push((key, value));
     }
-    if role.tags.len() > MOST_TAGS {
-        let message = format!("Cannot exceed quota for TagsPerRole: {MOST_TAGS}");
-        return Err(AwsError::new(409, "LimitExceeded", message));
+    if tags.len() > MOST_TAGS {
+        return Err(AwsError::new(409, "LimitExceeded", format!("Cannot exceed quota for {quota}: {MOST_TAGS}")));
     }
+    Ok(())
+}
+
+pub(super) fn tag(call: &Call<'_>) -> Result<String, AwsError> {
+    let mut role = call.role()?.as_ref().clone();
+    put(call, &mut role.tags, "TagsPerRole")?;
     call.store(role)?;
+    Ok(String::new())
+}
+
+pub(super) fn tag_policy(call: &Call<'_>) -> Result<String, AwsError> {
+    let mut policy = call.policy()?.as_ref().clone();
+    put(call, &mut policy.tags, "TagsPerPolicy")?;
+    call.store_policy(policy)?;
     Ok(String::new())
 }
 
