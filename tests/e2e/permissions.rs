@@ -187,7 +187,9 @@ fn scenario(who: Who, sid: &str, action: &str) -> Scenario {
         | (_, _, "organizations:ListAccountsForParent") => Scenario::AuditOfAnOu,
         (_, _, "organizations:ListTagsForResource") => Scenario::AuditByTags,
         (_, _, "organizations:ListPoliciesForTarget" | "organizations:DescribePolicy") => Scenario::Preflight,
-        (_, _, "organizations:ListPolicies") | (_, "LookAtTheAggregator", _) => Scenario::Diff,
+        (_, _, "organizations:ListPolicies" | "kms:GetKeyRotationStatus") | (_, "LookAtTheAggregator", _) => {
+            Scenario::Diff
+        }
         (Who::Caller, "CheckTheCentralKeys", "kms:DescribeKey") => Scenario::Rollout,
         (Who::Caller, "CheckTheCentralKeys", _) => Scenario::Plan,
         (Who::Caller, ..) => Scenario::Audit,

@@ -193,18 +193,23 @@ impl Runbook {
             }
             chosen.insert(name.to_owned(), vec![value]);
         }
-        let would = self.effect(&chosen, change.bucket)?;
-        if would.means(rule) {
-            Ok(chosen)
-        } else {
-            Err(CannotCarry::Different { would: in_words(&would), wanted: in_words(rule) })
+        match self.effect(&chosen, change.bucket)? {
+            (would, _) if !would.means(rule) => {
+                Err(CannotCarry::Different { would: in_words(&would), wanted: in_words(rule) })
+            }
+            (_, Some(failing)) => Err(failing),
+            (_, None) => Ok(chosen),
         }
     }
 
-    /// The rule that the bucket has after a run with these parameters: the steps, followed.
-    fn effect(&self, chosen: &BTreeMap<String, Vec<String>>, bucket: &Bucket) -> Result<EncryptionRule, CannotCarry> {
+    /// The rule that the bucket has after a run with these parameters: the steps, followed; and the step that would fail for it.
+    fn effect(
+        &self,
+        chosen: &BTreeMap<String, Vec<String>>,
+        bucket: &Bucket,
+    ) -> Result<(EncryptionRule, Option<CannotCarry>), CannotCarry> {
         let values = self.values(chosen);
-        let mut put = None;
+        let (mut put, mut failing) = (None, None);
         let mut at = 0;
         // Each step is passed once: a document that goes back cannot be followed to its end.
         let mut passed = BTreeSet::new();
@@ -221,9 +226,8 @@ impl Runbook {
                 }
                 "aws:assertAwsResourceProperty" | "aws:waitForAwsResourceProperty" => {
                     let asked = put.as_ref().and_then(|rule| contradiction(&resolve(&step.inputs, &values), rule));
-                    if let Some(asked) = asked {
-                        return Err(CannotCarry::FailsItself { step: step.name.clone(), asked });
-                    }
+                    failing =
+                        failing.or(asked.map(|asked| CannotCarry::FailsItself { step: step.name.clone(), asked }));
                 }
                 "aws:sleep" => {}
                 "aws:branch" => next = Some(branch(step, &values)?),
@@ -241,7 +245,7 @@ impl Runbook {
                 None => at += 1,
             }
         }
-        put.ok_or(CannotCarry::PutsNothing)
+        Ok((put.ok_or(CannotCarry::PutsNothing)?, failing))
     }
 
     /// Each parameter's value, typed as the document declares it.
