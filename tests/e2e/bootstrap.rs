@@ -301,3 +301,71 @@ fn a_guardrail_is_attached_where_a_person_says_and_tells_whom_it_stops() {
     assert_eq!((code, &found["guardrails"][0]["name"]), (2, &json!("orgseal-scp-keep-seal")), "{found:#}");
     assert!(found["guardrails"][0]["says"].to_string().contains("cdk-*"), "{found:#}");
 }
+
+#[test]
+fn a_policy_that_bears_the_right_name_is_not_taken_for_the_right_one() {
+    let world = deployed(FRESH);
+    let account = member(&world);
+    // A managed policy called as the inline one, attached beside it.
+    let everything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let arn = world.attach_policy(&account, "orgseal-member", "orgseal-rollout", everything);
+    let (code, found) = world.json(&["bootstrap", "diff"]);
+    let [finding] = findings(&found).try_into().unwrap();
+    assert_eq!((code, finding[2].as_str()), (2, "orgseal-member"), "{found:#}");
+    assert!(finding[5].contains(&format!("policy {arn} is attached, and is not of orgseal")), "{finding:?}");
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn a_key_that_somebody_else_made_is_not_taken_for_ours() {
+    let world = World::of(FRESH);
+    let key = world.create_key("us-east-1");
+    world.kms_alias("us-east-1", &key, "alias/orgseal-central");
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let said = unbroken(&run.stderr);
+    assert!(said.contains("is that of") && said.contains("bootstrap.key_alias"), "{said}");
+    let text = std::fs::read_to_string(world.campaign_file()).unwrap();
+    assert!(text.contains("us-east-1:") && text.contains("key/NEW"), "{text}");
+    // Nor is a key made of which the file could not be told, or that nobody asked this account for.
+    let world = World::of(FRESH);
+    let security = world.sandbox.security_account();
+    let over = format!(
+        "[[central_key_overrides]]\naccounts = [\"payments-test\"]\nkeys = {{ us-east-1 = \"arn:aws:kms:us-east-1:{security}:key/NEW\" }}\n"
+    );
+    world.edit(|text| format!("{text}\n{over}"));
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert!(run.code == 1 && run.stderr.contains("[[central_key_overrides]]"), "{}", run.stderr);
+    let world = World::of(FRESH);
+    world.edit(|text| {
+        text.replace(&format!("{}:key/NEW", world.sandbox.security_account()), &format!("{}:key/NEW", member(&world)))
+    });
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    assert!(run.code == 1 && unbroken(&run.stderr).contains("a deployment makes keys in the"), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_done_whole_is_not_begun() {
+    let world = deployed(FRESH);
+    // A role's path cannot be changed.
+    let key = world.key("us-east-1");
+    let before = world.json(&["bootstrap", "diff"]).1;
+    let run = as_management(
+        &world,
+        &[&["bootstrap", "deploy", "--yes", "--set", "member_role.path=/sec/"][..], &THROUGH].concat(),
+    );
+    assert!(run.code == 1 && unbroken(&run.stderr).contains("a path cannot be changed"), "{}", run.stderr);
+    // With the member role alone nothing can be taken away, and so nothing is.
+    let run = world.run(&["bootstrap", "destroy", "--yes"]);
+    assert!(run.code == 3 && unbroken(&run.stderr).contains("nothing was taken away"), "{}", run.stderr);
+    assert_eq!(world.json(&["bootstrap", "diff"]).1["counts"], before["counts"]);
+    assert_eq!(world.key("us-east-1"), key);
+    // What would be taken away is shown without a terminal.
+    let run = as_management(&world, &[&["bootstrap", "destroy", "--dry-run"][..], &THROUGH].concat());
+    assert!(run.code == 2 && unbroken(&run.stderr).contains("role orgseal-member: all 12 accounts"), "{}", run.stderr);
+    // A target that is not there.
+    let typo = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal", "--attach", "ou-typo-12345678"];
+    let run = as_management(&world, &[&typo[..], &THROUGH].concat());
+    assert!(run.code == 1 && run.stderr.contains("no root, OU or account ou-typo-12345678"), "{}", run.stderr);
+}

@@ -121,6 +121,29 @@ impl World {
         (session.access_key_id, session.secret_access_key, Some(session.session_token))
     }
 
+    /// Somebody makes a managed policy in a member account and attaches it to a role: its ARN.
+    pub(crate) fn attach_policy(&self, account: &str, role: &str, name: &str, document: &str) -> String {
+        let (access_key, secret, token) = self.assume(account, "OrganizationAccountAccessRole");
+        let config = aws_sdk_iam::Config::builder()
+            .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
+            .region(aws_sdk_iam::config::Region::new("us-east-1"))
+            .endpoint_url(self.sandbox.endpoint())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(aws_sdk_iam::config::Credentials::new(access_key, secret, token, None, "test"))
+            .build();
+        let iam = aws_sdk_iam::Client::from_conf(config);
+        let made = block_on(iam.create_policy().policy_name(name).policy_document(document).send()).unwrap();
+        let arn = made.policy.unwrap().arn.unwrap();
+        block_on(iam.attach_role_policy().role_name(role).policy_arn(&arn).send()).unwrap();
+        arn
+    }
+
+    /// Gives a key of the security account an alias.
+    pub(crate) fn kms_alias(&self, region: &str, key: &str, alias: &str) {
+        let client = self.kms(region);
+        block_on(client.create_alias().alias_name(alias).target_key_id(key).send()).unwrap();
+    }
+
     /// Somebody puts a bucket on SSE-S3, by S3's own API.
     pub(crate) async fn unseal(
         &self,
@@ -140,8 +163,8 @@ impl World {
         request.send().await.map(drop).map_err(|error| format!("{:?}", error.into_service_error()))
     }
 
-    /// A key in the security account, beside the central ones.
-    pub(crate) fn create_key(&self, region: &str) -> String {
+    /// KMS as the security account's user.
+    fn kms(&self, region: &str) -> aws_sdk_kms::Client {
         let (access_key, secret) = self.sandbox.credentials();
         let config = aws_sdk_kms::Config::builder()
             .behavior_version(aws_sdk_kms::config::BehaviorVersion::latest())
@@ -150,7 +173,12 @@ impl World {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(aws_sdk_kms::config::Credentials::new(access_key, secret, None, None, "test"))
             .build();
-        let created = block_on(aws_sdk_kms::Client::from_conf(config).create_key().send()).unwrap();
+        aws_sdk_kms::Client::from_conf(config)
+    }
+
+    /// A key in the security account, beside the central ones.
+    pub(crate) fn create_key(&self, region: &str) -> String {
+        let created = block_on(self.kms(region).create_key().send()).unwrap();
         created.key_metadata().unwrap().arn().unwrap().to_owned()
     }
 
