@@ -292,7 +292,7 @@ def roles(walk):
     walk("delete", iam, "delete_role", RoleName=role)
     walk("delete again", iam, "delete_role", RoleName=role)
     walk("read what is gone", iam, "get_role", RoleName=role)
-    walk("an operation that is not there", iam, "list_users")
+    walk("an operation that is not there", iam, "list_groups")
 
 
 def documents(walk):

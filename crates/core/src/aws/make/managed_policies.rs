@@ -76,12 +76,13 @@ impl Member {
     /// Takes a managed policy away with its versions, from whoever has it (`DeletePolicy`).
     pub async fn delete_policy(&self, arn: &str) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
-        let asked = || client.list_entities_for_policy().policy_arn(arn);
-        let bounded = asked().policy_usage_filter(PolicyUsageType::PermissionsBoundary);
-        let bounded = call!(calls, "ListEntitiesForPolicy", bounded)?;
-        let roles = bounded.policy_roles().iter().filter_map(|role| role.role_name());
-        let bounded: Vec<&str> =
-            roles.chain(bounded.policy_users().iter().filter_map(|user| user.user_name())).collect();
+        let asked = |usage| client.list_entities_for_policy().policy_arn(arn).policy_usage_filter(usage);
+        let bounded = call!(calls, "ListEntitiesForPolicy", asked(PolicyUsageType::PermissionsBoundary))?;
+        let whose = call!(calls, "ListEntitiesForPolicy", asked(PolicyUsageType::PermissionsPolicy))?;
+        let roles = bounded.policy_roles().iter().filter(|role| !whose.policy_roles().contains(role));
+        let users = bounded.policy_users().iter().filter(|user| !whose.policy_users().contains(user));
+        let names = roles.filter_map(|role| role.role_name()).chain(users.filter_map(|user| user.user_name()));
+        let bounded: Vec<&str> = names.collect();
         if !bounded.is_empty() {
             return Err(AwsError {
                 code: "DeleteConflict".to_owned(),
@@ -89,8 +90,6 @@ impl Member {
                 hint: "give them another boundary first: without one they could do more".to_owned(),
             });
         }
-        let whose = asked().policy_usage_filter(PolicyUsageType::PermissionsPolicy);
-        let whose = call!(calls, "ListEntitiesForPolicy", whose)?;
         for role in whose.policy_roles().iter().filter_map(|role| role.role_name()) {
             call!(calls, "DetachRolePolicy", client.detach_role_policy().role_name(role).policy_arn(arn))?;
         }
