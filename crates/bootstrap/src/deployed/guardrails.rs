@@ -251,6 +251,9 @@ impl Site {
         full: &str,
         adopt: bool,
     ) -> Result<(String, Option<Outcome>), AwsError> {
+        if let Some(error) = self.without_keys() {
+            return Err(error);
+        }
         let wanted =
             policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("there is no guardrail {name}")))?;
         let content = wanted.minified().map_err(|error| fault(&error))?;

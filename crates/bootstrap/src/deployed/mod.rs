@@ -142,6 +142,16 @@ impl Site {
         self.groundwork.regions().into_iter().filter(chosen).collect()
     }
 
+    /// Why nothing that names the keys can be put: one of them is yet to be made.
+    fn without_keys(&self) -> Option<AwsError> {
+        let key = self.groundwork.keys.iter().find(|key| key.is_placeholder())?;
+        Some(AwsError {
+            code: "NotMade".to_owned(),
+            message: format!("{key} is yet to be made, and this names it"),
+            hint: "deploy without --account and --ou first: that makes the keys".to_owned(),
+        })
+    }
+
     /// Whether the command line narrowed it to some accounts.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
@@ -157,11 +167,14 @@ impl Site {
     /// Enters an account as one of many, to look or to change.
     async fn enter(&self, account: &str, purpose: Purpose) -> Result<Member, AwsError> {
         let role = self.role();
-        let role = match purpose {
-            Purpose::Compare => role,
+        let session_policy = match (purpose, &self.through) {
+            // An administrator's role is not to be more than a look needs.
+            (Purpose::Compare, Some(_)) => SessionPolicy::Narrow,
+            (Purpose::Compare, None) => role.session_policy,
             // What is made is for the role's own policies to allow.
-            _ => MemberRole { session_policy: SessionPolicy::None, ..role },
+            _ => SessionPolicy::None,
         };
+        let role = MemberRole { session_policy, ..role };
         let session = self.aws.enter(account, &role, purpose, &self.session_name).await?;
         Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
     }

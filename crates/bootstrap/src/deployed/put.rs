@@ -286,6 +286,9 @@ impl Site {
     }
 
     async fn put_pack(&self, region: &str, without: &[String], adopt: bool) -> Result<Outcome, AwsError> {
+        if let Some(error) = self.without_keys() {
+            return Err(error);
+        }
         let owner = self.owner().await?;
         let there = owner.organization_pack(region, PACK).await?;
         if there.is_some() && !adopt && !pack_is_ours(&owner, region).await? {
