@@ -228,6 +228,11 @@ fn each_command_works_under_its_documented_policies() {
         };
         assert_eq!(code, expected, "{scenario:?}: {said}");
         assert!(!said.contains("is not authorized to perform"), "{scenario:?}: {said}");
+        if scenario == Scenario::Failure {
+            world.sandbox.set_faults(Vec::new()).unwrap();
+            let run = world.run(&["resume", "--yes", "--retry-failed", "--approve-wave", "1"]);
+            assert!(run.code == 0 && !run.stderr.contains("is not authorized"), "{}\n{}", run.stdout, run.stderr);
+        }
         if scenario <= Scenario::AuditByTags {
             policies.put(&world, &policies.audit);
             let (code, said) = scenario.play(&world, || {});
