@@ -8,14 +8,10 @@ use crate::world::{Run, World, unbroken};
 const FRESH: &str = include_str!("../../config/sandbox/fresh.toml");
 const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
 const SHIPPED: &str = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
-const THROUGH: [&str; 2] = ["--through", "OrganizationAccountAccessRole"];
 
-/// The binary with the management account's credentials.
+/// The binary with the management account's credentials, entering accounts by the role that these come with.
 fn as_management(world: &World, arguments: &[&str]) -> Run {
-    let (access_key, secret_key) = world.sandbox.management_credentials();
-    let mut command = world.command(arguments);
-    command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
-    command.output().unwrap().into()
+    world.as_management(&[arguments, &["--through", "OrganizationAccountAccessRole"]].concat())
 }
 
 fn document(run: &Run) -> Value {
@@ -25,7 +21,7 @@ fn document(run: &Run) -> Value {
 
 fn deployed(spec: &str) -> World {
     let world = World::of(spec);
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     world
 }
@@ -54,7 +50,7 @@ fn findings(document: &Value) -> Vec<[String; 6]> {
 fn a_fresh_organization_is_made_ready_sealed_and_watched() {
     let world = World::of(FRESH);
     // Nothing is there, and that is said.
-    let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "diff", "--json"]);
     assert_eq!(run.code, 2, "{}\n{}", run.stdout, run.stderr);
     let before = document(&run);
     assert_eq!(before["counts"]["differing"], 0, "{before:#}");
@@ -62,7 +58,7 @@ fn a_fresh_organization_is_made_ready_sealed_and_watched() {
 
     let run = world.run(&["bootstrap", "render", "groundwork"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let campaign = std::fs::read_to_string(world.campaign_file()).unwrap();
     assert!(!campaign.contains("NEW") && campaign.contains("# A campaign file"), "{campaign}");
@@ -78,7 +74,7 @@ fn a_fresh_organization_is_made_ready_sealed_and_watched() {
     assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");
     assert_eq!(after["counts"]["missing"], 0);
     // A second deployment has nothing to do.
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!((run.code, &document(&run)["done"]), (0, &json!([])), "{}", run.stderr);
     let groundwork = world.run(&["bootstrap", "render", "groundwork", "--check"]);
     assert!(
@@ -110,7 +106,7 @@ fn what_somebody_changes_is_named_and_refused() {
     let said = refused.to_string();
     assert!(said.contains("its trust lets in everyone"), "{said}");
     // It is put right by a deployment, and nothing else is touched.
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let done = document(&run)["done"].clone();
     assert_eq!(done.as_array().unwrap().len(), 1, "{done:#}");
@@ -130,7 +126,7 @@ fn what_somebody_changes_is_named_and_refused() {
         refused.to_string().contains("is not the document that a deployment of this campaign file makes"),
         "{refused:#}"
     );
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     assert_eq!(world.json(&["preflight"]).0, 0);
 }
@@ -141,10 +137,10 @@ fn what_was_made_is_taken_away_and_keys_stay() {
     let guardrails = ["--guardrail", "scp-keep-key", "--guardrail", "scp-other-key"];
     let attached = ["--guardrail", "rcp-other-key", "--attach", world.sandbox.security_account()];
     for guardrails in [&guardrails[..], &attached] {
-        let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH, guardrails].concat());
+        let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], guardrails].concat());
         assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     }
-    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "destroy", "--yes", "--json"]);
     assert_eq!(run.code, 3, "{}\n{}", run.stdout, run.stderr);
     let gone = document(&run);
     assert!(gone["left"] == 1 && gone["taken"].as_u64().unwrap() > 80, "{}", gone["taken"]);
@@ -154,7 +150,7 @@ fn what_was_made_is_taken_away_and_keys_stay() {
     let left: Vec<_> = pieces.iter().filter(|piece| !piece["error"].is_null()).collect();
     assert_eq!((left.len(), &left[0]["name"]), (1, &json!("orgseal-rcp-other-key")), "{left:#?}");
     assert!(!gone.to_string().contains("\"key"));
-    let run = as_management(&world, &[&["bootstrap", "diff", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "diff", "--json"]);
     let left = document(&run);
     assert_eq!(run.code, 2);
     assert!(
@@ -162,7 +158,7 @@ fn what_was_made_is_taken_away_and_keys_stay() {
         "{left:#}"
     );
     // Once more there is nothing to take.
-    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "destroy", "--yes", "--json"]);
     assert_eq!((run.code, &document(&run)["taken"]), (3, &json!(0)), "the guardrail is attached still");
 }
 
@@ -173,7 +169,7 @@ fn what_somebody_else_made_is_left_alone_unless_it_is_adopted() {
     world.edit(|text| {
         format!("{text}\n[bootstrap]\nmanagement_account = \"{management}\"\ncaller = \"user/orgseal\"\n")
     });
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 2, "{}\n{}", run.stdout, run.stderr);
     let done = document(&run)["done"].clone();
     let of = |name: &str| {
@@ -182,7 +178,7 @@ fn what_somebody_else_made_is_left_alone_unless_it_is_adopted() {
     };
     assert!(of("orgseal-member").iter().all(|outcome| outcome == "not_ours"), "{done:#}");
     assert!(of("orgseal-audit").iter().all(|outcome| outcome == "made"), "{done:#}");
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--adopt"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--adopt"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     assert_eq!(world.json(&["preflight"]).0, 0);
 }
@@ -213,7 +209,7 @@ fn one_multi_region_key_serves_all_regions() {
         });
         format!("regions = [\"us-east-1\", \"eu-west-1\"]\n{}\n", kept.collect::<Vec<_>>().join("\n"))
     });
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let keys = document(&run)["keys"].clone();
     assert_eq!((&keys[0]["step"], &keys[1]["step"]), (&json!("made"), &json!("replicated")), "{keys:#}");
@@ -231,14 +227,14 @@ fn a_document_of_one_owner_is_made_once_and_shared() {
     let world = World::of(FRESH);
     let owner = world.sandbox.security_account().to_owned();
     world.edit(|text| text.replace("[document]\n", &format!("[document]\nowner = \"{owner}\"\n")));
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let done = document(&run)["done"].clone();
     let documents: Vec<_> = done.as_array().unwrap().iter().filter(|one| one["kind"] == "document").collect();
     assert!(documents.len() == 4 && documents.iter().all(|one| one["account"] == owner), "{documents:#?}");
     assert_eq!(world.json(&["preflight"]).0, 0);
     assert_eq!(world.json(&["rollout", "--yes"]).0, 0);
-    let run = as_management(&world, &[&["bootstrap", "destroy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "destroy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
 
@@ -247,19 +243,16 @@ fn a_deployment_that_was_cut_short_makes_no_key_twice() {
     let world = World::of(FRESH);
     // Without the security account no key is made, and nothing is put that would name it.
     let narrow = ["bootstrap", "deploy", "--yes", "--account", "payments-test", "--guardrail", "scp-other-key"];
-    let run = as_management(&world, &[&narrow[..], &THROUGH].concat());
+    let run = as_management(&world, &narrow);
     assert!(run.code != 0 && unbroken(&run.stdout).contains("is yet to be made, and this names it"), "{}", run.stdout);
     // The first one gets as far as the keys: the campaign file was never written.
     let before = std::fs::read_to_string(world.campaign_file()).unwrap();
-    let run = as_management(
-        &world,
-        &[&["bootstrap", "deploy", "--yes", "--account", "payments-test", "--account", "security"][..], &THROUGH]
-            .concat(),
-    );
+    let run =
+        as_management(&world, &["bootstrap", "deploy", "--yes", "--account", "payments-test", "--account", "security"]);
     assert!(run.code == 0 || run.code == 2, "{}", run.stderr);
     let first = std::fs::read_to_string(world.campaign_file()).unwrap();
     std::fs::write(world.campaign_file(), before).unwrap();
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes", "--json"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let keys = document(&run)["keys"].clone();
     assert!(keys.as_array().unwrap().iter().all(|key| key["step"] == "found"), "{keys:#}");
@@ -279,13 +272,13 @@ fn a_guardrail_is_attached_where_a_person_says_and_tells_whom_it_stops() {
     unseal().unwrap();
     assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
     let guardrail = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal"];
-    let run = as_management(&world, &[&guardrail[..], &THROUGH].concat());
+    let run = as_management(&world, &guardrail);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     assert!(unbroken(&run.stdout).contains("guardrail orgseal-scp-keep-seal: made"), "{}", run.stdout);
     // It is attached to nothing, and stops nobody.
     unseal().unwrap();
     assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
-    let run = as_management(&world, &[&guardrail[..], &["--attach", &account], &THROUGH].concat());
+    let run = as_management(&world, &[&guardrail[..], &["--attach", &account]].concat());
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let said = unbroken(&run.stderr);
     let role = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
@@ -317,7 +310,7 @@ fn a_policy_that_bears_the_right_name_is_not_taken_for_the_right_one() {
     let [finding] = findings(&found).try_into().unwrap();
     assert_eq!((code, finding[2].as_str()), (2, "orgseal-member"), "{found:#}");
     assert!(finding[5].contains(&format!("policy {arn} is attached, and is not of orgseal")), "{finding:?}");
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
 
@@ -326,7 +319,7 @@ fn a_key_that_somebody_else_made_is_not_taken_for_ours() {
     let world = World::of(FRESH);
     let key = world.create_key("us-east-1");
     world.kms_alias("us-east-1", &key, "alias/orgseal-central");
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 1, "{}", run.stdout);
     let said = unbroken(&run.stderr);
     assert!(said.contains("is that of") && said.contains("bootstrap.key_alias"), "{said}");
@@ -339,13 +332,13 @@ fn a_key_that_somebody_else_made_is_not_taken_for_ours() {
         "[[central_key_overrides]]\naccounts = [\"payments-test\"]\nkeys = {{ us-east-1 = \"arn:aws:kms:us-east-1:{security}:key/NEW\" }}\n"
     );
     world.edit(|text| format!("{text}\n{over}"));
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert!(run.code == 1 && run.stderr.contains("[[central_key_overrides]]"), "{}", run.stderr);
     let world = World::of(FRESH);
     world.edit(|text| {
         text.replace(&format!("{}:key/NEW", world.sandbox.security_account()), &format!("{}:key/NEW", member(&world)))
     });
-    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert!(run.code == 1 && unbroken(&run.stderr).contains("a deployment makes keys in the"), "{}", run.stderr);
 }
 
@@ -355,10 +348,7 @@ fn what_cannot_be_done_whole_is_not_begun() {
     // A role's path cannot be changed.
     let key = world.key("us-east-1");
     let before = world.json(&["bootstrap", "diff"]).1;
-    let run = as_management(
-        &world,
-        &[&["bootstrap", "deploy", "--yes", "--set", "member_role.path=/sec/"][..], &THROUGH].concat(),
-    );
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--set", "member_role.path=/sec/"]);
     assert!(run.code == 1 && unbroken(&run.stderr).contains("a path cannot be changed"), "{}", run.stderr);
     // With the member role alone nothing can be taken away, and so nothing is.
     let run = world.run(&["bootstrap", "destroy", "--yes"]);
@@ -366,10 +356,10 @@ fn what_cannot_be_done_whole_is_not_begun() {
     assert_eq!(world.json(&["bootstrap", "diff"]).1["counts"], before["counts"]);
     assert_eq!(world.key("us-east-1"), key);
     // What would be taken away is shown without a terminal.
-    let run = as_management(&world, &[&["bootstrap", "destroy", "--dry-run"][..], &THROUGH].concat());
+    let run = as_management(&world, &["bootstrap", "destroy", "--dry-run"]);
     assert!(run.code == 2 && unbroken(&run.stderr).contains("role orgseal-member: all 12 accounts"), "{}", run.stderr);
     // A target that is not there.
     let typo = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal", "--attach", "ou-typo-12345678"];
-    let run = as_management(&world, &[&typo[..], &THROUGH].concat());
+    let run = as_management(&world, &typo);
     assert!(run.code == 1 && run.stderr.contains("no root, OU or account ou-typo-12345678"), "{}", run.stderr);
 }

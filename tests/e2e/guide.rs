@@ -1,6 +1,6 @@
 //! The guide for newcomers: each of its commands does, in a fresh organization, what the guide says.
 
-use crate::world::{Run, World};
+use crate::world::World;
 
 const GUIDE: &str = include_str!("../../docs/guide/getting-started.md");
 
@@ -51,12 +51,10 @@ fn every_command_of_the_guide_does_what_it_says() {
                     if arguments.contains(&"--plan") {
                         arguments.extend(["--plan-sha256", &plan_sha256]);
                     }
-                    let mut binary = world.command(&arguments);
-                    if kind == "sh as-management" {
-                        let (access_key, secret_key) = world.sandbox.management_credentials();
-                        binary.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
-                    }
-                    let run: Run = binary.output().unwrap().into();
+                    let run = match kind.as_str() {
+                        "sh" => world.run(&arguments),
+                        _ => world.as_management(&arguments),
+                    };
                     assert_eq!(run.code, expected, "{command}\n{}\n{}", run.stdout, run.stderr);
                     if verb == "plan" {
                         let approved = run.stdout.split_once("is what is approved:").unwrap().1;

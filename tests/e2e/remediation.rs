@@ -18,11 +18,8 @@ until = "2099-01-01"
 "#;
 
 fn as_management(world: &World, arguments: &[&str]) -> Run {
-    let (access_key, secret_key) = world.sandbox.management_credentials();
     let way = ["--through", "OrganizationAccountAccessRole"];
-    let mut command = world.command(&[&["bootstrap", "remediation"][..], arguments, &way].concat());
-    command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
-    command.output().unwrap().into()
+    world.as_management(&[&["bootstrap", "remediation"][..], arguments, &way].concat())
 }
 
 fn world() -> World {
@@ -133,11 +130,8 @@ fn a_region_that_is_left_out_stays_as_it_is() {
     assert!(done["places"].as_array().unwrap().iter().all(|place| place["region"] == "eu-west-1"), "{done:#}");
     assert!(excepted(&world).is_empty());
     // Destroying the groundwork takes the rules with it.
-    let (access_key, secret_key) = world.sandbox.management_credentials();
-    let mut destroy =
-        world.command(&["bootstrap", "destroy", "--yes", "--json", "--through", "OrganizationAccountAccessRole"]);
-    let run: Run =
-        destroy.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key).output().unwrap().into();
+    let run =
+        world.as_management(&["bootstrap", "destroy", "--yes", "--json", "--through", "OrganizationAccountAccessRole"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     assert!(run.stdout.contains(RULE), "{}", run.stdout);
     assert!(!world.json(&["preflight"]).1.to_string().contains(RULE));

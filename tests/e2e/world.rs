@@ -75,6 +75,14 @@ impl World {
         command
     }
 
+    /// The same with the management account's credentials.
+    pub(crate) fn as_management(&self, arguments: &[&str]) -> Run {
+        let (access_key, secret_key) = self.sandbox.management_credentials();
+        let mut command = self.command(arguments);
+        command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
+        command.output().unwrap().into()
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.command(arguments).output().unwrap().into()
     }

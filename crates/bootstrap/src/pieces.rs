@@ -131,6 +131,18 @@ impl Groundwork {
         })
     }
 
+    /// All that an account has, of what is no Region's.
+    pub(crate) fn account_pieces(&self, account: &str) -> Result<Pieces, DocumentError> {
+        let mut pieces = self.member_pieces(account)?;
+        if account == self.security {
+            let owned = self.security_pieces()?;
+            pieces.roles.extend(owned.roles);
+            pieces.policies.extend(owned.policies);
+            pieces.aggregator = owned.aggregator;
+        }
+        Ok(pieces)
+    }
+
     /// The two documents.
     pub(crate) fn documents(&self) -> Result<[DocumentWanted; 2], DocumentError> {
         let choice = &self.file.document;

@@ -71,9 +71,9 @@ impl Site {
         let member = self.enter(&account.id, Purpose::Groundwork).await?;
         let since = now() - jiff::SignedDuration::from_hours(24 * HISTORY_DAYS);
         let (mut principals, mut cut_short) = (BTreeMap::new(), false);
-        for region in self.regions() {
+        for region in &self.regions {
             for operation in UNSEALS {
-                let (found, more) = member.who_called(&region, operation, since).await?;
+                let (found, more) = member.who_called(region, operation, since).await?;
                 cut_short |= more;
                 for (principal, calls) in found {
                     *principals.entry(principal).or_default() += calls;
@@ -101,10 +101,9 @@ impl Site {
 
     /// The ACTIVE accounts below roots, OUs and accounts.
     async fn below(&self, targets: &[String]) -> Result<Vec<Account>, AwsError> {
-        let organizations = self.aws.organizations();
-        let mut accounts = organizations.accounts().await?;
+        let mut accounts = self.all.to_vec();
         if accounts.iter().any(|account| account.ous.is_empty()) {
-            let mut above = organizations.walk().await?;
+            let mut above = self.aws.organizations().walk().await?;
             for account in accounts.iter_mut().filter(|account| account.ous.is_empty()) {
                 account.ous = above.remove(&account.id).unwrap_or_default();
             }
@@ -263,10 +262,13 @@ impl Site {
                 let id = organizations.create_control_policy(kind_of(name), full, description, &content).await?;
                 Ok((id, Some(Outcome::Made)))
             }
-            Some(policy) if !adopt && !organizations.control_policy_is_ours(&policy.id).await? => {
-                Ok((policy.id, Some(Outcome::NotOurs)))
-            }
             Some(policy) => {
+                if !organizations.control_policy_is_ours(&policy.id).await? {
+                    if !adopt {
+                        return Ok((policy.id, Some(Outcome::NotOurs)));
+                    }
+                    organizations.tag_control_policy(&policy.id).await?;
+                }
                 let there = organizations.policy(&policy.id).await?;
                 if differences(&content, &there).is_empty() {
                     return Ok((policy.id, None));

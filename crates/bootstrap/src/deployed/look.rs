@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
 use orgseal_core::aws::make::RoleWanted;
-use orgseal_core::aws::{Authorizations, Held, Member, Purpose, Ssm};
+use orgseal_core::aws::{Authorizations, Member, PrincipalPolicies, Purpose, Ssm};
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, Identity, Operation};
 use serde_norway::Value;
@@ -71,7 +71,7 @@ impl Site {
             Ok(member) => member,
             Err(error) => return vec![Some(Finding::unread(Kind::Account, self.through(), None, &error))],
         };
-        let regions = self.regions();
+        let regions = &self.regions;
         let places = join_all(regions.iter().map(|region| self.place(&member, account, region)));
         let (whole, places) = join(self.whole(&member, account), places).await;
         whole.into_iter().chain(places.into_iter().flatten()).collect()
@@ -79,18 +79,10 @@ impl Site {
 
     /// What is no Region's.
     async fn whole(&self, member: &Member, account: &Account) -> Found {
-        let pieces = self.groundwork.member_pieces(&account.id);
-        let owned = (account.id == self.groundwork.security).then(|| self.groundwork.security_pieces());
-        let mut wanted = Pieces::default();
-        for pieces in [Some(pieces), owned].into_iter().flatten() {
-            match pieces {
-                Ok(pieces) => {
-                    wanted.roles.extend(pieces.roles);
-                    wanted.policies.extend(pieces.policies);
-                }
-                Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &fault(&error)))],
-            }
-        }
+        let wanted = match self.groundwork.account_pieces(&account.id) {
+            Ok(wanted) => wanted,
+            Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &fault(&error)))],
+        };
         let there = match member.authorizations().await {
             Ok(there) => there,
             Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &error))],
@@ -130,24 +122,20 @@ impl Site {
 
     async fn documents(&self, ssm: &Ssm, region: &str) -> Found {
         let choice = &self.groundwork.file.document;
-        let wanted = match self.groundwork.documents() {
-            Ok(wanted) => wanted,
-            Err(error) => return vec![Some(Finding::unread(Kind::Document, &choice.name, None, &fault(&error)))],
-        };
         let mut found = Vec::new();
-        for (wanted, operation) in wanted.into_iter().zip([Operation::Seal, Operation::Restore]) {
+        for (wanted, operation) in self.documents.iter().zip([Operation::Seal, Operation::Restore]) {
             let reference = choice.reference(operation, &self.groundwork.partition, region);
             found.push(match ssm.document(&reference, choice.version(operation)).await {
                 Err(error) if error.code == "InvalidDocument" => {
-                    Some(Finding::missing(Kind::Document, wanted.name, Some(region)))
+                    Some(Finding::missing(Kind::Document, &wanted.name, Some(region)))
                 }
-                Err(error) => Some(Finding::unread(Kind::Document, wanted.name, Some(region), &error)),
+                Err(error) => Some(Finding::unread(Kind::Document, &wanted.name, Some(region), &error)),
                 Ok(document) => {
                     let tree: Value = serde_norway::from_str(&document.content).unwrap_or_default();
                     let says = first_difference(&wanted.tree, &tree).map(|place| {
                         format!("version {} has another content than the shipped one, {place}", document.version)
                     });
-                    Finding::differing(Kind::Document, wanted.name, Some(region), says.into_iter().collect())
+                    Finding::differing(Kind::Document, &wanted.name, Some(region), says.into_iter().collect())
                 }
             });
         }
@@ -225,7 +213,7 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
     let part =
         |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
     says.extend(part("trust", differences(&wanted.trust, role.trust.as_deref().unwrap_or_default())));
-    let none = Held::default();
+    let none = PrincipalPolicies::default();
     let held = there.held.get(&role.arn).unwrap_or(&none);
     for (name, text) in &wanted.inline {
         match held.inline.iter().find(|(known, _)| known == name) {

@@ -13,18 +13,20 @@ mod take;
 mod tree;
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use orgseal_core::aws::{Aws, CallLimits, Member, Organization, Purpose};
 use orgseal_core::campaign::{self, CampaignError, Setting};
 use orgseal_core::config::{MemberRole, OwnAccount, SessionPolicy};
 use orgseal_core::event::{Event, Events};
-use orgseal_core::glob::matches;
 use orgseal_core::model::{Account, AwsError};
+use orgseal_core::plan::Selection;
 use tokio_util::sync::CancellationToken;
 
 use crate::documents::DocumentError;
 use crate::groundwork::{Groundwork, GroundworkError};
+use crate::pieces::DocumentWanted;
 
 pub use finding::{AccountFound, Compared, Counts, Finding, Kind, State};
 pub use guardrails::{Guardrail, KEEP_SEAL, Unsealers};
@@ -62,10 +64,13 @@ pub struct Site {
     accounts: Vec<Account>,
     /// The management account was left out: no one named it.
     without_management: bool,
-    /// Active accounts of the organization that the campaign leaves out; `None` where the command line narrowed it.
-    left_out: Option<Vec<String>>,
-    /// Those that the command line leaves in.
-    only_regions: Vec<String>,
+    /// All of the organization's.
+    all: Arc<[Account]>,
+    /// The command line narrowed it to some accounts.
+    narrowed: bool,
+    /// The Regions with a central key, of those that the command line leaves in.
+    regions: Vec<String>,
+    documents: Arc<[DocumentWanted; 2]>,
     through: Option<String>,
     session_name: String,
     events: Events,
@@ -86,13 +91,18 @@ impl Site {
         let mut accounts = listed.accounts;
         let before = accounts.len();
         accounts.retain(|account| account.id != management || named.as_ref() == Some(&account.id));
-        let Setting { aws, events, stop, narrowed, .. } = setting;
-        let is_narrowed = !narrowed.accounts.is_empty() || !narrowed.ous.is_empty();
-        let left_out = listed.all.iter().filter(|account| account.is_active());
-        let left_out = left_out.map(|account| account.id.clone()).filter(|id| accounts.iter().all(|one| one.id != *id));
+        let Setting { aws, loaded, events, stop, narrowed, .. } = setting;
+        let selection = Selection::new(&loaded.campaign, &loaded.exemptions, narrowed.clone());
+        let regions: Vec<String> =
+            groundwork.regions().into_iter().filter(|region| selection.takes_region(region)).collect();
+        if regions.is_empty() {
+            return Err(CampaignError::NothingSelected("Region with a central key").into());
+        }
         Ok(Site {
-            left_out: (!is_narrowed).then(|| left_out.filter(|id| *id != management).collect()),
-            only_regions: narrowed.regions,
+            all: listed.all.into(),
+            narrowed: !narrowed.accounts.is_empty() || !narrowed.ous.is_empty(),
+            regions,
+            documents: Arc::new(groundwork.documents()?),
             without_management: accounts.len() < before,
             session_name: campaign::session_name("bootstrap"),
             aws,
@@ -130,16 +140,11 @@ impl Site {
         self.through.as_deref().unwrap_or(&self.groundwork.file.member_role.name)
     }
 
-    /// The Regions of the campaign, of those that the command line leaves in.
-    fn regions(&self) -> Vec<String> {
-        let chosen = |region: &String| {
-            let patterns = &self.only_regions;
-            let out = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!'));
-            let mut taken = patterns.iter().filter(|pattern| !pattern.starts_with('!')).peekable();
-            let is_in = taken.peek().is_none() || taken.any(|pattern| matches(pattern, region));
-            is_in && !out.into_iter().any(|pattern| matches(pattern, region))
-        };
-        self.groundwork.regions().into_iter().filter(chosen).collect()
+    /// Active accounts of the organization that the campaign leaves out. No StackSet and no pack reaches the management account.
+    fn left_out(&self) -> Vec<String> {
+        let in_scope = |id: &String| self.accounts.iter().any(|account| account.id == *id);
+        let active = self.all.iter().filter(|account| account.is_active()).map(|account| &account.id);
+        active.filter(|id| !in_scope(id) && **id != self.organization.management_account).cloned().collect()
     }
 
     /// Why nothing that names the keys can be put: one of them is yet to be made.
@@ -155,7 +160,7 @@ impl Site {
     /// Whether the command line narrowed it to some accounts.
     #[must_use]
     pub fn is_narrowed(&self) -> bool {
-        self.left_out.is_none()
+        self.narrowed
     }
 
     /// The management account.
@@ -177,6 +182,14 @@ impl Site {
         let role = MemberRole { session_policy, ..role };
         let session = self.aws.enter(account, &role, purpose, &self.session_name).await?;
         Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
+    }
+
+    /// Enters an account to change it: the security account as whoever looks after it.
+    async fn enter_to_change(&self, account: &str) -> Result<Member, AwsError> {
+        match account == self.groundwork.security {
+            true => self.owner().await,
+            false => self.enter(account, Purpose::Groundwork).await,
+        }
     }
 
     /// Enters the security account as whoever looks after it: with the caller's own credentials where it is the caller's own.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use orgseal_core::aws::Member;
 use orgseal_core::aws::make::RoleWanted;
-use orgseal_core::aws::{Member, Purpose};
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, KeyArn};
 use serde::Serialize;
@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::look::fault;
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::cloudformation::conformance_pack;
-use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PACK_RULE, PolicyWanted};
+use crate::meaning::differences;
+use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PACK_RULE, Pieces, PolicyWanted};
 
 /// AWS Config takes minutes to make a pack in every account.
 const PACK_LOOKS: u32 = 60;
@@ -98,12 +99,13 @@ impl Site {
             self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
             return Vec::new();
         }
-        let entered = match account.id == self.groundwork.security {
-            true => self.owner().await,
-            false => self.enter(&account.id, Purpose::Groundwork).await,
+        let pieces = self.groundwork.account_pieces(&account.id).map_err(|error| fault(&error));
+        let entered = match pieces {
+            Ok(pieces) => self.enter_to_change(&account.id).await.map(|member| (member, pieces)),
+            Err(error) => Err(error),
         };
-        let member = match entered {
-            Ok(member) => member,
+        let (member, pieces) = match entered {
+            Ok(entered) => entered,
             Err(error) => {
                 self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
                 return findings
@@ -114,7 +116,7 @@ impl Site {
         };
         let mut done = Vec::new();
         for finding in findings {
-            let outcome = self.put_piece(&member, account, finding, adopt).await;
+            let outcome = self.put_piece(&member, &pieces, finding, adopt).await;
             done.push(Done::of(&account.id, finding, outcome));
         }
         self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
@@ -124,18 +126,11 @@ impl Site {
     async fn put_piece(
         &self,
         member: &Member,
-        account: &Account,
+        pieces: &Pieces,
         finding: &Finding,
         adopt: bool,
     ) -> Result<Outcome, AwsError> {
         let name = &finding.name;
-        let mut pieces = self.groundwork.member_pieces(&account.id).map_err(|error| fault(&error))?;
-        if account.id == self.groundwork.security {
-            let owned = self.groundwork.security_pieces().map_err(|error| fault(&error))?;
-            pieces.roles.extend(owned.roles);
-            pieces.policies.extend(owned.policies);
-            pieces.aggregator = owned.aggregator;
-        }
         let region = finding.region.as_deref().unwrap_or(&self.groundwork.home_region);
         match finding.kind {
             Kind::Role => match pieces.roles.iter().find(|role| role.name == *name) {
@@ -146,22 +141,21 @@ impl Site {
                 Some(policy) => self.put_policy(member, policy, adopt).await,
                 None => Err(unknown(finding)),
             },
-            Kind::Document => {
-                let documents = self.groundwork.documents().map_err(|error| fault(&error))?;
-                match documents.iter().find(|document| document.name == *name) {
-                    Some(document) => put_document(member, region, document, adopt).await,
-                    None => Err(unknown(finding)),
-                }
-            }
+            Kind::Document => match self.documents.iter().find(|document| document.name == *name) {
+                Some(document) => put_document(member, region, document, adopt).await,
+                None => Err(unknown(finding)),
+            },
             Kind::Aggregator => {
-                let Some(wanted) = pieces.aggregator else { return Err(unknown(finding)) };
+                let Some(wanted) = &pieces.aggregator else { return Err(unknown(finding)) };
                 if let Some((_, arn)) = member.aggregator(region, &wanted.name).await?
-                    && !adopt
                     && !member.aggregator_is_ours(region, &arn).await?
                 {
-                    return Ok(Outcome::NotOurs);
+                    if !adopt {
+                        return Ok(Outcome::NotOurs);
+                    }
+                    member.tag_aggregator(region, &arn).await?;
                 }
-                put_aggregator(member, region, &wanted).await?;
+                put_aggregator(member, region, wanted).await?;
                 Ok(made_or_changed(finding))
             }
             Kind::KeyPolicy => {
@@ -200,13 +194,12 @@ impl Site {
                 member.create_policy(&wanted.name, &wanted.description, &wanted.text).await?;
                 Outcome::Made
             }
-            Some(false) if !adopt => return Ok(Outcome::NotOurs),
-            Some(ours) => {
-                if !ours {
+            Some(made) if !made.ours && !adopt => return Ok(Outcome::NotOurs),
+            Some(made) => {
+                if !made.ours {
                     member.tag_policy(&wanted.arn).await?;
                 }
-                let there = member.policy_document(&wanted.arn).await?.unwrap_or_default();
-                if !crate::meaning::differences(&wanted.text, &there).is_empty() {
+                if !differences(&wanted.text, &made.document).is_empty() {
                     member.update_policy(&wanted.arn, &wanted.text).await?;
                 }
                 Outcome::Changed
@@ -232,14 +225,10 @@ impl Site {
         if lacking.is_empty() {
             return Ok(Vec::new());
         }
-        let entered = match owner == self.groundwork.security {
-            true => self.owner().await,
-            false => self.enter(&owner, Purpose::Groundwork).await,
-        };
-        let documents = self.groundwork.documents()?;
+        let entered = self.enter_to_change(&owner).await;
         let mut done = Vec::new();
         for (region, name) in lacking {
-            let outcome = match (&entered, documents.iter().find(|document| document.name == name)) {
+            let outcome = match (&entered, self.documents.iter().find(|document| document.name == name)) {
                 (Ok(member), Some(document)) => self.put_shared(member, &owner, region, document, adopt).await,
                 (Err(error), _) => Err(error.clone()),
                 (_, None) => continue,
@@ -272,29 +261,37 @@ impl Site {
     /// The organization's conformance pack, in every Region in which a rule is not as it is to be.
     async fn put_packs(&self, compared: &Compared, adopt: bool) -> Vec<Done> {
         // It is the whole organization's: no part of it can be had for a few accounts.
-        let Some(without) = &self.left_out else { return Vec::new() };
+        if self.narrowed {
+            return Vec::new();
+        }
         let rules =
             compared.findings().filter(|(_, finding)| finding.kind == Kind::Rule && finding.state != State::Unread);
         let regions: BTreeSet<&str> = rules.filter_map(|(_, finding)| finding.region.as_deref()).collect();
+        if regions.is_empty() {
+            return Vec::new();
+        }
+        let owner = match self.without_keys() {
+            Some(error) => Err(error),
+            None => self.owner().await,
+        };
         let mut done = Vec::new();
         for region in regions {
             let finding = Finding::missing(Kind::Rule, format!("conformance pack {PACK}"), Some(region));
-            let outcome = self.put_pack(region, without, adopt).await;
+            let outcome = match &owner {
+                Ok(owner) => self.put_pack(owner, region, adopt).await,
+                Err(error) => Err(error.clone()),
+            };
             done.push(Done::of(&self.groundwork.security, &finding, outcome));
         }
         done
     }
 
-    async fn put_pack(&self, region: &str, without: &[String], adopt: bool) -> Result<Outcome, AwsError> {
-        if let Some(error) = self.without_keys() {
-            return Err(error);
-        }
-        let owner = self.owner().await?;
+    async fn put_pack(&self, owner: &Member, region: &str, adopt: bool) -> Result<Outcome, AwsError> {
         let there = owner.organization_pack(region, PACK).await?;
-        if there.is_some() && !adopt && !pack_is_ours(&owner, region).await? {
+        if there.is_some() && !adopt && !pack_is_ours(owner, region).await? {
             return Ok(Outcome::NotOurs);
         }
-        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork), without).await?;
+        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork), &self.left_out()).await?;
         let mut wait = Duration::from_millis(500);
         for _ in 0..PACK_LOOKS {
             match owner.organization_pack(region, PACK).await? {
@@ -368,7 +365,7 @@ async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Out
             if !made.ours {
                 member.tag_role(&role.name).await?;
             }
-            member.update_role(role).await.map(|()| Outcome::Changed)
+            member.update_role(role, &made).await.map(|()| Outcome::Changed)
         }
     }
 }

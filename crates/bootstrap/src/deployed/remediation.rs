@@ -74,7 +74,7 @@ impl Site {
             let excepted = by_account.get(&account.id).cloned().unwrap_or_default();
             async move {
                 let mut done = Vec::new();
-                for region in site.regions() {
+                for region in site.regions.clone() {
                     let here: Vec<&Excepted> = excepted.iter().filter(|one| one.bucket.region == region).collect();
                     let outcome = site.switch_on(&member, &account, &region, &here, tries).await;
                     let excepted = outcome.as_ref().copied().unwrap_or_default();
@@ -96,7 +96,7 @@ impl Site {
     pub async fn remediation_off(&self, accounts: &BTreeSet<String>) -> Result<Vec<RemediationDone>, SiteError> {
         self.remediate(accounts, |site, account, member| async move {
             let mut done = Vec::new();
-            for region in site.regions() {
+            for region in site.regions.clone() {
                 let outcome = async {
                     let remediation = member.delete_remediation(&region, RULE).await?;
                     Ok::<_, AwsError>(member.delete_rule(&region, RULE).await? || remediation)
@@ -184,9 +184,12 @@ impl Site {
         member.put_encryption_rule(region, RULE, &[key.to_string()]).await?;
         member.put_remediation(region, &wanted).await?;
         // What is not compliant now is left alone, whoever left it so; from here on drift and new buckets are sealed.
-        let open = self.not_compliant(member, account, region).await?;
-        let closed: Vec<&str> =
-            excepted.iter().map(|one| one.bucket.name.as_str()).filter(|name| open.get(*name) == Some(&true)).collect();
+        let complies = self.compliance(member, account, region).await?;
+        let closed: Vec<&str> = excepted
+            .iter()
+            .map(|one| one.bucket.name.as_str())
+            .filter(|name| complies.get(*name) == Some(&true))
+            .collect();
         if !closed.is_empty() {
             return Err(AwsError {
                 code: "NotExcepted".to_owned(),
@@ -200,7 +203,7 @@ impl Site {
             });
         }
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for bucket in open.iter().filter(|(_, complies)| !**complies).map(|(bucket, _)| bucket) {
+        for bucket in complies.iter().filter(|(_, complies)| !**complies).map(|(bucket, _)| bucket) {
             let why = excepted.iter().find(|one| one.bucket.name == *bucket).map_or(UNKNOWN, |one| one.why.as_str());
             by_reason.entry(why).or_default().push(bucket.clone());
         }
@@ -221,7 +224,7 @@ impl Site {
     }
 
     /// The account's buckets in a Region, and whether the rule finds each compliant, once it has looked at every one of them.
-    async fn not_compliant(
+    async fn compliance(
         &self,
         member: &Member,
         account: &Account,

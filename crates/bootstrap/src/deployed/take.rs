@@ -1,6 +1,6 @@
 //! Takes away what bears our tag. Never a key.
 
-use orgseal_core::aws::{Member, Purpose};
+use orgseal_core::aws::Member;
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError};
 use serde::Serialize;
@@ -72,11 +72,7 @@ impl Site {
             name: name.to_owned(),
             error,
         };
-        let entered = match account.id == self.groundwork.security {
-            true => self.owner().await,
-            false => self.enter(&account.id, Purpose::Groundwork).await,
-        };
-        let member = match entered {
+        let member = match self.enter_to_change(&account.id).await {
             Ok(member) => member,
             Err(error) => {
                 self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
@@ -89,20 +85,15 @@ impl Site {
             Ok(true) => taken.push(piece(kind, name, region, None)),
             Err(error) => taken.push(piece(kind, name, region, Some(error))),
         };
-        let mut pieces = self.groundwork.member_pieces(&account.id).unwrap_or_default();
-        if account.id == self.groundwork.security {
-            let owned = self.groundwork.security_pieces().unwrap_or_default();
-            pieces.roles.extend(owned.roles);
-            pieces.policies.extend(owned.policies);
-        }
-        for document in self.groundwork.documents().into_iter().flatten() {
-            for region in self.regions() {
-                let outcome = take_document(&member, &region, &document.name, take).await;
-                note(Kind::Document, &document.name, Some(&region), outcome);
+        let mut pieces = self.groundwork.account_pieces(&account.id).unwrap_or_default();
+        for document in self.documents.iter() {
+            for region in &self.regions {
+                let outcome = take_document(&member, region, &document.name, take).await;
+                note(Kind::Document, &document.name, Some(region), outcome);
             }
         }
-        for region in self.regions() {
-            note(Kind::Rule, RULE, Some(&region), take_remediation(&member, &region, take).await);
+        for region in &self.regions {
+            note(Kind::Rule, RULE, Some(region), take_remediation(&member, region, take).await);
         }
         // The role by which we are in goes last.
         let through = self.through().rsplit('/').next().unwrap_or_default().to_owned();
@@ -139,8 +130,8 @@ impl Site {
             Ok(true) => taken.push(piece(kind, region, None)),
             Err(error) => taken.push(piece(kind, region, Some(error))),
         };
-        for region in self.regions() {
-            note(Kind::Rule, &region, take_pack(&owner, &region, take).await);
+        for region in &self.regions {
+            note(Kind::Rule, region, take_pack(&owner, region, take).await);
         }
         let outcome = take_aggregator(&owner, home, take).await;
         note(Kind::Aggregator, home, outcome);
@@ -185,7 +176,7 @@ async fn take_role(member: &Member, name: &str, take: bool) -> Result<bool, AwsE
 }
 
 async fn take_policy(member: &Member, arn: &str, take: bool) -> Result<bool, AwsError> {
-    let ours = member.policy_made(arn).await?.unwrap_or_default();
+    let ours = member.policy_made(arn).await?.is_some_and(|policy| policy.ours);
     if ours && take {
         member.delete_policy(arn).await?;
     }

@@ -26,12 +26,12 @@ pub struct Authorizations {
     /// The document in force of each managed policy, by ARN.
     pub policies: HashMap<String, Arc<str>>,
     /// What each user and role has of its own, by ARN.
-    pub held: HashMap<String, Held>,
+    pub held: HashMap<String, PrincipalPolicies>,
 }
 
 /// The policies of a user or role itself, apart by how it has them: names are no ARNs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct PrincipalPolicies {
     /// Inline policies: name and document.
     pub inline: Vec<(String, Arc<str>)>,
     /// ARNs of the managed policies that are attached.
@@ -40,15 +40,15 @@ pub struct Held {
     pub boundary: Option<String>,
 }
 
-impl Held {
+impl PrincipalPolicies {
     fn new(
         inline: &[PolicyDetail],
         attached: &[AttachedPolicy],
         boundary: Option<&AttachedPermissionsBoundary>,
-    ) -> Held {
+    ) -> PrincipalPolicies {
         let text = |policy: &PolicyDetail| decoded(policy.policy_document().unwrap_or_default()).into();
         let named = |policy: &PolicyDetail| (policy.policy_name().unwrap_or_default().to_owned(), text(policy));
-        Held {
+        PrincipalPolicies {
             inline: inline.iter().map(named).collect(),
             attached: attached.iter().filter_map(|policy| policy.policy_arn()).map(str::to_owned).collect(),
             boundary: boundary.and_then(|set| set.permissions_boundary_arn()).map(str::to_owned),
@@ -153,15 +153,21 @@ impl Details {
         Identities { principals: users.chain(roles).collect() }
     }
 
-    fn held(&self) -> HashMap<String, Held> {
+    fn held(&self) -> HashMap<String, PrincipalPolicies> {
         let users = self.users.iter().filter_map(|user| {
-            let held =
-                Held::new(user.user_policy_list(), user.attached_managed_policies(), user.permissions_boundary());
+            let held = PrincipalPolicies::new(
+                user.user_policy_list(),
+                user.attached_managed_policies(),
+                user.permissions_boundary(),
+            );
             Some((user.arn()?.to_owned(), held))
         });
         let roles = self.roles.iter().filter_map(|role| {
-            let held =
-                Held::new(role.role_policy_list(), role.attached_managed_policies(), role.permissions_boundary());
+            let held = PrincipalPolicies::new(
+                role.role_policy_list(),
+                role.attached_managed_policies(),
+                role.permissions_boundary(),
+            );
             Some((role.arn()?.to_owned(), held))
         });
         users.chain(roles).collect()
@@ -186,7 +192,7 @@ impl Details {
 }
 
 /// IAM percent-encodes documents; some stand-ins for it do not.
-fn decoded(document: &str) -> String {
+pub(super) fn decoded(document: &str) -> String {
     if document.trim_start().starts_with('{') {
         return document.to_owned();
     }

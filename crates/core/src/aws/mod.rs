@@ -31,7 +31,7 @@ mod sts;
 pub use config_rules::Remediation;
 pub use connection::{Aws, ConnectError, Connection};
 pub use halt::Halt;
-pub use iam::{Authorizations, Held};
+pub use iam::{Authorizations, PrincipalPolicies};
 pub use member::{CallLimits, Member};
 pub use organizations::{Organization, Organizations};
 pub use role::RoleSeen;

@@ -22,6 +22,6 @@ pub use key::key_fault;
 pub use proof::{KeyPolicySeen, Proof, ProofAsked, judge_proof, needs_key_policy};
 pub use restore::{former_rule, judge_restore};
 pub use terraform::is_terraform_tag;
-pub use trust_weakness::{Held, Weakness, automation_trust_weaknesses, member_trust_weaknesses};
+pub use trust_weakness::{ExpectedTrust, Weakness, automation_trust_weaknesses, member_trust_weaknesses};
 pub use unread::unread_reason;
 pub use verdict::{Choices, Replaceable, Wanted, judge, observe};

@@ -25,9 +25,9 @@ impl Weakness {
     }
 }
 
-/// What a role is held to.
+/// What a role's trust is held to.
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
+pub struct ExpectedTrust<'a> {
     /// The account that the role is in.
     pub account: &'a str,
     /// The security account.
@@ -40,13 +40,13 @@ pub struct Held<'a> {
 
 /// Whom a member role lets in besides the security account, and whether it asks for the campaign's external ID.
 #[must_use]
-pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
-    let is_strict = held.caller.is_some();
+pub fn member_trust_weaknesses(trust: &str, expected: &ExpectedTrust<'_>) -> Vec<Weakness> {
+    let is_strict = expected.caller.is_some();
     each_grant(trust, |statement, principal, found| {
         match principal {
-            Principal::Aws(name) if held.caller.is_some_and(|caller| name == caller) => {}
-            Principal::Aws(name) if principal.account() == Some(held.security) => {
-                let whole = name == held.security || name.ends_with(":root");
+            Principal::Aws(name) if expected.caller.is_some_and(|caller| name == caller) => {}
+            Principal::Aws(name) if principal.account() == Some(expected.security) => {
+                let whole = name == expected.security || name.ends_with(":root");
                 if is_strict || whole {
                     let says = match whole {
                         true => "its trust lets in the security account as a whole".to_owned(),
@@ -55,8 +55,8 @@ pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
                     found.push(Weakness { severe: is_strict, says });
                 }
             }
-            Principal::Everyone | Principal::Aws(_) if bound_to(statement, held.security, held.caller) => {}
-            other if is_of(other, held.account) => {
+            Principal::Everyone | Principal::Aws(_) if bound_to(statement, expected.security, expected.caller) => {}
+            other if is_of(other, expected.account) => {
                 let says = format!("its trust lets in {} of its own account", named(other));
                 found.push(Weakness { severe: is_strict, says });
                 return;
@@ -66,7 +66,7 @@ pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
                 return;
             }
         }
-        if let Some(wanted) = held.external_id {
+        if let Some(wanted) = expected.external_id {
             let asked = statement.conditions.iter().filter(|condition| {
                 condition.key == "sts:externalid"
                     && is_exact(condition)
@@ -85,14 +85,14 @@ pub fn member_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
 
 /// Whom an automation role lets in besides Systems Manager for its own account.
 #[must_use]
-pub fn automation_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness> {
-    let is_strict = held.caller.is_some();
+pub fn automation_trust_weaknesses(trust: &str, expected: &ExpectedTrust<'_>) -> Vec<Weakness> {
+    let is_strict = expected.caller.is_some();
     each_grant(trust, |statement, principal, found| match principal {
         Principal::Service(service) if service == AUTOMATION => {
             let from_here = statement.conditions.iter().any(|condition| {
                 let of_account = |value: &String| match condition.key.as_str() {
-                    "aws:sourceaccount" => value == held.account,
-                    "aws:sourcearn" => value.split(':').nth(4) == Some(held.account),
+                    "aws:sourceaccount" => value == expected.account,
+                    "aws:sourcearn" => value.split(':').nth(4) == Some(expected.account),
                     _ => false,
                 };
                 positive(condition) && !condition.values.is_empty() && condition.values.iter().all(of_account)
@@ -102,7 +102,7 @@ pub fn automation_trust_weaknesses(trust: &str, held: &Held<'_>) -> Vec<Weakness
                 found.push(Weakness { severe: is_strict, says: says.to_owned() });
             }
         }
-        other if is_of(other, held.account) => {
+        other if is_of(other, expected.account) => {
             let says = format!("its trust lets in {} of its own account", named(other));
             found.push(Weakness { severe: is_strict, says });
         }
@@ -192,9 +192,13 @@ mod tests {
     const MEMBER: &str = include_str!("../../../../config/policies/member-trust.json");
     const AUTOMATION_TRUST: &str = include_str!("../../../../config/policies/automation-trust.json");
 
-    const HELD: Held<'_> =
-        Held { account: "444455556666", security: "111122223333", external_id: Some("EXTERNAL-ID"), caller: None };
-    const STRICT: Held<'_> = Held { caller: Some("arn:aws:iam::111122223333:role/orgseal"), ..HELD };
+    const HELD: ExpectedTrust<'_> = ExpectedTrust {
+        account: "444455556666",
+        security: "111122223333",
+        external_id: Some("EXTERNAL-ID"),
+        caller: None,
+    };
+    const STRICT: ExpectedTrust<'_> = ExpectedTrust { caller: Some("arn:aws:iam::111122223333:role/orgseal"), ..HELD };
 
     fn member(trust: &str) -> Vec<Weakness> {
         member_trust_weaknesses(trust, &HELD)
@@ -203,9 +207,9 @@ mod tests {
     #[test]
     fn the_shipped_trusts_are_tight() {
         let own = AUTOMATION_TRUST.replace("MEMBER-ACCOUNT", "444455556666");
-        for held in [HELD, STRICT] {
-            assert_eq!(member_trust_weaknesses(MEMBER, &held), []);
-            assert_eq!(automation_trust_weaknesses(&own, &held), []);
+        for expected in [HELD, STRICT] {
+            assert_eq!(member_trust_weaknesses(MEMBER, &expected), []);
+            assert_eq!(automation_trust_weaknesses(&own, &expected), []);
         }
     }
 

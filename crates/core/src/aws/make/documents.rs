@@ -2,10 +2,8 @@
 
 use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType, ResourceTypeForTagging, Tag};
 
-use super::roles::call;
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
 use crate::aws::Ssm;
-use crate::aws::error::aws_error;
 use crate::model::AwsError;
 
 /// `ModifyDocumentPermission` takes so many accounts a call [model].

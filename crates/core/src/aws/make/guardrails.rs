@@ -43,6 +43,14 @@ impl Organizations {
         Ok(self.tags(id).await?.get(TAG).is_some_and(|value| value == TAG_VALUE))
     }
 
+    /// Marks a control policy as ours (`TagResource`).
+    pub async fn tag_control_policy(&self, id: &str) -> Result<(), AwsError> {
+        const OPERATION: &str = "TagResource";
+        let tag = Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt(OPERATION, &error))?;
+        let answer = self.client.tag_resource().resource_id(id).tags(tag).send().await;
+        answer.map(drop).map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
+    }
+
     /// Makes a control policy, attached to nothing (`CreatePolicy`): its id.
     pub async fn create_control_policy(
         &self,

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_kms::types::Tag;
 
-use super::roles::call;
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
 use crate::aws::Member;
-use crate::aws::error::aws_error;
 use crate::model::{AwsError, KeyArn, KeyFacts};
 
 /// A key to be made.

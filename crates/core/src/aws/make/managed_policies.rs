@@ -2,33 +2,36 @@
 
 use aws_sdk_iam::types::PolicyUsageType;
 
-use super::roles::{call, tag};
+use super::roles::tag;
 use super::{TAG, TAG_VALUE, found};
 use crate::aws::Member;
-use crate::aws::error::aws_error;
+use crate::aws::iam::decoded;
 use crate::model::AwsError;
 
 /// A managed policy has at most so many versions [IAM quotas].
 const VERSIONS: usize = 5;
 
-impl Member {
-    /// Whether a managed policy is there and bears our tag (`GetPolicy`); `None` where it is not there.
-    pub async fn policy_made(&self, arn: &str) -> Result<Option<bool>, AwsError> {
-        let (client, calls) = self.iam_service();
-        let answer = found(call!(calls, "GetPolicy", client.get_policy().policy_arn(arn)))?;
-        let ours =
-            |tags: &[aws_sdk_iam::types::Tag]| tags.iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE);
-        Ok(answer.and_then(|answer| answer.policy).map(|policy| ours(policy.tags())))
-    }
+/// A managed policy as it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyMade {
+    /// It bears the tag of what orgseal made.
+    pub ours: bool,
+    /// The document in force, JSON.
+    pub document: String,
+}
 
-    /// The document in force of a managed policy (`GetPolicy`, `GetPolicyVersion`); `None` where it is not there.
-    pub async fn policy_document(&self, arn: &str) -> Result<Option<String>, AwsError> {
+impl Member {
+    /// Who made a managed policy, and its document in force (`GetPolicy`, `GetPolicyVersion`); `None` where it is not there.
+    pub async fn policy_made(&self, arn: &str) -> Result<Option<PolicyMade>, AwsError> {
         let (client, calls) = self.iam_service();
         let answer = found(call!(calls, "GetPolicy", client.get_policy().policy_arn(arn)))?;
-        let Some(version) = answer.and_then(|answer| answer.policy?.default_version_id) else { return Ok(None) };
+        let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
+        let ours = policy.tags().iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE);
+        let version = policy.default_version_id().unwrap_or_default();
         let request = client.get_policy_version().policy_arn(arn).version_id(version);
-        let answer = found(call!(calls, "GetPolicyVersion", request))?;
-        Ok(answer.and_then(|answer| Some(crate::aws::role::unescaped(answer.policy_version()?.document()?))))
+        let answer = call!(calls, "GetPolicyVersion", request)?;
+        let document = answer.policy_version().and_then(|version| version.document()).map(decoded);
+        Ok(Some(PolicyMade { ours, document: document.unwrap_or_default() }))
     }
 
     /// Makes a managed policy (`CreatePolicy`).

@@ -2,6 +2,14 @@
 //!
 //! Whatever is made bears the tag `orgseal = bootstrap`; whoever takes away looks for it first.
 
+/// One request of a client, in its turn: the answer, or the error as a person can act on it.
+macro_rules! call {
+    ($calls:expr, $operation:expr, $request:expr) => {{
+        let _permit = $calls.enter().await;
+        $request.send().await.map_err(|error| $calls.heed(crate::aws::error::aws_error($operation, &error)))
+    }};
+}
+
 mod documents;
 mod guardrails;
 mod keys;
@@ -13,6 +21,7 @@ mod rules;
 pub use documents::DocumentMade;
 pub use guardrails::ControlPolicy;
 pub use keys::NewKey;
+pub use managed_policies::PolicyMade;
 pub use remediation::RemediationWanted;
 pub use roles::{RoleMade, RoleWanted};
 

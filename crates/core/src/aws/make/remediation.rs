@@ -8,11 +8,9 @@ use aws_sdk_config::types::{
     StaticValue, Tag,
 };
 
-use super::roles::call;
 use super::rules::RULE;
 use super::{TAG, TAG_VALUE, found, unbuilt};
 use crate::aws::Member;
-use crate::aws::error::aws_error;
 use crate::model::AwsError;
 
 const BUCKET: &str = "AWS::S3::Bucket";

@@ -6,7 +6,6 @@ use aws_sdk_iam::types::Tag;
 
 use super::{TAG, TAG_VALUE, found, unbuilt};
 use crate::aws::Member;
-use crate::aws::error::aws_error;
 use crate::model::AwsError;
 
 /// A role as it is to be.
@@ -39,14 +38,7 @@ pub struct RoleMade {
     pub boundary: Option<String>,
 }
 
-macro_rules! call {
-    ($calls:expr, $operation:expr, $request:expr) => {{
-        let _permit = $calls.enter().await;
-        $request.send().await.map_err(|error| $calls.heed(aws_error($operation, &error)))
-    }};
-}
-pub(super) use call;
-
+/// The tag of what we make, as IAM takes it.
 pub(super) fn tag() -> Result<Tag, AwsError> {
     Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt("TagRole", &error))
 }
@@ -79,7 +71,7 @@ impl Member {
     }
 
     /// Makes a role what it is to be: trust, duration, boundary, and exactly these policies.
-    pub async fn update_role(&self, role: &RoleWanted) -> Result<(), AwsError> {
+    pub async fn update_role(&self, role: &RoleWanted, before: &RoleMade) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
         let name = &role.name;
         // Whatever narrows comes first.
@@ -90,7 +82,7 @@ impl Member {
                 let request = client.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
                 call!(calls, "PutRolePermissionsBoundary", request)?;
             }
-            None if self.role_made(name).await?.is_some_and(|role| role.boundary.is_some()) => {
+            None if before.boundary.is_some() => {
                 call!(
                     calls,
                     "DeleteRolePermissionsBoundary",

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_config::types::{OrganizationAggregationSource, Tag};
 
-use super::roles::call;
 use super::{TAG, TAG_VALUE, found, unbuilt};
 use crate::aws::Member;
-use crate::aws::error::aws_error;
 use crate::model::AwsError;
 
 /// The managed rule.
@@ -91,6 +89,13 @@ impl Member {
         let (client, calls) = self.config_service(region);
         let answer = call!(calls, "ListTagsForResource", client.list_tags_for_resource().resource_arn(arn))?;
         Ok(answer.tags().iter().any(|tag| tag.key() == Some(TAG) && tag.value() == Some(TAG_VALUE)))
+    }
+
+    /// Marks an aggregator as ours (`TagResource`): a put tags only what is new.
+    pub async fn tag_aggregator(&self, region: &str, arn: &str) -> Result<(), AwsError> {
+        let (client, calls) = self.config_service(region);
+        let tag = Tag::builder().key(TAG).value(TAG_VALUE).build();
+        call!(calls, "TagResource", client.tag_resource().resource_arn(arn).tags(tag)).map(drop)
     }
 
     /// `PutConfigurationAggregator`, over the whole organization and all Regions.

@@ -7,7 +7,7 @@ use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
 use crate::config::{MemberRole, SessionPolicy};
 use crate::event::Event;
 use crate::judge::{
-    Held, Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
+    ExpectedTrust, Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
 };
 use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, RegionChecks, Standing};
 use crate::plan::AccountLimits;
@@ -62,10 +62,10 @@ impl Look {
         let (check, trust) = automation_role;
         found.checks.push(check);
         let caller = self.bootstrap_caller();
-        let held = self.held(account, caller.as_deref());
+        let expected = self.expected_trust(account, caller.as_deref());
         trusts.extend(trust.map(|trust| {
             let name = &self.file.automation_role.name;
-            trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &held))
+            trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &expected))
         }));
         found.checks.extend(trusts);
         found.regions = regions;
@@ -104,7 +104,7 @@ impl Look {
         match read {
             Ok(Some(role)) => {
                 let caller = self.bootstrap_caller();
-                let weak = member_trust_weaknesses(&role.trust, &self.held(account, caller.as_deref()));
+                let weak = member_trust_weaknesses(&role.trust, &self.expected_trust(account, caller.as_deref()));
                 trust_check(name, "member-trust.json", &weak)
             }
             Ok(None) => {
@@ -130,9 +130,9 @@ impl Look {
         self.file.bootstrap.security_account.as_deref().unwrap_or(&self.aws.caller().account)
     }
 
-    fn held<'a>(&'a self, account: &'a Account, caller: Option<&'a str>) -> Held<'a> {
+    fn expected_trust<'a>(&'a self, account: &'a Account, caller: Option<&'a str>) -> ExpectedTrust<'a> {
         let external_id = self.file.member_role.external_id.as_deref();
-        Held { account: &account.id, security: self.security(), external_id, caller }
+        ExpectedTrust { account: &account.id, security: self.security(), external_id, caller }
     }
 
     fn of_automation_role(&self, read: Result<Option<RoleSeen>, AwsError>, account: &Account) -> Check {
