@@ -3,6 +3,7 @@
 mod bootstrap;
 mod budgets;
 mod campaign_file;
+mod clock;
 mod exemptions;
 mod faults;
 mod groundwork;

@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod campaign;
+pub mod clock;
 pub mod config;
 pub mod event;
 pub mod glob;

@@ -200,6 +200,8 @@ struct SessionRecord<'a> {
     pid: u32,
     config_hash: &'a str,
     selection: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_off_seconds: Option<i64>,
     started_at: jiff::Timestamp,
     ended_at: Option<jiff::Timestamp>,
     ending: Option<&'a str>,
@@ -242,6 +244,7 @@ pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -
                 pid: session.by.pid,
                 config_hash: &session.by.config_hash,
                 selection: &session.by.selection,
+                clock_off_seconds: session.by.clock_off_seconds,
                 started_at: session.started_at,
                 ended_at: session.ended_at,
                 ending: session.ending.as_deref(),

@@ -87,7 +87,7 @@ impl Bars {
                 clock(tally.began.elapsed().as_secs())
             ));
         } else if let Some(until) = tally.baking_until {
-            let left = (until.as_second() - jiff::Timestamp::now().as_second()).max(0).unsigned_abs();
+            let left = (until.as_second() - orgseal_core::clock::now().as_second()).max(0).unsigned_abs();
             self.buckets.set_message(format!("changed; watched for {} more", clock(left)));
         } else if let Some(sealing) = &tally.sealing {
             self.buckets.set_length(sealing.buckets);

@@ -90,7 +90,7 @@ pub(super) async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Re
         pages.next().await
     } {
         let page = page.map_err(|error| calls.heed(aws_error("DescribeRemediationExceptions", &error)))?;
-        let now = aws_smithy_types::DateTime::from(std::time::SystemTime::now());
+        let now = aws_smithy_types::DateTime::from(crate::clock::system_now());
         let holds = |end: Option<&aws_smithy_types::DateTime>| end.is_none_or(|end| *end > now);
         found.extend(
             page.remediation_exceptions()

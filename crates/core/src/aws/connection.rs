@@ -13,8 +13,11 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::derived::derive;
+use super::measured::{AwsTime, measured};
+use super::observer::SkewIsTransient;
 use super::session_policy::session_policy;
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
+use crate::clock;
 use crate::config::MemberRole;
 use crate::model::{AwsError, KeyArn, KeyFacts};
 
@@ -72,7 +75,9 @@ impl Aws {
         let (config, endpoints, binding) = match connection {
             Connection::DefaultChain => {
                 let config = aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(http_client())
+                    .http_client(measured(http_client()))
+                    .time_source(AwsTime)
+                    .disable_clock_skew_correction(true)
                     .retry_config(retries())
                     .timeout_config(timeouts())
                     .load()
@@ -85,7 +90,9 @@ impl Aws {
                 let key = Credentials::new(access_key, secret_key, None, None, "orgseal-sandbox");
                 let config = SdkConfig::builder()
                     .behavior_version(BehaviorVersion::latest())
-                    .http_client(http_client())
+                    .http_client(measured(http_client()))
+                    .time_source(AwsTime)
+                    .disable_clock_skew_correction(true)
                     .retry_config(retries())
                     .timeout_config(timeouts())
                     .region(Region::new(region))
@@ -96,8 +103,14 @@ impl Aws {
             }
         };
         let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
-        let sts = aws_sdk_sts::Client::new(&config);
-        let caller = sts::caller_identity(&sts).await.map_err(ConnectError::NoCaller)?;
+        let sts = sts::client(&config);
+        let caller = match sts::caller_identity(&sts).await {
+            // AWS refuses what a clock that is more than five minutes off signs, and its answer tells the time: the clock is
+            // corrected now, also for the credential providers that were refused before us.
+            Err(_) if clock::seconds_off().is_some() => sts::caller_identity(&sts).await,
+            answer => answer,
+        }
+        .map_err(ConnectError::NoCaller)?;
         Ok(Aws { config, sts, halt: Halt::default(), caller, region, endpoints, binding, keys: Arc::default() })
     }
 
@@ -143,15 +156,20 @@ impl Aws {
         Organizations::new(&self.config, &self.caller.partition, &self.halt)
     }
 
+    fn kms(&self, key: &KeyArn) -> aws_sdk_kms::Client {
+        let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, &key.region, None));
+        aws_sdk_kms::Client::from_conf(settings.retry_classifier(SkewIsTransient).build())
+    }
+
     /// `DescribeKey` as the security account's caller, in the key's own Region.
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
-        let client = aws_sdk_kms::Client::new(&derive(&self.config, &key.region, None));
+        let client = self.kms(key);
         super::kms::describe_key(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
     }
 
     /// `GetKeyPolicy` as the security account's caller, in the key's own Region. Works in the key's own account alone.
     pub async fn key_policy(&self, key: &KeyArn) -> Result<String, AwsError> {
-        let client = aws_sdk_kms::Client::new(&derive(&self.config, &key.region, None));
+        let client = self.kms(key);
         super::kms::key_policy(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
     }
 

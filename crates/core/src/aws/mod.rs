@@ -16,6 +16,7 @@ mod halt;
 mod iam;
 mod kms;
 pub mod make;
+mod measured;
 mod member;
 mod not_renewed;
 mod observer;

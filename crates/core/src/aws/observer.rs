@@ -80,13 +80,51 @@ impl ClassifyRetry for ExpiredIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.response().and_then(error_code) {
             Some(code) if self.renewable && is_expired(&code) => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
+            _ => SkewIsTransient.classify_retry(context),
         }
     }
 
     fn name(&self) -> &'static str {
         "a session that was refused is renewed"
     }
+}
+
+/// Has the SDK try again when a signature's time was refused: the answer has set [`crate::clock`], by which the next one is
+/// signed. The SDK's own correction is off, since both together would correct twice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SkewIsTransient;
+
+impl ClassifyRetry for SkewIsTransient {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(response) if is_skewed(response) => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "a request that was signed for another time is signed again"
+    }
+}
+
+/// Whether an answer refuses the time of a signature. S3 has a code of its own; the others word it in a signature's error.
+fn is_skewed(response: &HttpResponse) -> bool {
+    match error_code(response).as_deref() {
+        Some("RequestTimeTooSkewed") => true,
+        Some(code) => response
+            .body()
+            .bytes()
+            .and_then(|body| std::str::from_utf8(body).ok())
+            .is_some_and(|body| is_skew_error(code, body)),
+        None => false,
+    }
+}
+
+/// The same by the code and the message.
+pub(super) fn is_skew_error(code: &str, message: &str) -> bool {
+    code == "RequestTimeTooSkewed"
+        || matches!(code, "SignatureDoesNotMatch" | "InvalidSignatureException")
+            && (message.contains("Signature expired") || message.contains("Signature not yet current"))
 }
 
 /// What services say of a session token that is not valid any more.
@@ -149,6 +187,11 @@ mod tests {
         assert_eq!(error_code(&header).as_deref(), Some("ExpiredTokenException"));
         assert_eq!(error_code(&answer(200, "<Code>SlowDown</Code>")), None);
         assert_eq!(error_code(&answer(500, "nothing")), None);
+        let late = "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired: 20261130T114000Z is now \
+                    earlier than 20261130T115500Z</Message></Error></ErrorResponse>";
+        assert!(is_skewed(&answer(403, late)) && !is_skewed(&answer(200, late)));
+        assert!(is_skewed(&answer(403, "<Error><Code>RequestTimeTooSkewed</Code></Error>")));
+        assert!(!is_skewed(&answer(403, "<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>")));
         assert!(is_throttling(429, None) && is_throttling(503, Some("SlowDown")) && !is_throttling(503, None));
     }
 }

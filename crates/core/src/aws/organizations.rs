@@ -10,6 +10,7 @@ use aws_sdk_organizations::types::{Account as Listed, PolicyType};
 use super::Halt;
 use super::derived::derive;
 use super::error::aws_error;
+use super::observer::SkewIsTransient;
 use crate::judge::policy::ControlKind;
 use crate::model::{Account, AwsError};
 
@@ -42,7 +43,8 @@ impl Organizations {
         };
         // It throttles early, and everything waits for it.
         let settings = aws_sdk_organizations::config::Builder::from(&derive(config, region, None))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_classifier(SkewIsTransient);
         Organizations { client: Client::from_conf(settings.build()), halt: halt.clone() }
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::not_renewed::NotRenewed;
 use super::sts::{RoleRequest, assume_role};
 use super::{Caller, Halt};
+use crate::clock;
 use crate::config::{MemberRole, OwnAccount, SessionPolicy};
 use crate::model::{AwsError, role_arn};
 
@@ -133,7 +134,7 @@ impl MemberCredentials {
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let asked = Instant::now();
         let mut current = self.current.lock().await;
-        let old = current.credentials.expiry().is_some_and(|end| end < SystemTime::now() + RENEW_BEFORE);
+        let old = current.credentials.expiry().is_some_and(|end| end < clock::system_now() + RENEW_BEFORE);
         let refused = {
             let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             refused.as_deref() == Some(current.credentials.access_key_id())

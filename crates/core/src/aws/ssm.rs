@@ -11,7 +11,7 @@ use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey
 
 use super::calls::Calls;
 use super::error::{aws_error, is_unsigned};
-use super::observer::is_expired;
+use super::observer::{is_expired, is_skew_error};
 use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
@@ -177,6 +177,8 @@ impl Ssm {
             "ThrottlingException" | "AutomationExecutionLimitExceededException" => Started::Later(error),
             // The session was refused: nothing was started, and the next try has a new one.
             code if is_expired(code) => Started::Later(error),
+            // So was the time of its signature, and the answer has corrected the clock.
+            code if is_skew_error(code, &error.message) => Started::Later(error),
             // The token was seen before: some start with it was accepted.
             "IdempotentParameterMismatch" => Started::Unknown(error),
             _ if refused => Started::Refused(error),

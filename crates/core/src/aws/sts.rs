@@ -1,8 +1,10 @@
 //! AWS STS: who is calling, and sessions in member accounts.
 
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 
 use super::error::aws_error;
+use super::observer::SkewIsTransient;
 use crate::model::AwsError;
 
 /// Who is calling, from `GetCallerIdentity`.
@@ -14,6 +16,12 @@ pub struct Caller {
     pub arn: String,
     /// The ARN's partition: `aws`, `aws-us-gov`, `aws-cn`, …
     pub partition: String,
+}
+
+/// The client for STS as the caller.
+pub(super) fn client(config: &SdkConfig) -> aws_sdk_sts::Client {
+    let settings = aws_sdk_sts::config::Builder::from(config).retry_classifier(SkewIsTransient);
+    aws_sdk_sts::Client::from_conf(settings.build())
 }
 
 pub(super) async fn caller_identity(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {

@@ -11,6 +11,7 @@ use super::key_watch::KeyWatch;
 use super::planning::{self, PlanDocuments};
 use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id};
 use crate::aws::Organization;
+use crate::clock;
 use crate::config::{CampaignFile, differences};
 use crate::event::Event;
 use crate::host::host;
@@ -168,6 +169,9 @@ impl Campaign {
             kind: began.kind,
             organization: organization.id.clone(),
         });
+        if let Some(message) = clock::warning() {
+            events.emit(&Event::Warning { message });
+        }
         let keys = loaded.campaign.keys();
         let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
         let key_watch = KeyWatch::new(aws.clone(), loaded.campaign.executions.key_checked_every());
@@ -247,6 +251,7 @@ fn session(setting: &Setting, command: &'static str) -> NewSession {
         pid: std::process::id(),
         config_hash: setting.loaded.hash.clone(),
         selection: setting.narrowed.in_words(),
+        clock_off_seconds: clock::seconds_off(),
     }
 }
 

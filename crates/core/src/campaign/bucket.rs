@@ -16,6 +16,7 @@ use super::place::{Place, keep, pause};
 use super::slots::Slot;
 use super::start::Sent;
 use super::{Campaign, CampaignError};
+use crate::clock::system_now;
 use crate::event::Event;
 use crate::judge::{FailureClass, classify, denial, execution_is_retryable, former_rule};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
@@ -387,7 +388,10 @@ impl Campaign {
                 Err(error) => format!("how execution {id} of run {} stands cannot be learned ({error})", earlier.run),
             },
             // Its execution is not known, but an execution ends.
-            None if earlier.since.elapsed().is_ok_and(|since| since > self.file.executions.time_limit()) => {
+            None if system_now()
+                .duration_since(earlier.since)
+                .is_ok_and(|since| since > self.file.executions.time_limit()) =>
+            {
                 return None;
             }
             None => format!("a start of run {} left, and its answer never came", earlier.run),

@@ -4,7 +4,7 @@
 //! nothing moves, and counts the executions of others that it sees against the limits.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -14,6 +14,7 @@ use super::SESSION_PREFIX;
 use super::pace::Pace;
 use super::slots::{Slot, Slots};
 use crate::aws::{ExecutionSeen, Ssm};
+use crate::clock::system_now;
 use crate::event::{Event, Events};
 use crate::model::{AwsError, Bucket, ExecutionStatus};
 
@@ -186,7 +187,7 @@ impl Task {
     async fn look(&mut self) -> Result<(), AwsError> {
         let now = Instant::now();
         let oldest = self.own.values().map(|followee| now - followee.started).max().unwrap_or_default();
-        let since = SystemTime::now() - oldest - CLOCK_MARGIN;
+        let since = system_now() - oldest - CLOCK_MARGIN;
         let mut due: HashSet<String> = self
             .own
             .iter()

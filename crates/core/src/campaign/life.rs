@@ -4,8 +4,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::slots::Slot;
 use super::tolerance::Pass;
+use crate::clock::system_now;
 use crate::ledger::{BucketEvent, BucketState, OpenBucket, Phase};
 use crate::model::{AwsError, Bucket, DefaultEncryption, Judgement, Reason, Verdict};
+
+/// How far back an execution is looked for whose intent is dated in the future.
+const FUTURE_MEANS: Duration = Duration::from_secs(86_400);
 
 /// A bucket at work.
 pub(super) struct Life {
@@ -54,8 +58,14 @@ impl Life {
         &self.open.state
     }
 
-    /// Not later than the intent, by this machine's clock.
+    /// Not later than the intent, by AWS's clock.
     pub(super) fn since(&self) -> SystemTime {
+        let (at, now) = (self.written_at(), system_now());
+        // An earlier version wrote local times: one from the future came from a clock that was ahead, by nobody knows how much.
+        if at > now { now - FUTURE_MEANS } else { at }
+    }
+
+    fn written_at(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.open.at.as_millisecond()).unwrap_or(0))
     }
 
@@ -63,8 +73,8 @@ impl Life {
     pub(super) fn age(&self) -> Duration {
         match self.intended_at {
             Some(at) => at.elapsed(),
-            // A clock that went back says nothing of it.
-            None => SystemTime::now().duration_since(self.since()).unwrap_or_default(),
+            // A time in the future says nothing of it.
+            None => system_now().duration_since(self.written_at()).unwrap_or_default(),
         }
     }
 }

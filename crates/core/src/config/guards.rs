@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use schemars::{JsonSchema, Schema};
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GuardOverride, Problem, is_account_id, is_principal_pattern};
 use crate::judge::guards::{self, Guard, Need, Ruling, Terms};
-use crate::model::{Bucket, Severity};
+use crate::model::{Bucket, Severity, now};
 
 /// What becomes of a bucket whose change would break something. Each guard has a page in docs/guards.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,7 +81,7 @@ impl Guards {
     /// What the file makes of a guard for a bucket, today (UTC).
     #[must_use]
     pub fn ruling(&self, guard: &dyn Guard, bucket: &Bucket) -> Ruling {
-        self.ruling_on(guard, bucket, TimeZone::UTC.to_datetime(Timestamp::now()).date())
+        self.ruling_on(guard, bucket, TimeZone::UTC.to_datetime(now()).date())
     }
 
     /// The same, on a day.

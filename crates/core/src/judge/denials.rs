@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::KeyArn;
+use crate::model::{DenialSource, KeyArn};
 
 /// A request to KMS that was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,18 @@ pub struct KeyDenial {
     /// Whether the record names the key. KMS does not always say which key a ciphertext was of; a denial over S3 that names
     /// none may be about another key, and cannot be ruled out.
     pub names_key: bool,
+}
+
+impl KeyDenial {
+    /// Who is denied what.
+    #[must_use]
+    pub fn source(&self) -> DenialSource {
+        DenialSource {
+            principal: self.role.as_deref().unwrap_or(&self.principal).to_owned(),
+            operation: self.event.clone(),
+            names_key: self.names_key,
+        }
+    }
 }
 
 /// Why a record cannot be judged.

@@ -55,6 +55,9 @@ pub struct NewSession {
     pub config_hash: String,
     /// What the command line narrowed it to.
     pub selection: String,
+    /// How many seconds the machine's clock was ahead of AWS's (behind: negative), where that was more than a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_off_seconds: Option<i64>,
 }
 
 /// What happened to a run as a whole, or to an account in it: entries besides those of buckets.
@@ -172,8 +175,9 @@ pub(super) fn open_session(
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at)
-         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at,
+                              clock_off)
+         VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             run,
             session.command,
@@ -183,7 +187,8 @@ pub(super) fn open_session(
             session.pid,
             session.config_hash,
             session.selection,
-            at.as_millisecond()
+            at.as_millisecond(),
+            session.clock_off_seconds,
         ],
     )?;
     Ok(())
@@ -246,8 +251,8 @@ pub(super) fn write_wave(
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, accepted,
-                                          failures, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                          failures, at, settle_until, changing_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             run,
@@ -261,6 +266,8 @@ pub(super) fn write_wave(
             json(&wave.accepted)?,
             wave.accepted_failures,
             at.as_millisecond(),
+            wave.settle_until.map(jiff::Timestamp::as_millisecond),
+            wave.changing_since.map(jiff::Timestamp::as_millisecond),
         ])?;
     Ok(())
 }

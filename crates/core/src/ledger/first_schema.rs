@@ -63,6 +63,7 @@ fn write_down(transaction: &Transaction<'_>, (seq, at, hash): (i64, i64, String)
             pid: 0,
             config_hash: row.get(5)?,
             selection: row.get(6)?,
+            clock_off_seconds: None,
         };
         let (state, started, finished): (String, i64, Option<i64>) = (row.get(7)?, row.get(8)?, row.get(9)?);
         // A time beyond what a calendar knows was put there by hand: it is of now, as its entry.

@@ -30,7 +30,7 @@ pub use fault::Fault;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
 pub use verify::{Verified, verify};
-pub use waves::WaveCount;
+pub use waves::{LookupMark, WaveCount};
 pub use writer::Ledger;
 
 /// The ledger's file name in the state folder.

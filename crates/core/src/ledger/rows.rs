@@ -38,7 +38,7 @@ pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<BucketState> {
     })
 }
 
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<jiff::Timestamp>> {
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<jiff::Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()))
 }
 
@@ -77,8 +77,8 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
 }
 
 /// The columns that [`wave_of`] reads, in its order.
-pub(super) const WAVE_COLUMNS: &str =
-    "number, name, state, bake_until, watched_since, says, evidence, accepted, failures";
+pub(super) const WAVE_COLUMNS: &str = "number, name, state, bake_until, watched_since, says, evidence, accepted, failures, settle_until, \
+     changing_since";
 
 /// A wave from a row that begins with [`WAVE_COLUMNS`].
 pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
@@ -92,6 +92,8 @@ pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
         evidence: parsed(row, 6)?.unwrap_or_default(),
         accepted: parsed(row, 7)?.unwrap_or_default(),
         accepted_failures: row.get(8)?,
+        settle_until: moment(row, 9)?,
+        changing_since: moment(row, 10)?,
     })
 }
 
@@ -101,9 +103,9 @@ pub(super) fn plan_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<P
 }
 
 /// The columns that [`session_of`] reads, in its order.
-pub(super) const SESSION_COLUMNS: &str = "command, caller, version, host, pid, config_hash, selection";
+pub(super) const SESSION_COLUMNS: &str = "command, caller, version, host, pid, config_hash, selection, clock_off";
 /// How many there are: what a query selects besides begins there.
-pub(super) const SESSION_WIDTH: usize = 7;
+pub(super) const SESSION_WIDTH: usize = 8;
 
 /// Who worked on a run, from a row that begins with [`SESSION_COLUMNS`].
 pub(super) fn session_of(row: &Row<'_>) -> rusqlite::Result<NewSession> {
@@ -115,5 +117,6 @@ pub(super) fn session_of(row: &Row<'_>) -> rusqlite::Result<NewSession> {
         pid: row.get(4)?,
         config_hash: row.get(5)?,
         selection: row.get(6)?,
+        clock_off_seconds: row.get(7)?,
     })
 }

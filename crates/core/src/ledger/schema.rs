@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -145,6 +145,23 @@ CREATE TABLE planned (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The fourth: a machine's clock against AWS's, and how far CloudTrail's events were read while a wave is watched. `lookup` is a
+/// bookmark and no evidence: what was found is in the wave's entries.
+const FOURTH: &str = "
+ALTER TABLE session ADD COLUMN clock_off INTEGER;
+ALTER TABLE wave ADD COLUMN settle_until INTEGER;
+ALTER TABLE wave ADD COLUMN changing_since INTEGER;
+CREATE TABLE lookup (
+    run     INTEGER NOT NULL REFERENCES run (number),
+    wave    INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    read_to INTEGER NOT NULL,
+    known   TEXT NOT NULL,
+    PRIMARY KEY (run, wave, account, region)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -190,6 +207,9 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 3 {
         transaction.execute_batch(THIRD)?;
+    }
+    if found < 4 {
+        transaction.execute_batch(FOURTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.

@@ -37,6 +37,7 @@ fn session(command: &str) -> NewSession {
         pid: 1,
         config_hash: "hash".into(),
         selection: String::new(),
+        clock_off_seconds: None,
     }
 }
 

@@ -6,9 +6,9 @@ use rusqlite::params;
 use serde::Serialize;
 
 use super::reader::open_bucket_of;
-use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, parsed, wave_of};
+use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, moment, parsed, wave_of};
 use super::{LedgerError, OpenBucket, Reader, Run};
-use crate::model::{ExemptionNote, WaveRecord};
+use crate::model::{DenialSource, ExemptionNote, WaveRecord};
 
 /// The counts of a wave's buckets: those that were planned for a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,7 +31,37 @@ pub struct WaveCount {
     pub started: u64,
 }
 
+/// How far CloudTrail's events of an account and Region were read for a wave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupMark {
+    /// The wave, from 1.
+    pub wave: u32,
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The high-water mark, by AWS's clock: everything before it was read when it had settled.
+    pub read_to: jiff::Timestamp,
+    /// Denials that were there before the wave changed anything.
+    pub known: Vec<DenialSource>,
+}
+
 impl Reader {
+    /// How far CloudTrail's events of an account and Region were read for a wave; `None` before the first look.
+    pub fn lookup(&self, run: &Run, wave: u32, account: &str, region: &str) -> Result<Option<LookupMark>, LedgerError> {
+        let sql = "SELECT read_to, known FROM lookup WHERE run = ?1 AND wave = ?2 AND account = ?3 AND region = ?4";
+        let marks: Vec<LookupMark> = self.gather(sql, params![run.number, wave, account, region], |row| {
+            Ok(LookupMark {
+                wave,
+                account: account.to_owned(),
+                region: region.to_owned(),
+                read_to: moment(row, 0)?.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+                known: parsed(row, 1)?.unwrap_or_default(),
+            })
+        })?;
+        Ok(marks.into_iter().next())
+    }
+
     /// The last that was written down of each wave, by number.
     pub fn waves(&self, run: &Run) -> Result<Vec<WaveRecord>, LedgerError> {
         let sql = format!("SELECT {WAVE_COLUMNS} FROM wave WHERE run = ?1 ORDER BY number");

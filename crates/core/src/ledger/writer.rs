@@ -17,7 +17,8 @@ use super::entries::{
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::rows::{STATE_COLUMNS, state_of};
-use super::{Binding, LedgerError, schema};
+use super::{Binding, LedgerError, LookupMark, schema};
+use crate::clock::local_now;
 use crate::model::{AccountRecord, Bucket, WaveRecord, now};
 
 /// Most events in one transaction.
@@ -72,6 +73,10 @@ enum Command {
         account: String,
         region: String,
         per_second: f64,
+    },
+    Lookup {
+        run: i64,
+        mark: Box<LookupMark>,
     },
     Account {
         run: i64,
@@ -156,6 +161,12 @@ impl Ledger {
     pub async fn remember_pace(&self, account: &str, region: &str, per_second: f64) -> Result<(), LedgerError> {
         let run = self.number()?;
         self.send(Command::Pace { run, account: account.to_owned(), region: region.to_owned(), per_second }).await
+    }
+
+    /// Remembers how far CloudTrail's events of an account and Region were read. No evidence, so no entry.
+    pub async fn remember_lookup(&self, mark: LookupMark) -> Result<(), LedgerError> {
+        let run = self.number()?;
+        self.send(Command::Lookup { run, mark: Box::new(mark) }).await
     }
 
     /// Writes down an account with its outcome; a later word on the same account replaces an earlier one.
@@ -278,9 +289,11 @@ impl Writer {
     }
 }
 
-/// A clock that is behind what was written last would date what comes before what was.
+/// A clock that is behind what was written last would date what comes before what was. An earlier version wrote this machine's
+/// own times: where that clock is ahead of AWS's, it is not the correction that may refuse to go on.
 fn clock_is_right(folder: &Path, last: i64) -> Result<(), LedgerError> {
-    let (now, last) = (now(), jiff::Timestamp::from_millisecond(last).unwrap_or(jiff::Timestamp::UNIX_EPOCH));
+    let (now, last) =
+        (now().max(local_now()), jiff::Timestamp::from_millisecond(last).unwrap_or(jiff::Timestamp::UNIX_EPOCH));
     if last.as_millisecond() - now.as_millisecond() > CLOCK_BACK.as_millis() as i64 {
         return Err(LedgerError::ClockBack { path: folder.to_owned(), now, last });
     }
@@ -318,7 +331,7 @@ impl Command {
             | Command::Flush { .. }
             | Command::Finish { .. } => true,
             Command::Bucket { ack, .. } => ack.is_some(),
-            Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => false,
+            Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } | Command::Lookup { .. } => false,
         }
     }
 }
@@ -342,7 +355,11 @@ fn refuse(command: Command, error: &LedgerError) {
         | Command::PlanWritten { ack, .. }
         | Command::Planned { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Bucket { ack: Some(ack), .. } => drop(ack.send(Err(stopped()))),
-        Command::Bucket { ack: None, .. } | Command::Account { .. } | Command::Stage { .. } | Command::Pace { .. } => {}
+        Command::Bucket { ack: None, .. }
+        | Command::Account { .. }
+        | Command::Stage { .. }
+        | Command::Pace { .. }
+        | Command::Lookup { .. } => {}
     }
 }
 
@@ -435,6 +452,12 @@ fn apply(
             transaction.execute(
                 "INSERT OR REPLACE INTO pace (run, account, region, per_second) VALUES (?1, ?2, ?3, ?4)",
                 params![run, account, region, per_second],
+            )?;
+        }
+        Command::Lookup { run, mark } => {
+            transaction.execute(
+                "INSERT OR REPLACE INTO lookup (run, wave, account, region, read_to, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![run, mark.wave, mark.account, mark.region, mark.read_to.as_millisecond(), json(&mark.known)?],
             )?;
         }
         Command::Account { run, record } => {

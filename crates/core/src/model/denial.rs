@@ -49,3 +49,15 @@ pub struct Denial {
     /// By a Deny statement, and not merely for the lack of an Allow.
     pub explicit: bool,
 }
+
+/// What is denied again and again: a principal, an operation, and whether the record names the central key. Denials of a source
+/// that was there before a change do not come from the change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DenialSource {
+    /// The role behind a session, else the principal's own ARN: sessions of a role are one principal.
+    pub principal: String,
+    /// `GenerateDataKey`, `Decrypt`, …
+    pub operation: String,
+    /// Whether the record names the central key; KMS does not always say which key a ciphertext was of.
+    pub names_key: bool,
+}

@@ -20,7 +20,7 @@ mod wave;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
-pub use denial::{Denial, Denier};
+pub use denial::{Denial, DenialSource, Denier};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::AwsError;
 pub use evidence::{
@@ -40,9 +40,8 @@ pub use restore::Restore;
 pub use role::role_arn;
 pub use wave::{WaveRecord, WaveState};
 
-/// The moment now, to the millisecond: what the ledger and the reports are dated with.
+/// The moment now by AWS's clock, to the millisecond: what the ledger and the reports are dated with.
 #[must_use]
 pub fn now() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now();
-    jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    crate::clock::now()
 }

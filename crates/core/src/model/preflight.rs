@@ -16,6 +16,8 @@ pub enum CheckKind {
     Sharing,
     /// Who is in the waves of the campaign file.
     Waves,
+    /// This machine's clock, where it is off.
+    Clock,
     /// The commands that waves run while they bake.
     WaveCommand,
     /// The central key of a Region, as the security account sees it.
@@ -53,6 +55,7 @@ impl CheckKind {
             CheckKind::Organization => "organization",
             CheckKind::Sharing => "sharing of the document",
             CheckKind::Waves => "waves",
+            CheckKind::Clock => "clock of this machine",
             CheckKind::WaveCommand => "a wave's command",
             CheckKind::CentralKey => "central key",
             CheckKind::Account => "account",

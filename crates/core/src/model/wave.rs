@@ -50,6 +50,13 @@ pub struct WaveRecord {
     /// Until when it is watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake_until: Option<jiff::Timestamp>,
+    /// It is not done before this moment, so that CloudTrail can deliver what happened until `bake_until`. Absent where the wave
+    /// does not look for denied uses of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_until: Option<jiff::Timestamp>,
+    /// When changing its buckets began, by AWS's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changing_since: Option<jiff::Timestamp>,
     /// Denied uses of the key before this moment are known, and a person accepted them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched_since: Option<jiff::Timestamp>,
@@ -80,6 +87,8 @@ impl WaveRecord {
             name: name.to_owned(),
             state,
             bake_until: None,
+            settle_until: None,
+            changing_since: None,
             watched_since: None,
             says: None,
             evidence: Vec::new(),

@@ -17,6 +17,7 @@ use self::control_policies::ControlPolicies;
 use super::key_proof::KeyProofs;
 use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
 use crate::aws::{Aws, Organization};
+use crate::clock;
 use crate::config::CampaignFile;
 use crate::event::{Event, Events};
 use crate::judge::{FailureClass, classify, denial};
@@ -72,6 +73,7 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         let id = new_id_of("preflight");
         events.emit(&Event::RunStarted { run: id.clone(), kind: "preflight", organization: organization.id.clone() });
         events.emit(&Event::AccountsFound { accounts: accounts.len() });
+        found.checks.extend(clock_check());
         let sharing = organization::sharing(&file, &accounts);
         // Where the document cannot reach the accounts, there is no use in asking each of them for it.
         let refused = sharing.as_ref().is_some_and(|check| check.standing == Standing::Failed);
@@ -134,6 +136,13 @@ fn with_error(kind: CheckKind, standing: Standing, error: &AwsError) -> Check {
         denied_by: denial(error).map(|denial| denial.by),
         ..Check::new(kind, standing, error.message.clone()).fix(error.hint.clone())
     }
+}
+
+/// This machine's clock, where it is off by more than a minute.
+fn clock_check() -> Option<Check> {
+    let check = Check::new(CheckKind::Clock, Standing::Warning, clock::warning()?);
+    let off = clock::seconds_off().unwrap_or_default();
+    Some(check.fix("synchronize this machine's clock: `chronyc makestep`, or NTP").fact("seconds_off", off.to_string()))
 }
 
 /// An account of which nothing is known yet.

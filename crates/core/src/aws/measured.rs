@@ -1,0 +1,115 @@
+//! An HTTP client that measures AWS's clock: the `Date` of every response goes to [`crate::clock`], and requests are signed by
+//! that clock, so that a machine whose clock is off is not refused.
+
+use std::time::{Instant, SystemTime};
+
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::{DateTime, Format};
+use jiff::Timestamp;
+
+use crate::clock;
+
+/// Signs by AWS's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AwsTime;
+
+impl TimeSource for AwsTime {
+    fn now(&self) -> SystemTime {
+        clock::system_now()
+    }
+}
+
+/// A client whose responses set the clock.
+#[derive(Debug)]
+struct Measured(SharedHttpClient);
+
+/// The same client, measuring.
+pub(super) fn measured(client: SharedHttpClient) -> SharedHttpClient {
+    SharedHttpClient::new(Measured(client))
+}
+
+impl HttpClient for Measured {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(MeasuredConnector(self.0.http_connector(settings, components)))
+    }
+
+    fn validate_base_client_config(
+        &self,
+        components: &RuntimeComponentsBuilder,
+        config: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        HttpClient::validate_base_client_config(&self.0, components, config)
+    }
+
+    fn validate_final_config(&self, components: &RuntimeComponents, config: &ConfigBag) -> Result<(), BoxError> {
+        HttpClient::validate_final_config(&self.0, components, config)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct MeasuredConnector(SharedHttpConnector);
+
+impl HttpConnector for MeasuredConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sent = Instant::now();
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let response = answer.await?;
+            if let Some(date) = date_of(&response) {
+                clock::observe(date, sent, Instant::now());
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Headers that AWS's services name a request in. What a proxy or the instance metadata service answers by itself has none of
+/// them, and its clock is not AWS's.
+const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
+
+/// The `Date` of an answer that AWS gave just now; one with an `Age` comes from a cache (RFC 9111).
+fn date_of(response: &HttpResponse) -> Option<Timestamp> {
+    let headers = response.headers();
+    if headers.get("age").is_some() || !REQUEST_IDS.iter().any(|name| headers.get(*name).is_some()) {
+        return None;
+    }
+    let date = DateTime::from_str(headers.get("date")?, Format::HttpDate).ok()?;
+    Timestamp::from_second(date.secs()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn only_what_aws_answered_just_now_tells_the_time() {
+        let answer = |headers: &[(&'static str, &'static str)]| {
+            let mut answer = HttpResponse::new(200.try_into().unwrap(), SdkBody::empty());
+            for (name, value) in headers {
+                answer.headers_mut().insert(*name, *value);
+            }
+            date_of(&answer)
+        };
+        let date = ("date", "Mon, 30 Nov 2026 12:00:00 GMT");
+        let noon = Some("2026-11-30T12:00:00Z".parse().unwrap());
+        assert_eq!(answer(&[date, ("x-amzn-requestid", "a")]), noon);
+        assert_eq!(answer(&[date, ("x-amz-request-id", "A")]), noon);
+        assert_eq!(answer(&[date]), None, "a proxy's own answer");
+        assert_eq!(answer(&[date, ("x-amzn-requestid", "a"), ("age", "7")]), None, "a cache's");
+        assert_eq!(answer(&[("x-amzn-requestid", "a"), ("date", "soon")]), None);
+    }
+}

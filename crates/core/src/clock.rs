@@ -1,0 +1,210 @@
+//! AWS's time. What is compared with AWS's records (CloudTrail events, sessions' ends, executions' starts) must not depend on
+//! this machine's clock, so the difference is measured with each response's `Date` header and every moment is corrected by it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// A `Date` header has whole seconds, and servers may keep a rendered one for up to another second.
+const DATE_WIDTH_MS: i64 = 2_000;
+/// A response that took longer says too little about the time.
+const SLOWEST_RESPONSE: Duration = Duration::from_secs(60);
+/// A clock that is off by more is reported.
+const REPORTED_MS: i64 = 60_000;
+
+/// The clock of the one AWS (or sandbox) that this process talks to.
+static AWS: AwsClock = AwsClock::new();
+
+/// What AWS's clock shows, as far as responses have told it: this machine's clock until the first one.
+#[derive(Debug)]
+pub struct AwsClock(Mutex<Option<Estimate>>);
+
+/// At `base`, AWS's clock showed a time (milliseconds since 1970) of at least `earliest` and at most `latest`. The base is
+/// monotonic, so that a local clock that is set meanwhile changes nothing.
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    base: Instant,
+    earliest: i64,
+    latest: i64,
+}
+
+impl Estimate {
+    /// What one response says: its `Date` was rendered between the request and the response.
+    fn of(date_ms: i64, sent: Instant, received: Instant) -> Estimate {
+        let round_trip = millis(received.saturating_duration_since(sent));
+        Estimate { base: received, earliest: date_ms, latest: date_ms + DATE_WIDTH_MS + round_trip }
+    }
+
+    /// The same bounds, spoken of another moment.
+    fn at(self, base: Instant) -> Estimate {
+        let moved =
+            millis(base.saturating_duration_since(self.base)) - millis(self.base.saturating_duration_since(base));
+        Estimate { base, earliest: self.earliest + moved, latest: self.latest + moved }
+    }
+
+    /// Both together; the newer one alone where they contradict each other (this machine slept, or its clock drifts).
+    fn and(self, newer: Estimate) -> Estimate {
+        let earlier = self.at(newer.base);
+        let (earliest, latest) = (earlier.earliest.max(newer.earliest), earlier.latest.min(newer.latest));
+        if earliest > latest { newer } else { Estimate { base: newer.base, earliest, latest } }
+    }
+
+    /// What has to be added to a local time: nothing where the local clock is within the bounds.
+    fn offset(self, local_ms: i64) -> i64 {
+        match local_ms {
+            ms if ms < self.earliest || ms > self.latest => (self.earliest + self.latest) / 2 - ms,
+            _ => 0,
+        }
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl AwsClock {
+    const fn new() -> AwsClock {
+        AwsClock(Mutex::new(None))
+    }
+
+    /// Takes in a response with this `Date`, to a request that was sent and answered then.
+    fn observe(&self, date: Timestamp, sent: Instant, received: Instant) {
+        if received.saturating_duration_since(sent) > SLOWEST_RESPONSE {
+            return;
+        }
+        let newer = Estimate::of(date.as_millisecond(), sent, received);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(known.map_or(newer, |known| known.and(newer)));
+    }
+
+    /// What has to be added to a local time, read at a moment.
+    fn offset(&self, at: Instant, local_ms: i64) -> i64 {
+        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.map_or(0, |known| known.at(at).offset(local_ms))
+    }
+}
+
+/// Takes in a response's `Date` header.
+pub(crate) fn observe(date: Timestamp, sent: Instant, received: Instant) {
+    AWS.observe(date, sent, received);
+}
+
+/// The moment now by AWS's clock, to the millisecond.
+#[must_use]
+pub fn now() -> Timestamp {
+    let local = local_ms();
+    let corrected = local + AWS.offset(Instant::now(), local);
+    Timestamp::from_millisecond(corrected).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The same for those who want the system's type.
+#[must_use]
+pub fn system_now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(now().as_millisecond()).unwrap_or(0))
+}
+
+/// The moment now by this machine's own clock.
+#[must_use]
+pub fn local_now() -> Timestamp {
+    Timestamp::from_millisecond(local_ms()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// How many seconds this machine's clock is ahead of AWS's (behind: negative), where that is more than a minute.
+#[must_use]
+pub fn seconds_off() -> Option<i64> {
+    let ahead = -AWS.offset(Instant::now(), local_ms());
+    (ahead.abs() > REPORTED_MS).then_some(ahead / 1000)
+}
+
+/// What to tell about a clock that is off, and what to do.
+#[must_use]
+pub fn warning() -> Option<String> {
+    let off = seconds_off()?;
+    let time = jiff::SignedDuration::from_secs(off.abs());
+    let direction = if off > 0 { "ahead of" } else { "behind" };
+    Some(format!(
+        "this machine's clock is {time:#} {direction} AWS's clock. orgseal corrects every time that it compares with AWS and every \
+         time in the ledger. Fix the clock all the same (chrony or NTP): other tools on this machine do not correct it"
+    ))
+}
+
+fn local_ms() -> i64 {
+    Timestamp::now().as_millisecond() + skew::milliseconds()
+}
+
+/// A wrong local clock, for tests: read in debug builds alone.
+mod skew {
+    #[cfg(not(debug_assertions))]
+    pub(super) fn milliseconds() -> i64 {
+        0
+    }
+
+    #[cfg(debug_assertions)]
+    pub(super) fn milliseconds() -> i64 {
+        static SKEW: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+        let seconds = || std::env::var("ORGSEAL_CLOCK_SKEW_SECONDS").ok()?.parse::<i64>().ok();
+        *SKEW.get_or_init(|| seconds().unwrap_or(0) * 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 30 November 2026, 12:00:00 UTC.
+    const NOON: i64 = 1_796_040_000_000;
+
+    fn date(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms / 1000 * 1000).unwrap()
+    }
+
+    fn after(base: Instant, ms: u64) -> Instant {
+        base + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_right_clock_is_left_alone_and_a_wrong_one_corrected() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        assert_eq!(clock.offset(base, NOON), 0, "nothing is known yet");
+        clock.observe(date(NOON + 300), base, after(base, 100));
+        assert_eq!(clock.offset(after(base, 100), NOON + 400), 0);
+        for off in [1_200_000, -1_200_000, 7_200_000, 5_000] {
+            let offset = clock.offset(after(base, 100), NOON + 400 + off);
+            assert!((offset + off).abs() <= 1_100, "{off}: {offset}");
+        }
+    }
+
+    #[test]
+    fn more_responses_make_it_more_exact() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        // AWS's clock is at NOON + t after t milliseconds; Date has whole seconds.
+        for t in [150, 700, 960, 1_010, 1_600, 2_020, 2_980] {
+            clock.observe(date(NOON + t), after(base, t as u64 - 5), after(base, t as u64 + 5));
+        }
+        let known = clock.0.lock().unwrap().unwrap();
+        assert!(known.latest - known.earliest < 1_100, "{known:?}");
+        let offset = clock.offset(after(base, 3_000), NOON + 3_000 + 600_000);
+        assert!((offset + 600_000).abs() <= 600, "{offset}");
+    }
+
+    #[test]
+    fn a_local_clock_that_is_set_meanwhile_changes_nothing() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        clock.observe(date(NOON), base, base);
+        let by = |local: i64| local + clock.offset(after(base, 60_000), local);
+        let (before, set) = (by(NOON + 60_000), by(NOON + 60_000 - 3_600_000));
+        assert!((before - set).abs() <= 1_000, "{before} {set}");
+    }
+
+    #[test]
+    fn what_contradicts_the_estimate_replaces_it_and_a_slow_response_does_not() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        clock.observe(date(NOON), base, base);
+        clock.observe(date(NOON + 900_000), base, after(base, 61_000));
+        assert!(clock.offset(base, NOON + 600_000) < -598_000, "too slow to say anything");
+        // The machine slept for ten minutes, which the monotonic clock does not count.
+        clock.observe(date(NOON + 600_000), after(base, 10), after(base, 20));
+        assert_eq!(clock.offset(after(base, 20), NOON + 600_500), 0);
+    }
+}
