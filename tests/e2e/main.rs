@@ -16,6 +16,7 @@ mod kill;
 mod ledger;
 mod limits;
 mod main_job;
+mod out_of_scope;
 mod output;
 mod permissions;
 mod plan;

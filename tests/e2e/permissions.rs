@@ -119,6 +119,7 @@ fn world(scenario: Scenario) -> World {
     let paths = if scenario == Scenario::AuditOfAnOu { "account_paths = false\n" } else { "" };
     let world = World::of(&format!("{paths}{ORGANIZATION}"));
     world.edit(|text| match scenario {
+        Scenario::AuditAndCount => format!("{text}\n[audit]\ncount_out_of_scope = true\n"),
         Scenario::AuditByTags => format!("{text}\n[accounts]\nexclude.tags = {{ env = \"none\" }}\n"),
         Scenario::Rollout | Scenario::Rollback | Scenario::Failure | Scenario::Preflight | Scenario::Plan => {
             format!("{text}\n{CAMPAIGN}")
@@ -133,6 +134,8 @@ fn world(scenario: Scenario) -> World {
 enum Scenario {
     /// `audit`.
     Audit,
+    /// `audit` that counts directory buckets.
+    AuditAndCount,
     /// `audit` of an OU, where ListAccounts does not say where an account is.
     AuditOfAnOu,
     /// `audit` of the accounts with a tag.
@@ -156,7 +159,7 @@ impl Scenario {
     fn play(self, world: &World, then: impl FnOnce()) -> (i32, String) {
         let one_account = ["--account", "payments"];
         let (before, arguments): (Option<&[&str]>, Vec<&str>) = match self {
-            Scenario::Audit => (None, vec!["audit"]),
+            Scenario::Audit | Scenario::AuditAndCount => (None, vec!["audit"]),
             Scenario::AuditOfAnOu => (None, vec!["audit", "--ou", "ou-*"]),
             Scenario::AuditByTags => (None, vec!["audit"]),
             Scenario::Plan => (None, vec!["plan", "--output", "plan.json"]),
@@ -194,6 +197,7 @@ fn scenario(who: Who, sid: &str, action: &str) -> Scenario {
         (Who::Caller, "CheckTheCentralKeys", _) => Scenario::Plan,
         (Who::Caller, ..) => Scenario::Audit,
         (_, "ListBuckets" | "ReadDefaultEncryption", _) => Scenario::Audit,
+        (_, "CountDirectoryBuckets", _) => Scenario::AuditAndCount,
         (_, "ReadForGuards" | "ReadTheAccountForGuards", _) => Scenario::Plan,
         (_, "LookAtTheRoles" | "LookAtConfigRemediation", _) => Scenario::Preflight,
         (_, "LookAtKeys", _) => Scenario::Rollback,
@@ -206,6 +210,7 @@ fn scenario(who: Who, sid: &str, action: &str) -> Scenario {
 fn each_command_works_under_its_documented_policies() {
     for scenario in [
         Scenario::Audit,
+        Scenario::AuditAndCount,
         Scenario::AuditOfAnOu,
         Scenario::AuditByTags,
         Scenario::Plan,

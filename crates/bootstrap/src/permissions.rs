@@ -24,6 +24,22 @@ pub enum Who {
     Automation,
 }
 
+/// A setting of the campaign file that a permission serves; without it the permission is in no policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Setting {
+    /// `audit.count_out_of_scope`
+    CountOutOfScope,
+}
+
+impl Setting {
+    fn is_on(self, groundwork: &Groundwork) -> bool {
+        match self {
+            Setting::CountOutOfScope => groundwork.file.audit.count_out_of_scope,
+        }
+    }
+}
+
 /// A statement of a policy, with why each action is needed.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Grant {
@@ -33,6 +49,7 @@ pub struct Grant {
     pub who: Vec<Who>,
     resources: Vec<String>,
     condition: Option<Value>,
+    optional: Option<Setting>,
     /// Actions, in their order, with what each is for.
     pub actions: Mapping,
 }
@@ -46,7 +63,10 @@ pub fn grants() -> Vec<Grant> {
 /// The policy of one of them.
 pub(crate) fn policy(who: &[Who], groundwork: &Groundwork) -> Value {
     let filling = groundwork.filling();
-    let of_them = grants().into_iter().filter(|grant| grant.who.iter().any(|one| who.contains(one)));
+    let of_them = grants()
+        .into_iter()
+        .filter(|grant| grant.who.iter().any(|one| who.contains(one)))
+        .filter(|grant| grant.optional.is_none_or(|setting| setting.is_on(groundwork)));
     let statements = of_them.map(|grant| {
         let actions: Vec<String> = grant.actions.keys().filter_map(Value::as_str).map(str::to_owned).collect();
         let resources: Vec<String> = grant.resources.iter().map(|resource| filling.fill_text(resource)).collect();

@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Read the organization, judge each bucket, report; changes nothing
+    ///
+    /// Out of scope: directory buckets (S3 Express One Zone), S3 Tables, and S3 on Outposts. ListBuckets does not show them,
+    /// and no verdict speaks of them.
     Audit(Audit),
     /// Write down what a rollout would do, for a person to approve; changes nothing
     Plan(Plan),
@@ -143,7 +146,12 @@ pub(crate) enum LogFormat {
 }
 
 #[derive(Args)]
-pub(crate) struct Audit {}
+pub(crate) struct Audit {
+    /// Count the directory buckets of each account, which are out of scope; the member role needs
+    /// s3express:ListAllMyDirectoryBuckets
+    #[arg(long)]
+    pub(crate) count_out_of_scope: bool,
+}
 
 #[derive(Args)]
 pub(crate) struct Preflight {}

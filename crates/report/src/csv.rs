@@ -1,4 +1,5 @@
-//! A line per bucket, and one per account that could not be read: unknown is a finding too. For spreadsheets, so values
+//! A line per bucket, and one per account that could not be read: unknown is a finding too. The last lines say what the
+//! report is not about. For spreadsheets, so values
 //! that those would take for formulas are defused.
 
 use std::borrow::Cow;
@@ -6,11 +7,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use orgseal_core::ledger::{Reader, Run};
-use orgseal_core::model::{AccountOutcome, AccountRecord, Finding};
+use orgseal_core::model::{AccountOutcome, AccountRecord, Finding, OUT_OF_SCOPE as OUT_OF_SCOPE_KINDS};
 
-use crate::{ReportError, guards};
+use crate::{ReportError, guards, out_of_scope};
 
-const HEADER: [&str; 23] = [
+const HEADER: [&str; 24] = [
     "account",
     "account_name",
     "region",
@@ -34,7 +35,11 @@ const HEADER: [&str; 23] = [
     "exemption_owner",
     "exemption_ticket",
     "exemption_until",
+    "note",
 ];
+
+/// The verdict on the lines of what the report is not about; no bucket has it.
+const OUT_OF_SCOPE: &str = "out_of_scope";
 
 /// The reason on the line of an account that could not be read; no bucket has it.
 const ACCOUNT_UNREAD: &str = "account_unread";
@@ -63,6 +68,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
         bucket_line(&mut lines, name, &finding)
     })?;
     unread.try_for_each(|account| account_line(&mut lines, &account))?;
+    out_of_scope_lines(&mut lines, reader, run)?;
     lines.flush()?;
     Ok(())
 }
@@ -96,8 +102,25 @@ fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), Re
             none,
             none,
             none,
+            none,
         ],
     )
+}
+
+/// A line of what the report is not about: of an account where directory buckets were counted there, else of the whole run.
+fn out_of_scope_line(lines: &mut Lines<'_>, id: &str, name: &str, kind: &str, note: &str) -> Result<(), ReportError> {
+    let mut values = [""; HEADER.len()];
+    (values[0], values[1], values[4], values[5]) = (id, name, OUT_OF_SCOPE, kind);
+    values[HEADER.len() - 1] = note;
+    line(lines, values)
+}
+
+fn out_of_scope_lines(lines: &mut Lines<'_>, reader: &Reader, run: &Run) -> Result<(), ReportError> {
+    for account in out_of_scope::accounts(reader, run)? {
+        out_of_scope_line(lines, &account.id, &account.name, OUT_OF_SCOPE_KINDS[0], &account.says())?;
+    }
+    let says = out_of_scope::says(&reader.summary(run)?);
+    OUT_OF_SCOPE_KINDS.iter().try_for_each(|kind| out_of_scope_line(lines, "", "", kind, &says))
 }
 
 fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> Result<(), ReportError> {
@@ -131,6 +154,7 @@ fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> 
             finding.exemption.as_ref().map_or("", |note| &note.owner),
             finding.exemption.as_ref().map_or("", |note| &note.ticket),
             &finding.exemption.as_ref().map(|note| note.until.to_string()).unwrap_or_default(),
+            "",
         ],
     )
 }

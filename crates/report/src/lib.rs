@@ -19,6 +19,7 @@ mod guards;
 mod kind;
 mod meaning;
 mod next_steps;
+mod out_of_scope;
 mod unread_accounts;
 mod walk;
 mod waves;

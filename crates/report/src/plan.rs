@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anstyle::Effects;
-use orgseal_core::model::{GuardFinding, GuardOutcome};
+use orgseal_core::model::{GuardFinding, GuardOutcome, OUT_OF_SCOPE_SAYS};
 use orgseal_core::plan::{Decision, Forecast, HeadDifference, PlanDifference, PlanFile, PlannedBucket};
 
 use serde_json::Value;
@@ -215,6 +215,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         writeln!(out, "{}", if buckets > 0 { line } else { dim(&line) })?;
     }
     wrapped(out, 2, style.width, SCOPE)?;
+    wrapped(out, 2, style.width, OUT_OF_SCOPE_SAYS)?;
     if !head.unread_accounts.is_empty() {
         let them = counted(head.unread_accounts.len() as u64, "account");
         let in_them = if head.unread_accounts.len() == 1 { "it" } else { "them" };
@@ -361,7 +362,7 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
     }
     writeln!(
         out,
-        "\n{SCOPE}\n\n## Waves\n\n| | wave | accounts | buckets | watched for | approval |\n| ---: | --- | ---: | ---: | --- | --- |"
+        "\n{SCOPE}\n\n{OUT_OF_SCOPE_SAYS}\n\n## Waves\n\n| | wave | accounts | buckets | watched for | approval |\n| ---: | --- | ---: | ---: | --- | --- |"
     )?;
     for wave in &head.waves {
         writeln!(

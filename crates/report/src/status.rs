@@ -11,7 +11,7 @@ use crate::next_steps::next_steps;
 use crate::terminal::Style;
 use crate::waves::WaveLine;
 use crate::words::{counted, duration, ending, moment, number, percent, plain};
-use crate::{ReportError, kind, waves};
+use crate::{ReportError, kind, out_of_scope, waves};
 
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.status/1";
@@ -85,7 +85,8 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
     let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
     let line = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
     writeln!(out, "{}", ink(&line, Effects::BOLD))?;
-    writeln!(out, "{}\n", ink(kind::scope(run), Effects::DIMMED))?;
+    writeln!(out, "{}", ink(kind::scope(run), Effects::DIMMED))?;
+    writeln!(out, "{}\n", ink(&out_of_scope::says(summary), Effects::DIMMED))?;
     for &verdict in kind::verdicts(run) {
         let buckets = count(summary, verdict);
         if buckets > 0 {

@@ -15,6 +15,7 @@ use orgseal_core::model::{AwsError, Bucket, Finding, GuardFinding, Reason, Seale
 use crate::exemptions::{ExemptionLine, Use};
 use crate::meaning::{count, meaning, title};
 use crate::next_steps::{FailedExecution, next_steps};
+use crate::out_of_scope::{self, AccountCount};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
@@ -73,6 +74,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let waves = waves::lines(reader, run)?;
     page.waves(&waves)?;
     page.exemptions(&exemptions::lines(reader, run)?)?;
+    page.directory_buckets(&out_of_scope::accounts(reader, run)?)?;
     page.unread_accounts(&groups)?;
     for (verdict, heading) in LISTED {
         page.buckets(verdict, heading, count(&summary, verdict), noted.listed(verdict))?;
@@ -279,6 +281,7 @@ impl Page<'_> {
         let ink = if all && summary.accounts_unread == 0 { ink(Verdict::Sealed) } else { PLAIN };
         self.text(0, ink.effects(Effects::BOLD), &reached_words)?;
         self.text(0, DIM, kind::scope(run))?;
+        self.text(0, DIM, &out_of_scope::says(summary))?;
         if let Some(unknown) = unknown_share(summary) {
             self.text(0, RED, &unknown)?;
         }
@@ -479,6 +482,22 @@ impl Page<'_> {
                 Use::Expired => (YELLOW, "it is over, and exempts nothing any more".to_owned()),
             };
             self.text(2, ink, &format!("{}: {says}", exemptions::in_words(line)))?;
+        }
+        Ok(())
+    }
+
+    /// Directory buckets, where the run counted them: how many there are, and where the count is incomplete.
+    fn directory_buckets(&mut self, accounts: &[AccountCount]) -> io::Result<()> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        self.heading("Directory buckets (out of scope)", None, Ink::default())?;
+        for account in accounts.iter().take(SHOWN) {
+            self.text(2, PLAIN, &format!("{}  {}: {}", account.id, account.name, account.says()))?;
+        }
+        self.more(2, accounts.len().saturating_sub(SHOWN))?;
+        for (code, hint) in out_of_scope::causes(accounts) {
+            self.text(4, DIM, &format!("→ {code}: {hint}"))?;
         }
         Ok(())
     }

@@ -183,7 +183,7 @@ pub(crate) fn role_of(caller: &Caller) -> Option<&str> {
 /// The error of a refusal. Without a reason: who is outside an account is not told what is in it.
 pub(crate) fn refused(who: Who<'_>, ask: &Ask<'_>, refusal: Option<Refusal>) -> AwsError {
     let service = ask.action.split(':').next().unwrap_or_default();
-    let by_s3 = service == "s3" || ask.via.is_some_and(|via| via.starts_with("s3."));
+    let by_s3 = matches!(service, "s3" | "s3express") || ask.via.is_some_and(|via| via.starts_with("s3."));
     let of = |message| match service {
         _ if by_s3 => AwsError::new(403, "AccessDenied", message),
         // PassRole is asked for by the service that a role is passed to, and refused in its form.

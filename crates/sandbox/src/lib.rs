@@ -47,8 +47,9 @@ pub use rates::{Rate, RatesSpec};
 pub use spec::{
     AccessPointSpec, AccountChoice, AccountSpec, AclGrantSpec, All, ApplicationKind, ApplicationSpec,
     AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ConfigRemediationSpec,
-    ControlPolicySpec, Deploy, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec,
-    FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec, Spec, SpecError,
+    ControlPolicySpec, Deploy, DirectoryBucketSpec, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec,
+    ExecutionsSpec, FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec,
+    Spec, SpecError,
 };
 
 pub use world::key_state::KeyState;
@@ -259,11 +260,19 @@ impl Sandbox {
         let (id, secret) = self.credentials();
         format!(
             "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
-             export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\nexport AWS_EC2_METADATA_DISABLED=true\n\
-             unset AWS_SESSION_TOKEN AWS_PROFILE\n",
+             export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n\
+             export AWS_ENDPOINT_URL_S3_CONTROL={}\nexport AWS_EC2_METADATA_DISABLED=true\nunset AWS_SESSION_TOKEN AWS_PROFILE\n",
             self.endpoint,
+            self.s3_control_endpoint(),
             region = self.region()
         )
+    }
+
+    /// Where unchanged SDKs reach S3 Control. Their endpoint rules put the account id and a dot before the endpoint's
+    /// authority, which makes no address of 127.0.0.1, but does make the user information of this URL longer. The header
+    /// `x-amz-account-id` names the account in any case.
+    pub fn s3_control_endpoint(&self) -> String {
+        self.endpoint.replacen("://", "://s3-control@", 1)
     }
 
     /// A campaign file (TOML) that fits this organization.

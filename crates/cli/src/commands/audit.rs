@@ -8,13 +8,17 @@ use crate::args::{Audit, Common};
 use crate::failure::Failure;
 use crate::{connect, listen, signals};
 
-pub(crate) async fn run(common: &Common, _: &Audit, json: bool) -> Result<u8, Failure> {
-    let place = connect::open(common).await?;
+pub(crate) async fn run(common: &Common, audit: &Audit, json: bool) -> Result<u8, Failure> {
+    let mut common = common.clone();
+    if audit.count_out_of_scope {
+        common.set.push("audit.count_out_of_scope=true".to_owned());
+    }
+    let place = connect::open(&common).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
     let campaign = Campaign::begin(place.setting(events, stop), Kind::Audit).await?;
     let ending = campaign.audit().await;
     screen.clear();
-    close(common, &place.state, campaign.id(), ending?, json)
+    close(&common, &place.state, campaign.id(), ending?, json)
 }

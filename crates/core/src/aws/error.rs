@@ -128,6 +128,13 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "check that the member role exists in this account, trusts your caller, and asks for this external ID; \
              check that your caller may sts:AssumeRole on it"
         }
+        ("ListDirectoryBuckets", "AccessDenied") => {
+            "allow s3express:ListAllMyDirectoryBuckets to the member role, or audit without --count-out-of-scope \
+             (audit.count_out_of_scope): directory buckets are out of scope"
+        }
+        ("ListDirectoryBuckets", "ConnectionFailed") => {
+            "S3 Express One Zone is not available in every Region: where it is not, there are no directory buckets to count"
+        }
         ("AssumeRole", "PackedPolicyTooLarge") => {
             "set member_role.session_policy = \"none\", or shorten the session's tags"
         }

@@ -11,6 +11,7 @@ mod cloudtrail;
 mod config_rules;
 mod connection;
 mod derived;
+mod directory_buckets;
 mod error;
 mod halt;
 mod iam;

@@ -98,7 +98,8 @@ struct AccountInHost(DefaultResolver);
 
 impl ResolveEndpoint for AccountInHost {
     fn resolve_endpoint<'a>(&'a self, params: &'a Params) -> EndpointFuture<'a> {
-        let without = params.endpoint().filter(|endpoint| !has_names_below(endpoint)).map(|endpoint| {
+        let endpoint = params.endpoint().map(without_user);
+        let without = endpoint.as_deref().filter(|endpoint| !has_names_below(endpoint)).map(|endpoint| {
             Params::builder()
                 .set_region(params.region().map(str::to_owned))
                 .set_use_fips(params.use_fips())
@@ -113,6 +114,16 @@ impl ResolveEndpoint for AccountInHost {
             }
         })
     }
+}
+
+/// An endpoint without user information. Such a URL makes other SDKs put the account id there, which these rules do not need;
+/// signed as part of the host, it would not be the host that is asked.
+fn without_user(endpoint: &str) -> String {
+    let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// Whether an endpoint's host is a domain that may have names below it.
@@ -150,5 +161,8 @@ mod tests {
         for whole in ["http://127.0.0.1:4566", "http://localhost:4566", "http://[::1]:4566", "http://moto:5000"] {
             assert_eq!(url(Some(whole)).await.trim_end_matches('/'), whole);
         }
+        // What a sandbox exports for other SDKs.
+        let user = url(Some("http://s3-control@127.0.0.1:4566")).await;
+        assert_eq!(user.trim_end_matches('/'), "http://127.0.0.1:4566");
     }
 }

@@ -10,7 +10,10 @@ use crate::model::KeyArn;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Read buckets and their default encryption.
-    Audit,
+    Audit {
+        /// Directory buckets are counted as well.
+        directory_buckets: bool,
+    },
     /// Look at buckets about to change, and at what they would be changed with.
     Plan,
     /// Start and follow executions as well.
@@ -37,7 +40,8 @@ const KEYS_NAMED: usize = 4;
 #[must_use]
 pub(super) fn session_policy(purpose: Purpose, keys: &[KeyArn]) -> String {
     let statements = match purpose {
-        Purpose::Audit => vec![buckets()],
+        Purpose::Audit { directory_buckets: false } => vec![buckets()],
+        Purpose::Audit { directory_buckets: true } => vec![buckets(), directory_buckets()],
         Purpose::Plan => [vec![buckets(), read_documents(), guards()], prove(keys)].concat(),
         Purpose::Rollout => [vec![buckets(), guards(), denials()], changes().to_vec(), prove(keys)].concat(),
         Purpose::Rollback => [vec![buckets()], changes().to_vec(), vec![former_keys()]].concat(),
@@ -57,6 +61,10 @@ fn buckets() -> Value {
         "Action": ["s3:ListAllMyBuckets", "s3:GetEncryptionConfiguration", "s3:ListBucket", "s3:GetBucketTagging"],
         "Resource": "*"
     })
+}
+
+fn directory_buckets() -> Value {
+    json!({ "Effect": "Allow", "Action": "s3express:ListAllMyDirectoryBuckets", "Resource": "*" })
 }
 
 fn read_documents() -> Value {
@@ -163,7 +171,8 @@ mod tests {
 
     #[test]
     fn sessions_that_only_look_cannot_change_anything() {
-        for purpose in [Purpose::Audit, Purpose::Preflight { denials: true }, Purpose::Compare] {
+        let audit = Purpose::Audit { directory_buckets: true };
+        for purpose in [audit, Purpose::Preflight { denials: true }, Purpose::Compare] {
             let policy = session_policy(purpose, &keys(2));
             for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
                 assert!(!policy.contains(verb), "{purpose:?} {verb}");
@@ -174,7 +183,8 @@ mod tests {
     #[test]
     fn all_fit_what_sts_takes() {
         let preflight = Purpose::Preflight { denials: true };
-        for purpose in [Purpose::Audit, Purpose::Plan, Purpose::Rollout, Purpose::Rollback, preflight] {
+        let audit = Purpose::Audit { directory_buckets: true };
+        for purpose in [audit, Purpose::Plan, Purpose::Rollout, Purpose::Rollback, preflight] {
             for amount in [0, 1, KEYS_NAMED, KEYS_NAMED + 1, 40] {
                 assert!(session_policy(purpose, &keys(amount)).len() <= 2048, "{purpose:?} {amount}");
             }
@@ -195,6 +205,14 @@ mod tests {
         assert!(policy.contains(&keys(2)[1].to_string()) && !policy.contains("key/*"));
         let policy = session_policy(Purpose::Rollout, &keys(30));
         assert_eq!(policy.matches("arn:aws-us-gov:kms:*:111122223333:key/*").count(), 1);
-        assert!(!session_policy(Purpose::Audit, &keys(2)).contains("kms:"));
+        assert!(!session_policy(Purpose::Audit { directory_buckets: false }, &keys(2)).contains("kms:"));
+    }
+
+    #[test]
+    fn an_audit_lists_directory_buckets_only_where_it_counts_them() {
+        for directory_buckets in [true, false] {
+            let policy = session_policy(Purpose::Audit { directory_buckets }, &keys(1));
+            assert_eq!(policy.contains("s3express:"), directory_buckets);
+        }
     }
 }

@@ -15,7 +15,8 @@ impl Campaign {
     async fn run_audit(self: &Arc<Self>) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
         if let Some(accounts) = self.discover().await? {
-            self.read_accounts(accounts, Purpose::Audit).await?;
+            let directory_buckets = self.file.audit.count_out_of_scope;
+            self.read_accounts(accounts, Purpose::Audit { directory_buckets }).await?;
         }
         halted.abort();
         let ending = match self.ending(None) {

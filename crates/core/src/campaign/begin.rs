@@ -204,6 +204,7 @@ impl Campaign {
             operation: began.operation,
             options: began.options,
             resumed: began.resumed,
+            unreachable: super::out_of_scope::Unreachable::default(),
         })
     }
 }

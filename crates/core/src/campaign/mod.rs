@@ -23,6 +23,7 @@ mod key_proof;
 mod key_watch;
 mod kind;
 mod life;
+mod out_of_scope;
 mod pace;
 mod place;
 mod planning;
@@ -125,6 +126,8 @@ pub struct Campaign {
     options: ChangeOptions,
     /// It goes on where an earlier process ended.
     resumed: bool,
+    /// Regions without an endpoint for directory buckets.
+    unreachable: out_of_scope::Unreachable,
 }
 
 impl Campaign {

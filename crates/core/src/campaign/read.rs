@@ -2,7 +2,7 @@
 //!
 //! What goes wrong in an account or a bucket is a finding of its own and stops nobody else.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +26,15 @@ use crate::plan::AccountLimits;
 pub(super) struct Entered {
     pub(super) account: Account,
     pub(super) session: Session,
+}
+
+/// What was listed of an account.
+#[derive(Default)]
+struct Listed {
+    /// How many of its buckets the run is about.
+    buckets: usize,
+    /// The Regions in which it has buckets.
+    regions: BTreeSet<String>,
 }
 
 /// What came of reading an account.
@@ -127,18 +136,23 @@ impl Campaign {
             }
             false => HashSet::new(),
         };
-        let (mut buckets, to_seal) = (known.len(), AtomicUsize::new(0));
+        let (mut listed, to_seal) = (Listed { buckets: known.len(), ..Listed::default() }, AtomicUsize::new(0));
         let look = self.account_look(&account)?;
-        let reading = self.read_buckets(&member, &look, limits, &known, &mut buckets, &to_seal);
+        let reading = self.read_buckets(&member, &look, limits, &known, &mut listed, &to_seal);
         let trouble = match self.stop.run_until_cancelled(reading).await {
             Some(outcome) => outcome?,
             None => Some(interrupted()),
         };
-        let whole = trouble.is_none();
+        let (whole, buckets) = (trouble.is_none(), listed.buckets);
         match trouble {
             Some(error) => self.unread(account.clone(), error).await?,
             None => {
-                self.ledger.account(record(&account, AccountOutcome::Read, None)).await?;
+                let mut record = record(&account, AccountOutcome::Read, None);
+                if purpose == (Purpose::Audit { directory_buckets: true }) {
+                    record.directory_buckets =
+                        Some(self.count_directory_buckets(&member, &account, listed.regions).await);
+                }
+                self.ledger.account(record).await?;
                 self.events.emit(&Event::AccountRead { account: account.clone(), buckets });
             }
         }
@@ -154,7 +168,7 @@ impl Campaign {
         look: &AccountLook,
         limits: AccountLimits,
         known: &HashSet<String>,
-        buckets: &mut usize,
+        listed: &mut Listed,
         to_seal: &AtomicUsize,
     ) -> Result<Option<AwsError>, CampaignError> {
         let mut pages = pin!(member.s3_at_home().bucket_pages());
@@ -163,6 +177,7 @@ impl Campaign {
                 Ok(page) => page,
                 Err(error) => return Ok(Some(error)),
             };
+            listed.regions.extend(chosen.iter().filter_map(|(_, region)| region.clone()));
             chosen.retain(|(name, region)| {
                 self.selection.saw(name, region.as_deref());
                 self.selection.takes_bucket(name)
@@ -177,7 +192,7 @@ impl Campaign {
                     .buffer_unordered(limits.reads)
             );
             while let Some(taken) = reads.next().await {
-                *buckets += usize::from(taken?);
+                listed.buckets += usize::from(taken?);
             }
         }
         Ok(None)
@@ -321,5 +336,6 @@ pub(super) fn record(account: &Account, outcome: AccountOutcome, error: Option<A
         outcome,
         error,
         ous: account.ous.clone(),
+        directory_buckets: None,
     }
 }

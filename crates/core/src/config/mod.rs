@@ -4,6 +4,7 @@
 //! over it and asks each concern for its problems.
 
 mod accounts;
+mod audit;
 mod automation_role;
 mod bootstrap;
 mod buckets;
@@ -35,6 +36,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use accounts::{AccountFilter, AccountSelection};
+pub use audit::AuditSettings;
 pub use automation_role::AutomationRole;
 pub use bootstrap::BootstrapChoice;
 pub use buckets::BucketFilter;
@@ -124,6 +126,9 @@ pub struct CampaignFile {
     /// What a plan's forecast assumes.
     #[serde(default)]
     pub forecast: Assumptions,
+    /// What an audit reads beside the buckets that the campaign is about.
+    #[serde(default, skip_serializing_if = "AuditSettings::is_default")]
+    pub audit: AuditSettings,
     /// What the groundwork is made of: keys, roles, documents, guardrails.
     #[serde(default, skip_serializing_if = "BootstrapChoice::is_default")]
     pub bootstrap: BootstrapChoice,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Binding;
 use super::chain::{self, Link};
 use super::moves::BucketState;
-use crate::model::{AccountOutcome, AwsError, Bucket, WaveRecord, now};
+use crate::model::{AccountOutcome, AwsError, Bucket, DirectoryBuckets, WaveRecord, now};
 
 /// A run about to begin, with who runs it.
 #[derive(Clone, Debug)]
@@ -96,6 +96,8 @@ pub(super) enum RunEvent {
         error: Option<AwsError>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ous: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        directory_buckets: Option<DirectoryBuckets>,
     },
     WaveMoved {
         wave: WaveRecord,

@@ -79,12 +79,13 @@ fn write_down(transaction: &Transaction<'_>, (seq, at, hash): (i64, i64, String)
             began_at: Some(began),
         };
         head.add(transaction, number, NOWHERE, &json(&begun)?, at)?;
-        let mut accounts = transaction
-            .prepare_cached("SELECT id, name, state, outcome, error, ous FROM account WHERE run = ?1 ORDER BY id")?;
+        let mut accounts = transaction.prepare_cached(
+            "SELECT id, name, state, outcome, error, ous, directory_buckets FROM account WHERE run = ?1 ORDER BY id",
+        )?;
         let mut rows = accounts.query(params![number])?;
         while let Some(row) = rows.next()? {
-            let AccountRecord { id, name, state, outcome, error, ous } = account_of(row, 0)?;
-            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous };
+            let AccountRecord { id, name, state, outcome, error, ous, directory_buckets } = account_of(row, 0)?;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous, directory_buckets };
             head.add(transaction, number, (&id, "", ""), &json(&event)?, at)?;
         }
         if let Some(finished) = finished {

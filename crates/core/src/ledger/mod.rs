@@ -28,7 +28,9 @@ pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use fault::Fault;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
-pub use reader::{AccountWork, Head, OpenBucket, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled};
+pub use reader::{
+    AccountWork, Head, OpenBucket, OutOfScope, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
+};
 pub use verify::{Verified, verify};
 pub use waves::{LookupMark, WaveCount};
 pub use writer::Ledger;

@@ -11,7 +11,7 @@ use super::rows::{
     SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, plan_of, session_of, state_of,
 };
 use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, kept_plan, schema};
-use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
+use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, Reason, Verdict};
 
 /// A run as the record has it.
 #[derive(Clone, Debug)]
@@ -101,6 +101,27 @@ pub struct Summary {
     pub skipped: u64,
     /// Executions started in this run.
     pub started: u64,
+    /// What the run is not about.
+    pub out_of_scope: OutOfScope,
+}
+
+/// What a run is not about, and how much of it there is where it was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OutOfScope {
+    /// Kinds of buckets that are neither read nor counted among the verdicts.
+    pub kinds: &'static [&'static str],
+    /// The same in words.
+    pub says: &'static str,
+    /// Directory buckets in the accounts and Regions that were counted; `None` where the run counted none.
+    pub directory_buckets: Option<u64>,
+    /// Accounts with a Region in which directory buckets could not be counted.
+    pub accounts_not_counted: Option<u64>,
+}
+
+impl Default for OutOfScope {
+    fn default() -> OutOfScope {
+        OutOfScope { kinds: OUT_OF_SCOPE, says: OUT_OF_SCOPE_SAYS, directory_buckets: None, accounts_not_counted: None }
+    }
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -326,6 +347,7 @@ impl Reader {
                 Ok(())
             },
         )?;
+        summary.out_of_scope = self.out_of_scope(run)?;
         self.each_row(
             "SELECT verdict, count(*), sum(starts) FROM bucket WHERE run = ?1 GROUP BY verdict",
             params![run.number],
@@ -347,6 +369,19 @@ impl Reader {
             },
         )?;
         Ok(summary)
+    }
+
+    fn out_of_scope(&self, run: &Run) -> rusqlite::Result<OutOfScope> {
+        let sql = "SELECT count(directory_buckets), sum(json_extract(directory_buckets, '$.buckets')),
+                          sum(directory_buckets IS NULL OR coalesce(json_array_length(directory_buckets, '$.unread'), 0) > 0)
+                   FROM account WHERE run = ?1 AND outcome <> 'skipped'";
+        self.connection.query_row(sql, params![run.number], |row| {
+            let (counted, buckets, unread): (u64, Option<u64>, Option<u64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(match counted {
+                0 => OutOfScope::default(),
+                _ => OutOfScope { directory_buckets: buckets, accounts_not_counted: unread, ..OutOfScope::default() },
+            })
+        })
     }
 
     /// How many buckets have which reason, the most frequent first within a verdict.
@@ -377,7 +412,7 @@ impl Reader {
         mut handle: impl FnMut(AccountRecord) -> Result<(), E>,
     ) -> Result<(), E> {
         self.each(
-            "SELECT id, name, state, outcome, error, ous FROM account WHERE run = ?1 ORDER BY id",
+            "SELECT id, name, state, outcome, error, ous, directory_buckets FROM account WHERE run = ?1 ORDER BY id",
             run,
             |row| account_of(row, 0),
             &mut handle,

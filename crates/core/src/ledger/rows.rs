@@ -57,7 +57,7 @@ fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
-/// The account in a row that has id, name, state, outcome, error and ous from column `first` on.
+/// The account in a row that has id, name, state, outcome, error, ous and directory_buckets from column `first` on.
 pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<AccountRecord> {
     let unreadable =
         |column, error| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error));
@@ -73,6 +73,7 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
             .transpose()
             .map_err(|error: serde_json::Error| unreadable(first + 4, error))?,
         ous: serde_json::from_str(&row.get::<_, String>(first + 5)?).map_err(|error| unreadable(first + 5, error))?,
+        directory_buckets: parsed(row, first + 6)?,
     })
 }
 

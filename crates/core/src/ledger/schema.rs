@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -162,6 +162,11 @@ CREATE TABLE lookup (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The fifth: the directory buckets of an account, where an audit counted them.
+const FIFTH: &str = "
+ALTER TABLE account ADD COLUMN directory_buckets TEXT;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -210,6 +215,9 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 4 {
         transaction.execute_batch(FOURTH)?;
+    }
+    if found < 5 {
+        transaction.execute_batch(FIFTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.

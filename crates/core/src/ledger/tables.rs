@@ -120,7 +120,7 @@ fn next_shown(rows: &mut Rows<'_>, first: &mut First) -> rusqlite::Result<Option
 fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT max(entry.seq), entry.account, entry.event, account.id, account.name, account.state, account.outcome,
-                account.error, account.ous
+                account.error, account.ous, account.directory_buckets
          FROM entry LEFT JOIN account ON account.run = entry.run AND account.id = entry.account
          WHERE entry.account <> '' AND entry.bucket = '' GROUP BY entry.run, entry.account",
     )?;
@@ -130,8 +130,8 @@ fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> 
         met += 1;
         let (seq, id, event): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let written = match serde_json::from_str(&event) {
-            Ok(RunEvent::AccountRecorded { name, state, outcome, error, ous }) => {
-                Some(AccountRecord { id, name, state, outcome, error, ous })
+            Ok(RunEvent::AccountRecorded { name, state, outcome, error, ous, directory_buckets }) => {
+                Some(AccountRecord { id, name, state, outcome, error, ous, directory_buckets })
             }
             _ => None,
         };

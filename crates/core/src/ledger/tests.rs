@@ -149,6 +149,7 @@ async fn notes_are_durable_when_the_run_is_finished_and_the_sums_agree() {
         outcome: AccountOutcome::Unread,
         error: Some(AwsError { code: "c".into(), message: "m".into(), hint: "h".into() }),
         ous: Vec::new(),
+        directory_buckets: None,
     };
     ledger.account(unread).await.unwrap();
     ledger.finish("finished").await.unwrap();
@@ -359,6 +360,7 @@ async fn record_something(folder: &Path) {
         outcome,
         error: None,
         ous: Vec::new(),
+        directory_buckets: None,
     };
     ledger.account(record(AccountOutcome::Unread)).await.unwrap();
     for name in ["logs", "reports", "traces"] {

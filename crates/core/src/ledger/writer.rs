@@ -464,9 +464,11 @@ fn apply(
             let outcome = json(&record.outcome)?;
             transaction
                 .prepare_cached(
-                    "INSERT INTO account (run, id, name, state, outcome, error, ous) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                    "INSERT INTO account (run, id, name, state, outcome, error, ous, directory_buckets)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                      ON CONFLICT DO UPDATE SET name = excluded.name, state = excluded.state, outcome = excluded.outcome,
-                                               error = excluded.error, ous = excluded.ous",
+                                               error = excluded.error, ous = excluded.ous,
+                                               directory_buckets = excluded.directory_buckets",
                 )?
                 .execute(params![
                     run,
@@ -475,10 +477,11 @@ fn apply(
                     record.state,
                     outcome.trim_matches('"'),
                     record.error.as_ref().map(json).transpose()?,
-                    json(&record.ous)?
+                    json(&record.ous)?,
+                    record.directory_buckets.as_ref().map(json).transpose()?,
                 ])?;
-            let AccountRecord { id, name, state, outcome, error, ous } = *record;
-            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous };
+            let AccountRecord { id, name, state, outcome, error, ous, directory_buckets } = *record;
+            let event = RunEvent::AccountRecorded { name, state, outcome, error, ous, directory_buckets };
             head.add(transaction, run, (&id, "", ""), &json(&event)?, at)?;
         }
         Command::Bucket { run, bucket, event, ack } => {

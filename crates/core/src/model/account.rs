@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::AwsError;
+use super::{AwsError, DirectoryBuckets};
 
 /// A member account (the management account too), from `ListAccounts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,4 +59,7 @@ pub struct AccountRecord {
     /// The root and the OUs above it. Empty where they were not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ous: Vec<String>,
+    /// Its directory buckets, where the run counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_buckets: Option<DirectoryBuckets>,
 }

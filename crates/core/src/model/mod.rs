@@ -12,6 +12,7 @@ mod finding;
 mod guard;
 mod key;
 mod operation;
+mod out_of_scope;
 mod preflight;
 mod proof;
 mod restore;
@@ -32,6 +33,7 @@ pub use exemption::ExemptionNote;
 pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
 pub use guard::{GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
+pub use out_of_scope::{DirectoryBuckets, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, UnreadRegion};
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
 pub use preflight::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, RegionChecks, Standing};

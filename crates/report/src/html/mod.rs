@@ -15,6 +15,7 @@ use orgseal_core::model::{AccountOutcome, Finding, Verdict};
 use crate::account_tally::{AccountTally, tally};
 use crate::exemptions::ExemptionLine;
 use crate::meaning::{count, meaning, title};
+use crate::out_of_scope::{self, AccountCount};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
@@ -46,6 +47,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&wave_section(&waves::lines(reader, run)?))?;
     page.put(&exemption_section(&exemptions::lines(reader, run)?))?;
     page.put(&unread_section(&unread_accounts::by_error(reader, run)?))?;
+    page.put(&directory_bucket_section(&out_of_scope::accounts(reader, run)?))?;
     page.put(&filter(run, &summary))?;
     page.accounts(&tallies)?;
     page.others(&summary)?;
@@ -267,7 +269,7 @@ fn hero(run: &Run, summary: &Summary) -> Markup {
                         @if let Some(share) = percent(kind::reached(run, summary), summary.buckets) { br; span.share { (share) } }
                     }
                 }
-                p.scope { (kind::scope(run)) }
+                p.scope { (kind::scope(run)) " " (out_of_scope::says(summary)) }
             }
             @if let Some(bar) = bar::bar(kind::verdicts(run), |verdict| count(summary, verdict), 1000, 28, "bar") { (bar) }
             ul.legend {
@@ -448,6 +450,44 @@ fn unread_section(groups: &[SameError]) -> Markup {
                         p.hint { (capital(&group.error.hint)) }
                         ul.members {
                             @for account in &group.accounts { li { span.id { (account.id) } " " (account.name) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Directory buckets, where the run counted them.
+fn directory_bucket_section(accounts: &[AccountCount]) -> Markup {
+    html! {
+        @if !accounts.is_empty() {
+            section aria-labelledby="directory-buckets" {
+                h2 id="directory-buckets" { "Directory buckets (out of scope)" }
+                p.note { "Directory buckets (S3 Express One Zone) are counted here and nothing else: their default encryption was not read." }
+                div.scroll {
+                    table.exemptions {
+                        caption { "Accounts with directory buckets, or in which they could not be counted" }
+                        thead {
+                            tr {
+                                th scope="col" { "Account" } th scope="col" class="number" { "Directory buckets" }
+                                th scope="col" { "Not counted in" }
+                            }
+                        }
+                        tbody {
+                            @for account in accounts {
+                                tr {
+                                    th scope="row" { span.id { (account.id) } " " (account.name) }
+                                    td.number { (account.amount()) }
+                                    td {
+                                        ul.evidence {
+                                            @for unread in &account.unread {
+                                                li { (unread.region) ": " (unread.error.code) ". " (capital(&unread.error.hint)) }
+                                            }
+                                        }
+                                    }
+                                }
+                            }
                         }
                     }
                 }

@@ -23,6 +23,7 @@ use crate::request::{Request, Signed};
 use crate::signature::{self, Style};
 use crate::wire::error::AwsError;
 use crate::wire::json::{self, Input};
+use crate::wire::protocol::Protocol;
 use crate::wire::{Answer, now_ms, query_xml, rest_xml};
 use crate::world::World;
 use crate::world::session::Caller;
@@ -39,8 +40,8 @@ enum Service {
     CloudTrail,
     Config,
     CloudFormation,
-    /// Signed for a service that is not here.
-    Other,
+    /// Signed for a service that is not here, and refused in the protocol that the request speaks.
+    Other(Protocol),
 }
 
 impl Service {
@@ -50,14 +51,15 @@ impl Service {
             return match scope.service.as_str() {
                 "sts" => Service::Sts,
                 "organizations" => Service::Organizations,
-                "s3" => Service::S3,
+                // Directory buckets: a service of their own to sign for, with S3's model and protocol.
+                "s3" | "s3express" => Service::S3,
                 "ssm" => Service::Ssm,
                 "kms" => Service::Kms,
                 "iam" => Service::Iam,
                 "cloudtrail" => Service::CloudTrail,
                 "config" => Service::Config,
                 "cloudformation" => Service::CloudFormation,
-                _ => Service::Other,
+                _ => Service::Other(Protocol::of(request)),
             };
         }
         match request.header("x-amz-target").and_then(|target| target.split('.').next()) {
@@ -66,7 +68,7 @@ impl Service {
             Some("TrentService") => Service::Kms,
             Some("com") => Service::CloudTrail,
             Some("StarlingDoveService") => Service::Config,
-            Some(_) => Service::Other,
+            Some(_) => Service::Other(Protocol::of(request)),
             None if query_xml::Form::read(request).get("Action").is_some() => Service::Sts,
             None => Service::S3,
         }
@@ -83,7 +85,7 @@ impl Service {
             Service::CloudTrail => "cloudtrail",
             Service::Config => "config",
             Service::CloudFormation => "cloudformation",
-            Service::Other => "other",
+            Service::Other(_) => "other",
         }
     }
 
@@ -110,7 +112,7 @@ impl Service {
             Service::Kms => ("TrentService.", kms::OPERATIONS),
             Service::CloudTrail => (cloudtrail::TARGET, cloudtrail::OPERATIONS),
             Service::Config => (config::TARGET, config::OPERATIONS),
-            Service::Other => return UNKNOWN,
+            Service::Other(_) => return UNKNOWN,
         };
         let target = target(request).and_then(|target| target.strip_prefix(known.0));
         known.1.iter().find(|name| Some(**name) == target).copied().unwrap_or(UNKNOWN)
@@ -153,7 +155,8 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
     let code = answer.error.as_ref().map_or("", |(code, _)| *code);
     world.observe.answered(account, region, (service.name(), operation), code, answer.status);
     if carry_out {
-        world.trail.request(world, request, known.as_ref(), (service.name(), operation), request_id, &answer);
+        let source = if operation == s3::LIST_DIRECTORY_BUCKETS { "s3express" } else { service.name() };
+        world.trail.request(world, request, known.as_ref(), (source, operation), request_id, &answer);
     }
     answer
 }
@@ -237,12 +240,11 @@ fn carried_out(
             answer.headers.push(("x-amzn-requestid", id));
             answer
         }
-        Service::Organizations
-        | Service::Ssm
-        | Service::Kms
-        | Service::CloudTrail
-        | Service::Config
-        | Service::Other => {
+        Service::Other(protocol) => {
+            let error = caller.err().unwrap_or_else(|| protocol.unknown(request));
+            protocol.error(&error, &request_id.to_string())
+        }
+        Service::Organizations | Service::Ssm | Service::Kms | Service::CloudTrail | Service::Config => {
             let result = caller.and_then(|caller| json_answer(world, &caller, service, operation, request));
             let message = if matches!(service, Service::Kms | Service::CloudTrail | Service::Config) {
                 "message"
@@ -297,12 +299,12 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Signed::By(scope) => scope,
         Signed::No => return Err(unsigned(service)),
         Signed::Malformed => {
-            return Err(match service {
-                Service::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
-                Service::Sts | Service::Iam | Service::CloudFormation => {
-                    AwsError::client("IncompleteSignature", "The Authorization header is incomplete.")
+            return Err(match style(service) {
+                Style::S3 => AwsError::client("InvalidArgument", "Unsupported Authorization Type"),
+                Style::Query => AwsError::client("IncompleteSignature", "The Authorization header is incomplete."),
+                Style::Json => {
+                    AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete.")
                 }
-                _ => AwsError::client("IncompleteSignatureException", "The Authorization header is incomplete."),
             });
         }
     };
@@ -317,10 +319,7 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
             format!("Credential should be scoped to a valid region, not '{}'.", scope.region),
         ));
     }
-    if matches!(service, Service::Sts | Service::S3)
-        && scope.region != "us-east-1"
-        && world.region_index(&scope.region).is_none()
-    {
+    if matches!(service, Service::Sts | Service::S3) && !world.is_enabled(&scope.region) {
         return Err(match service {
             Service::Sts => AwsError::new(
                 403,
@@ -354,7 +353,7 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         Some(_) => {}
     }
     if session.expires_ms <= now_ms() {
-        return Err(faults::request::expired(service.name()));
+        return Err(expired(service));
     }
     signature::verify(&world.signing_keys, request, &session.secret, style(service), now_ms())?;
     Ok(session.caller.clone())
@@ -381,13 +380,24 @@ fn scope_of_target(request: &Request) -> Option<&'static str> {
 fn style(service: Service) -> Style {
     match service {
         Service::S3 => Style::S3,
-        Service::Sts | Service::Iam | Service::CloudFormation => Style::Query,
+        Service::Sts
+        | Service::Iam
+        | Service::CloudFormation
+        | Service::Other(Protocol::Query | Protocol::Ec2 | Protocol::RestXml) => Style::Query,
         Service::Organizations
         | Service::Ssm
         | Service::Kms
         | Service::CloudTrail
         | Service::Config
-        | Service::Other => Style::Json,
+        | Service::Other(Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::Cbor) => Style::Json,
+    }
+}
+
+/// The session's time is over.
+fn expired(service: Service) -> AwsError {
+    match style(service) {
+        Style::Query => faults::request::expired("sts"),
+        Style::S3 | Style::Json => faults::request::expired(service.name()),
     }
 }
 
@@ -400,25 +410,28 @@ fn invalid_token(service: Service) -> AwsError {
 }
 
 fn unsigned(service: Service) -> AwsError {
-    match service {
-        Service::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
-        Service::Sts | Service::Iam | Service::CloudFormation => {
-            AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        }
-        _ => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
+    match style(service) {
+        Style::S3 => AwsError::new(403, "AccessDenied", "Access Denied"),
+        Style::Query => AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"),
+        Style::Json => AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token"),
     }
 }
 
 fn invalid(service: Service) -> AwsError {
-    match service {
-        Service::S3 => AwsError::new(
+    match style(service) {
+        Style::S3 => AwsError::new(
             403,
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
         ),
-        Service::Sts | Service::Iam | Service::CloudFormation => {
+        Style::Query if matches!(service, Service::Other(Protocol::Ec2)) => {
+            AwsError::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
+        }
+        Style::Query => {
             AwsError::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         }
-        _ => AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid."),
+        Style::Json => {
+            AwsError::client("UnrecognizedClientException", "The security token included in the request is invalid.")
+        }
     }
 }

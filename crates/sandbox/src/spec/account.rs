@@ -29,6 +29,9 @@ pub struct AccountSpec {
     /// Its buckets; generated ones when absent.
     #[serde(default)]
     pub buckets: Option<Vec<BucketSpec>>,
+    /// Its directory buckets (S3 Express One Zone), which ListDirectoryBuckets shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directory_buckets: Vec<DirectoryBucketSpec>,
     /// Further roles, such as those of applications.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleSpec>,
@@ -90,6 +93,36 @@ pub struct BucketSpec {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A directory bucket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryBucketSpec {
+    /// `BASE--ZONE-ID--x-s3`
+    pub name: String,
+    /// Its Region; the spec's first when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl DirectoryBucketSpec {
+    fn fault(&self, regions: &[String]) -> Option<Fault> {
+        let name = &self.name;
+        let parts: Vec<&str> = name.split("--").collect();
+        let named = matches!(parts[..], [base, zone, "x-s3"] if !base.is_empty() && !zone.is_empty());
+        if !named {
+            let message =
+                format!("\"{name}\" is not the name of a directory bucket: write one like \"logs--use1-az4--x-s3\"");
+            return Some(("directory_buckets", message));
+        }
+        let region = self.region.as_ref().filter(|region| !regions.contains(region))?;
+        let message = format!(
+            "directory bucket \"{name}\" is in {region}, which is not among regions: write one of {}",
+            regions.join(", ")
+        );
+        Some(("directory_buckets", message))
+    }
+}
+
 /// A grant of a bucket's ACL to another account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +173,10 @@ fn is_false(value: &bool) -> bool {
 impl Spec {
     /// What described buckets state that S3 would not take.
     pub(super) fn bucket_fault(&self) -> Option<Fault> {
+        let directory = || self.account.iter().flat_map(|account| &account.directory_buckets);
+        if let Some(fault) = directory().find_map(|bucket| bucket.fault(&self.regions)) {
+            return Some(fault);
+        }
         let buckets = || self.account.iter().flat_map(|account| account.buckets.iter().flatten());
         for bucket in buckets() {
             let known = ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"];
@@ -180,6 +217,9 @@ mod tests {
             );
             Spec::from_toml(&text, "my.toml").unwrap_err().to_string()
         };
+        assert!(error("[[account.directory_buckets]]\nname = \"c\"").contains("logs--use1-az4--x-s3"));
+        let elsewhere = error("[[account.directory_buckets]]\nname = \"c--z1-az1--x-s3\"\nregion = \"eu-west-9\"");
+        assert!(elsewhere.contains("which is not among regions"), "{elsewhere}");
         assert!(error("object_ownership = \"Mine\"").starts_with("my.toml:7: object_ownership \"Mine\""));
         assert!(
             error("acl_grants = [{ account = \"a\", permission = \"ALL\" }]").contains("write one of FULL_CONTROL")

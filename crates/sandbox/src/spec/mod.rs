@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::Fault;
 use crate::rates::RatesSpec;
 
-pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, InventorySpec};
+pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, DirectoryBucketSpec, InventorySpec};
 pub use applications::{ApplicationKind, ApplicationSpec};
 pub use check::SpecError;
 pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};

@@ -65,7 +65,8 @@ pub(crate) fn derived(id: Uuid, nth: u128) -> Uuid {
 
 /// S3's data events: CloudTrail records them on request only, and LookupEvents never shows them.
 pub(crate) fn is_data_event(operation: &str) -> bool {
-    operation.contains("Object") || operation.contains("Multipart") || operation == "UploadPart"
+    let of_objects = operation.contains("Object") && operation != "GetObjectLockConfiguration";
+    of_objects || operation.contains("Multipart") || operation == "UploadPart"
 }
 
 /// Global services record in us-east-1.

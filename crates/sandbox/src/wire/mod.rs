@@ -4,6 +4,7 @@
 pub(crate) mod element;
 pub(crate) mod error;
 pub(crate) mod json;
+pub(crate) mod protocol;
 pub(crate) mod query_xml;
 pub(crate) mod rest_xml;
 

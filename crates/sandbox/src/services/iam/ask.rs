@@ -22,13 +22,18 @@ fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsEr
         format!("arn:aws:iam::{account}:{kind}{path}{}", form.get(name).unwrap_or_default())
     };
     Ok(match operation {
-        "GetAccountAuthorizationDetails" => Subject::Everything,
+        "GetAccountAuthorizationDetails"
+        | "GetAccountSummary"
+        | "ListAccountAliases"
+        | "GetAccountPasswordPolicy"
+        | "GenerateCredentialReport"
+        | "GetCredentialReport" => Subject::Everything,
         "CreateRole" => Subject::Of(new("role", "RoleName")),
         "CreatePolicy" => Subject::Of(new("policy", "PolicyName")),
         "ListRoles" => Subject::Of(format!("arn:aws:iam::{account}:role/")),
         "ListPolicies" => Subject::Of(format!("arn:aws:iam::{account}:policy/")),
         "ListUsers" => Subject::Of(format!("arn:aws:iam::{account}:user/")),
-        "GetUser" => Subject::User(users::asked_for(call)?),
+        "GetUser" | "ListMFADevices" => Subject::User(users::asked_for(call)?),
         _ if operation.contains("User") => Subject::User(form.get("UserName").unwrap_or_default()),
         _ if operation.contains("Role") => Subject::Role(form.get("RoleName").unwrap_or_default()),
         _ => Subject::Policy(input::policy_arn(form, "PolicyArn")?),

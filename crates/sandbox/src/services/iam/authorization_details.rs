@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use super::{input, shapes};
 use crate::policy::{Policy, aws_managed};
-use crate::random::{KEY_ID, Random};
 use crate::wire::error::AwsError;
+use crate::wire::escape;
 use crate::wire::query_xml::Form;
-use crate::wire::{escape, iso8601};
 use crate::world::World;
 use crate::world::managed_policy::{ManagedRecord, Usage};
-use crate::world::role_record::{MADE_MS, RoleRecord};
+use crate::world::role_record::RoleRecord;
 use crate::world::session::Caller;
 use crate::world::user_record::UserRecord;
 
@@ -59,13 +58,7 @@ impl Account<'_> {
     }
 
     fn group(&mut self, name: &str, policy: &Arc<Policy>) {
-        let id = Random::new(self.world.spec.seed, &format!("group {name}"), self.account as u64).text(KEY_ID, 17);
-        let mut xml = format!(
-            "<Path>/</Path><GroupName>{name}</GroupName><GroupId>AGPA{id}</GroupId>\
-             <Arn>arn:aws:iam::{}:group/{name}</Arn><CreateDate>{}</CreateDate>",
-            self.id,
-            iso8601(MADE_MS)
-        );
+        let mut xml = shapes::group(self.world, self.account, self.id, name);
         xml.push_str(&inline_xml("GroupPolicyList", &[(name.to_string(), policy.text.to_string())]));
         xml.push_str("<AttachedManagedPolicies/>");
         self.items.push(("Group", xml));

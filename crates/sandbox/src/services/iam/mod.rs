@@ -2,6 +2,7 @@
 //! their versions. What is written is in force at once, and in the journal; what a policy allows is decided in `policy`.
 //! Here: which operation goes where.
 
+mod account_reads;
 mod ask;
 mod attachments;
 mod authorization_details;
@@ -66,7 +67,16 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "AttachUserPolicy",
     "DetachUserPolicy",
     "ListAttachedUserPolicies",
+    "ListUserPolicies",
+    "GetUserPolicy",
+    "ListGroupsForUser",
+    "ListMFADevices",
     "GetAccountAuthorizationDetails",
+    "GetAccountSummary",
+    "ListAccountAliases",
+    "GetAccountPasswordPolicy",
+    "GenerateCredentialReport",
+    "GetCredentialReport",
 ];
 
 /// The parameters that an operation takes; a name that ends in `.member.` is a list's.
@@ -84,6 +94,10 @@ fn parameters(operation: &str) -> &'static [&'static str] {
         "UpdateRole" => &["RoleName", "Description", "MaxSessionDuration"],
         "UpdateAssumeRolePolicy" => &["RoleName", "PolicyDocument"],
         "ListRoles" => &["PathPrefix", "Marker", "MaxItems"],
+        "ListUserPolicies" | "ListGroupsForUser" | "ListMFADevices" => &["UserName", "Marker", "MaxItems"],
+        "GetUserPolicy" => &["UserName", "PolicyName"],
+        "ListAccountAliases" => &["Marker", "MaxItems"],
+        "GetAccountSummary" | "GetAccountPasswordPolicy" | "GenerateCredentialReport" | "GetCredentialReport" => &[],
         "PutRolePolicy" => &["RoleName", "PolicyName", "PolicyDocument"],
         "GetRolePolicy" | "DeleteRolePolicy" => &["RoleName", "PolicyName"],
         "ListRolePolicies" | "ListRoleTags" => &["RoleName", "Marker", "MaxItems"],
@@ -212,6 +226,15 @@ pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &
         "ListEntitiesForPolicy" => entities::list(&call),
         "GetUser" => users::get(&call),
         "ListUsers" => users::list(&call),
+        "ListUserPolicies" => users::list_policies(&call),
+        "GetUserPolicy" => users::policy(&call),
+        "ListGroupsForUser" => users::groups(&call),
+        "ListMFADevices" => users::mfa_devices(&call),
+        "GetAccountSummary" => account_reads::summary(&call),
+        "ListAccountAliases" => account_reads::aliases(&call),
+        "GetAccountPasswordPolicy" => account_reads::password_policy(&call),
+        "GenerateCredentialReport" => account_reads::generate_report(),
+        "GetCredentialReport" => account_reads::report(&call),
         "AttachUserPolicy" => users::attach(&call),
         "DetachUserPolicy" => users::detach(&call),
         "ListAttachedUserPolicies" => users::list_attached(&call),

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::random::{KEY_ID, Random};
 use crate::wire::{escape, iso8601};
+use crate::world::World;
 use crate::world::managed_policy::{ManagedRecord, PolicyVersion, Usage};
 use crate::world::role_record::{MADE_MS, RoleRecord};
 use crate::world::user_record::UserRecord;
@@ -53,6 +55,16 @@ pub(super) fn user(account_id: &str, user: &UserRecord) -> String {
         UserRecord::PATH,
         user.id,
         user.arn(account_id),
+        iso8601(MADE_MS)
+    )
+}
+
+/// What the structures Group and GroupDetail begin with.
+pub(super) fn group(world: &World, account: usize, account_id: &str, name: &str) -> String {
+    let id = Random::new(world.spec.seed, &format!("group {name}"), account as u64).text(KEY_ID, 17);
+    format!(
+        "<Path>/</Path><GroupName>{name}</GroupName><GroupId>AGPA{id}</GroupId>\
+         <Arn>arn:aws:iam::{account_id}:group/{name}</Arn><CreateDate>{}</CreateDate>",
         iso8601(MADE_MS)
     )
 }

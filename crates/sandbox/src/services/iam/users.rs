@@ -5,6 +5,7 @@ use crate::authorize::role_of;
 use crate::journal::Entry;
 use crate::policy::identities::user_name;
 use crate::wire::error::AwsError;
+use crate::wire::escape;
 use crate::world::user_record::UserRecord;
 
 /// The name that GetUser is about: without one, the user that calls.
@@ -44,6 +45,42 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     users.retain(|_| UserRecord::PATH.starts_with(prefix));
     let items: Vec<_> = users.iter().map(|user| (user.name.clone(), shapes::user(call.account_id, user))).collect();
     input::page(call.form, "Users", &items)
+}
+
+pub(super) fn list_policies(call: &Call<'_>) -> Result<String, AwsError> {
+    let user = user(call)?;
+    let items: Vec<_> = user.policies.iter().map(|(name, _)| (name.clone(), escape(name).into_owned())).collect();
+    input::page(call.form, "PolicyNames", &items)
+}
+
+pub(super) fn policy(call: &Call<'_>) -> Result<String, AwsError> {
+    let user = user(call)?;
+    let wanted = input::name(call.form, "PolicyName", 128)?;
+    let (name, text) = user.policies.iter().find(|(name, _)| name == wanted).ok_or_else(|| {
+        AwsError::new(404, "NoSuchEntity", format!("The user policy with name {wanted} cannot be found."))
+    })?;
+    Ok(format!(
+        "<UserName>{}</UserName><PolicyName>{}</PolicyName><PolicyDocument>{}</PolicyDocument>\n",
+        user.name,
+        escape(name),
+        shapes::encoded(text)
+    ))
+}
+
+pub(super) fn groups(call: &Call<'_>) -> Result<String, AwsError> {
+    let user = user(call)?;
+    let groups: Vec<_> = user
+        .group
+        .iter()
+        .map(|(name, _)| (name.to_string(), shapes::group(call.world, call.account, call.account_id, name)))
+        .collect();
+    input::page(call.form, "Groups", &groups)
+}
+
+/// Nobody has one here.
+pub(super) fn mfa_devices(call: &Call<'_>) -> Result<String, AwsError> {
+    there(call, asked_for(call)?)?;
+    input::page(call.form, "MFADevices", &[])
 }
 
 fn store(call: &Call<'_>, user: UserRecord) -> Result<String, AwsError> {

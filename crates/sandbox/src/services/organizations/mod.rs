@@ -19,6 +19,8 @@ use crate::world::session::Caller;
 
 pub(crate) const OPERATIONS: &[&str] = &[
     "DescribeOrganization",
+    "DescribeAccount",
+    "DescribeOrganizationalUnit",
     "ListAccounts",
     "ListRoots",
     "ListOrganizationalUnitsForParent",
@@ -47,7 +49,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
 ];
 
 /// Where the operations that change something begin in the list above.
-const WRITES_FROM: usize = 13;
+const WRITES_FROM: usize = 15;
 
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mut Input) -> Result<Value, AwsError> {
     let organization = &world.organization;
@@ -72,6 +74,25 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
             input.finish()?;
             Ok(describe(world))
         }
+        "DescribeAccount" => {
+            let id = input.required_text("AccountId")?;
+            input.finish()?;
+            let found = organization.find(&id).ok_or_else(|| {
+                AwsError::client("AccountNotFoundException", "You specified an account that doesn't exist.")
+            })?;
+            Ok(json!({ "Account": account(world, &organization.accounts[found]) }))
+        }
+        "DescribeOrganizationalUnit" => {
+            let id = input.required_text("OrganizationalUnitId")?;
+            input.finish()?;
+            let found = organization.find_ou(&id).ok_or_else(|| {
+                AwsError::client(
+                    "OrganizationalUnitNotFoundException",
+                    "You specified an organizational unit that doesn't exist.",
+                )
+            })?;
+            Ok(json!({ "OrganizationalUnit": unit(world, found) }))
+        }
         "ListAccounts" => {
             let all: Vec<usize> = (0..organization.accounts.len()).collect();
             page(input, "Accounts", &all, |index| account(world, &organization.accounts[*index]))
@@ -82,15 +103,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
             let below: Vec<u32> = (0..organization.ous.len() as u32)
                 .filter(|index| organization.ous[*index as usize].parent == parent)
                 .collect();
-            page(input, "OrganizationalUnits", &below, |index| {
-                let ou = &organization.ous[*index as usize];
-                json!({
-                    "Id": ou.id,
-                    "Arn": arn(world, &format!("ou/{}/{}", organization.id, ou.id)),
-                    "Name": ou.name,
-                    "Path": organization.ou_path(Some(*index)),
-                })
-            })
+            page(input, "OrganizationalUnits", &below, |index| unit(world, *index))
         }
         "ListAccountsForParent" => {
             let parent = parent(world, input)?;
@@ -139,7 +152,8 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
 /// The ARNs that IAM checks: of what the request names, a policy and its target both, or everything.
 fn resources(world: &World, input: &Input) -> Vec<String> {
     let organization = &world.organization;
-    let named = ["PolicyId", "ParentId", "ChildId", "ResourceId", "TargetId", "RootId", "AccountId"];
+    let named =
+        ["PolicyId", "OrganizationalUnitId", "ParentId", "ChildId", "ResourceId", "TargetId", "RootId", "AccountId"];
     let of = |id: &str| {
         let kind = match id {
             _ if id.starts_with("p-") => return policies::resource(world, id),
@@ -227,6 +241,17 @@ fn arn(world: &World, resource: &str) -> String {
 fn email(account: &Account) -> String {
     let local: String = account.name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(30).collect();
     format!("aws+{local}@example.com")
+}
+
+fn unit(world: &World, index: u32) -> Value {
+    let organization = &world.organization;
+    let ou = &organization.ous[index as usize];
+    json!({
+        "Id": ou.id,
+        "Arn": arn(world, &format!("ou/{}/{}", organization.id, ou.id)),
+        "Name": ou.name,
+        "Path": organization.ou_path(Some(index)),
+    })
 }
 
 fn account(world: &World, account: &Account) -> Value {

@@ -1,5 +1,6 @@
-//! S3 Control: ListAccessPoints and GetAccessPointPolicy over the access points that the spec states. An account sees its
-//! own, whoever owns the bucket behind them; nothing can be read or written through them here.
+//! S3 Control: ListAccessPoints, GetAccessPoint and GetAccessPointPolicy over the access points that the spec states. An
+//! account sees its own, whoever owns the bucket behind them; nothing can be read or written through them here. There are no
+//! Multi-Region Access Points, and a list of them is empty.
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,11 @@ use crate::world::session::Caller;
 
 const NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 const PATH: &str = "/v20180820/accesspoint";
-pub(super) const OPERATIONS: &[&str] = &["ListAccessPoints", "GetAccessPointPolicy"];
+const MULTI_REGION_PATH: &str = "/v20180820/mrap/instances";
+/// Multi-Region Access Points are served from this Region alone (S3 guide, "Multi-Region Access Point restrictions").
+const MULTI_REGION_HOME: &str = "us-west-2";
+pub(super) const OPERATIONS: &[&str] =
+    &["ListAccessPoints", "GetAccessPoint", "GetAccessPointPolicy", "ListMultiRegionAccessPoints"];
 
 /// An access point of the spec.
 struct AccessPoint {
@@ -29,10 +34,14 @@ struct AccessPoint {
 
 /// The operation, for a request about access points that is modelled.
 pub(super) fn operation(request: &Request) -> Option<&'static str> {
+    if request.path == MULTI_REGION_PATH {
+        return (request.method == http::Method::GET).then_some("ListMultiRegionAccessPoints");
+    }
     let rest = request.path.strip_prefix(PATH)?;
     match (request.method.as_str(), rest) {
         ("GET", "") => Some("ListAccessPoints"),
         ("GET", rest) if name_of(rest).is_some() => Some("GetAccessPointPolicy"),
+        ("GET", rest) if plain_name_of(rest).is_some() => Some("GetAccessPoint"),
         _ => None,
     }
 }
@@ -40,6 +49,11 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
 /// The name in `/NAME/policy`.
 fn name_of(rest: &str) -> Option<&str> {
     rest.strip_prefix('/')?.strip_suffix("/policy").filter(|name| !name.is_empty() && !name.contains('/'))
+}
+
+/// The name in `/NAME`.
+fn plain_name_of(rest: &str) -> Option<&str> {
+    rest.strip_prefix('/').filter(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// The access points of an account in a Region, by name.
@@ -75,6 +89,8 @@ pub(super) fn answer(world: &World, caller: &Caller, operation: &str, request: &
     let region = request.scope().map_or("", |scope| scope.region.as_str());
     match operation {
         "ListAccessPoints" => list(world, caller, region, request),
+        "ListMultiRegionAccessPoints" => list_multi_region(world, caller, region),
+        "GetAccessPoint" => get(world, caller, region, request),
         _ => policy(world, caller, region, request),
     }
 }
@@ -139,15 +155,58 @@ fn alias(world: &World, account: usize, name: &str) -> String {
     format!("{head}-{middle}-s3alias")
 }
 
-fn policy(world: &World, caller: &Caller, region: &str, request: &Request) -> Result<Answer, AwsError> {
-    let name = request.path.strip_prefix(PATH).and_then(name_of).unwrap_or_default();
+/// The access point of this name, when the caller may do this to it.
+fn named(world: &World, caller: &Caller, region: &str, action: &str, name: &str) -> Result<AccessPoint, AwsError> {
     let resource = arn(world, caller.account, region, name);
-    authorize(world, caller, &Ask::new("s3:GetAccessPointPolicy", resource).in_region(region))?;
-    let point = stated(world, caller.account, region).into_iter().find(|point| point.name == name);
-    let point = point.ok_or_else(|| {
+    authorize(world, caller, &Ask::new(action, resource).in_region(region))?;
+    stated(world, caller.account, region).into_iter().find(|point| point.name == name).ok_or_else(|| {
         AwsError::new(404, "NoSuchAccessPoint", "The specified accesspoint does not exist")
             .with("AccessPointName", name)
-    })?;
+    })
+}
+
+fn get(world: &World, caller: &Caller, region: &str, request: &Request) -> Result<Answer, AwsError> {
+    let name = request.path.strip_prefix(PATH).and_then(plain_name_of).unwrap_or_default();
+    let point = named(world, caller, region, "s3:GetAccessPoint", name)?;
+    let origin = if point.vpc.is_some() { "VPC" } else { "Internet" };
+    let mut xml = format!(
+        "<GetAccessPointResult xmlns=\"{NAMESPACE}\"><Name>{}</Name><Bucket>{}</Bucket><NetworkOrigin>{origin}</NetworkOrigin>",
+        escape(name),
+        point.bucket
+    );
+    if let Some(vpc) = &point.vpc {
+        let _ = write!(xml, "<VpcConfiguration><VpcId>{}</VpcId></VpcConfiguration>", escape(vpc));
+    }
+    // All four are on unless CreateAccessPoint says otherwise.
+    let _ = write!(
+        xml,
+        "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
+         <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
+         </PublicAccessBlockConfiguration><Alias>{}</Alias><AccessPointArn>{}</AccessPointArn>\
+         <BucketAccountId>{}</BucketAccountId></GetAccessPointResult>",
+        alias(world, caller.account, name),
+        escape(&arn(world, caller.account, region, name)),
+        world.organization.accounts[point.owner].id
+    );
+    Ok(rest_xml::answer(&xml))
+}
+
+fn list_multi_region(world: &World, caller: &Caller, region: &str) -> Result<Answer, AwsError> {
+    authorize(world, caller, &Ask::new("s3:ListMultiRegionAccessPoints", "*").in_region(region))?;
+    if region != MULTI_REGION_HOME {
+        return Err(AwsError::client(
+            "InvalidRequest",
+            format!("Multi-Region Access Points are managed in {MULTI_REGION_HOME} only"),
+        ));
+    }
+    Ok(rest_xml::answer(&format!(
+        "<ListMultiRegionAccessPointsResult xmlns=\"{NAMESPACE}\"><AccessPoints/></ListMultiRegionAccessPointsResult>"
+    )))
+}
+
+fn policy(world: &World, caller: &Caller, region: &str, request: &Request) -> Result<Answer, AwsError> {
+    let name = request.path.strip_prefix(PATH).and_then(name_of).unwrap_or_default();
+    let point = named(world, caller, region, "s3:GetAccessPointPolicy", name)?;
     let policy = point.policy.ok_or_else(|| {
         AwsError::new(404, "NoSuchAccessPointPolicy", "The specified accesspoint does not have a policy")
             .with("AccessPointName", name)

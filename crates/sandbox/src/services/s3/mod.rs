@@ -7,6 +7,7 @@ mod body;
 mod buckets;
 mod configurations;
 mod creation;
+mod directory_buckets;
 mod encryption;
 mod inventory;
 mod object_listing;
@@ -16,6 +17,7 @@ mod policy;
 mod sealing;
 mod shape;
 mod shapes;
+mod unset;
 
 use http::Method;
 use serde_json::Value;
@@ -29,6 +31,7 @@ use crate::world::bucket::Bucket;
 use crate::world::session::Caller;
 
 pub(crate) use account_block::is_control;
+pub(crate) use directory_buckets::LIST as LIST_DIRECTORY_BUCKETS;
 
 /// The operation's name in the service model.
 pub(crate) fn operation(request: &Request) -> &'static str {
@@ -36,6 +39,10 @@ pub(crate) fn operation(request: &Request) -> &'static str {
         return operation;
     }
     let (bucket, key) = bucket_and_key(request);
+    if request.scope().is_some_and(|scope| scope.service == directory_buckets::SERVICE) {
+        let list = bucket.is_empty() && request.method == Method::GET;
+        return if list { directory_buckets::LIST } else { UNKNOWN };
+    }
     if bucket.is_empty() {
         return if request.method == Method::GET { "ListBuckets" } else { UNKNOWN };
     }
@@ -45,7 +52,10 @@ pub(crate) fn operation(request: &Request) -> &'static str {
     if request.method == Method::GET && request.parameter("list-type") == Some("2") {
         return "ListObjectsV2";
     }
-    if let Some(operation) = inventory::operation(request) {
+    if object_listing::is_first_version(request) {
+        return "ListObjects";
+    }
+    if let Some(operation) = inventory::operation(request).or_else(|| unset::operation(request)) {
         return operation;
     }
     // `x-id` is the SDKs' own name for the operation; S3 does not look at it. The rest signs a URL.
@@ -119,6 +129,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
             permissions::list_buckets(world, caller, region)?;
             buckets::list(world, caller, region, request)
         }
+        directory_buckets::LIST => directory_buckets::list(world, caller, region, request),
         "HeadBucket" => buckets::head(world, &place),
         "GetBucketLocation" => buckets::location(world, &place),
         "GetBucketEncryption" => encryption::get_answer(world, &place),
@@ -134,6 +145,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
         "DeleteBucketPolicy" => policy::delete(world, &place).map(|()| rest_xml::empty(204)),
         "GetBucketInventoryConfiguration" => inventory::get(world, &place, request),
         "ListBucketInventoryConfigurations" => inventory::list(world, &place, request),
+        unset if unset::is_unset(unset) => unset::answer(world, &place),
         other => match configurations::Kind::of(other) {
             Some(kind) => kind.answer(world, &place, other, request),
             None => Err(AwsError::new(
@@ -146,7 +158,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, request: &
 }
 
 fn is_for_objects(operation: &str) -> bool {
-    matches!(operation, "GetObject" | "HeadObject" | "PutObject" | "DeleteObject" | "ListObjectsV2")
+    matches!(operation, "GetObject" | "HeadObject" | "PutObject" | "DeleteObject" | "ListObjects" | "ListObjectsV2")
 }
 
 /// An unsigned request: objects may be open to everyone, everything else is not.
@@ -182,6 +194,7 @@ fn object_answer(
     match operation {
         "PutObject" => objects::put(world, &subject, request),
         "DeleteObject" => objects::delete(world, &subject, request),
+        "ListObjects" => object_listing::list_first_version(world, &subject, request),
         "ListObjectsV2" => object_listing::list(world, &subject, request),
         _ => objects::get(world, &subject, request),
     }
@@ -213,6 +226,7 @@ pub(crate) fn call(world: &World, caller: &Caller, region: &str, api: &str, inpu
             policy::put(world, &place, text("Policy").unwrap_or_default()).map(|()| serde_json::json!({}))
         }
         "DeleteBucketPolicy" => policy::delete(world, &place).map(|()| serde_json::json!({})),
+        unset if unset::is_unset(unset) => unset::value(world, &place),
         other => match configurations::Kind::of(other) {
             Some(kind) => kind.call(world, &place, other, input),
             None => Err(AwsError::client("InvalidAction", format!("s3 has no API named {api} in this sandbox"))),

@@ -21,6 +21,17 @@ pub(super) fn action(operation: &str) -> &str {
         "GetBucketAccelerateConfiguration" => "s3:GetAccelerateConfiguration",
         "GetBucketLifecycleConfiguration" => "s3:GetLifecycleConfiguration",
         "GetBucketCors" => "s3:GetBucketCORS",
+        "GetObjectLockConfiguration" => "s3:GetBucketObjectLockConfiguration",
+        "GetBucketMetadataConfiguration" | "GetBucketMetadataTableConfiguration" => {
+            "s3:GetBucketMetadataTableConfiguration"
+        }
+        "GetBucketRequestPayment" => "s3:GetBucketRequestPayment",
+        "GetBucketAbac" => "s3:GetBucketAbac",
+        "GetBucketAnalyticsConfiguration" | "ListBucketAnalyticsConfigurations" => "s3:GetAnalyticsConfiguration",
+        "GetBucketMetricsConfiguration" | "ListBucketMetricsConfigurations" => "s3:GetMetricsConfiguration",
+        "GetBucketIntelligentTieringConfiguration" | "ListBucketIntelligentTieringConfigurations" => {
+            "s3:GetIntelligentTieringConfiguration"
+        }
         "DeleteBucketTagging" => "s3:PutBucketTagging",
         "DeleteBucketOwnershipControls" => "s3:PutBucketOwnershipControls",
         "GetBucketPolicy" => "s3:GetBucketPolicy",
