@@ -1,10 +1,10 @@
 //! `ListDirectoryBuckets`. Directory buckets are out of scope: they are counted, and nothing else of them is read.
 
-use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 
+use super::Member;
 use super::error::aws_error;
-use super::{Member, S3};
 use crate::model::AwsError;
 
 /// Attempts for one page. S3 Express One Zone has no endpoint in many Regions, and a name that does not resolve is not worth
@@ -14,19 +14,18 @@ const ATTEMPTS: u32 = 2;
 impl Member {
     /// How many directory buckets this account has in a Region.
     pub async fn count_directory_buckets(&self, region: &str) -> Result<u64, AwsError> {
-        self.s3(region).count_directory_buckets().await
-    }
-}
-
-impl S3 {
-    async fn count_directory_buckets(&self) -> Result<u64, AwsError> {
+        let (settings, calls) = self.s3_settings(region);
+        let settings = settings
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            // The list is a control plane operation, signed with the role's own session; sessions of S3 Express are for
+            // objects in one bucket.
+            .disable_s3_express_session_auth(true);
+        let client = Client::from_conf(settings.build());
         let (mut found, mut token) = (0, None);
         loop {
-            let _permit = self.calls.enter().await;
-            let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-            let request = self.client.list_directory_buckets().set_continuation_token(token);
-            let page = request.customize().config_override(Builder::default().retry_config(retries)).send().await;
-            let page = page.map_err(|error| self.calls.heed(aws_error("ListDirectoryBuckets", &error)))?;
+            let _permit = calls.enter().await;
+            let page = client.list_directory_buckets().set_continuation_token(token).send().await;
+            let page = page.map_err(|error| calls.heed(aws_error("ListDirectoryBuckets", &error)))?;
             found += page.buckets().len() as u64;
             token = page.continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if token.is_none() {

@@ -87,6 +87,15 @@ impl Member {
         }
     }
 
+    /// The settings of a client of S3 in a Region of this account that is none of the kept ones, and what its calls share.
+    pub(super) fn s3_settings(&self, region: &str) -> (aws_sdk_s3::config::Builder, &Calls) {
+        let settings = aws_sdk_s3::config::Builder::from(&derive(&self.config, region, None))
+            .retry_partition(self.s3_calls.partition.clone())
+            .retry_classifier(self.s3_calls.classifier)
+            .interceptor(self.s3_calls.observer.clone());
+        (settings, &self.s3_calls)
+    }
+
     /// S3 in the Region that calls without a place of their own go to.
     #[must_use]
     pub fn s3_at_home(&self) -> S3 {

@@ -19,7 +19,7 @@ pub(crate) const ADMINISTRATOR: &str =
 
 /// What the security account's user may do beside the caller's policy: look after its own account.
 pub(crate) const OWN_ACCOUNT: &str = r#"{"Version":"2012-10-17","Statement":[
-  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","ssm:*","kms:*","iam:*","config:*","cloudformation:*","cloudtrail:LookupEvents"],"Resource":"*"},
+  {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","s3express:*","ssm:*","kms:*","iam:*","config:*","cloudformation:*","cloudtrail:LookupEvents"],"Resource":"*"},
   {"Sid":"LookAtTheOrganization","Effect":"Allow","Action":["organizations:ListParents","organizations:ListPolicies*","organizations:DescribePolicy","organizations:DescribeAccount","organizations:DescribeOrganizationalUnit"],"Resource":"*"}
 ]}"#;
 

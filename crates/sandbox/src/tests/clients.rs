@@ -227,4 +227,14 @@ async fn iam_answers_what_compliance_tools_ask_first() {
     assert_eq!(call("ListGroupsForUser&UserName=orgseal").await.0, 200);
     assert_eq!(call("ListMFADevices&UserName=orgseal").await.0, 200);
     assert_eq!(call("ListMFADevices&UserName=nobody").await.0, 404);
+    let (_, access_keys) = call("ListAccessKeys&UserName=orgseal").await;
+    assert_eq!(element(&access_keys, "AccessKeyId"), sandbox.credentials().0);
+    let (status, profile) = call("GetLoginProfile&UserName=orgseal").await;
+    assert_eq!((status, element(&profile, "Code")), (404, "NoSuchEntity"));
+    for list in ["ListGroups", "ListSAMLProviders", "ListUserTags&UserName=orgseal", "ListVirtualMFADevices"] {
+        assert_eq!(call(list).await.0, 200, "{list}");
+    }
+    assert_eq!(call("GetGroup&GroupName=nobody").await.0, 404);
+    assert_eq!(call("ListInstanceProfilesForRole&RoleName=orgseal-automation").await.0, 200);
+    assert_eq!(call("ListInstanceProfilesForRole&RoleName=nothing").await.0, 404);
 }

@@ -27,13 +27,29 @@ fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsEr
         | "ListAccountAliases"
         | "GetAccountPasswordPolicy"
         | "GenerateCredentialReport"
-        | "GetCredentialReport" => Subject::Everything,
+        | "GetCredentialReport"
+        | "ListOpenIDConnectProviders"
+        | "ListSAMLProviders"
+        | "ListServerCertificates"
+        | "ListVirtualMFADevices"
+        | "ListInstanceProfiles" => Subject::Everything,
+        "ListGroups" => Subject::Of(format!("arn:aws:iam::{account}:group/")),
+        _ if operation.contains("Group") && !operation.contains("User") => {
+            Subject::Of(format!("arn:aws:iam::{account}:group/{}", form.get("GroupName").unwrap_or_default()))
+        }
         "CreateRole" => Subject::Of(new("role", "RoleName")),
         "CreatePolicy" => Subject::Of(new("policy", "PolicyName")),
         "ListRoles" => Subject::Of(format!("arn:aws:iam::{account}:role/")),
         "ListPolicies" => Subject::Of(format!("arn:aws:iam::{account}:policy/")),
         "ListUsers" => Subject::Of(format!("arn:aws:iam::{account}:user/")),
-        "GetUser" | "ListMFADevices" => Subject::User(users::asked_for(call)?),
+        "GetUser"
+        | "GetLoginProfile"
+        | "ListAccessKeys"
+        | "ListMFADevices"
+        | "ListServiceSpecificCredentials"
+        | "ListSigningCertificates"
+        | "ListSSHPublicKeys"
+        | "ListUserTags" => Subject::User(users::asked_for(call)?),
         _ if operation.contains("User") => Subject::User(form.get("UserName").unwrap_or_default()),
         _ if operation.contains("Role") => Subject::Role(form.get("RoleName").unwrap_or_default()),
         _ => Subject::Policy(input::policy_arn(form, "PolicyArn")?),

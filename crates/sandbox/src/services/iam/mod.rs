@@ -8,8 +8,10 @@ mod attachments;
 mod authorization_details;
 mod documents;
 mod entities;
+mod groups;
 mod input;
 mod managed_policies;
+mod nothing_here;
 mod policy_versions;
 mod role_policies;
 mod roles;
@@ -70,7 +72,23 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "ListUserPolicies",
     "GetUserPolicy",
     "ListGroupsForUser",
+    "ListAccessKeys",
+    "GetLoginProfile",
+    "ListGroups",
+    "GetGroup",
+    "ListGroupPolicies",
+    "ListAttachedGroupPolicies",
+    "ListInstanceProfiles",
+    "ListInstanceProfilesForRole",
     "ListMFADevices",
+    "ListOpenIDConnectProviders",
+    "ListSAMLProviders",
+    "ListServerCertificates",
+    "ListServiceSpecificCredentials",
+    "ListSigningCertificates",
+    "ListSSHPublicKeys",
+    "ListUserTags",
+    "ListVirtualMFADevices",
     "GetAccountAuthorizationDetails",
     "GetAccountSummary",
     "ListAccountAliases",
@@ -94,7 +112,11 @@ fn parameters(operation: &str) -> &'static [&'static str] {
         "UpdateRole" => &["RoleName", "Description", "MaxSessionDuration"],
         "UpdateAssumeRolePolicy" => &["RoleName", "PolicyDocument"],
         "ListRoles" => &["PathPrefix", "Marker", "MaxItems"],
-        "ListUserPolicies" | "ListGroupsForUser" | "ListMFADevices" => &["UserName", "Marker", "MaxItems"],
+        "ListUserPolicies" | "ListGroupsForUser" | "ListAccessKeys" => &["UserName", "Marker", "MaxItems"],
+        "GetLoginProfile" => &["UserName"],
+        "ListGroups" => &["PathPrefix", "Marker", "MaxItems"],
+        "GetGroup" | "ListGroupPolicies" => &["GroupName", "Marker", "MaxItems"],
+        "ListAttachedGroupPolicies" => &["GroupName", "PathPrefix", "Marker", "MaxItems"],
         "GetUserPolicy" => &["UserName", "PolicyName"],
         "ListAccountAliases" => &["Marker", "MaxItems"],
         "GetAccountSummary" | "GetAccountPasswordPolicy" | "GenerateCredentialReport" | "GetCredentialReport" => &[],
@@ -179,7 +201,7 @@ pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &
             format!("Could not find operation {action} for version {}", form.get("Version").unwrap_or("(none)"));
         return Err(AwsError::client("InvalidAction", message));
     }
-    let known = parameters(operation);
+    let known = nothing_here::parameters(operation).unwrap_or_else(|| parameters(operation));
     let fits = |name: &str| {
         let list = |known: &&str| known.ends_with('.') && name.starts_with(*known);
         matches!(name, "Action" | "Version") || known.contains(&name) || known.iter().any(list)
@@ -194,6 +216,9 @@ pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &
     let reads = operation.starts_with("Get") || operation.starts_with("List");
     let _writing = (!reads).then(|| lock(&world.iam_writing));
     ask::allowed(&call, caller, operation)?;
+    if let Some(answer) = nothing_here::answer(&call, operation) {
+        return answer;
+    }
     match operation {
         "CreateRole" => roles::create(&call),
         "GetRole" => roles::get(&call),
@@ -229,7 +254,12 @@ pub(crate) fn carry_out(world: &World, caller: &Caller, operation: &str, form: &
         "ListUserPolicies" => users::list_policies(&call),
         "GetUserPolicy" => users::policy(&call),
         "ListGroupsForUser" => users::groups(&call),
-        "ListMFADevices" => users::mfa_devices(&call),
+        "ListAccessKeys" => users::access_keys(&call),
+        "GetLoginProfile" => users::login_profile(&call),
+        "ListGroups" => groups::list(&call),
+        "GetGroup" => groups::get(&call),
+        "ListGroupPolicies" => groups::list_policies(&call),
+        "ListAttachedGroupPolicies" => groups::list_attached(&call),
         "GetAccountSummary" => account_reads::summary(&call),
         "ListAccountAliases" => account_reads::aliases(&call),
         "GetAccountPasswordPolicy" => account_reads::password_policy(&call),

@@ -5,7 +5,8 @@ use crate::authorize::role_of;
 use crate::journal::Entry;
 use crate::policy::identities::user_name;
 use crate::wire::error::AwsError;
-use crate::wire::escape;
+use crate::wire::{escape, iso8601};
+use crate::world::role_record::MADE_MS;
 use crate::world::user_record::UserRecord;
 
 /// The name that GetUser is about: without one, the user that calls.
@@ -77,10 +78,36 @@ pub(super) fn groups(call: &Call<'_>) -> Result<String, AwsError> {
     input::page(call.form, "Groups", &groups)
 }
 
-/// Nobody has one here.
-pub(super) fn mfa_devices(call: &Call<'_>) -> Result<String, AwsError> {
-    there(call, asked_for(call)?)?;
-    input::page(call.form, "MFADevices", &[])
+/// Whether the user that is named, or that calls, is there.
+pub(super) fn named(call: &Call<'_>) -> Result<(), AwsError> {
+    there(call, asked_for(call)?).map(drop)
+}
+
+/// The one that the user was made with.
+pub(super) fn access_keys(call: &Call<'_>) -> Result<String, AwsError> {
+    let user = there(call, asked_for(call)?)?;
+    let world = call.world;
+    let callers = [&world.security_user, &world.management_user].into_iter().chain(world.applications.users());
+    let keys: Vec<_> = callers
+        .filter(|one| one.caller.account == call.account && user_name(&one.caller) == user.name)
+        .map(|one| {
+            let xml = format!(
+                "<UserName>{}</UserName><AccessKeyId>{}</AccessKeyId><Status>Active</Status><CreateDate>{}</CreateDate>",
+                user.name,
+                one.access_key,
+                iso8601(MADE_MS)
+            );
+            (one.access_key.clone(), xml)
+        })
+        .collect();
+    input::page(call.form, "AccessKeyMetadata", &keys)
+}
+
+/// Nobody has a password here.
+pub(super) fn login_profile(call: &Call<'_>) -> Result<String, AwsError> {
+    let user = there(call, asked_for(call)?)?;
+    let message = format!("Login Profile for User {} cannot be found.", user.name);
+    Err(AwsError::new(404, "NoSuchEntity", message))
 }
 
 fn store(call: &Call<'_>, user: UserRecord) -> Result<String, AwsError> {
