@@ -6,6 +6,7 @@ mod campaign_file;
 mod clock;
 mod exemptions;
 mod faults;
+mod feasible;
 mod groundwork;
 mod guards;
 mod guide;

@@ -609,6 +609,17 @@ fn a_resource_control_policy_binds_the_account_that_the_resource_is_in() {
 #[test]
 fn without_the_right_to_read_control_policies_it_says_so_once() {
     let world = world();
+    // Without one there is nothing to read.
+    world
+        .sandbox
+        .set_scp(
+            "harmless",
+            &["root"],
+            &NO_STARTS
+                .replace("ssm:StartAutomationExecution", "sqs:*")
+                .replace("s3:PutEncryptionConfiguration", "sns:*"),
+        )
+        .unwrap();
     let policy =
         include_str!("../../config/policies/caller.json").replace("111122223333", world.sandbox.security_account());
     world

@@ -176,9 +176,12 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("ListAccounts" | "DescribeOrganization", "AccessDeniedException") => {
             "run as the management account or a delegated administrator, with organizations:ListAccounts and organizations:DescribeOrganization"
         }
-        ("ListPoliciesForTarget" | "DescribePolicy", "AccessDeniedException") => {
-            "allow organizations:ListPoliciesForTarget and organizations:DescribePolicy to your caller (ReadTheOrganization in \
-             config/policies/caller.json)"
+        (
+            "ListPolicies" | "ListTargetsForPolicy" | "ListPoliciesForTarget" | "DescribePolicy",
+            "AccessDeniedException",
+        ) => {
+            "allow organizations:ListPolicies, organizations:ListTargetsForPolicy, organizations:ListPoliciesForTarget and \
+             organizations:DescribePolicy to your caller (ReadTheOrganization in config/policies/caller.json)"
         }
         ("ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent", "AccessDeniedException") => {
             "allow organizations:ListRoots, ListOrganizationalUnitsForParent and ListAccountsForParent to your caller \

@@ -124,7 +124,8 @@ fn looks() -> Value {
     json!({
         "Effect": "Allow",
         "Action": [
-            "ssm:GetDocument", "ssm:DescribeAutomationExecutions", "iam:GetRole", "config:DescribeConfigRules",
+            "ssm:GetDocument", "ssm:DescribeAutomationExecutions", "iam:GetRole",
+            "iam:GetAccountAuthorizationDetails", "config:DescribeConfigRules",
             "config:DescribeRemediationConfigurations", "config:DescribeRemediationExceptions"
         ],
         "Resource": "*"

@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
 use super::adoptable::Adoptable;
+use super::first_start::FirstStart;
 use super::follow::{Follower, Watch};
 use super::former_key::FormerKeys;
 use super::hands::InWave;
@@ -175,6 +176,8 @@ impl Campaign {
             follower,
             rate: StartRate::new(remembered),
             adoptable: Adoptable::default(),
+            first: FirstStart::new(),
+            controls_known: self.controls_are_known(&work.look).await,
             exhausted: AtomicBool::new(false),
             remediation: OnceCell::new(),
         };

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::control_policies::ControlReads;
 use super::discover::the_organization;
 use super::key_proof::KeyProofs;
 use super::key_watch::KeyWatch;
 use super::planning::{self, PlanDocuments};
+use super::warnings::Warnings;
 use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id};
 use crate::aws::Organization;
 use crate::clock;
@@ -195,6 +197,8 @@ impl Campaign {
             plans: began.kind == "plan",
             looks_ahead: matches!(began.kind, "plan" | "rollout"),
             plan_documents: PlanDocuments::default(),
+            warnings: Warnings::default(),
+            controls: ControlReads::default(),
             ledger,
             events,
             no_starts: stop.child_token(),

@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::examine::{Outlook, hold};
 use super::fail_point::fail_point;
+use super::first_start::denial_of_change;
 use super::follow::Followed;
 use super::life::{Life, not_started};
 use super::place::{Place, keep, pause};
@@ -18,7 +19,7 @@ use super::start::Sent;
 use super::{Campaign, CampaignError};
 use crate::clock::system_now;
 use crate::event::Event;
-use crate::judge::{FailureClass, classify, denial, execution_is_retryable, former_rule};
+use crate::judge::{FailureClass, classify, denial, denial_fix, execution_is_retryable, former_rule};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
 use crate::model::{
     AwsError, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation, Reason, Verdict,
@@ -81,6 +82,18 @@ impl Campaign {
         }
         // Nothing will be started in a dry run, so nothing takes room.
         if !self.options.dry_run {
+            // Before anything is taken up: who waits here would keep others from it.
+            if life.first.is_none() {
+                let alone = self.may_be_denied(place, life);
+                let entered = tokio::select! {
+                    entered = place.first.enter(alone) => entered,
+                    () = self.no_starts.cancelled() => return Ok(Step::Left),
+                };
+                match entered {
+                    Ok(first) => life.first = first,
+                    Err(error) => return self.hold_denied(life, &error).await,
+                }
+            }
             if life.pass.is_none() {
                 life.pass = tokio::select! {
                     pass = place.work.tolerance.bucket() => Some(pass),
@@ -135,6 +148,10 @@ impl Campaign {
         if self.options.dry_run || self.no_starts.is_cancelled() {
             return Ok(Step::Left);
         }
+        // Another bucket's execution may have been denied meanwhile.
+        if let Some(error) = place.first.denied() {
+            return self.hold_denied(life, &error).await;
+        }
         fail_point("before_intent");
         // Law 3: durable before the call leaves.
         let state = self.record(life, BucketEvent::Intended { intent, found }).await?;
@@ -144,6 +161,12 @@ impl Campaign {
         life.intended_at = Some(Instant::now());
         life.attempts += 1;
         Ok(Step::On(state))
+    }
+
+    /// Holds a bucket since an execution before it was denied.
+    async fn hold_denied(&self, life: &Life, error: &AwsError) -> Result<Step, CampaignError> {
+        let held = not_started(Verdict::Held, Reason::ChangeDenied, life.state().encryption.clone(), error);
+        Ok(Step::Over(self.record(life, held).await?))
     }
 
     /// Whether a bucket that waits may go on: as the approved plan has it, and with a fresh word of the guards. `None`: it may.
@@ -267,6 +290,7 @@ impl Campaign {
             }
             Sent::Refused(error) => {
                 life.slots = None;
+                self.learn_denial(place, life.bucket(), &error);
                 Ok(Step::On(self.record(life, BucketEvent::StartRefused { error }).await?))
             }
             Sent::Never => {
@@ -296,11 +320,11 @@ impl Campaign {
             life.seen = true;
             match place.ssm.explain(&execution.id).await {
                 Ok(seen) if seen.status.has_ended() => {
-                    return self.ended(life, seen.status, seen.message).await;
+                    return self.ended(place, life, seen.status, seen.message).await;
                 }
                 Err(error) if error.code == FORGOTTEN => {
                     let status = ExecutionStatus::from(ExecutionStatus::FORGOTTEN);
-                    return self.ended(life, status, Some(error.message)).await;
+                    return self.ended(place, life, status, Some(error.message)).await;
                 }
                 // Followed, then.
                 Ok(_) | Err(_) => {}
@@ -317,7 +341,7 @@ impl Campaign {
                     true => None,
                     false => why_it_failed(place, &execution.id).await,
                 };
-                self.ended(life, status, message).await
+                self.ended(place, life, status, message).await
             }
             Followed::Overdue(status) => Ok(Step::Over(self.record(life, BucketEvent::Overdue { status }).await?)),
             Followed::Stopped => Ok(Step::Left),
@@ -326,12 +350,17 @@ impl Campaign {
 
     async fn ended(
         &self,
+        place: &Place<'_>,
         life: &mut Life,
         status: ExecutionStatus,
         message: Option<String>,
     ) -> Result<Step, CampaignError> {
         life.slots = None;
-        life.failure = failure(life, &status, message.clone());
+        life.failure = failure(life, &status, message.clone(), &self.own_roles(place.account));
+        if let Some(failure) = &life.failure {
+            self.learn_denial(place, life.bucket(), failure);
+        }
+        place.first.allowed();
         self.events.emit(&Event::ExecutionEnded { bucket: life.bucket().clone(), status: status.clone() });
         fail_point("before_ended");
         let state = self.record(life, BucketEvent::Ended { status, message }).await?;
@@ -347,7 +376,7 @@ impl Campaign {
         {
             // An earlier process saw it fail; its words are asked for again.
             let message = why_it_failed(place, &execution.id).await;
-            life.failure = failure(life, &status, message);
+            life.failure = failure(life, &status, message, &self.own_roles(place.account));
         }
         let Some(read) = self.read_back(place, life, life.failure.clone()).await else { return Ok(Step::Left) };
         fail_point("before_read_back");
@@ -477,17 +506,24 @@ fn worth_another(state: &BucketState) -> bool {
 }
 
 /// Why an execution failed, for people; `None` if it says that it succeeded.
-fn failure(life: &Life, status: &ExecutionStatus, message: Option<String>) -> Option<AwsError> {
+fn failure(life: &Life, status: &ExecutionStatus, message: Option<String>, roles: &[String; 2]) -> Option<AwsError> {
+    if status.is_success() {
+        return None;
+    }
     let id = life.state().execution.as_ref().map_or("", |execution| execution.id.as_str());
     let Bucket { account, region, .. } = life.bucket();
-    (!status.is_success()).then(|| AwsError {
+    let mut error = AwsError {
         code: format!("Execution{}", status.as_str()),
         message: message.unwrap_or_else(|| format!("execution {id} ended as {}", status.as_str())),
         hint: format!(
             "look at it in account {account}: aws ssm get-automation-execution --region {region} --automation-execution-id {id}; \
              then `orgseal resume --retry-failed`"
         ),
-    })
+    };
+    if let Some(denial) = denial_of_change(&error) {
+        error.hint = format!("{}; {}", denial_fix(denial, roles), error.hint);
+    }
+    Some(error)
 }
 
 fn no_key(region: &str) -> AwsError {

@@ -3,7 +3,7 @@
 use super::Campaign;
 use crate::aws::Ssm;
 use crate::model::{AwsError, Reason};
-use crate::plan::{CannotCarry, Runbook};
+use crate::plan::{CannotCarry, Limit, Runbook};
 
 /// The document as it is in this account and Region, read once.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ impl Campaign {
             message: format!("document {reference}, version {}: {error}", document.version),
             hint: "use the document that ships in config/documents".to_owned(),
         })?;
+        self.warn_of_patterns(choice.name(self.operation), &runbook);
         Ok(Document { reference, version: document.version, runbook })
     }
 
@@ -43,13 +44,33 @@ impl Campaign {
     /// Why a Region's document cannot produce what is wanted.
     pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
         let name = self.file.document.name(self.operation);
-        let error = AwsError {
-            code: "DocumentCannotCarry".to_owned(),
-            message: format!("document {name} in {region}: {cannot}"),
-            hint:
+        let (reason, code, hint) = match cannot {
+            CannotCarry::NotAllowed { parameter, limit, .. } if !matches!(limit, Limit::AllowedValues(_)) => (
+                Reason::ParameterNotAccepted,
+                "ParameterNotAccepted",
+                format!(
+                    "change {} of parameter {parameter} in the document, or use the document that ships in config/documents",
+                    limit.element()
+                ),
+            ),
+            _ => (
+                Reason::DocumentCannotCarry,
+                "DocumentCannotCarry",
                 "use the document that ships in config/documents, or a campaign file that wants what this document does"
                     .to_owned(),
+            ),
         };
-        (Reason::DocumentCannotCarry, error)
+        (reason, AwsError { code: code.to_owned(), message: format!("document {name} in {region}: {cannot}"), hint })
+    }
+
+    /// Warns, once per document and not per account, of parameters whose pattern is not understood here.
+    fn warn_of_patterns(&self, reference: &str, runbook: &Runbook) {
+        for (parameter, pattern) in runbook.unreadable_patterns() {
+            let message = format!(
+                "document {reference}: whether Systems Manager accepts the values of parameter {parameter} could not be determined, since \
+                 its allowedPattern is not understood: {pattern}"
+            );
+            self.warnings.once(&self.events, message);
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::fresh::{Fresh, is_older};
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, S3};
 use crate::config::Exemption;
-use crate::judge::guards::{self, Guard, Need, Subject};
+use crate::judge::guards::{self, Guard, Need, Rollout, Subject};
 use crate::ledger::{BucketEvent, BucketState};
 use crate::model::{
     Account, AccountEvidence, AwsError, Bucket, DefaultEncryption, ExemptionNote, GuardFinding, Judgement, KeyArn,
@@ -32,6 +32,8 @@ pub(super) struct AccountLook {
     /// What the approved plan says of its buckets; `None` where there is no plan.
     planned: Option<HashMap<String, PlannedBucket>>,
     evidence: Fresh<AccountEvidence>,
+    /// orgseal's own roles in the account, and the control policies above it.
+    pub(super) rollout: Fresh<Rollout>,
     means: Mutex<BTreeMap<String, Arc<OnceCell<Means>>>>,
 }
 
@@ -64,6 +66,7 @@ impl Campaign {
             exemptions,
             planned,
             evidence: Fresh::default(),
+            rollout: Fresh::default(),
             means: Mutex::default(),
         })
     }
@@ -242,13 +245,15 @@ impl Campaign {
         let needs = guards::needs(ruling);
         // What is read for all buckets of the account must serve whichever of them comes next.
         let shared = self.file.guards.needs_somewhere();
-        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age));
-        let (evidence, (account, account_at), (key, key_at)) = futures::join!(
+        let max_age = self.file.guards.max_age();
+        let (evidence, (account, account_at), (key, key_at), rollout) = futures::join!(
             Box::pin(member.bucket_evidence(bucket, &needs)),
             at.evidence.get(max_age, Box::pin(account_evidence(member, &shared))),
             Box::pin(self.guard_key(&wanted.key, &needs, max_age)),
+            Box::pin(self.guard_rollout(at, &needs, max_age)),
         );
-        let read_at = key_at.map_or(account_at, |key_at| key_at.min(account_at));
+        let others = key_at.into_iter().chain(rollout.as_ref().map(|(_, read_at)| *read_at));
+        let read_at = others.fold(account_at, Timestamp::min);
         let rule = wanted.rule(found);
         let mut terms = self.file.guards.terms();
         // Roles of ours read and write no objects.
@@ -267,9 +272,22 @@ impl Campaign {
             account: &account,
             key: &key,
             organization: &population.organization,
+            rollout: rollout.as_ref().map(|(rollout, _)| rollout),
             terms: &terms,
         };
         (guards::look(&subject, ruling), Some(read_at))
+    }
+
+    async fn guard_rollout(
+        &self,
+        at: &AccountLook,
+        needs: &BTreeSet<Need>,
+        max_age: Duration,
+    ) -> Option<(Rollout, Timestamp)> {
+        match needs.contains(&Need::ControlPolicies) {
+            true => Some(self.rollout(at, max_age).await),
+            false => None,
+        }
     }
 
     async fn guard_key(
@@ -287,7 +305,7 @@ impl Campaign {
 
     /// Whether what guards said of a bucket is too old to start on, or was a hold that somebody may have put right.
     pub(super) fn guards_are_stale(&self, state: &BucketState) -> bool {
-        let max_age = Duration::from_secs(u64::from(self.file.guards.max_age));
+        let max_age = self.file.guards.max_age();
         state.guarded_at.is_none_or(|at| is_older(at, max_age)) || state.guards.iter().any(GuardFinding::holds)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::first_start::First;
 use super::slots::Slot;
 use super::tolerance::Pass;
 use crate::clock::system_now;
@@ -16,6 +17,8 @@ pub(super) struct Life {
     pub(super) open: OpenBucket,
     /// Room within the limits, from before the look until the execution has ended.
     pub(super) slots: Option<(Slot, Slot)>,
+    /// Leave to go first in the account and Region, until its execution has ended.
+    pub(super) first: Option<First>,
     /// Leave of the failure tolerance, until the outcome is known.
     pub(super) pass: Option<Pass>,
     /// The intent was made by this process and has not left yet.
@@ -40,6 +43,7 @@ impl Life {
             asked_for: open.state.phase == Phase::Settled,
             open,
             slots,
+            first: None,
             pass: None,
             unsent: false,
             seen: false,

@@ -9,12 +9,14 @@ mod bake;
 mod begin;
 mod bucket;
 mod change;
+mod control_policies;
 mod decide;
 mod discover;
 mod document;
 mod error;
 mod examine;
 mod fail_point;
+mod first_start;
 mod follow;
 mod former_key;
 mod fresh;
@@ -36,6 +38,7 @@ mod slots;
 mod start;
 mod start_rate;
 mod tolerance;
+mod warnings;
 mod waves;
 
 use std::path::PathBuf;
@@ -52,10 +55,12 @@ use crate::model::{Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Rest
 pub use crate::plan::Narrowed;
 use crate::plan::{PlanFile, Selection};
 
+use control_policies::ControlReads;
 use key_proof::KeyProofs;
 use key_watch::KeyWatch;
 use planning::PlanDocuments;
 use population::Population;
+use warnings::Warnings;
 
 pub use decide::{Decide, Preview, RegionPreview, WavePreview, WaveQuestion};
 pub use discover::{Listed, listed};
@@ -114,6 +119,8 @@ pub struct Campaign {
     /// It looks ahead of the verdict: at waves and guards.
     looks_ahead: bool,
     plan_documents: PlanDocuments,
+    warnings: Warnings,
+    controls: ControlReads,
     ledger: Ledger,
     events: Events,
     stop: CancellationToken,

@@ -1,6 +1,7 @@
 //! Where buckets are changed: an account at work, one of its Regions, and what both hold ready.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::OnceCell;
 use super::adoptable::Adoptable;
 use super::document::Document;
 use super::examine::AccountLook;
+use super::first_start::FirstStart;
 use super::follow::Follower;
 use super::former_key::FormerKeys;
 use super::slots::{Slot, Slots};
@@ -52,6 +54,10 @@ pub(super) struct Place<'a> {
     pub(super) follower: Follower,
     pub(super) rate: StartRate,
     pub(super) adoptable: Adoptable,
+    /// What executions here have shown of denies.
+    pub(super) first: Arc<FirstStart>,
+    /// Whether the control policies above the account could be read.
+    pub(super) controls_known: bool,
     /// No slot became free in time: the buckets that are left do not wait in their turn.
     pub(super) exhausted: AtomicBool,
     /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.

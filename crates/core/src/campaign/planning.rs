@@ -192,7 +192,8 @@ impl Campaign {
         })?;
         let organization_accounts =
             self.population.get().map_or(0, |population| population.organization.accounts.len());
-        let work = Work { file: &self.file, accounts, to_change: &to_change, organization_accounts };
+        let control_policies = self.controls.requests();
+        let work = Work { file: &self.file, accounts, to_change: &to_change, organization_accounts, control_policies };
         let mut assumed = self.file.forecast.clone();
         // What executions took here before is worth more than an assumption.
         let measured = reader.execution_seconds()?.filter(|seconds| *seconds > 0.0);
@@ -219,7 +220,7 @@ impl Campaign {
             forecast: serde_json::to_value(&forecast).map_err(|error| CampaignError::Task(error.to_string()))?,
             execution_seconds: assumed.execution_seconds,
             execution_seconds_measured: measured.is_some(),
-            notices: vec![NOTICE.to_owned()],
+            notices: std::iter::once(NOTICE.to_owned()).chain(self.warnings.all()).collect(),
             unread_accounts,
         };
         Ok((head, forecast))
@@ -290,13 +291,16 @@ struct Work<'a> {
     accounts: &'a [Account],
     to_change: &'a [(String, u32, String, u64)],
     organization_accounts: usize,
+    /// What reading the control policies took for the plan.
+    control_policies: usize,
 }
 
 impl Work<'_> {
     fn load(&self, buckets: &std::collections::HashMap<String, u64>, keys: &[PlannedKey]) -> Workload {
         let needs = guards::needs(|guard| self.file.guards.ruling_elsewhere(guard));
-        let of_account =
-            |need: &&Need| matches!(need, Need::Identities | Need::AccountPublicAccessBlock | Need::KeyPolicy);
+        let of_account = |need: &&Need| {
+            matches!(need, Need::Identities | Need::AccountPublicAccessBlock | Need::KeyPolicy | Need::ControlPolicies)
+        };
         let mut to_change: BTreeMap<&str, BTreeMap<u32, BTreeMap<String, usize>>> = BTreeMap::new();
         for (account, wave, region, count) in self.to_change {
             let regions = to_change.entry(account).or_default().entry(*wave).or_default();
@@ -335,7 +339,8 @@ impl Work<'_> {
                 per_account: usize::from(needs.contains(&Need::AccountPublicAccessBlock)),
                 identity_pages: usize::from(needs.contains(&Need::Identities)),
                 key_policies: needs.contains(&Need::KeyPolicy),
-                max_age: Duration::from_secs(u64::from(self.file.guards.max_age)),
+                control_policies: self.control_policies,
+                max_age: self.file.guards.max_age(),
                 proofs: if self.file.keys.prove { 2 } else { 0 },
             },
             key_account: keys.first().and_then(|key| key.arn.split(':').nth(4)).unwrap_or_default().to_owned(),

@@ -1,6 +1,7 @@
 //! `[guards]`: what becomes of a bucket whose change would break something.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -78,6 +79,12 @@ fn name_each_guard(schema: &mut Schema) {
 }
 
 impl Guards {
+    /// How old what guards said may be.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        Duration::from_secs(u64::from(self.max_age))
+    }
+
     /// What the file makes of a guard for a bucket, today (UTC).
     #[must_use]
     pub fn ruling(&self, guard: &dyn Guard, bucket: &Bucket) -> Ruling {

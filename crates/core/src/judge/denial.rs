@@ -29,6 +29,42 @@ pub fn denial(error: &AwsError) -> Option<Denial> {
     Some(Denial { by: *by, explicit: reason.starts_with("with an explicit deny") })
 }
 
+/// What to do where a call of orgseal's own roles was denied: the same wherever it shows.
+#[must_use]
+pub fn denial_fix(denial: Denial, roles: &[String; 2]) -> String {
+    let [member, automation] = roles;
+    match (denial.by, denial.explicit) {
+        (Denier::ServiceControlPolicy | Denier::ResourceControlPolicy, true) => format!(
+            "ask the management account to exempt the roles {member} and {automation} from {}, or exclude the account",
+            denial.by.says()
+        ),
+        (Denier::ServiceControlPolicy | Denier::ResourceControlPolicy, false) => {
+            format!(
+                "ask the management account to allow it to the roles {member} and {automation}, or exclude the account"
+            )
+        }
+        (Denier::ResourcePolicy, _) => {
+            format!(
+                "ask the bucket's owner to exempt the role {automation} in the bucket policy, or exclude the bucket"
+            )
+        }
+        (Denier::PermissionsBoundary, _) => {
+            format!("allow it in the permissions boundaries of the roles {member} and {automation}")
+        }
+        (Denier::IdentityPolicy, true) => {
+            format!("remove the deny from the policies of the roles {member} and {automation}")
+        }
+        (Denier::IdentityPolicy, false) => format!(
+            "allow it to the roles {member} and {automation}, as config/policies/member-rollout.json and automation.json do"
+        ),
+        (Denier::SessionPolicy, _) => "set member_role.session_policy = \"none\"".to_owned(),
+        (Denier::TrustPolicy, _) => {
+            format!("compare the trust policies of {member} and {automation} with config/policies")
+        }
+        (Denier::VpcEndpointPolicy, _) => "allow it in the policy of the VPC endpoint".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

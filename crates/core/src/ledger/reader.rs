@@ -146,7 +146,7 @@ pub enum Scope {
     InFlight,
     /// These, and those judged to be changed.
     Waiting,
-    /// These, and those that could not be read, or on which nothing could be tried.
+    /// These, and those that could not be read, or on which nothing could be tried: an execution before them was denied, say.
     Open,
     /// These, those that failed, and those held back for a cause that somebody may have put right since.
     OpenAndFailed,
@@ -162,13 +162,14 @@ impl Scope {
             }
             Scope::Open => {
                 "region <> '' AND (phase IN ('intended', 'started', 'ended')
-                  OR phase = 'judged' AND verdict IN ('not_sealed', 'not_restored', 'failed', 'unread'))"
+                  OR phase = 'judged' AND (verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
+                                           OR verdict = 'held' AND reason = 'change_denied'))"
             }
             Scope::OpenAndFailed => {
                 "region <> '' AND (phase IN ('intended', 'started', 'ended')
                   OR verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
                   OR verdict = 'held' AND reason IN ('key_not_usable', 'key_not_proven', 'document_not_usable',
-                                                     'document_cannot_carry', 'former_key_not_usable', 'config_would_undo',
+                                                     'document_cannot_carry', 'parameter_not_accepted', 'change_denied', 'former_key_not_usable', 'config_would_undo',
                                                      'guarded', 'exemption_unclear', 'in_no_wave'))"
             }
         }

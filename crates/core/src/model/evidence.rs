@@ -35,6 +35,9 @@ pub enum Need {
     AccountPublicAccessBlock,
     /// `GetKeyPolicy`, once per Region, as the security account.
     KeyPolicy,
+    /// Service and resource control policies above the account, as the security account: `ListPolicies` once, and for each policy
+    /// beside AWS's own what it is attached to and what it says.
+    ControlPolicies,
 }
 
 /// The configuration of one bucket, as S3 shows it to its owner. "Not configured" is an answer, not an error.

@@ -127,6 +127,8 @@ reasons! {
     KeyNotProven = "key_not_proven", "it is not proven that the member role can use the central key of this Region";
     /// The document's exact result would differ from what is wanted.
     DocumentCannotCarry = "document_cannot_carry", "the Automation document cannot produce exactly the wanted configuration";
+    /// `allowedPattern`, `minChars` or `maxChars` of a parameter refuse its value.
+    ParameterNotAccepted = "parameter_not_accepted", "the Automation document does not accept a parameter value of this bucket";
     /// The document is missing in the account and Region, or must not be started.
     DocumentNotUsable = "document_not_usable", "the Automation document cannot be used in this account and Region";
     /// A configuration that this program does not understand.
@@ -157,6 +159,8 @@ reasons! {
     RegionUnknown = "region_unknown", "its Region could not be found out";
     /// `StartAutomationExecution` was refused.
     StartRefused = "start_refused", "the execution could not be started";
+    /// An earlier execution in the account and Region was denied, so none was started on this bucket.
+    ChangeDenied = "change_denied", "an execution in this account and Region was denied, so no further one was started";
     /// The execution ended without success, and S3 does not show the change.
     ExecutionFailed = "execution_failed", "the execution failed";
     /// The execution did not end within the campaign's time limit.

@@ -32,6 +32,8 @@ pub enum CheckKind {
     Trust,
     /// Service and resource control policies: whether they deny what a rollout does.
     ControlPolicies,
+    /// The roles' own policies and permissions boundaries: whether they allow what a rollout does.
+    RolePermissions,
     /// The document that seals.
     Document,
     /// The document that a rollback starts.
@@ -63,6 +65,7 @@ impl CheckKind {
             CheckKind::AutomationRole => "automation role",
             CheckKind::Trust => "trust of the roles",
             CheckKind::ControlPolicies => "control policies",
+            CheckKind::RolePermissions => "permissions of the roles",
             CheckKind::Document => "document",
             CheckKind::RestoreDocument => "restoring document",
             CheckKind::Key => "use of the key",

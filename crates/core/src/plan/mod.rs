@@ -8,6 +8,7 @@ mod file;
 mod forecast;
 mod iac;
 mod limits;
+mod parameter;
 mod patterns;
 mod runbook;
 mod selection;
@@ -24,6 +25,7 @@ pub use file::{
 pub use forecast::{AccountWork, Forecast, GuardReads, KmsLoad, Money, Requests, WaveForecast, Workload, forecast};
 pub use iac::{IacSnippet, IacTool, suggest_iac};
 pub use limits::AccountLimits;
+pub use parameter::Limit;
 pub use patterns::Patterns;
 pub use runbook::{CannotCarry, Change, Runbook, RunbookError};
 pub use selection::{Narrowed, Needs, Selection};

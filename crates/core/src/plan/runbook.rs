@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::assertion::contradiction;
+use super::parameter::{Limit, Parameter};
 use crate::model::{Algorithm, Bucket, EncryptionRule};
 
 /// A document's content as far as orgseal rests on it (schema 0.3).
@@ -28,15 +29,6 @@ struct Content {
     #[serde(default)]
     parameters: BTreeMap<String, Parameter>,
     main_steps: Vec<Step>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameter {
-    #[serde(default)]
-    r#type: String,
-    default: Option<Value>,
-    allowed_values: Option<Vec<Value>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -103,13 +95,15 @@ pub enum CannotCarry {
         /// What it asks for.
         asked: String,
     },
-    /// A value that the document does not allow.
-    #[error("its parameter {parameter} does not allow the value {value}")]
+    /// A value that the document does not allow: Systems Manager refuses to start it with this value.
+    #[error("its parameter {parameter} does not accept the value {value:?}: {limit}")]
     NotAllowed {
         /// The parameter's name.
         parameter: String,
         /// The value.
         value: String,
+        /// The limit that the value is outside of.
+        limit: Limit,
     },
 }
 
@@ -167,6 +161,12 @@ impl Runbook {
         &self.hash
     }
 
+    /// The parameters, with their `allowedPattern`, of which it is not known which values Systems Manager accepts: the pattern is
+    /// valid Java, and not understood here.
+    pub fn unreadable_patterns(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().filter_map(|(name, parameter)| Some((name.as_str(), parameter.unreadable_pattern()?)))
+    }
+
     /// The parameters to start the document with, if its exact result is the wanted rule.
     pub fn parameters_for(&self, change: &Change<'_>) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
         let rule = change.rule;
@@ -186,10 +186,8 @@ impl Runbook {
         let mut chosen = BTreeMap::new();
         for (name, value) in wishes {
             let Some(parameter) = self.parameters.get(name) else { continue };
-            if let Some(allowed) = &parameter.allowed_values
-                && !allowed.iter().any(|allowed| text(allowed) == value)
-            {
-                return Err(CannotCarry::NotAllowed { parameter: name.to_owned(), value });
+            if let Some(limit) = parameter.refuses(&value) {
+                return Err(CannotCarry::NotAllowed { parameter: name.to_owned(), value, limit });
             }
             chosen.insert(name.to_owned(), vec![value]);
         }
@@ -254,7 +252,7 @@ impl Runbook {
             .iter()
             .filter_map(|(name, parameter)| {
                 let value = match chosen.get(name).and_then(|values| values.first()) {
-                    Some(text) if parameter.r#type == "Boolean" => Value::Bool(text == "true"),
+                    Some(text) if parameter.is_boolean() => Value::Bool(text == "true"),
                     Some(text) => Value::String(text.clone()),
                     None => parameter.default.clone()?,
                 };
@@ -391,7 +389,7 @@ fn unresolved(value: &Value) -> bool {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

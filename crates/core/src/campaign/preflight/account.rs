@@ -1,6 +1,6 @@
 //! One account: can it be entered, is the automation role there, and what each Region of it is like.
 
-use futures::future::{join, join_all, join3, join5};
+use futures::future::{join, join_all, join4, join5};
 
 use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
 use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
@@ -56,8 +56,13 @@ impl Look {
         });
         let member = self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS });
         let regions = join_all(self.regions.iter().map(|region| self.region(&member, account, region)));
-        let (automation_role, member_role, regions) =
-            join3(self.automation_role(&member, account), member.role(&self.file.member_role.name), regions).await;
+        let (automation_role, member_role, permissions, regions) = join4(
+            self.automation_role(&member, account),
+            member.role(&self.file.member_role.name),
+            self.role_permissions(&member, account),
+            regions,
+        )
+        .await;
         let mut trusts = vec![self.member_trust(account, member_role)];
         let (check, trust) = automation_role;
         found.checks.push(check);
@@ -68,6 +73,7 @@ impl Look {
             trust_check(name, "automation-trust.json", &automation_trust_weaknesses(&trust, &expected))
         }));
         found.checks.extend(trusts);
+        found.checks.extend(permissions);
         found.regions = regions;
         self.events.emit(&Event::AccountRead { account: account.clone(), buckets: 0 });
     }

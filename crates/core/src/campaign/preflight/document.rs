@@ -7,10 +7,15 @@ use crate::model::{
     Account, AccountChecks, AwsError, Bucket, Check, CheckKind, DefaultEncryption, EncryptionRule, Operation, Standing,
     role_arn,
 };
-use crate::plan::{Change, Runbook};
+use crate::plan::{CannotCarry, Change, Runbook};
 
 /// The document that ships.
 const SHIPPED: &str = include_str!("../../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+
+/// Bucket names at the edges of what S3 allows (S3 user guide, "General purpose bucket naming rules").
+const SHORTEST_NAME: &str = "a1b";
+const DOTTED_NAME: &str = "0-team.logs.example-9";
+const LONGEST_NAME: usize = 63;
 
 impl Look {
     /// The document that seals (`GetDocument`).
@@ -37,8 +42,23 @@ impl Look {
             let check = check.fact("version", document.version.clone()).fact("sha256", runbook.hash().to_owned());
             check.fact("shipped", shipped)
         };
+        let limited = self
+            .limited(&runbook, &wanted, account, region)
+            .map(|(says, fix)| (format!("document {reference}, version {}: {says}", document.version), fix));
         let plain = self.fits(&runbook, &wanted, account, region, None);
         let blocking = self.fits(&runbook, &wanted, account, region, Some("SSE-C"));
+        // Which names the buckets have is not known here.
+        let by_name = |fits: &Result<(), CannotCarry>| match fits {
+            Ok(()) => true,
+            Err(CannotCarry::NotAllowed { parameter, .. }) => parameter == "BucketName",
+            Err(_) => false,
+        };
+        if let Some((message, fix)) = limited
+            && by_name(&plain)
+            && by_name(&blocking)
+        {
+            return with_facts(Check::new(kind, Standing::Warning, message).fix(fix));
+        }
         with_facts(match (plain, blocking) {
             (Ok(()), Ok(())) if shipped == "no" && !self.file.bootstrap.is_default() => Check::new(
                 kind,
@@ -142,13 +162,40 @@ impl Look {
         account: &Account,
         region: &str,
         blocked: Option<&str>,
-    ) -> Result<(), String> {
+    ) -> Result<(), CannotCarry> {
         let role = self.automation_role_arn(account);
         let now = EncryptionRule { blocked: blocked.map(|kind| vec![kind.to_owned()]), ..EncryptionRule::SSE_S3 };
         let rule = wanted.rule(&DefaultEncryption::from(now));
         let bucket = any_bucket(account, region);
         let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
-        runbook.parameters_for(&change).map(drop).map_err(|why| why.to_string())
+        runbook.parameters_for(&change).map(drop)
+    }
+
+    /// What the limits of the document's parameters keep out, or may keep out, and what to do about it.
+    fn limited(&self, runbook: &Runbook, wanted: &Wanted, account: &Account, region: &str) -> Option<(String, String)> {
+        let role = self.automation_role_arn(account);
+        let rule = wanted.rule(&DefaultEncryption::from(EncryptionRule::SSE_S3));
+        let longest = "a".repeat(LONGEST_NAME);
+        for name in [SHORTEST_NAME, DOTTED_NAME, &longest] {
+            let bucket = Bucket { name: name.to_owned(), ..any_bucket(account, region) };
+            let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
+            if let Err(why) = runbook.parameters_for(&change) {
+                let fix = "change the limits of parameter BucketName, or use the document that ships in config/documents: buckets with \
+                           such names would be held";
+                return Some((format!("it does not accept every bucket name: {why}"), fix.to_owned()));
+            }
+        }
+        let (parameter, pattern) = runbook.unreadable_patterns().next()?;
+        let says = format!(
+            "whether Systems Manager accepts the values of parameter {parameter} could not be determined, since its allowedPattern is not \
+             understood: {pattern}"
+        );
+        Some((
+            says,
+            format!(
+                "compare the values of {parameter} with the pattern, or use the document that ships in config/documents"
+            ),
+        ))
     }
 
     pub(super) fn automation_role_arn(&self, account: &Account) -> String {

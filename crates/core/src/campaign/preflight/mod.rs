@@ -5,15 +5,16 @@ mod account;
 mod control_policies;
 mod document;
 mod organization;
+mod role_permissions;
 mod waves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use self::control_policies::ControlPolicies;
+use self::control_policies::Controls;
 use super::key_proof::KeyProofs;
 use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
 use crate::aws::{Aws, Organization};
@@ -34,8 +35,12 @@ struct Look {
     /// Those of the campaign's Regions that the command line leaves in.
     regions: Vec<String>,
     proofs: KeyProofs,
+    /// The organization.
+    organization: String,
+    /// The accounts of the organization.
+    members: BTreeSet<String>,
     /// `None`: they could not be read, which is in the checks.
-    controls: Option<ControlPolicies>,
+    controls: Option<Controls>,
     /// The names of the waves that bake and look for denied uses of the key.
     looking: Vec<String>,
     events: Events,
@@ -81,9 +86,12 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         found.checks.extend(waves::waves(&file, &listed, &accounts));
         found.checks.extend(waves::commands(&file.waves));
         let accounts = if refused { Vec::new() } else { accounts };
-        let reading = ControlPolicies::read(&aws, &file, &organization, &listed, &accounts);
+        let reading = Controls::read(&aws, &file, &organization, &listed, &accounts);
         let controls = match stop.run_until_cancelled(reading).await {
-            Some(Ok(controls)) => Some(controls),
+            Some(Ok(controls)) => {
+                found.checks.extend(controls.slow());
+                Some(controls)
+            }
             Some(Err(check)) => {
                 found.checks.push(check);
                 None
@@ -92,10 +100,21 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         };
         let proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         let session_name = format!("{SESSION_PREFIX}{id}");
+        let members = listed.iter().map(|account| account.id.clone()).collect();
         let looks = file.waves.iter().filter(|wave| !wave.bake().is_zero() && wave.looks_for_denials());
         let looking = looks.map(|wave| wave.name.clone()).collect();
-        let look =
-            Arc::new(Look { aws, file, regions, proofs, controls, looking, events: events.clone(), session_name });
+        let look = Arc::new(Look {
+            aws,
+            file,
+            regions,
+            proofs,
+            organization: organization.id,
+            members,
+            controls,
+            looking,
+            events: events.clone(),
+            session_name,
+        });
         found.keys = look.central_keys().await;
         let at_once = look.file.limits.accounts;
         let mut looks = pin!(

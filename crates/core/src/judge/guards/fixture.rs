@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Guard, Sight, Subject, Terms, Word};
+use super::{Guard, Rollout, Sight, Subject, Terms, Word};
+use crate::judge::RolloutRoles;
 use crate::model::{
     AccountEvidence, Acl, Algorithm, AwsError, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, Identities,
     Identity, KeyEvidence, OrganizationEvidence, PublicAccessBlock, Read,
@@ -28,6 +29,7 @@ pub(super) struct Scene {
     pub(super) account: AccountEvidence,
     pub(super) key: KeyEvidence,
     pub(super) organization: OrganizationEvidence,
+    pub(super) rollout: Option<Rollout>,
     pub(super) terms: Terms,
 }
 
@@ -48,6 +50,7 @@ impl Default for Scene {
                 id: "o-ours".into(),
                 accounts: [OWN, SISTER, KEY_ACCOUNT].map(str::to_owned).into(),
             },
+            rollout: None,
             terms: Terms::default(),
         }
     }
@@ -85,6 +88,28 @@ impl Scene {
             access_points: Some(Ok(Vec::new())),
         };
         scene.account.public_access_block = Some(Ok(PublicAccessBlock::default()));
+        scene.with_rollout()
+    }
+
+    /// With orgseal's roles and what they need, and no control policies.
+    pub(super) fn with_rollout(self) -> Scene {
+        let mut scene = self.with_roles(&[
+            ("orgseal-member", &[r#"{"Effect":"Allow","Action":["ssm:*","iam:PassRole"],"Resource":"*"}"#]),
+            ("orgseal-automation", &[r#"{"Effect":"Allow","Action":"s3:*EncryptionConfiguration","Resource":"*"}"#]),
+        ]);
+        scene.rollout = Some(Rollout {
+            roles: RolloutRoles {
+                partition: "aws".into(),
+                account: OWN.into(),
+                member: format!("arn:aws:iam::{OWN}:role/orgseal-member"),
+                automation: format!("arn:aws:iam::{OWN}:role/orgseal-automation"),
+                document: "EnableS3BucketEncryptionWithKMS".into(),
+                organization: "o-ours".into(),
+                ous: vec!["r-1".into(), "ou-1".into()],
+                ..RolloutRoles::default()
+            },
+            controls: Some(Arc::default()),
+        });
         scene
     }
 
@@ -115,6 +140,7 @@ impl Scene {
             account: &self.account,
             key: &self.key,
             organization: &self.organization,
+            rollout: self.rollout.as_ref(),
             terms: &self.terms,
         }))
     }

@@ -6,6 +6,7 @@
 mod access;
 mod access_log_target;
 mod access_points;
+mod change_denied;
 mod conflicting_policy;
 #[cfg(test)]
 mod fixture;
@@ -28,7 +29,9 @@ mod services;
 mod sight;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::{AccountControls, RolloutRoles};
 use crate::model::{
     AccountEvidence, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
     KeyEvidence, OrganizationEvidence, Severity,
@@ -56,8 +59,19 @@ pub struct Subject<'a> {
     pub key: &'a KeyEvidence,
     /// The organization.
     pub organization: &'a OrganizationEvidence,
+    /// orgseal's own roles in the account, and the control policies above it; `None` where no guard in force needed them.
+    pub rollout: Option<&'a Rollout>,
     /// What the campaign file says to guards.
     pub terms: &'a Terms,
+}
+
+/// orgseal's own roles in an account, and the control policies above it.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// The roles.
+    pub roles: RolloutRoles,
+    /// The policies; `None` where they could not be read, which is told once and not for each bucket.
+    pub controls: Option<Arc<AccountControls>>,
 }
 
 /// What the campaign file says to guards, beyond their severity.
@@ -106,6 +120,10 @@ pub trait Guard: Sync {
     fn severity(&self) -> Severity {
         Severity::Hold
     }
+    /// Whether a finding that is not certain holds the bucket. Otherwise it is a warning, whatever the severity in force.
+    fn holds_unsure(&self) -> bool {
+        true
+    }
     /// The reads it needs.
     fn needs(&self) -> &'static [Need];
     /// Its word on a bucket.
@@ -130,7 +148,14 @@ pub const ALL: &[&dyn Guard] = &[
     &outside_principals::OutsidePrincipals,
     &service_principals::ServicePrincipals,
     &conflicting_policy::ConflictingPolicy,
+    &change_denied::ChangeDenied,
 ];
+
+/// The guard that tells whether the change itself is denied.
+#[must_use]
+pub fn change_denied() -> &'static dyn Guard {
+    &change_denied::ChangeDenied
+}
 
 /// What the campaign file makes of a guard for a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,8 +191,12 @@ pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<Guar
                 (GuardOutcome::CannotTell, says, evidence, hint)
             }
         };
-        let Ruling { severity, because } = ruling;
-        let (guard, overridden) = (guard.name().to_owned(), severity < guard.severity());
+        let Ruling { mut severity, because } = ruling;
+        let mut own = guard.severity();
+        if outcome == GuardOutcome::CannotTell && !guard.holds_unsure() {
+            (severity, own) = (severity.min(Severity::Warn), own.min(Severity::Warn));
+        }
+        let (guard, overridden) = (guard.name().to_owned(), severity < own);
         found.push(GuardFinding { guard, outcome, severity, overridden, because, says, evidence, hint });
     }
     found

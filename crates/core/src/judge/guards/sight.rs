@@ -38,6 +38,12 @@ impl<'a> Sight<'a> {
         policy.map(Some).map_err(|why| not_understood("the bucket policy", why))
     }
 
+    /// The bucket's policy, for a guard that reads it only where another one does; `None` where it was not read, or there is none.
+    pub(super) fn bucket_policy_where_read(&self) -> Option<Result<&Policy, Dark>> {
+        self.subject.evidence.policy.as_ref()?;
+        self.bucket_policy().transpose()
+    }
+
     /// The policy of the central key.
     pub(super) fn key_policy(&self) -> Result<&Policy, Dark> {
         let text = read(&self.subject.key.policy, "GetKeyPolicy")?;
@@ -82,6 +88,12 @@ impl<'a> Deref for Sight<'a> {
 
     fn deref(&self) -> &Subject<'a> {
         &self.subject
+    }
+}
+
+impl Dark {
+    pub(super) fn not_read(what: &str) -> Dark {
+        Dark { why: format!("{what} were not read"), hint: "run the command again".to_owned() }
     }
 }
 

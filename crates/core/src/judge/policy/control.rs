@@ -49,6 +49,18 @@ pub struct Hindrance {
     pub perhaps: Option<String>,
 }
 
+impl Hindrance {
+    /// What the policy is attached to, for people.
+    #[must_use]
+    pub fn attached_to(&self) -> String {
+        match &*self.target {
+            root if root.starts_with("r-") => format!("root {root}"),
+            ou if ou.starts_with("ou-") => format!("OU {ou}"),
+            account => format!("account {account}"),
+        }
+    }
+}
+
 /// All that stands in a request's way at the levels above an account, its own among them. Where anything does for certain, what
 /// only may is left out.
 #[must_use]

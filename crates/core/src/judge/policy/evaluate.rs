@@ -175,6 +175,18 @@ impl Holder {
         })
     }
 
+    /// The statement of its own policies or its boundary that denies a request for certain, with the policy's name.
+    #[must_use]
+    pub fn denying_statement(&self, request: &Request) -> Option<String> {
+        let own = self.policies.iter().map(|(name, policy)| (format!("policy {name}"), policy));
+        let boundary = self.boundary.iter().map(|policy| ("the permissions boundary".to_owned(), policy));
+        own.chain(boundary).find_map(|(name, policy)| {
+            let policy = (**policy).as_ref().ok()?;
+            let denies = |statement: &&Statement| statement.applies(request, &Answer::No) == Answer::Yes;
+            policy.denies().find(denies).map(|statement| format!("{name}, {}", statement.called()))
+        })
+    }
+
     /// Whether its permissions boundary, if it has one, leaves room for the request.
     fn bounded(&self, request: &Request) -> Answer {
         let Some(boundary) = &self.boundary else { return Answer::Yes };
@@ -311,6 +323,13 @@ impl Statement {
     #[must_use]
     pub fn conditions_hold(&self, request: &Request) -> Answer {
         self.conditions.iter().fold(Answer::Yes, |holds, condition| holds.and(condition.holds(request)))
+    }
+
+    /// Whether a deny of a bucket policy denies a request.
+    #[must_use]
+    pub fn denies(&self, request: &Request) -> Answer {
+        let applies = self.applies(request, &Answer::CannotTell("it is about some of the buckets".to_owned()));
+        if applies.is_possible() { applies.and(self.reaches(request)) } else { applies }
     }
 
     /// Whether it is about the principal of a request.

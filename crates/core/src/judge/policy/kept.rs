@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::{Parsed, Policy};
 
 /// What was read of each `K` that is in use. The weak side keeps an address from being used again while it stands here.
-pub(super) struct Kept<K: ?Sized, V>(Mutex<Vec<(Weak<K>, Arc<V>)>>);
+pub(in crate::judge) struct Kept<K: ?Sized, V>(Mutex<Vec<(Weak<K>, Arc<V>)>>);
 
 impl<K: ?Sized, V> Kept<K, V> {
-    pub(super) const fn new() -> Kept<K, V> {
+    pub(in crate::judge) const fn new() -> Kept<K, V> {
         Kept(Mutex::new(Vec::new()))
     }
 
     /// What was read of this one; at the first question it is read.
-    pub(super) fn of(&self, one: &Arc<K>, read: impl FnOnce(&K) -> V) -> Arc<V> {
+    pub(in crate::judge) fn of(&self, one: &Arc<K>, read: impl FnOnce(&K) -> V) -> Arc<V> {
         let known = |kept: &[(Weak<K>, Arc<V>)]| {
             let is_same = |(of, _): &&(Weak<K>, Arc<V>)| std::ptr::addr_eq(of.as_ptr(), Arc::as_ptr(one));
             kept.iter().find(is_same).map(|(_, value)| value.clone())

@@ -72,6 +72,8 @@ pub struct GuardReads {
     pub identity_pages: usize,
     /// `GetKeyPolicy`, for each central key.
     pub key_policies: bool,
+    /// To Organizations, for the control policies: at the first start, and each time that guards are asked again.
+    pub control_policies: usize,
     /// How old what guards said may be when a bucket is started.
     pub max_age: Duration,
     /// To KMS, for each account and Region with a bucket to change, before its first start: `DescribeKey` as the member, and
@@ -125,7 +127,7 @@ pub fn forecast(work: &Workload, assumed: &Assumptions) -> Forecast {
         requests.organizations as f64 * ms.organizations / 1e3 + schedule::packed(reads, work.accounts_at_once);
     let mut seconds = reading_seconds;
     let mut waves = Vec::new();
-    let mut has_key_policies = false;
+    let (mut has_key_policies, mut has_control_policies) = (false, false);
     let last = work.accounts.iter().filter(|account| account.executions() > 0).map(|account| account.wave + 1).max();
     for wave in 0..last.unwrap_or(0).max(work.bakes.len()) {
         let accounts: Vec<&AccountWork> =
@@ -142,6 +144,10 @@ pub fn forecast(work: &Workload, assumed: &Assumptions) -> Forecast {
         let bake_seconds = work.bakes.get(wave).map_or(0.0, Duration::as_secs_f64);
         let bakes = bake_seconds > 0.0;
         requests += requests::of_wave(&accounts, work, new_session, sealing, bakes, assumed.execution_seconds);
+        // A rollout by plan reads the control policies before its first start.
+        if !accounts.is_empty() && (asks_guards || !std::mem::replace(&mut has_control_policies, true)) {
+            requests.organizations += work.guards.control_policies as u64;
+        }
         if asks_guards && !accounts.is_empty() {
             accounts.iter().for_each(|account| requests += requests::of_guards(account, work));
             // A key's policy is read once.

@@ -27,6 +27,7 @@ fn work(accounts: Vec<AccountWork>, accounts_at_once: usize, bakes: &[u64]) -> W
             per_account: 1,
             identity_pages: 4,
             key_policies: true,
+            control_policies: 0,
             max_age: Duration::from_secs(3600),
             proofs: 2,
         },

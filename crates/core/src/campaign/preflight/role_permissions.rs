@@ -1,0 +1,71 @@
+//! The roles' own policies and permissions boundaries: whether they allow what a rollout does in an account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Look, with_error};
+use crate::aws::Member;
+use crate::judge::Place;
+use crate::model::{Account, Check, CheckKind, Denier, Standing};
+
+impl Look {
+    /// Whether the member role and the automation role may do what a rollout does (`GetAccountAuthorizationDetails`).
+    pub(super) async fn role_permissions(&self, member: &Member, account: &Account) -> Vec<Check> {
+        let kind = CheckKind::RolePermissions;
+        let identities = match member.identities().await {
+            Ok(identities) => Arc::new(identities),
+            // A rollout without guards works all the same.
+            Err(error) => {
+                let unseen = with_error(kind, Standing::Warning, &error);
+                let message = format!(
+                    "whether the roles' own policies allow a rollout could not be determined: {}",
+                    error.message
+                );
+                return vec![Check { message, ..unseen }];
+            }
+        };
+        let roles = self.rollout_roles(account);
+        // What denies or does not allow it, for certain or not; which actions of which role.
+        type Cause = (Place, Option<String>, Option<String>, bool);
+        let mut found: BTreeMap<Cause, BTreeSet<&'static str>> = BTreeMap::new();
+        // That a role is missing is told by the check of the role.
+        let is_listed = |arn: &str| identities.principals.iter().any(|identity| identity.arn == arn);
+        for call in self.calls(&roles, account).into_iter().filter(|call| is_listed(roles.role(call.automation))) {
+            if let Some(obstacle) = roles.denied_by_role(&call, &identities, None) {
+                let cause = (obstacle.at, obstacle.statement, obstacle.perhaps, call.automation);
+                found.entry(cause).or_default().insert(call.action);
+            }
+        }
+        if found.is_empty() {
+            return vec![Check::new(kind, Standing::Ok, "the policies of both roles allow what a rollout does")];
+        }
+        let checks = found.into_iter().map(|((at, statement, perhaps, automation), actions)| {
+            let actions = actions.into_iter().collect::<Vec<_>>().join(", ");
+            let (role, shipped) = match automation {
+                true => (&self.file.automation_role.name, "automation.json"),
+                false => (&self.file.member_role.name, "member-rollout.json"),
+            };
+            let (what, denier) = match (&at, &statement) {
+                (Place::Boundary, _) => {
+                    ("its permissions boundary does not allow".to_owned(), Denier::PermissionsBoundary)
+                }
+                (_, Some(statement)) => (format!("{statement} denies"), Denier::IdentityPolicy),
+                (_, None) => ("its policies do not allow".to_owned(), Denier::IdentityPolicy),
+            };
+            let (standing, message) = match perhaps {
+                None => (Standing::Failed, format!("role {role}: {what} {actions}")),
+                Some(why) => {
+                    (Standing::Warning, format!("whether role {role} may {actions} could not be determined: {why}"))
+                }
+            };
+            let fix = match (&at, &statement) {
+                (Place::Boundary, _) => format!("allow it in the permissions boundary of {role}"),
+                (_, Some(_)) => format!("exempt it in that statement of {role}"),
+                (_, None) => format!("give {role} the policy config/policies/{shipped}"),
+            };
+            let check = Check::new(kind, standing, message).fix(fix).fact("role", role.as_str());
+            Check { denied_by: (standing == Standing::Failed).then_some(denier), ..check }
+        });
+        checks.collect()
+    }
+}
