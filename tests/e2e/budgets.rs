@@ -44,6 +44,9 @@ fn a_change_makes_three_requests_and_few_polls() {
     // Guards: each read once per bucket about to change, the account's identities and block once, the key's policy once.
     assert_eq!(counters.totals("kms", "GetKeyPolicy"), 1);
     assert_eq!(counters.totals("iam", "GetAccountAuthorizationDetails"), 1);
+    // An organization without control policies of its own: one list of each type, however many accounts there are.
+    assert_eq!(counters.totals("organizations", "ListPolicies"), 2);
+    assert_eq!(counters.totals("organizations", "ListPoliciesForTarget"), 0);
     for read in ["GetBucketPolicy", "GetBucketPolicyStatus", "GetBucketTagging", "GetBucketReplication"] {
         assert_eq!(counters.totals("s3", read), 500, "{read}");
     }

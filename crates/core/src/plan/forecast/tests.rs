@@ -27,7 +27,7 @@ fn work(accounts: Vec<AccountWork>, accounts_at_once: usize, bakes: &[u64]) -> W
             per_account: 1,
             identity_pages: 4,
             key_policies: true,
-            control_policies: 0,
+            control_policies: 5,
             max_age: Duration::from_secs(3600),
             proofs: 2,
         },
@@ -67,6 +67,8 @@ fn a_later_wave_reads_again_and_a_bake_looks_for_denials() {
     let late = forecast(&work(accounts(1), 20, &[7200, 60]), &Assumptions::default());
     assert_eq!(at_once.requests.cloudtrail, 0);
     assert_eq!(soon.requests.cloudtrail, 3);
+    let organizations = [&at_once, &soon, &late].map(|found| found.requests.organizations);
+    assert_eq!(organizations, [2 + 5, 2 + 5, 2 + 2 * 5], "control policies: before the first start, and with guards");
     assert_eq!(late.requests.s3, soon.requests.s3 + 2 * 9 + 1, "what guards read of two buckets and their account");
     assert_eq!((late.requests.iam, late.requests.sts), (soon.requests.iam + 4, soon.requests.sts + 1));
     assert_eq!(
