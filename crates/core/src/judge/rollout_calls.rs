@@ -241,8 +241,15 @@ impl RolloutRoles {
             return Some(Obstacle { at: Place::Role, statement: None, perhaps: Some(why) });
         };
         let bucket_policy = bucket_policy.filter(|_| call.action.starts_with("s3:"));
-        let may =
-            |resource: &Text| holder.may_in_own_bucket(bucket_policy, &self.request(call, resource.clone())).answer;
+        // Denies of the bucket policy are told on their own.
+        let may = |resource: &Text| {
+            let request = self.request(call, resource.clone());
+            let own = holder.may(&request).answer;
+            match bucket_policy.map(|policy| policy.admission(&request)) {
+                Some(said) => own.or(said.named).or(said.everyone),
+                None => own,
+            }
+        };
         let denied = call.resources.iter().find_map(|resource| {
             let request = self.request(call, resource.clone());
             holder.denying_statement(&request)

@@ -97,6 +97,7 @@ impl Scene {
             ("orgseal-member", &[r#"{"Effect":"Allow","Action":["ssm:*","iam:PassRole"],"Resource":"*"}"#]),
             ("orgseal-automation", &[r#"{"Effect":"Allow","Action":"s3:*EncryptionConfiguration","Resource":"*"}"#]),
         ]);
+        scene.terms.ignored_principals.push("arn:aws:iam::*:role/orgseal-*".to_owned());
         scene.rollout = Some(Rollout {
             roles: RolloutRoles {
                 partition: "aws".into(),
