@@ -240,7 +240,7 @@ fn where_another_account_may_own_the_bucket_nobody_touches_it() {
     assert_eq!(code, 2);
     assert_eq!(finding(&document, "more")["verdict"], "sealed");
     let words = words(&document, "logs");
-    let word = words.iter().find(|word| word["guard"] == WITHOUT_A_BUCKET).unwrap();
+    let word = words.iter().find(|word| word["guard"] == "not-owned").unwrap();
     assert_eq!(word["outcome"], "cannot_tell", "{word:#}");
     is_explained(word);
     assert_eq!(world.bucket("logs").encryption, sse_s3());
