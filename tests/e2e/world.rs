@@ -118,12 +118,12 @@ impl World {
         let (access_key, secret) = self.sandbox.management_credentials();
         let config = aws_sdk_sts::Config::builder()
             .behavior_version(aws_sdk_sts::config::BehaviorVersion::latest())
-            .region(aws_sdk_sts::config::Region::new("us-east-1"))
+            .region(aws_sdk_sts::config::Region::new(self.sandbox.region().to_owned()))
             .endpoint_url(self.sandbox.endpoint())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(aws_sdk_sts::config::Credentials::new(access_key, secret, None, None, "test"))
             .build();
-        let arn = format!("arn:aws:iam::{account}:role/{role}");
+        let arn = format!("arn:{}:iam::{account}:role/{role}", self.sandbox.partition());
         let request = aws_sdk_sts::Client::from_conf(config).assume_role().role_arn(arn).role_session_name("somebody");
         let session = block_on(request.send()).unwrap().credentials.unwrap();
         (session.access_key_id, session.secret_access_key, Some(session.session_token))
@@ -134,7 +134,7 @@ impl World {
         let (access_key, secret, token) = self.assume(account, "OrganizationAccountAccessRole");
         let config = aws_sdk_iam::Config::builder()
             .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
-            .region(aws_sdk_iam::config::Region::new("us-east-1"))
+            .region(aws_sdk_iam::config::Region::new(self.sandbox.partition().global_region("iam").unwrap()))
             .endpoint_url(self.sandbox.endpoint())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(aws_sdk_iam::config::Credentials::new(access_key, secret, token, None, "test"))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use orgseal_core::config::CampaignFile;
-use orgseal_core::model::{KeyArn, role_arn};
+use orgseal_core::model::{KeyArn, Partition, role_arn};
 use serde_norway::Value;
 
 use crate::template::Filling;
@@ -61,6 +61,9 @@ pub enum GroundworkError {
     /// The key's policy and the guardrails are for one organization.
     #[error("the campaign file does not say which organization it is for")]
     NoOrganization,
+    /// The central key's ARN says which partition everything is in.
+    #[error("the campaign file names no central key in a known partition")]
+    NoPartition,
 }
 
 impl Groundwork {
@@ -69,6 +72,7 @@ impl Groundwork {
         let organization = file.organization.id.clone().ok_or(GroundworkError::NoOrganization)?;
         let keys = file.all_keys();
         let first = keys.first();
+        let partition = first.and_then(|key| Partition::named(&key.partition)).ok_or(GroundworkError::NoPartition)?;
         let regions: Vec<String> = file.keys().iter().map(|(region, _)| region.to_owned()).collect();
         // A multi-Region key is made where its ARN says.
         let primary = file.central_key.0.get("multi_region_key").and_then(|arn| arn.parse::<KeyArn>().ok());
@@ -77,7 +81,7 @@ impl Groundwork {
         let owner = first.map(|key| key.account.clone()).unwrap_or_default();
         Ok(Groundwork {
             organization,
-            partition: first.map_or_else(|| "aws".to_owned(), |key| key.partition.clone()),
+            partition: partition.name.clone(),
             security: file.bootstrap.security_account.clone().unwrap_or(owner),
             keys,
             home_region: home,
@@ -125,6 +129,16 @@ impl Groundwork {
         [automation].into_iter().chain(named.pipelines.iter().chain(&named.break_glass).cloned()).collect()
     }
 
+    fn service(&self, name: &str) -> String {
+        Partition::named(&self.partition).map(|partition| partition.service_principal(name)).unwrap_or_default()
+    }
+
+    /// What `kms:ViaService` may be for S3 in any Region: one pattern where AWS documents it, otherwise each form.
+    fn through_s3(&self) -> Option<Value> {
+        let forms = Partition::named(&self.partition).map(|partition| partition.via_s3("*")).unwrap_or_default();
+        (!forms.is_empty()).then(|| texts(&forms))
+    }
+
     /// What fills the templates.
     pub(crate) fn filling(&self) -> Filling {
         let CampaignFile { member_role, automation_role, document, bootstrap, .. } = &self.file;
@@ -143,7 +157,8 @@ impl Groundwork {
         let (kind, name) = bootstrap.caller.split_once('/').unwrap_or(("role", "orgseal"));
         Filling::default()
             .text("partition", partition)
-            .text("dns_suffix", if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" })
+            .text("ssm_service", self.service("ssm"))
+            .text("config_service", self.service("config"))
             .text("organization", &self.organization)
             .text("security", &self.security)
             .text("home_region", &self.home_region)
@@ -170,6 +185,7 @@ impl Groundwork {
             .text("key_alias", &bootstrap.key_alias)
             .text("key_arns", keys.join(","))
             .text("regions", self.regions().join(" "))
+            .tree("through_s3", self.through_s3())
             .tree("keys", listed(&keys))
             .tree("regions", listed(&self.regions()))
             .tree("unsealers", listed(&self.unsealers()))

@@ -76,7 +76,7 @@ pub(crate) fn policy(who: &[Who], groundwork: &Groundwork) -> Value {
             ("Action", texts(&actions)),
             ("Resource", texts(&resources)),
         ];
-        members.extend(grant.condition.map(|condition| ("Condition", condition)));
+        members.extend(grant.condition.map(|condition| ("Condition", filling.fill_tree(condition))));
         map(members)
     });
     map([("Version", text("2012-10-17")), ("Statement", Value::Sequence(statements.collect()))])

@@ -42,6 +42,11 @@ impl Filling {
         self.filled(tree).unwrap_or_default()
     }
 
+    /// A tree with its marks filled.
+    pub(crate) fn fill_tree(&self, tree: Value) -> Value {
+        self.filled(tree).unwrap_or_default()
+    }
+
     fn filled(&self, tree: Value) -> Option<Value> {
         match tree {
             Value::String(text) => match text.strip_prefix("@@") {

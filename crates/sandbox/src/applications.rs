@@ -98,7 +98,7 @@ impl Applications {
         for application in spec.application.iter().filter(|one| one.kind == ApplicationKind::User) {
             for (index, account) in organization.accounts.iter().enumerate() {
                 if application.accounts.takes(&account.id, &account.name) {
-                    let user = LongLived::new(spec.seed, index, &account.id, &application.name);
+                    let user = LongLived::new(spec, index, &account.id, &application.name);
                     access_keys.insert(user.access_key.clone(), user.caller.arn.clone());
                     users.insert(user.caller.arn.clone(), user);
                 }
@@ -132,16 +132,16 @@ impl World {
 
     /// As whom an application calls in an account.
     fn application_caller(&self, nth: usize, account: usize) -> Option<Caller> {
-        let name = &self.spec.application[nth].name;
+        let (partition, name) = (self.spec.partition, &self.spec.application[nth].name);
         let id = &self.organization.accounts[account].id;
         match self.spec.application[nth].kind {
             ApplicationKind::User => {
-                let user = self.applications.users.get(format!("arn:aws:iam::{id}:user/{name}").as_str());
+                let user = self.applications.users.get(partition.iam_arn(id, format_args!("user/{name}")).as_str());
                 user.map(|user| user.caller.clone())
             }
             ApplicationKind::Role => Some(Caller {
                 account,
-                arn: format!("arn:aws:sts::{id}:assumed-role/{name}/application").into(),
+                arn: partition.session_arn(id, name, "application").into(),
                 user_id: format!("{}:application", self.role(account, name)?.id).into(),
                 kind: CallerKind::RoleSession,
                 session: None,

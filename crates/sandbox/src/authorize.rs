@@ -259,7 +259,8 @@ impl RequestKeys<'_> {
                 // A session's principal is its role.
                 Some(role) => {
                     let account = &self.world.organization.accounts[caller.account].id;
-                    format!("arn:aws:iam::{account}:role/{}", self.world.role_path(caller.account, role)).into()
+                    let path = self.world.role_path(caller.account, role);
+                    self.world.spec.partition.iam_arn(account, format_args!("role/{path}")).into()
                 }
                 None => (&*caller.arn).into(),
             },

@@ -25,7 +25,7 @@ pub(crate) fn campaign_file(world: &World) -> String {
             false => {
                 let id = world.find_key(Organization::SECURITY, place, CENTRAL_ALIAS).map(|key| key.id);
                 let id = id.unwrap_or_else(|| "NEW".into());
-                format!("arn:aws:kms:{region}:{}:key/{id}", world.security_account().id)
+                spec.partition.arn("kms", region, &world.security_account().id, format_args!("key/{id}"))
             }
         };
         let _ = writeln!(file, "{region} = \"{arn}\"");

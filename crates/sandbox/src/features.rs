@@ -11,12 +11,12 @@ use crate::world::configuration::{Configuration, Configurations};
 
 /// The account that delivers load balancer logs in most older Regions is a constant of each; us-east-1's stands for all.
 const ELB_ACCOUNT: &str = "127311923021";
-const OAI: &str = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2QWRUHAPOMQZL";
+const OAI: &str = "user/CloudFront Origin Access Identity E2QWRUHAPOMQZL";
 /// An account outside every sandbox organization.
 const OUTSIDER: &str = "999999999999";
 
-fn allow(principal: Value, action: &str, bucket: &str) -> Value {
-    json!({ "Effect": "Allow", "Principal": principal, "Action": action, "Resource": format!("arn:aws:s3:::{bucket}/*") })
+fn allow(principal: Value, action: &str, objects: &str) -> Value {
+    json!({ "Effect": "Allow", "Principal": principal, "Action": action, "Resource": objects })
 }
 
 /// Draws the features of one generated bucket. `nth` is its number in the account.
@@ -26,35 +26,37 @@ pub(crate) fn drawn(world: &World, account: usize, nth: usize, region: usize, bu
     if *features == FeaturesSpec::default() {
         return configurations;
     }
+    let partition = world.spec.partition;
+    let objects = partition.s3_arn(format_args!("{bucket}/*"));
     let mut random = stream(world, account, nth);
     // Each feature has its draw whether it is on or not, so that turning one up leaves the others where they are.
     let mut hits = |chance: f64| random.fraction() < chance;
     let _name = hits(features.controltower_name);
     let mut statements = Vec::new();
     if hits(features.log_target) {
-        statements.push(allow(json!({ "Service": "logging.s3.amazonaws.com" }), "s3:PutObject", bucket));
+        statements.push(allow(json!({ "Service": "logging.s3.amazonaws.com" }), "s3:PutObject", &objects));
     }
     if hits(features.elb_log_target) {
-        let root = format!("arn:aws:iam::{ELB_ACCOUNT}:root");
-        statements.push(allow(json!({ "AWS": root }), "s3:PutObject", bucket));
+        let root = partition.iam_arn(ELB_ACCOUNT, "root");
+        statements.push(allow(json!({ "AWS": root }), "s3:PutObject", &objects));
     }
     let public = hits(features.public_policy);
     if public {
-        statements.push(allow(json!("*"), "s3:GetObject", bucket));
+        statements.push(allow(json!("*"), "s3:GetObject", &objects));
     }
     if hits(features.website) {
         let website = json!({ "IndexDocument": { "Suffix": "index.html" } });
         configurations.set(Configuration::Website, Some(website));
     }
     if hits(features.cloudfront_oai) {
-        statements.push(allow(json!({ "AWS": OAI }), "s3:GetObject", bucket));
+        statements.push(allow(json!({ "AWS": partition.iam_arn("cloudfront", OAI) }), "s3:GetObject", &objects));
     }
     if hits(features.foreign_principal) {
-        let root = format!("arn:aws:iam::{OUTSIDER}:root");
-        statements.push(allow(json!({ "AWS": root }), "s3:*", bucket));
+        let root = partition.iam_arn(OUTSIDER, "root");
+        statements.push(allow(json!({ "AWS": root }), "s3:*", &objects));
     }
     if hits(features.service_principal) {
-        statements.push(allow(json!({ "Service": "cloudtrail.amazonaws.com" }), "s3:PutObject", bucket));
+        statements.push(allow(json!({ "Service": "cloudtrail.amazonaws.com" }), "s3:PutObject", &objects));
     }
     if hits(features.replication) {
         let owner = &world.organization.accounts[account].id;
@@ -62,10 +64,10 @@ pub(crate) fn drawn(world: &World, account: usize, nth: usize, region: usize, bu
         configurations.set(
             Configuration::Replication,
             Some(json!({
-                "Role": format!("arn:aws:iam::{owner}:role/replication"),
+                "Role": partition.iam_arn(owner, "role/replication"),
                 "Rules": [{
                     "ID": "all", "Priority": 1, "Filter": { "Prefix": "" }, "Status": "Enabled",
-                    "Destination": { "Bucket": format!("arn:aws:s3:::{bucket}-replica") },
+                    "Destination": { "Bucket": partition.s3_arn(format_args!("{bucket}-replica")) },
                     "DeleteMarkerReplication": { "Status": "Disabled" },
                 }],
             })),
@@ -73,16 +75,18 @@ pub(crate) fn drawn(world: &World, account: usize, nth: usize, region: usize, bu
     }
     if hits(features.deny_unencrypted_policy) {
         statements.push(json!({
-            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{bucket}/*"),
+            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": objects,
             "Condition": { "StringNotEquals": { "s3:x-amz-server-side-encryption": "AES256" } },
         }));
     }
     if hits(features.cloudformation_tags) {
         let here = &world.spec.regions[region];
         let owner = &world.organization.accounts[account].id;
-        let stack = format!(
-            "arn:aws:cloudformation:{here}:{owner}:stack/storage/{}",
-            Random::new(nth as u64, "stack", 0).uuid()
+        let stack = partition.arn(
+            "cloudformation",
+            here,
+            owner,
+            format_args!("stack/storage/{}", Random::new(nth as u64, "stack", 0).uuid()),
         );
         configurations.set(
             Configuration::Tagging,
@@ -152,8 +156,8 @@ fn acl(world: &World, account: usize, bucket: &BucketSpec) -> Option<Value> {
     Some(json!({ "Owner": { "ID": own }, "Grants": grants }))
 }
 
-fn inventory(inventory: &InventorySpec) -> Value {
-    let destination = format!("arn:aws:s3:::{}", inventory.destination);
+fn inventory(world: &World, inventory: &InventorySpec) -> Value {
+    let destination = world.spec.partition.s3_arn(&inventory.destination);
     let mut to = json!({ "Bucket": destination, "Format": "CSV" });
     if let Some(account) = &inventory.account {
         to["AccountId"] = json!(account);
@@ -169,7 +173,7 @@ fn inventory(inventory: &InventorySpec) -> Value {
 
 /// What a described bucket of this account states.
 pub(crate) fn described(world: &World, account: usize, bucket: &BucketSpec) -> Configurations {
-    let owner = &world.organization.accounts[account].id;
+    let (partition, owner) = (world.spec.partition, &world.organization.accounts[account].id);
     let mut configurations = Configurations::default();
     let mut set = |which, value: Option<Value>| {
         if value.is_some() {
@@ -189,16 +193,16 @@ pub(crate) fn described(world: &World, account: usize, bucket: &BucketSpec) -> C
         set(
             Configuration::Replication,
             Some(json!({
-                "Role": format!("arn:aws:iam::{owner}:role/replication"),
+                "Role": partition.iam_arn(owner, "role/replication"),
                 "Rules": [{ "ID": "all", "Status": "Enabled", "Prefix": "",
-                            "Destination": { "Bucket": format!("arn:aws:s3:::{destination}") } }],
+                            "Destination": { "Bucket": partition.s3_arn(destination) } }],
             })),
         );
     }
     set(Configuration::Acl, acl(world, account, bucket));
     let ownership = |name: &String| json!({ "Rules": [{ "ObjectOwnership": name }] });
     set(Configuration::OwnershipControls, bucket.object_ownership.as_ref().map(ownership));
-    let reports: Vec<Value> = bucket.inventory.iter().map(inventory).collect();
+    let reports: Vec<Value> = bucket.inventory.iter().map(|report| inventory(world, report)).collect();
     set(Configuration::Inventory, (!reports.is_empty()).then_some(Value::Array(reports)));
     configurations
 }

@@ -16,6 +16,7 @@ mod journal;
 mod latency;
 mod line;
 mod observe;
+mod partition;
 mod permissions;
 mod policy;
 mod random;
@@ -42,6 +43,7 @@ pub use applications::{ApplicationBucket, ApplicationCredentials, ApplicationSta
 pub use dump::{Difference, Dump, DumpedBucket, DumpedDocument};
 pub use faults::{Fault, FaultFilter, FaultKind, FaultState};
 pub use observe::{AccountState, AnswerCount, BucketEncryption, BucketState, Counters, ExecutionState, RequestCount};
+pub use partition::Partition;
 pub use permissions::PolicyRefused;
 pub use rates::{Rate, RatesSpec};
 pub use spec::{
@@ -205,6 +207,13 @@ impl Sandbox {
         Ok(Sandbox { world, endpoint, runtime: Some(runtime), stopped: watch::channel(false).0 })
     }
 
+    /// The Region that unchanged SDKs must be told, so that they sign for global services as AWS wants it. With
+    /// `AWS_ENDPOINT_URL` set they sign every request for their own Region, and IAM and Organizations accept only the Region
+    /// that serves them in the partition. Regional services are named with `--region` where the organization is elsewhere.
+    pub fn client_region(&self) -> &str {
+        self.world.spec.partition.global_region("organizations").unwrap_or(&self.world.spec.regions[0])
+    }
+
     /// What `AWS_ENDPOINT_URL` must be: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -223,6 +232,11 @@ impl Sandbox {
     /// The Region to use where one must be named: the first of the spec.
     pub fn region(&self) -> &str {
         &self.world.spec.regions[0]
+    }
+
+    /// The partition that the organization is in.
+    pub fn partition(&self) -> Partition {
+        self.world.spec.partition
     }
 
     /// The seed that this organization was made from.
@@ -258,14 +272,31 @@ impl Sandbox {
     /// The `export` lines that point any AWS tool at this sandbox as the security account.
     pub fn exports(&self) -> String {
         let (id, secret) = self.credentials();
+        let region = self.client_region();
         format!(
-            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
+            "{}export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}\n\
              export AWS_REGION={region}\nexport AWS_DEFAULT_REGION={region}\n\
              export AWS_ENDPOINT_URL_S3_CONTROL={}\nexport AWS_EC2_METADATA_DISABLED=true\nunset AWS_SESSION_TOKEN AWS_PROFILE\n",
+            self.region_note(),
             self.endpoint,
             self.s3_control_endpoint(),
-            region = self.region()
         )
+    }
+
+    /// What users must know where the exported Region is not right for every call.
+    fn region_note(&self) -> String {
+        let (spec, region) = (&self.world.spec, self.client_region());
+        let mut note = String::new();
+        if !spec.regions.iter().any(|enabled| enabled == region) {
+            let regions = spec.regions.join(", ");
+            note += &format!(
+                "# {region} serves IAM and Organizations; use --region for the organization's Regions: {regions}\n"
+            );
+        }
+        if let Some(iam) = spec.partition.global_region("iam").filter(|iam| *iam != region) {
+            note += &format!("# {region} serves Organizations; use --region {iam} for IAM\n");
+        }
+        note
     }
 
     /// Where unchanged SDKs reach S3 Control. Their endpoint rules put the account id and a dot before the endpoint's

@@ -153,7 +153,7 @@ impl Aws {
     /// The client for AWS Organizations.
     #[must_use]
     pub fn organizations(&self) -> Organizations {
-        Organizations::new(&self.config, &self.caller.partition, &self.halt)
+        Organizations::new(&self.config, &self.halt)
     }
 
     fn kms(&self, key: &KeyArn) -> aws_sdk_kms::Client {

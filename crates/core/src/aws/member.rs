@@ -11,6 +11,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use super::calls::Calls;
 use super::cloudtrail::Interval;
 use super::derived::derive;
+use super::partition::for_iam;
 use super::s3_control::S3Control;
 use super::{S3, Session, Ssm};
 use crate::model::{AwsError, Bucket, BucketEvidence, DryRun, KeyArn, KeyFacts, Need, PublicAccessBlock};
@@ -182,9 +183,9 @@ impl Member {
         (aws_sdk_cloudtrail::Client::from_conf(settings.build()), &self.cloudtrail_calls, interval)
     }
 
-    /// The client of IAM, and what its calls share. IAM has one place in each partition, which the SDK's endpoint rules know.
+    /// The client of IAM, and what its calls share. IAM is served from one Region of each partition.
     pub(super) fn iam_service(&self) -> (aws_sdk_iam::Client, &Calls) {
-        let settings = aws_sdk_iam::config::Builder::from(&self.config)
+        let settings = aws_sdk_iam::config::Builder::from(&for_iam(&self.config))
             .retry_partition(self.iam_calls.partition.clone())
             .retry_classifier(self.iam_calls.classifier)
             .interceptor(self.iam_calls.observer.clone());

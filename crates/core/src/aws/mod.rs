@@ -22,6 +22,7 @@ mod member;
 mod not_renewed;
 mod observer;
 mod organizations;
+mod partition;
 mod role;
 mod s3;
 mod s3_control;

@@ -8,9 +8,9 @@ use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{Account as Listed, PolicyType};
 
 use super::Halt;
-use super::derived::derive;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
+use super::partition::for_organizations;
 use crate::judge::policy::ControlKind;
 use crate::model::{Account, AwsError};
 
@@ -35,14 +35,9 @@ pub struct Organizations {
 
 impl Organizations {
     /// The API is global and served from one Region of each partition.
-    pub(super) fn new(config: &SdkConfig, partition: &str, halt: &Halt) -> Organizations {
-        let region = match partition {
-            "aws-us-gov" => "us-gov-west-1",
-            "aws-cn" => "cn-northwest-1",
-            _ => "us-east-1",
-        };
+    pub(super) fn new(config: &SdkConfig, halt: &Halt) -> Organizations {
         // It throttles early, and everything waits for it.
-        let settings = aws_sdk_organizations::config::Builder::from(&derive(config, region, None))
+        let settings = aws_sdk_organizations::config::Builder::from(&for_organizations(config))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .retry_classifier(SkewIsTransient);
         Organizations { client: Client::from_conf(settings.build()), halt: halt.clone() }

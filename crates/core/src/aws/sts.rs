@@ -27,7 +27,13 @@ pub(super) fn client(config: &SdkConfig) -> aws_sdk_sts::Client {
 pub(super) async fn caller_identity(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {
     let answer = sts.get_caller_identity().send().await.map_err(|error| aws_error("GetCallerIdentity", &error))?;
     let arn = answer.arn().unwrap_or_default().to_owned();
-    let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
+    let partition = arn.split(':').nth(1).filter(|name| !name.is_empty()).map(str::to_owned);
+    let partition = partition.ok_or_else(|| AwsError {
+        code: "Unreadable".to_owned(),
+        message: format!("GetCallerIdentity: the ARN `{arn}` names no partition"),
+        hint: "check the endpoint: AWS answers an ARN such as arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
+            .to_owned(),
+    })?;
     Ok(Caller { account: answer.account().unwrap_or_default().to_owned(), arn, partition })
 }
 

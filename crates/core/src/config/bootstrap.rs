@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, is_account_id, is_iam_name, is_principal_pattern};
+use crate::model::is_service_name;
 
 /// What `orgseal bootstrap` makes: names, and who may do what is denied to others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -116,7 +117,7 @@ impl BootstrapChoice {
             problem(&format!("key_administrators[{index}]"), message, "write the whole ARN");
         }
         for (index, service) in self.services.iter().enumerate() {
-            if !service.ends_with(".amazonaws.com") {
+            if !is_service_name(service) {
                 let message = format!("`{service}` is not a service's name");
                 problem(&format!("services[{index}]"), message, "write it whole, such as logging.s3.amazonaws.com");
             }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, is_account_id, is_region};
-use crate::model::{KeyArn, KeyMap};
+use crate::model::{KeyArn, KeyMap, Partition};
 
 /// The central key: `REGION = "ARN"` for each Region, or `multi_region_key = "ARN"` with `regions` at the top of the file.
 ///
@@ -18,20 +18,6 @@ pub struct CentralKey(pub BTreeMap<String, String>);
 const ACCOUNT: &str = "account";
 const MULTI_REGION_KEY: &str = "multi_region_key";
 
-/// The partition that a Region's name tells.
-fn partition_of(region: &str) -> &'static str {
-    match region.split_once('-') {
-        Some(("cn", _)) => "aws-cn",
-        Some(("us", rest)) if rest.starts_with("gov-") => "aws-us-gov",
-        Some(("us", rest)) if rest.starts_with("isob-") => "aws-iso-b",
-        Some(("us", rest)) if rest.starts_with("isof-") => "aws-iso-f",
-        Some(("us", rest)) if rest.starts_with("iso-") => "aws-iso",
-        Some(("eu", rest)) if rest.starts_with("isoe-") => "aws-iso-e",
-        Some(("eusc", _)) => "aws-eusc",
-        _ => "aws",
-    }
-}
-
 /// Checks a full key ARN.
 fn check_arn(path: &str, arn: &str, found: &mut Vec<Problem>) -> Option<KeyArn> {
     let key = arn.parse().ok();
@@ -40,6 +26,14 @@ fn check_arn(path: &str, arn: &str, found: &mut Vec<Problem>) -> Option<KeyArn> 
             path,
             format!("`{arn}` is not a full key ARN (an alias or a bare id would resolve in the requester's account)"),
             "write arn:aws:kms:REGION:ACCOUNT:key/ID",
+        ));
+    }
+    if let Some(unknown) = key.as_ref().filter(|key: &&KeyArn| Partition::named(&key.partition).is_none()) {
+        let known: Vec<&str> = Partition::all().iter().map(|partition| partition.name.as_str()).collect();
+        found.push(Problem::new(
+            path,
+            format!("the key is of partition {}, which this version of orgseal does not know", unknown.partition),
+            format!("correct the ARN, or update orgseal; known partitions: {}", known.join(", ")),
         ));
     }
     key
@@ -56,11 +50,12 @@ pub(super) fn check_key(path: &str, region: &str, arn: &str, found: &mut Vec<Pro
         return None;
     }
     let key = check_arn(path, arn, found)?;
-    if key.partition != partition_of(region) {
+    // A Region that is younger than this program belongs to the partition that its key's ARN names.
+    if let Some(other) = Partition::of_region(region).filter(|partition| partition.name != key.partition) {
         found.push(Problem::new(
             path,
-            format!("the key is of partition {}, and {region} is in {}", key.partition, partition_of(region)),
-            format!("write arn:{}:kms:{region}:ACCOUNT:key/ID", partition_of(region)),
+            format!("the key is of partition {}, and {region} is in {}", key.partition, other.name),
+            format!("write arn:{}:kms:{region}:ACCOUNT:key/ID", other.name),
         ));
     } else if key.region != region {
         found.push(Problem::new(
@@ -159,6 +154,18 @@ impl CentralKey {
                     format!("regions[{index}]"),
                     format!("`{region}` is not a Region"),
                     "write a Region's name such as us-east-1",
+                ));
+            } else if let Some((key, other)) = keys.get(region).zip(Partition::of_region(region))
+                && key.partition != other.name
+                && !self.0.contains_key(region)
+            {
+                found.push(Problem::new(
+                    format!("regions[{index}]"),
+                    format!(
+                        "{region} is in partition {}, and the multi-Region key is of {}",
+                        other.name, key.partition
+                    ),
+                    "name Regions of one partition: each partition has its own organization and its own keys",
                 ));
             } else if keys.get(region).is_none() && !self.0.contains_key(region) {
                 found.push(Problem::new(

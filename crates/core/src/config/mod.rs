@@ -24,6 +24,7 @@ mod limits;
 mod load;
 mod member_role;
 mod organization;
+mod partition;
 mod plan;
 mod problem;
 mod rollback;
@@ -216,6 +217,7 @@ impl CampaignFile {
         self.forecast.check(&mut found);
         self.plan.check(&mut found);
         self.bootstrap.check(&mut found);
+        partition::check(self, &mut found);
         found
     }
 

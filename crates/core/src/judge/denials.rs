@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{DenialSource, KeyArn};
+use crate::model::{DenialSource, KeyArn, is_service_name};
 
 /// A request to KMS that was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,7 +159,7 @@ fn bucket_of(arn: &str) -> Option<String> {
 
 /// Whether `sourceIPAddress` is no address: calls that a service makes carry its name there.
 fn is_service(source: &str) -> bool {
-    source == "AWS Internal" || source.contains(".amazonaws.com")
+    source == "AWS Internal" || is_service_name(source)
 }
 
 #[cfg(test)]

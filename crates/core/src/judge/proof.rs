@@ -6,7 +6,7 @@
 use super::denial;
 use super::policy::{Condition, Policy, Principal, Statement};
 use crate::glob::matches;
-use crate::model::{AwsError, Denial, Denier, DryRun, KeyArn, Reason};
+use crate::model::{AwsError, Denial, Denier, DryRun, KeyArn, Partition, Reason};
 
 /// The action that S3 calls for each new object, or once for many under a Bucket Key.
 const ACTION: &str = "kms:GenerateDataKey";
@@ -224,9 +224,9 @@ fn admits_s3(condition: &Condition, key: &KeyArn) -> Option<bool> {
         // The key is there in a call that comes through a service.
         return Some(condition.values.iter().any(|value| value == "false"));
     }
-    let service = format!("s3.{}.amazonaws.com", key.region);
-    let named =
-        condition.values.iter().any(|value| matches(value, &service) || matches(value, &format!("{service}.cn")));
+    // Where AWS does not document the value, either form may be the right one.
+    let forms = Partition::named(&key.partition).map(|partition| partition.via_s3(&key.region)).unwrap_or_default();
+    let named = condition.values.iter().any(|value| forms.iter().any(|form| matches(value, form)));
     Some(named != negated)
 }
 

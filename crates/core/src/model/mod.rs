@@ -13,6 +13,7 @@ mod guard;
 mod key;
 mod operation;
 mod out_of_scope;
+mod partition;
 mod preflight;
 mod proof;
 mod restore;
@@ -36,6 +37,7 @@ pub use operation::Operation;
 pub use out_of_scope::{DirectoryBuckets, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, UnreadRegion};
 
 pub use key::{KeyArn, KeyArnError, KeyFacts, KeyMap, KeyReference};
+pub use partition::{Partition, is_service_name};
 pub use preflight::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts, RegionChecks, Standing};
 pub use proof::DryRun;
 pub use restore::Restore;

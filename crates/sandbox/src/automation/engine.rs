@@ -76,9 +76,10 @@ pub(crate) const CANNOT_ASSUME: &str = "The defined assume role is unable to be 
 /// `ssm.amazonaws.com`.
 pub(crate) fn act_as(world: &World, place: Place, role_arn: &str, execution: &str) -> Result<Caller, &'static str> {
     let account_id = &world.organization.accounts[place.account].id;
-    let name = role_arn
-        .strip_prefix("arn:aws:iam::")
-        .and_then(|rest| rest.strip_prefix(account_id.as_str()))
+    let partition = world.spec.partition;
+    let name = partition
+        .strip_arn("iam", role_arn)
+        .and_then(|rest| rest.strip_prefix(':')?.strip_prefix(account_id.as_str()))
         .and_then(|rest| rest.strip_prefix(":role/"))
         .ok_or(CANNOT_ASSUME)?;
     let role = world.role(place.account, name).ok_or(CANNOT_ASSUME)?;
@@ -90,12 +91,15 @@ pub(crate) fn act_as(world: &World, place: Place, role_arn: &str, execution: &st
         .trust(&trust)
         .key("aws:SourceAccount", account_id.as_str())
         .key("aws:SourceOrgID", world.organization.id.as_str())
-        .key("aws:SourceArn", format!("arn:aws:ssm:{region}:{account_id}:automation-execution/{execution}"));
+        .key(
+            "aws:SourceArn",
+            partition.arn("ssm", region, account_id, format_args!("automation-execution/{execution}")),
+        );
     authorize(world, Who::Service("ssm.amazonaws.com"), &ask).map_err(|_| CANNOT_ASSUME)?;
     let session = format!("Automation-{execution}");
     Ok(Caller {
         account: place.account,
-        arn: format!("arn:aws:sts::{account_id}:assumed-role/{}/{session}", bare(&role.name)).into(),
+        arn: partition.session_arn(account_id, bare(&role.name), &session).into(),
         user_id: format!("{}:{session}", role.id).into(),
         kind: CallerKind::RoleSession,
         session: None,

@@ -127,14 +127,15 @@ fn change(world: &World, place: Place, fault: &Arc<Fault>, document: &str, bucke
 }
 
 fn change_document(world: &World, place: Place, fault: &Fault, name_or_arn: &str) {
-    let (owner, name) = match name_or_arn.strip_prefix("arn:aws:ssm:").map(|rest| rest.splitn(3, ':').collect()) {
-        None => (world.organization.accounts[place.account].id.clone(), name_or_arn),
-        Some(parts) => {
-            let parts: Vec<&str> = parts;
-            let [_, account, resource] = parts[..] else { return };
-            (account.to_string(), resource.strip_prefix("document/").unwrap_or(resource))
-        }
-    };
+    let (owner, name) =
+        match world.spec.partition.strip_arn("ssm", name_or_arn).map(|rest| rest.splitn(3, ':').collect()) {
+            None => (world.organization.accounts[place.account].id.clone(), name_or_arn),
+            Some(parts) => {
+                let parts: Vec<&str> = parts;
+                let [_, account, resource] = parts[..] else { return };
+                (account.to_string(), resource.strip_prefix("document/").unwrap_or(resource))
+            }
+        };
     let Some(at) = world.organization.find(&owner) else { return };
     let former = world.with_region(at, place.region, |state| {
         let document = state.documents.get(name)?;

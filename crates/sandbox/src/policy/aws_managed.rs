@@ -80,6 +80,7 @@ pub(crate) fn all() -> &'static [Arc<ManagedRecord>] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partition::Partition;
     use crate::policy::{Kind, Policy};
 
     #[test]
@@ -87,7 +88,7 @@ mod tests {
         for policy in all() {
             Policy::load(Kind::Identity, policy.text()).unwrap();
         }
-        let arns: Vec<String> = all().iter().map(|policy| policy.arn("111111111111")).collect();
+        let arns: Vec<String> = all().iter().map(|policy| policy.arn(Partition::Aws, "111111111111")).collect();
         assert!(arns.is_sorted_by_key(|arn| arn.rsplit('/').next().map(String::from)), "{arns:?}");
         assert_eq!(arns[0], "arn:aws:iam::aws:policy/service-role/AWSConfigRoleForOrganizations");
     }

@@ -61,8 +61,8 @@ pub(super) fn identities(spec: &Spec, organization: &Organization) -> (Roles, Us
             let boundary = loading.maybe(Kind::Identity, application.boundary.as_ref(), index);
             match application.kind {
                 ApplicationKind::Role => {
-                    let trust = application.trust.as_deref().unwrap_or(TRUST);
-                    let trust = loading.policy(Kind::Trust, trust, index);
+                    let usual = spec.partition.localized(TRUST, spec.via_service_suffix());
+                    let trust = loading.policy(Kind::Trust, application.trust.as_ref().unwrap_or(&usual), index);
                     let mut policies = RolePolicies::made(trust, identity, boundary, 3600);
                     policies.managed.clone_from(&managed);
                     roles.entry(index).or_default().insert(application.name.clone(), Arc::new(policies));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Policy;
+use crate::partition::Partition;
 use crate::world::World;
 use crate::world::organization::Organization;
 use crate::world::records::Written;
@@ -23,9 +24,9 @@ impl Managed {
         Managed { name: "AdministratorAccess".into(), aws: true }
     }
 
-    pub(crate) fn arn(&self, account_id: &str) -> String {
+    pub(crate) fn arn(&self, partition: Partition, account_id: &str) -> String {
         let owner = if self.aws { "aws" } else { account_id };
-        format!("arn:aws:iam::{owner}:policy/{}", self.name)
+        partition.iam_arn(owner, format_args!("policy/{}", self.name))
     }
 }
 

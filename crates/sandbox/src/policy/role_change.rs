@@ -66,7 +66,7 @@ impl World {
     fn put_boundary(&self, account: usize, role: &str, text: &str) -> String {
         let id = format!("ANPA{}", Random::new(self.spec.seed, role, account as u64).text(KEY_ID, 17));
         let policy = ManagedRecord::new(&boundary_name(role), id, text, now_ms());
-        let arn = policy.arn(&self.organization.accounts[account].id);
+        let arn = policy.arn(self.spec.partition, &self.organization.accounts[account].id);
         self.managed.put(account, &boundary_name(role), policy);
         arn
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Kind, Policy};
+use crate::partition::Partition;
 use crate::spec::Spec;
 use crate::world::organization::Organization;
 
@@ -29,6 +30,8 @@ pub(crate) const CALLER_NAME: &str = "orgseal";
 /// The names that stand in the shipped files.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
+    partition: Partition,
+    via_service_suffix: String,
     security: String,
     external_id: String,
     member_role: String,
@@ -40,6 +43,8 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new(spec: &Spec, security: &str, external_id: &str) -> Names {
         Names {
+            partition: spec.partition,
+            via_service_suffix: spec.via_service_suffix().into(),
             security: security.into(),
             external_id: external_id.into(),
             member_role: spec.member_role.name.clone(),
@@ -50,7 +55,9 @@ impl Names {
     }
 
     pub(crate) fn put_into(&self, text: &str) -> String {
-        text.replace("111122223333", &self.security)
+        self.partition
+            .localized(text, &self.via_service_suffix)
+            .replace("111122223333", &self.security)
             .replace("EXTERNAL-ID", &self.external_id)
             .replace("role/orgseal-member", &format!("role/{}", self.member_role))
             .replace("role/orgseal-automation", &format!("role/{}", self.automation_role))
@@ -79,18 +86,20 @@ pub(crate) fn trust(principal: &str, actions: &[&str]) -> String {
 }
 
 /// The central key's policy: its account, and the organization as far as S3 asks for it or a dry run proves it.
-pub(crate) fn central_key(security: &str, organization: &str, admits_organization: bool) -> String {
+pub(crate) fn central_key(spec: &Spec, security: &str, organization: &str, admits_organization: bool) -> String {
+    let root = spec.partition.iam_arn(security, "root");
     let mut statements = vec![serde_json::json!({
-        "Sid": "ItsOwnAccount", "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{security}:root") },
+        "Sid": "ItsOwnAccount", "Effect": "Allow", "Principal": { "AWS": root },
         "Action": "kms:*", "Resource": "*" })];
     if admits_organization {
+        let through_s3 = format!("s3.*.{}", spec.via_service_suffix());
         let of = serde_json::json!({ "aws:PrincipalOrgID": organization });
         // In its own account "*" would admit everyone whatever IAM says: there the first statement hands on the decision.
         let others = serde_json::json!({ "aws:PrincipalAccount": security });
         statements.push(serde_json::json!({
             "Sid": "TheOrganizationThroughS3", "Effect": "Allow", "Principal": { "AWS": "*" },
             "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"], "Resource": "*",
-            "Condition": { "StringEquals": of, "StringNotEquals": others, "StringLike": { "kms:ViaService": "s3.*.amazonaws.com" } } }));
+            "Condition": { "StringEquals": of, "StringNotEquals": others, "StringLike": { "kms:ViaService": through_s3 } } }));
         statements.push(serde_json::json!({
             "Sid": "TheOrganizationLooksAndProves", "Effect": "Allow", "Principal": { "AWS": "*" },
             "Action": ["kms:DescribeKey", "kms:GenerateDataKey"], "Resource": "*",
@@ -100,24 +109,24 @@ pub(crate) fn central_key(security: &str, organization: &str, admits_organizatio
 }
 
 /// KMS's default for a customer managed key: the account decides by its IAM policies.
-pub(crate) fn customer_key(account: &str) -> String {
+pub(crate) fn customer_key(spec: &Spec, account: &str) -> String {
     serde_json::json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [{
         "Sid": "Enable IAM User Permissions", "Effect": "Allow",
-        "Principal": { "AWS": format!("arn:aws:iam::{account}:root") }, "Action": "kms:*", "Resource": "*" }] })
+        "Principal": { "AWS": spec.partition.iam_arn(account, "root") }, "Action": "kms:*", "Resource": "*" }] })
     .to_string()
 }
 
 /// The policy of `aws/s3`, which nobody can change.
-pub(crate) fn aws_managed_key(account: &str, region: &str) -> String {
+pub(crate) fn aws_managed_key(spec: &Spec, account: &str, region: &str) -> String {
     serde_json::json!({ "Version": "2012-10-17", "Id": "auto-s3-2", "Statement": [
         { "Sid": "Allow access through S3 for all principals in the account that are authorized to use S3",
           "Effect": "Allow", "Principal": { "AWS": "*" },
           "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
           "Resource": "*",
           "Condition": { "StringEquals": {
-              "kms:CallerAccount": account, "kms:ViaService": format!("s3.{region}.amazonaws.com") } } },
+              "kms:CallerAccount": account, "kms:ViaService": format!("s3.{region}.{}", spec.via_service_suffix()) } } },
         { "Sid": "Allow direct access to key metadata to the account", "Effect": "Allow",
-          "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
+          "Principal": { "AWS": spec.partition.iam_arn(account, "root") },
           "Action": ["kms:Describe*", "kms:Get*", "kms:List*"], "Resource": "*" }] })
     .to_string()
 }
@@ -160,10 +169,10 @@ mod tests {
             }
         }
         for text in [
-            central_key("999999999999", "o-x", true),
-            central_key("999999999999", "o-x", false),
-            customer_key("999999999999"),
-            aws_managed_key("999999999999", "eu-west-1"),
+            central_key(&spec, "999999999999", "o-x", true),
+            central_key(&spec, "999999999999", "o-x", false),
+            customer_key(&spec, "999999999999"),
+            aws_managed_key(&spec, "999999999999", "eu-west-1"),
         ] {
             Policy::load(Kind::Key, &text).unwrap();
         }

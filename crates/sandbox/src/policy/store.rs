@@ -106,14 +106,13 @@ impl Permissions {
             None => vec![identity(&None, shipped::CALLER), checked(Kind::Identity, shipped::OWN_ACCOUNT)],
         };
         let by_account = |account: &str, actions: &[&str]| {
-            Trust::Same(checked(Kind::Trust, &shipped::trust(&format!("arn:aws:iam::{account}:root"), actions)))
+            Trust::Same(checked(Kind::Trust, &shipped::trust(&spec.partition.iam_arn(account, "root"), actions)))
         };
-        let user = format!("arn:aws:iam::{security}:user/{}", shipped::CALLER_NAME);
+        let user = spec.partition.iam_arn(security, format_args!("user/{}", shipped::CALLER_NAME));
         let caller_trust = shipped::trust(&user, &["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]);
-        let key =
-            spec.central_key.policy.clone().unwrap_or_else(|| {
-                shipped::central_key(security, &organization.id, spec.central_key.admits_organization)
-            });
+        let key = spec.central_key.policy.clone().unwrap_or_else(|| {
+            shipped::central_key(spec, security, &organization.id, spec.central_key.admits_organization)
+        });
         let (roles, users) = described::identities(spec, organization);
         let changes = Changes { roles, caller: None, controls: Controls::new(spec, organization) };
         Permissions {
@@ -288,10 +287,10 @@ impl World {
         let id = &self.organization.accounts[account].id;
         match key.kind {
             KeyKind::Central => self.permissions.central_key.clone(),
-            KeyKind::Customer | KeyKind::Created => self.permissions.of_ours(&shipped::customer_key(id)),
+            KeyKind::Customer | KeyKind::Created => self.permissions.of_ours(&shipped::customer_key(&self.spec, id)),
             KeyKind::AwsManaged => {
                 let region = key.arn.split(':').nth(3).unwrap_or_default();
-                self.permissions.of_ours(&shipped::aws_managed_key(id, region))
+                self.permissions.of_ours(&shipped::aws_managed_key(&self.spec, id, region))
             }
         }
     }

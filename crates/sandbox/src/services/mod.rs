@@ -312,14 +312,14 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         let message = format!("Credential should be scoped to correct service: '{right}'.");
         return Err(AwsError::client("InvalidSignatureException", message));
     }
-    // Organizations is a global service: it is served from, and signed for, one Region of the partition.
-    if matches!(service, Service::Organizations | Service::Iam) && scope.region != "us-east-1" {
+    // A global service is served from, and signed for, one Region of the partition.
+    if world.spec.partition.global_region(service.name()).is_some_and(|region| region != scope.region) {
         return Err(AwsError::client(
             if service == Service::Iam { "SignatureDoesNotMatch" } else { "InvalidSignatureException" },
             format!("Credential should be scoped to a valid region, not '{}'.", scope.region),
         ));
     }
-    if matches!(service, Service::Sts | Service::S3) && !world.is_enabled(&scope.region) {
+    if matches!(service, Service::Sts | Service::S3) && !world.spec.is_enabled(&scope.region) {
         return Err(match service {
             Service::Sts => AwsError::new(
                 403,

@@ -108,8 +108,12 @@ fn assume_role(world: &World, caller: &Caller, caller_key: &str, form: &Form) ->
     let tags = tags(form)?;
     // Who is outside the role's account is not told why.
     let denied = || refused(caller.into(), &Ask::new("sts:AssumeRole", role_arn), None);
-    let Some((account_id, role_name)) =
-        role_arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"))
+    let Some((account_id, role_name)) = world
+        .spec
+        .partition
+        .strip_arn("iam", role_arn)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .and_then(|rest| rest.split_once(":role/"))
     else {
         return Err(AwsError::client("ValidationError", format!("{role_arn} is invalid")));
     };
@@ -148,7 +152,7 @@ fn assume_role(world: &World, caller: &Caller, caller_key: &str, form: &Form) ->
         ));
     }
     let now = now_ms();
-    let arn = format!("arn:aws:sts::{account_id}:assumed-role/{}/{session_name}", bare(&role.name));
+    let arn = world.spec.partition.session_arn(account_id, bare(&role.name), session_name);
     let role_id = format!("{}:{session_name}", role.id);
     let session = world.sessions.open(
         Caller {

@@ -43,6 +43,7 @@ impl Spec {
             message: error.message().trim().to_string(),
         })?;
         let written: toml::Table = text.parse().unwrap_or_default();
+        spec.use_regions_of_partition(&written);
         spec.leave_out_what_does_not_fit(&written);
         spec.leave_out_central_keys(&written);
         spec.read_policy_files(origin).map_err(|message| SpecError { origin: origin.into(), line: None, message })?;
@@ -81,6 +82,7 @@ impl Spec {
     fn fault(&self) -> Option<Fault> {
         self.accounts_fault()
             .or_else(|| self.regions_fault())
+            .or_else(|| self.depth_fault())
             .or_else(|| self.mix_fault())
             .or_else(|| self.groundwork_fault())
             .or_else(|| self.time_fault())
@@ -132,22 +134,7 @@ impl Spec {
         None
     }
 
-    fn regions_fault(&self) -> Option<Fault> {
-        if self.regions.is_empty() || self.regions.len() > 40 {
-            return Some(("regions", "regions must name 1 to 40 Regions: write regions = [\"us-east-1\"]".into()));
-        }
-        let mut seen = BTreeSet::new();
-        for region in &self.regions {
-            if !is_region(region) {
-                return Some((
-                    "regions",
-                    format!("\"{region}\" is not the name of a Region: write one like \"eu-west-1\""),
-                ));
-            }
-            if !seen.insert(region) {
-                return Some(("regions", format!("\"{region}\" is named twice in regions: write it once")));
-            }
-        }
+    fn depth_fault(&self) -> Option<Fault> {
         if !(1..=5).contains(&self.ou_depth) {
             return Some((
                 "ou_depth",
@@ -277,7 +264,7 @@ impl Spec {
     }
 }
 
-fn is_region(name: &str) -> bool {
+pub(super) fn is_region(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
     parts.len() >= 3
         && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))

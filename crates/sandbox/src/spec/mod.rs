@@ -8,12 +8,14 @@ mod config_remediation;
 mod features;
 mod groundwork;
 mod policies;
+mod regions;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Fault;
+use crate::partition::Partition;
 use crate::rates::RatesSpec;
 
 pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, DirectoryBucketSpec, InventorySpec};
@@ -34,6 +36,12 @@ pub struct Spec {
     pub accounts: u32,
     /// How many buckets each account has.
     pub buckets_per_account: BucketCount,
+    /// The partition: what ARNs, host names and Regions look like.
+    #[serde(skip_serializing_if = "is_default")]
+    pub partition: Partition,
+    /// What `kms:ViaService` ends with, in place of the partition's DNS suffix: AWS does not document it for every partition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via_service_suffix: Option<String>,
     /// The Regions that are enabled and hold buckets; the first one is where the tools are pointed.
     pub regions: Vec<String>,
     /// How many accounts are suspended.
@@ -106,6 +114,8 @@ impl Default for Spec {
             seed: 20230105,
             accounts: 50,
             buckets_per_account: BucketCount::Between { min: 16, max: 24 },
+            partition: Partition::Aws,
+            via_service_suffix: None,
             regions: ["us-east-1", "eu-west-1", "ap-southeast-2"].map(String::from).to_vec(),
             suspended: 1,
             without_member_role: 2,

@@ -141,7 +141,12 @@ async fn the_principal_and_the_key_must_both_allow_and_s3_either() {
         assert_eq!(call("s3-alone").await, (403, 403), "{kind}: nor may it read");
         assert!(!sandbox.denials("Decrypt").await.is_empty());
         // The other way round: the principal may, the key's policy does not.
-        let own = crate::policy::shipped::central_key(sandbox.security_account(), sandbox.organization_id(), false);
+        let own = crate::policy::shipped::central_key(
+            &sandbox.world.spec,
+            sandbox.security_account(),
+            sandbox.organization_id(),
+            false,
+        );
         sandbox.set_key_policy(&key, &own).unwrap();
         assert_eq!(call("s3-and-kms").await, (403, 403), "{kind}");
         let denied = sandbox.denials("GenerateDataKey").await;

@@ -34,6 +34,7 @@ mod objects;
 mod observe;
 mod organization_writes;
 mod organizations;
+mod partitions;
 mod permissions;
 mod protocol;
 mod restore;
@@ -106,7 +107,7 @@ impl Sandbox {
     fn session_of(&self, account: &str, role: &str) -> Keys {
         let caller = Caller {
             account: self.world.organization.find(account).unwrap(),
-            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/test").into(),
+            arn: self.world.spec.partition.session_arn(account, role, "test").into(),
             user_id: "AROATEST:test".into(),
             kind: CallerKind::RoleSession,
             session: None,

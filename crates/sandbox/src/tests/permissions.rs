@@ -479,12 +479,12 @@ async fn keys_need_their_policy_and_across_accounts_the_callers_too() {
     sandbox.set_role_policy(ALPHA, "orgseal-member", &blind).unwrap();
     let said = describe(&member).await;
     assert!(said.contains("because no identity-based policy allows the kms:DescribeKey action"), "{said}");
-    let own = shipped::central_key(sandbox.security_account(), sandbox.organization_id(), false);
+    let own = shipped::central_key(&sandbox.world.spec, sandbox.security_account(), sandbox.organization_id(), false);
     sandbox.set_key_policy(&arn, &own).unwrap();
     let said = describe(&admin).await;
     assert!(said.contains("because no resource-based policy allows the kms:DescribeKey action"), "{said}");
     assert!(describe(&sandbox.security()).await.contains("KeyMetadata"));
-    sandbox.set_key_policy(&arn, &shipped::central_key(ALPHA, "o-another000", true)).unwrap();
+    sandbox.set_key_policy(&arn, &shipped::central_key(&sandbox.world.spec, ALPHA, "o-another000", true)).unwrap();
     let said = describe(&sandbox.security()).await;
     assert!(said.contains("because no resource-based policy allows"), "the account itself is locked out: {said}");
     assert!(sandbox.set_key_policy(&arn, "{}").unwrap_err().to_string().contains("no Statement"));

@@ -50,7 +50,7 @@ pub(crate) struct Event {
     pub(crate) recipient: Option<usize>,
     pub(crate) service: Cow<'static, str>,
     pub(crate) operation: Cow<'static, str>,
-    /// An index into the spec's Regions; one beyond them is us-east-1 where the spec has none of that name.
+    /// An index into the spec's Regions; one beyond them is the Region of the global service.
     pub(crate) region: u16,
     pub(crate) parameters: Parameters,
     pub(crate) error: Option<(&'static str, Box<str>)>,
@@ -69,9 +69,9 @@ pub(crate) fn is_data_event(operation: &str) -> bool {
     of_objects || operation.contains("Multipart") || operation == "UploadPart"
 }
 
-/// Global services record in us-east-1.
+/// Global services record in the Region that serves them.
 pub(crate) fn region_of(world: &World, service: &str, region: &str) -> u16 {
-    let name = if matches!(service, "organizations" | "iam") { "us-east-1" } else { region };
+    let name = world.spec.partition.global_region(service).unwrap_or(region);
     world.region_index(name).unwrap_or(world.spec.regions.len()) as u16
 }
 
@@ -150,11 +150,12 @@ impl Event {
     /// The account whose role was assumed.
     pub(crate) fn role_account(&self, world: &World) -> Option<usize> {
         let arn = self.parameter("roleArn")?;
-        world.organization.find(arn.strip_prefix("arn:aws:iam::")?.split(':').next()?)
+        world.organization.find(world.spec.partition.strip_arn("iam", &arn)?.split(':').nth(1)?)
     }
 
     pub(crate) fn region_name<'a>(&self, world: &'a World) -> &'a str {
-        world.spec.regions.get(usize::from(self.region)).map_or("us-east-1", String::as_str)
+        let beyond = || world.spec.partition.global_region(&self.service).unwrap_or_default();
+        world.spec.regions.get(usize::from(self.region)).map_or_else(beyond, String::as_str)
     }
 
     pub(crate) fn source(&self) -> String {
@@ -217,7 +218,7 @@ impl Event {
                     "sessionIssuer": {
                         "type": "Role",
                         "principalId": caller.user_id.split(':').next(),
-                        "arn": format!("arn:aws:iam::{account}:role/{role}"),
+                        "arn": world.spec.partition.iam_arn(account, format_args!("role/{role}")),
                         "accountId": account,
                         "userName": role.rsplit('/').next(),
                     },
@@ -279,7 +280,7 @@ impl Event {
 
     fn resource(&self, world: &World, kind: &str, name: &str) -> Value {
         let arn = match kind {
-            "AWS::S3::Bucket" => format!("arn:aws:s3:::{name}"),
+            "AWS::S3::Bucket" => world.spec.partition.s3_arn(name),
             _ => name.to_string(),
         };
         let mut resource = json!({ "type": kind, "ARN": arn });

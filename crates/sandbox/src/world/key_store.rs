@@ -114,13 +114,15 @@ impl World {
     }
 
     pub(crate) fn key_arn(&self, account: usize, region: usize, id: &str) -> String {
-        format!("arn:aws:kms:{}:{}:key/{id}", self.spec.regions[region], self.organization.accounts[account].id)
+        let (region, account) = (&self.spec.regions[region], &self.organization.accounts[account].id);
+        self.spec.partition.arn("kms", region, account, format_args!("key/{id}"))
     }
 
     /// Whether there is a key of this ARN.
     pub(crate) fn has_key(&self, arn: &str) -> bool {
-        let parts: Vec<&str> = arn.splitn(6, ':').collect();
-        let ["arn", "aws", "kms", region, account, resource] = parts[..] else { return false };
+        let Some(rest) = self.spec.partition.strip_arn("kms", arn) else { return false };
+        let parts: Vec<&str> = rest.splitn(3, ':').collect();
+        let [region, account, resource] = parts[..] else { return false };
         let (Some(region), Some(account)) = (self.region_index(region), self.organization.find(account)) else {
             return false;
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::partition::Partition;
 use crate::policy::aws_managed;
 use crate::policy::identities::{Managed, UserPolicies};
 use crate::policy::store::{RolePolicies, bare};
@@ -63,9 +64,9 @@ impl ManagedRecord {
         }
     }
 
-    pub(crate) fn arn(&self, account_id: &str) -> String {
+    pub(crate) fn arn(&self, partition: Partition, account_id: &str) -> String {
         let owner = if self.aws { "aws" } else { account_id };
-        format!("arn:aws:iam::{owner}:policy{}{}", self.path, self.name)
+        partition.iam_arn(owner, format_args!("policy{}{}", self.path, self.name))
     }
 
     pub(crate) fn version(&self, number: u32) -> Option<&PolicyVersion> {
@@ -90,7 +91,10 @@ impl World {
     pub(crate) fn managed_policy(&self, account: usize, arn: &str) -> Option<Arc<ManagedRecord>> {
         let account_id = &self.organization.accounts[account].id;
         if arn.split(':').nth(4) == Some("aws") {
-            return aws_managed::all().iter().find(|policy| policy.arn(account_id) == arn).cloned();
+            return aws_managed::all()
+                .iter()
+                .find(|policy| policy.arn(self.spec.partition, account_id) == arn)
+                .cloned();
         }
         let record = match self.managed.get(account, bare(arn)) {
             Written::Here(record) => record,
@@ -100,7 +104,7 @@ impl World {
                 Arc::new(self.preset_managed_record(account, bare(arn), &text))
             }
         };
-        (record.arn(account_id) == arn).then_some(record)
+        (record.arn(self.spec.partition, account_id) == arn).then_some(record)
     }
 
     /// Every managed policy of the account's own, by name.

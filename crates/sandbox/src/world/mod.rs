@@ -138,31 +138,10 @@ pub(crate) struct World {
     accounts: Vec<Mutex<AccountState>>,
 }
 
-/// The Regions that every account has from the start (Account Management guide, "Enable or disable AWS Regions").
-const ENABLED_BY_DEFAULT: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
-
 impl World {
     pub(crate) fn new(spec: Spec, speed: f64, journal: Journal, runtime: tokio::runtime::Handle) -> World {
         let organization = generate::organization(&spec);
-        let user = |account: usize, name| LongLived::new(spec.seed, account, &organization.accounts[account].id, name);
+        let user = |account: usize, name| LongLived::new(&spec, account, &organization.accounts[account].id, name);
         let external_id = spec.member_role.external_id.clone().unwrap_or_else(|| {
             format!("orgseal-{}", Random::new(spec.seed, "external-id", 0).text(crate::random::LOWER, 20))
         });
@@ -222,11 +201,6 @@ impl World {
 
     pub(crate) fn region_index(&self, name: &str) -> Option<usize> {
         self.spec.regions.iter().position(|region| region == name)
-    }
-
-    /// Whether a Region is enabled: those of the spec, and those that are on in every account and cannot be disabled.
-    pub(crate) fn is_enabled(&self, region: &str) -> bool {
-        self.region_index(region).is_some() || ENABLED_BY_DEFAULT.contains(&region)
     }
 
     /// Works on one account; its buckets are not made for this.

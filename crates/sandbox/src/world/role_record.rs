@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::partition::Partition;
 use crate::policy::Policy;
 use crate::policy::store::RolePolicies;
 use crate::world::World;
@@ -43,8 +44,8 @@ impl RoleRecord {
         format!("{}{}", &self.path[1..], self.name)
     }
 
-    pub(crate) fn arn(&self, account_id: &str) -> String {
-        format!("arn:aws:iam::{account_id}:role/{}", self.full_name())
+    pub(crate) fn arn(&self, partition: Partition, account_id: &str) -> String {
+        partition.iam_arn(account_id, format_args!("role/{}", self.full_name()))
     }
 }
 
@@ -107,8 +108,10 @@ impl World {
                 None => inline_names(name, identity).into_iter().collect(),
                 Some(_) => BTreeMap::new(),
             },
-            attached: managed.iter().map(|managed| managed.arn(account_id)).collect(),
-            boundary: boundary.as_ref().map(|_| format!("arn:aws:iam::{account_id}:policy/{}", boundary_name(name))),
+            attached: managed.iter().map(|managed| managed.arn(self.spec.partition, account_id)).collect(),
+            boundary: boundary
+                .as_ref()
+                .map(|_| self.spec.partition.iam_arn(account_id, format_args!("policy/{}", boundary_name(name)))),
         })
     }
 }

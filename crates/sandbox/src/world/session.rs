@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use crate::policy::Policy;
 use crate::random::{KEY_ID, Random, SECRET};
+use crate::spec::Spec;
 use crate::world::lock::{read, write};
 
 /// How a caller came by its credentials.
@@ -44,14 +45,14 @@ pub(crate) struct LongLived {
 }
 
 impl LongLived {
-    pub(crate) fn new(seed: u64, account: usize, account_id: &str, user: &str) -> LongLived {
-        let mut random = Random::new(seed, user, account as u64);
+    pub(crate) fn new(spec: &Spec, account: usize, account_id: &str, user: &str) -> LongLived {
+        let mut random = Random::new(spec.seed, user, account as u64);
         LongLived {
             access_key: format!("AKIA{}", random.text(KEY_ID, 16)),
             secret: random.text(SECRET, 40),
             caller: Caller {
                 account,
-                arn: format!("arn:aws:iam::{account_id}:user/{user}").into(),
+                arn: spec.partition.iam_arn(account_id, format_args!("user/{user}")).into(),
                 user_id: format!("AIDA{}", random.text(KEY_ID, 17)).into(),
                 kind: CallerKind::User,
                 session: None,

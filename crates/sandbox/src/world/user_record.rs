@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::partition::Partition;
 use crate::policy::Policy;
 use crate::policy::identities::User;
 use crate::world::World;
@@ -28,8 +29,8 @@ impl UserRecord {
     /// No user of the spec has another.
     pub(crate) const PATH: &'static str = "/";
 
-    pub(crate) fn arn(&self, account_id: &str) -> String {
-        format!("arn:aws:iam::{account_id}:user/{}", self.name)
+    pub(crate) fn arn(&self, partition: Partition, account_id: &str) -> String {
+        partition.iam_arn(account_id, format_args!("user/{}", self.name))
     }
 }
 
@@ -53,7 +54,7 @@ impl World {
         let attached = match self.attached_to_users.get(account, &name) {
             Written::Here(attached) => attached.as_ref().clone(),
             Written::Deleted | Written::Nothing => {
-                policies.managed.iter().map(|managed| managed.arn(account_id)).collect()
+                policies.managed.iter().map(|managed| managed.arn(self.spec.partition, account_id)).collect()
             }
         };
         let boundary = policies.boundary.as_ref();
@@ -61,7 +62,8 @@ impl World {
             policies: inline_names(&name, inline),
             group: policies.group.clone().zip(policies.identity.first().cloned()),
             attached,
-            boundary: boundary.map(|_| format!("arn:aws:iam::{account_id}:policy/{}", boundary_name(&name))),
+            boundary: boundary
+                .map(|_| self.spec.partition.iam_arn(account_id, format_args!("policy/{}", boundary_name(&name)))),
             name,
             id,
         }

@@ -74,6 +74,7 @@ impl From<GroundworkError> for Failure {
             GroundworkError::NoOrganization => {
                 "write id = \"o-…\" under [organization]: aws organizations describe-organization shows it"
             }
+            GroundworkError::NoPartition => "write the full key ARN of each Region under [central_key]",
         };
         Failure::plain(error.to_string(), help)
     }

@@ -34,7 +34,7 @@ pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8
                 "AWS_ENDPOINT_URL": sandbox.endpoint(),
                 "AWS_ACCESS_KEY_ID": access_key,
                 "AWS_SECRET_ACCESS_KEY": secret_key,
-                "AWS_REGION": sandbox.region(),
+                "AWS_REGION": sandbox.client_region(),
             },
             "management_account": sandbox.management_account(),
             "management_credentials": {

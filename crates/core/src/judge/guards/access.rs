@@ -3,7 +3,7 @@
 
 use super::Subject;
 use crate::judge::policy::{Condition, Coverage, Known, Request, Statement, Text};
-use crate::model::KeyArn;
+use crate::model::{KeyArn, Partition};
 
 /// Who writes needs the first, and for multipart uploads the second; who reads needs the second.
 pub(super) const WRITE: &str = "s3:PutObject";
@@ -73,7 +73,10 @@ pub(super) fn of_key(request: Request, at: &Subject<'_>, key: &KeyArn) -> Reques
     request
         .with(
             "kms:ViaService",
-            via_s3(at).map_or(Known::Unknown, |service| Known::Values(vec![Text::Exactly(service)])),
+            match via_s3(at) {
+                forms if forms.is_empty() => Known::Unknown,
+                forms => Known::OneOf(forms.into_iter().map(Text::Exactly).collect()),
+            },
         )
         .with_value("kms:EncryptionContext:aws:s3:arn", context)
         .with_value("kms:EncryptionContextKeys", "aws:s3:arn")
@@ -82,9 +85,19 @@ pub(super) fn of_key(request: Request, at: &Subject<'_>, key: &KeyArn) -> Reques
         .with_value("aws:RequestedRegion", at.bucket.region.as_str())
 }
 
-/// The value of `kms:ViaService`, where it is documented.
-pub(super) fn via_s3(at: &Subject<'_>) -> Option<String> {
-    matches!(at.partition, "aws" | "aws-us-gov").then(|| format!("s3.{}.amazonaws.com", at.bucket.region))
+/// The values that `kms:ViaService` may have; none in a partition that is not known.
+pub(super) fn via_s3(at: &Subject<'_>) -> Vec<String> {
+    Partition::named(at.partition).map(|partition| partition.via_s3(&at.bucket.region)).unwrap_or_default()
+}
+
+/// The condition that a request comes through S3.
+fn condition(via: &[String]) -> Option<String> {
+    let via = match via {
+        [] => return None,
+        [service] => format!("\"{service}\""),
+        forms => format!("[{}]", forms.iter().map(|form| format!("\"{form}\"")).collect::<Vec<_>>().join(",")),
+    };
+    Some(format!(r#","Condition":{{"StringEquals":{{"kms:ViaService":{via}}}}}"#))
 }
 
 /// A statement for an identity's policy, or with a principal for the key's, that lets the key be used for the bucket.
@@ -93,9 +106,7 @@ pub(super) fn statement(at: &Subject<'_>, key: &KeyArn, actions: &[&str], princi
     let principal = principal.map(|(kind, who)| format!(r#""Principal":{{"{kind}":"{who}"}},"#)).unwrap_or_default();
     let resource = if principal.is_empty() { key.to_string() } else { "*".to_owned() };
     // A service asks in its own name, which kms:ViaService is not documented for.
-    let via = via_s3(at)
-        .filter(|_| !principal.contains("Service"))
-        .map(|service| format!(r#","Condition":{{"StringEquals":{{"kms:ViaService":"{service}"}}}}"#));
+    let via = condition(&via_s3(at)).filter(|_| !principal.contains("Service"));
     let actions: Vec<String> = actions.iter().map(|action| format!("\"{action}\"")).collect();
     format!(
         r#"{{"Effect":"Allow",{principal}"Action":[{}],"Resource":"{resource}"{}}}"#,

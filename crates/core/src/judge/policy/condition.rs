@@ -1,7 +1,7 @@
 //! Conditions in three values. An operator or a key that is not known is "cannot tell".
 
-use super::pattern::{Coverage, Text, coverage, coverage_of_arn, coverage_of_letters, widened};
-use super::{Answer, Condition, Known, Request};
+use super::pattern::{Coverage, coverage, coverage_of_arn, coverage_of_letters, widened};
+use super::{Answer, Condition, Known, Request, Text};
 
 /// How an operator compares one value of the policy with one of the request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ impl Condition {
         let Some(comparison) = comparison(&plain) else { return self.unclear("is not evaluated") };
         let values = match known {
             Known::Unknown => return self.unclear("depends on the request"),
+            Known::OneOf(values) => return self.for_one_of(values, comparison, negated),
             Known::Values(values) if !values.is_empty() => values,
             // A negated operator matches a key that is absent, with and without IfExists.
             Known::Values(_) | Known::Absent => {
@@ -60,11 +61,24 @@ impl Condition {
         }
     }
 
+    /// The request has one value, and it is not known which: only what holds for each of them is certain.
+    fn for_one_of(&self, values: &[Text], comparison: Comparison, negated: bool) -> Answer {
+        let mut answers = values.iter().map(|value| {
+            let named = self.names(comparison, value);
+            if negated { named.negated() } else { named }
+        });
+        match answers.next() {
+            Some(first) if answers.all(|other| other == first) => first,
+            _ => self.unclear("depends on the request"),
+        }
+    }
+
     fn null(&self, known: &Known) -> Answer {
         let absent = match known {
             Known::Unknown => return self.unclear("depends on the request"),
             Known::Absent => true,
             Known::Values(values) => values.is_empty(),
+            Known::OneOf(_) => false,
         };
         Answer::from(self.values.iter().any(|value| value.eq_ignore_ascii_case(if absent { "true" } else { "false" })))
     }
@@ -194,6 +208,22 @@ mod tests {
             assert_eq!(holds("Null", "x:k", &[value], Known::Absent), absent);
             assert_eq!(holds("Null", "x:k", &[value], values(&["a"])), present);
             assert_eq!(holds("Null", "x:k", &[value], Known::Unknown), "?");
+        }
+    }
+
+    #[test]
+    fn one_value_of_several_is_certain_where_each_gives_the_same() {
+        let forms = || Known::OneOf(vec!["s3.cn".into(), "s3.com".into()]);
+        for (operator, wanted, holds_is) in [
+            ("StringEquals", &["s3.cn", "s3.com"][..], "yes"),
+            ("StringLike", &["s3.*"], "yes"),
+            ("StringEquals", &["s3.cn"], "?"),
+            ("StringNotEquals", &["s3.cn"], "?"),
+            ("StringEquals", &["sqs.com"], "no"),
+            ("StringNotEquals", &["sqs.com"], "yes"),
+            ("Null", &["true"], "no"),
+        ] {
+            assert_eq!(holds(operator, "x:k", wanted, forms()), holds_is, "{operator} {wanted:?}");
         }
     }
 

@@ -9,6 +9,8 @@ use super::Text;
 pub enum Known {
     /// The request carries it, with these values.
     Values(Vec<Text>),
+    /// The request carries it with one value, which is one of these.
+    OneOf(Vec<Text>),
     /// The request does not carry it.
     Absent,
     /// Nothing is known.

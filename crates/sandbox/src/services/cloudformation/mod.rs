@@ -79,7 +79,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// `arn:aws:cloudformation:REGION:ACCOUNT`
+    /// `arn:PARTITION:cloudformation:REGION:ACCOUNT`
     fn arn(&self) -> String {
         arn_of(self.world, self.place)
     }
@@ -87,7 +87,7 @@ impl Call<'_> {
 
 fn arn_of(world: &World, place: Place) -> String {
     let (account, region) = world.names_of(place);
-    format!("arn:aws:cloudformation:{region}:{account}")
+    format!("arn:{}:cloudformation:{region}:{account}", world.spec.partition)
 }
 
 /// The content of the action's `…Result` element.

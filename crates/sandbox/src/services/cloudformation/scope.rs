@@ -173,8 +173,8 @@ impl Scope {
         for (name, value) in [
             ("AWS::AccountId", account.as_str()),
             ("AWS::Region", region.as_str()),
-            ("AWS::Partition", "aws"),
-            ("AWS::URLSuffix", "amazonaws.com"),
+            ("AWS::Partition", world.spec.partition.name()),
+            ("AWS::URLSuffix", world.spec.partition.dns_suffix()),
             ("AWS::StackId", stack_id),
             ("AWS::StackName", stack_name),
         ] {

@@ -356,13 +356,14 @@ fn why(stack: &StackRecord) -> String {
 
 /// A session of the role by which StackSets works in an account; the role is made there when it is first needed.
 fn execution_role(world: &World, account: usize) -> Result<Caller, AwsError> {
+    let partition = world.spec.partition;
     let name =
         format!("stacksets-exec-{}", Random::new(world.spec.seed, "stacksets-exec", 0).text(b"0123456789abcdef", 32));
     let account_id = &world.organization.accounts[account].id;
     if world.role_record(account, &name).is_none() {
-        let administrator = format!(
-            "arn:aws:iam::{}:role/aws-service-role/stacksets.cloudformation.amazonaws.com/AWSServiceRoleForCloudFormationStackSetsOrgAdmin",
-            world.organization.accounts[Organization::MANAGEMENT].id
+        let administrator = partition.iam_arn(
+            &world.organization.accounts[Organization::MANAGEMENT].id,
+            "role/aws-service-role/stacksets.cloudformation.amazonaws.com/AWSServiceRoleForCloudFormationStackSetsOrgAdmin",
         );
         let id = Random::new(world.spec.seed, "stacksets-exec-id", account as u64).text(crate::random::KEY_ID, 17);
         let role = RoleRecord {
@@ -375,7 +376,7 @@ fn execution_role(world: &World, account: usize) -> Result<Caller, AwsError> {
             created_ms: now_ms(),
             tags: Vec::new(),
             policies: BTreeMap::new(),
-            attached: vec!["arn:aws:iam::aws:policy/AdministratorAccess".into()],
+            attached: vec![partition.iam_arn("aws", "policy/AdministratorAccess")],
             boundary: None,
         };
         world.journal.append(&Entry::Role { account: account_id.clone(), role: Box::new(role.clone()) })?;
@@ -384,7 +385,7 @@ fn execution_role(world: &World, account: usize) -> Result<Caller, AwsError> {
     let id = world.role_record(account, &name).map(|role| role.id.clone()).unwrap_or_default();
     Ok(Caller {
         account,
-        arn: format!("arn:aws:sts::{account_id}:assumed-role/{name}/StackSets").into(),
+        arn: partition.session_arn(account_id, &name, "StackSets").into(),
         user_id: format!("{id}:StackSets").into(),
         kind: CallerKind::RoleSession,
         session: None,

@@ -112,7 +112,7 @@ fn check_organization(
     check_regions(world, member, source.all_aws_regions, source.aws_regions.as_deref())?;
     let account = &world.organization.accounts[place.account].id;
     // The model: "a null or empty ARN". A role of another account cannot be handed over either.
-    if !source.role_arn.starts_with(&format!("arn:aws:iam::{account}:role/")) {
+    if !source.role_arn.starts_with(&world.spec.partition.iam_arn(account, "role/")) {
         let message = format!("The role ARN '{}' is not valid: it is a role of account {account}.", source.role_arn);
         return Err(AwsError::client("InvalidRoleException", message));
     }

@@ -117,7 +117,7 @@ fn is_in_scope(rule: &ConfigRule, bucket: &str) -> bool {
 /// is the AWS managed key.
 fn key_arn(world: &World, place: Place, encryption: &Encryption) -> Option<String> {
     let named = encryption.key.as_deref().unwrap_or("alias/aws/s3");
-    let (account, region, key) = match named.strip_prefix("arn:aws:kms:") {
+    let (account, region, key) = match world.spec.partition.strip_arn("kms", named) {
         None => (place.account, place.region, named),
         Some(rest) => {
             let mut parts = rest.splitn(3, ':');

@@ -30,7 +30,7 @@ pub(super) struct Order<'a> {
 impl Order<'_> {
     pub(super) fn made(&self, world: &World, place: Place) -> Result<Made, String> {
         let account = &world.organization.accounts[place.account].id;
-        let at = Where { account, region: &world.spec.regions[place.region] };
+        let at = Where { partition: world.spec.partition, account, region: &world.spec.regions[place.region] };
         self.template.make(&self.settings.conformance_pack_input_parameters, at)
     }
 

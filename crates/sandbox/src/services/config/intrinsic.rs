@@ -19,8 +19,8 @@ impl Scope {
         for (name, value) in [
             ("AWS::AccountId", at.account),
             ("AWS::Region", at.region),
-            ("AWS::Partition", "aws"),
-            ("AWS::URLSuffix", "amazonaws.com"),
+            ("AWS::Partition", at.partition.name()),
+            ("AWS::URLSuffix", at.partition.dns_suffix()),
         ] {
             values.insert(name.into(), value.into());
         }

@@ -56,7 +56,7 @@ pub(super) fn of(world: &World, place: Place, bucket: &Bucket) -> Value {
     json!({
         "version": "1.3",
         "accountId": world.organization.accounts[place.account].id,
-        "arn": format!("arn:aws:s3:::{}", bucket.name),
+        "arn": world.spec.partition.s3_arn(&bucket.name),
         "availabilityZone": "Regional",
         "awsRegion": world.spec.regions[place.region],
         "resourceCreationTime": created,

@@ -163,7 +163,12 @@ pub(super) fn status(world: &World, place: Place, input: &mut Input) -> Result<V
             "ConformancePackId": pack.id,
             "ConformancePackArn": pack.arn,
             "ConformancePackState": format!("{act}_{state}"),
-            "StackArn": format!("arn:aws:cloudformation:{region}:{account}:stack/awsconfigconforms-{}/{}", pack.name, pack.id),
+            "StackArn": world.spec.partition.arn(
+                "cloudformation",
+                region,
+                account,
+                format_args!("stack/awsconfigconforms-{}/{}", pack.name, pack.id),
+            ),
             "ConformancePackStatusReason": reason,
             "LastUpdateRequestedTime": epoch(progress.asked_ms),
             "LastUpdateCompletedTime": done,

@@ -46,7 +46,8 @@ fn asked(world: &World, place: Place, input: &mut Input) -> Result<(), AwsError>
 pub(super) fn describe(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
     asked(world, place, input)?;
     let account = &world.organization.accounts[place.account].id;
-    let role = format!("arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig");
+    let role =
+        world.spec.partition.iam_arn(account, "role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig");
     Ok(json!({ "ConfigurationRecorders": [{
         "arn": Recorder::arn_of(&world.config_arn(place)),
         "name": Recorder::NAME,

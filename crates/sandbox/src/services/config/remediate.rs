@@ -170,7 +170,7 @@ impl Work {
         let account_id = &world.organization.accounts[account].id;
         let caller = Caller {
             account,
-            arn: format!("arn:aws:sts::{account_id}:assumed-role/{ROLE}/AwsConfigRemediation").into(),
+            arn: world.spec.partition.session_arn(account_id, ROLE, "AwsConfigRemediation").into(),
             user_id: format!("{ROLE}:AwsConfigRemediation").into(),
             kind: CallerKind::RoleSession,
             session: None,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::intrinsic::{self, Scope};
 use super::template_resource;
+use crate::partition::Partition;
 use crate::world::config::{ConfigRule, InputParameter, Remediation};
 
 /// Rules in one pack (Config guide, service limits).
@@ -35,6 +36,7 @@ pub(super) struct Made {
 /// Where it is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Where<'a> {
+    pub(super) partition: Partition,
     pub(super) account: &'a str,
     pub(super) region: &'a str,
 }

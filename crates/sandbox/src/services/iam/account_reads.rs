@@ -82,9 +82,10 @@ pub(super) fn report(call: &Call<'_>) -> Result<String, AwsError> {
     const NO_SECOND_KEY: &str = "false,N/A,N/A,N/A,N/A,false,N/A,false,N/A";
     // The report has seconds, and its offset in digits.
     let made = iso8601(MADE_MS).replace(".000Z", "+00:00");
-    let id = call.account_id;
+    let (partition, id) = (call.world.spec.partition, call.account_id);
+    let root = partition.iam_arn(id, "root");
     let mut csv = format!(
-        "{COLUMNS}\n<root_account>,arn:aws:iam::{id}:root,{made},not_supported,no_information,not_supported,not_supported,\
+        "{COLUMNS}\n<root_account>,{root},{made},not_supported,no_information,not_supported,not_supported,\
          false,false,N/A,N/A,N/A,N/A,{NO_SECOND_KEY}"
     );
     for user in call.world.user_records(call.account) {
@@ -92,7 +93,7 @@ pub(super) fn report(call: &Call<'_>) -> Result<String, AwsError> {
             csv,
             "\n{},{},{made},false,N/A,N/A,N/A,false,true,{made},N/A,N/A,N/A,{NO_SECOND_KEY}",
             user.name,
-            user.arn(id)
+            user.arn(partition, id)
         );
     }
     Ok(format!(

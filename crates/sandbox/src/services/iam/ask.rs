@@ -17,9 +17,10 @@ enum Subject<'a> {
 
 fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsError> {
     let (form, account) = (call.form, call.account_id);
+    let partition = call.world.spec.partition;
     let new = |kind: &str, name: &str| {
         let path = form.get("Path").unwrap_or("/");
-        format!("arn:aws:iam::{account}:{kind}{path}{}", form.get(name).unwrap_or_default())
+        partition.iam_arn(account, format_args!("{kind}{path}{}", form.get(name).unwrap_or_default()))
     };
     Ok(match operation {
         "GetAccountAuthorizationDetails"
@@ -33,15 +34,16 @@ fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsEr
         | "ListServerCertificates"
         | "ListVirtualMFADevices"
         | "ListInstanceProfiles" => Subject::Everything,
-        "ListGroups" => Subject::Of(format!("arn:aws:iam::{account}:group/")),
+        "ListGroups" => Subject::Of(partition.iam_arn(account, "group/")),
         _ if operation.contains("Group") && !operation.contains("User") => {
-            Subject::Of(format!("arn:aws:iam::{account}:group/{}", form.get("GroupName").unwrap_or_default()))
+            let name = form.get("GroupName").unwrap_or_default();
+            Subject::Of(partition.iam_arn(account, format_args!("group/{name}")))
         }
         "CreateRole" => Subject::Of(new("role", "RoleName")),
         "CreatePolicy" => Subject::Of(new("policy", "PolicyName")),
-        "ListRoles" => Subject::Of(format!("arn:aws:iam::{account}:role/")),
-        "ListPolicies" => Subject::Of(format!("arn:aws:iam::{account}:policy/")),
-        "ListUsers" => Subject::Of(format!("arn:aws:iam::{account}:user/")),
+        "ListRoles" => Subject::Of(partition.iam_arn(account, "role/")),
+        "ListPolicies" => Subject::Of(partition.iam_arn(account, "policy/")),
+        "ListUsers" => Subject::Of(partition.iam_arn(account, "user/")),
         "GetUser"
         | "GetLoginProfile"
         | "ListAccessKeys"
@@ -52,7 +54,7 @@ fn subject<'a>(call: &'a Call<'_>, operation: &str) -> Result<Subject<'a>, AwsEr
         | "ListUserTags" => Subject::User(users::asked_for(call)?),
         _ if operation.contains("User") => Subject::User(form.get("UserName").unwrap_or_default()),
         _ if operation.contains("Role") => Subject::Role(form.get("RoleName").unwrap_or_default()),
-        _ => Subject::Policy(input::policy_arn(form, "PolicyArn")?),
+        _ => Subject::Policy(input::policy_arn(partition, form, "PolicyArn")?),
     })
 }
 
@@ -75,8 +77,8 @@ pub(super) fn allowed(call: &Call<'_>, caller: &Caller, operation: &str) -> Resu
         Subject::Role(name) => {
             let record = world.role_record(call.account, name);
             let arn = record.as_ref().map_or_else(
-                || format!("arn:aws:iam::{}:role/{name}", call.account_id),
-                |role| role.arn(call.account_id),
+                || world.spec.partition.iam_arn(call.account_id, format_args!("role/{name}")),
+                |role| role.arn(world.spec.partition, call.account_id),
             );
             if let Some(role) = record {
                 keys.extend(resource_tags(&role.tags));
@@ -88,8 +90,8 @@ pub(super) fn allowed(call: &Call<'_>, caller: &Caller, operation: &str) -> Resu
         Subject::User(name) => {
             let record = world.user_record(call.account, name);
             let arn = record.as_ref().map_or_else(
-                || format!("arn:aws:iam::{}:user/{name}", call.account_id),
-                |user| user.arn(call.account_id),
+                || world.spec.partition.iam_arn(call.account_id, format_args!("user/{name}")),
+                |user| user.arn(world.spec.partition, call.account_id),
             );
             boundary = record.and_then(|user| user.boundary);
             (arn, None)

@@ -8,7 +8,7 @@ const MOST_ATTACHED: usize = 10;
 
 /// Adds the policy that is named; false where it is attached already, which is no error.
 pub(super) fn add(call: &Call<'_>, attached: &mut Vec<String>, quota: &str) -> Result<bool, AwsError> {
-    let arn = input::policy_arn(call.form, "PolicyArn")?;
+    let arn = input::policy_arn(call.world.spec.partition, call.form, "PolicyArn")?;
     if call.world.managed_policy(call.account, arn).is_none() {
         let message = format!("Policy {arn} does not exist or is not attachable.");
         return Err(AwsError::new(404, "NoSuchEntity", message));
@@ -26,7 +26,7 @@ pub(super) fn add(call: &Call<'_>, attached: &mut Vec<String>, quota: &str) -> R
 
 /// Takes the policy that is named away.
 pub(super) fn take(call: &Call<'_>, attached: &mut Vec<String>) -> Result<(), AwsError> {
-    let arn = input::policy_arn(call.form, "PolicyArn")?;
+    let arn = input::policy_arn(call.world.spec.partition, call.form, "PolicyArn")?;
     let Some(at) = attached.iter().position(|one| one == arn) else {
         return Err(AwsError::new(404, "NoSuchEntity", format!("Policy {arn} was not found.")));
     };

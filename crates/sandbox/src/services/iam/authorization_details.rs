@@ -44,7 +44,7 @@ fn attached_xml(arns: &[String]) -> String {
 
 impl Account<'_> {
     fn user(&mut self, user: &UserRecord) {
-        let mut xml = shapes::user(self.id, user);
+        let mut xml = shapes::user(self.world.spec.partition, self.id, user);
         xml.push_str(&inline_xml("UserPolicyList", &user.policies));
         xml.push_str("<GroupList>");
         if let Some((group, policy)) = &user.group {
@@ -65,7 +65,7 @@ impl Account<'_> {
     }
 
     fn role(&mut self, role: &RoleRecord) {
-        let mut xml = shapes::role_head(self.id, role);
+        let mut xml = shapes::role_head(self.world.spec.partition, self.id, role);
         let inline: Vec<_> = role.policies.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
         xml.push_str("<InstanceProfileList/>");
         xml.push_str(&inline_xml("RolePolicyList", &inline));
@@ -77,7 +77,7 @@ impl Account<'_> {
     }
 
     fn policy(&mut self, policy: &ManagedRecord, usage: Usage) {
-        let mut xml = shapes::listed_policy(self.id, policy, usage);
+        let mut xml = shapes::listed_policy(self.world.spec.partition, self.id, policy, usage);
         let newest_first = policy.versions.iter().rev();
         let versions: String = newest_first
             .map(|version| format!("<member>{}</member>", shapes::version(policy, version, true)))
@@ -135,9 +135,12 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
         found.role(&role);
     }
     let usage = world.policy_usage(account);
-    let used = aws_managed::all().iter().filter(|policy| usage.contains_key(&policy.arn(found.id))).cloned();
+    let used = aws_managed::all()
+        .iter()
+        .filter(|policy| usage.contains_key(&policy.arn(world.spec.partition, found.id)))
+        .cloned();
     for policy in world.managed_policies(account).into_iter().chain(used) {
-        found.policy(&policy, usage.get(&policy.arn(found.id)).copied().unwrap_or_default());
+        found.policy(&policy, usage.get(&policy.arn(world.spec.partition, found.id)).copied().unwrap_or_default());
     }
     let items: Vec<&(&str, String)> = found.items.iter().filter(|(filter, _)| wanted.contains(filter)).collect();
     let from = match form.get("Marker") {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Call, input};
 use crate::policy::Kind;
-use crate::services::resource_policy::{statements, texts};
+use crate::services::resource_policy::{matches, statements, texts};
 use crate::wire::error::AwsError;
 
 /// Of a trust policy (quota ACLSizePerRole).
@@ -33,7 +33,19 @@ fn document<'a>(call: &Call<'a>, kind: Kind, field: &str) -> Result<(&'a str, Va
                        [0-9A-Za-z]*";
         return Err(malformed(message));
     }
+    // IAM knows its own partition alone, and accepts a wildcard in its place.
+    let own = call.world.spec.partition.name();
+    for resource in statements(&value).into_iter().flat_map(resources) {
+        let partition = resource.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+        if let Some(other) = partition.filter(|name| !matches(name, own)) {
+            return Err(malformed(format!("Partition \"{other}\" is not valid for resource \"{resource}\".")));
+        }
+    }
     Ok((text, value))
+}
+
+fn resources(statement: &Value) -> Vec<&str> {
+    texts(statement.get("Resource").or_else(|| statement.get("NotResource")))
 }
 
 /// IAM says less than the check that found it.
@@ -100,7 +112,10 @@ pub(super) fn trust<'a>(call: &Call<'a>, field: &str) -> Result<&'a str, AwsErro
 /// cannot be known here, and is believed.
 fn is_there(call: &Call<'_>, principal: &str) -> bool {
     let parts: Vec<&str> = principal.splitn(6, ':').collect();
-    let ["arn", _, "iam", "", account, resource] = parts[..] else { return true };
+    let ["arn", partition, "iam", "", account, resource] = parts[..] else { return true };
+    if partition != call.world.spec.partition.name() {
+        return false;
+    }
     let Some(account) = call.world.organization.find(account) else { return true };
     match resource.split_once('/') {
         Some(("role", full)) => call.world.role(account, full).is_some(),

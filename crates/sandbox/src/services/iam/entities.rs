@@ -15,7 +15,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let wanted = input::one_of(call.form, "EntityFilter", &KINDS)?;
     let used_as = input::one_of(call.form, "PolicyUsageFilter", &["PermissionsPolicy", "PermissionsBoundary"])?;
     let prefix = input::path_prefix(call.form)?;
-    let arn = call.policy()?.arn(call.account_id);
+    let arn = call.policy()?.arn(call.world.spec.partition, call.account_id);
     let uses = |attached: &[String], boundary: Option<&String>| {
         let has = attached.contains(&arn) && used_as != Some("PermissionsBoundary");
         has || boundary == Some(&arn) && used_as != Some("PermissionsPolicy")

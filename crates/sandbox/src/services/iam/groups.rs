@@ -42,7 +42,10 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
 
 pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
     let (name, users) = named(call)?;
-    let users: Vec<_> = users.iter().map(|user| (user.name.clone(), shapes::user(call.account_id, user))).collect();
+    let users: Vec<_> = users
+        .iter()
+        .map(|user| (user.name.clone(), shapes::user(call.world.spec.partition, call.account_id, user)))
+        .collect();
     Ok(format!("<Group>{}</Group>\n{}", shape(call, &name), input::page(call.form, "Users", &users)?))
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use percent_encoding::percent_decode_str;
 
 use super::shapes::encoded;
+use crate::partition::Partition;
 use crate::wire::error::AwsError;
 use crate::wire::query_xml::Form;
 
@@ -56,12 +57,14 @@ pub(super) fn name<'a>(form: &'a Form, field: &str, most: usize) -> Result<&'a s
 }
 
 /// A required ARN of a managed policy.
-pub(super) fn policy_arn<'a>(form: &'a Form, field: &str) -> Result<&'a str, AwsError> {
+pub(super) fn policy_arn<'a>(partition: Partition, form: &'a Form, field: &str) -> Result<&'a str, AwsError> {
     let arn = required(form, field)?;
     length(field, arn, 20, 2048)?;
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts[..] {
-        ["arn", "aws", "iam", "", account, resource] if !account.is_empty() && resource.starts_with("policy/") => {
+        ["arn", name, "iam", "", account, resource]
+            if name == partition.name() && !account.is_empty() && resource.starts_with("policy/") =>
+        {
             Ok(arn)
         }
         _ => Err(AwsError::client("InvalidInput", format!("ARN {arn} is not valid."))),

@@ -33,15 +33,20 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, AwsError> {
         ..ManagedRecord::new(name, id, text, now_ms())
     };
     call.store_policy(policy.clone())?;
-    let xml = shapes::listed_policy(call.account_id, &policy, crate::world::managed_policy::Usage::default());
+    let xml = shapes::listed_policy(
+        call.world.spec.partition,
+        call.account_id,
+        &policy,
+        crate::world::managed_policy::Usage::default(),
+    );
     Ok(format!("<Policy>{xml}{}</Policy>\n", shapes::tags(&policy.tags)))
 }
 
 pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
     let policy = call.policy()?;
     let usage = call.world.policy_usage(call.account);
-    let usage = usage.get(&policy.arn(call.account_id)).copied().unwrap_or_default();
-    let mut xml = shapes::listed_policy(call.account_id, &policy, usage);
+    let usage = usage.get(&policy.arn(call.world.spec.partition, call.account_id)).copied().unwrap_or_default();
+    let mut xml = shapes::listed_policy(call.world.spec.partition, call.account_id, &policy, usage);
     if !policy.description.is_empty() {
         xml.push_str(&format!("<Description>{}</Description>", escape(&policy.description)));
     }
@@ -51,7 +56,7 @@ pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
 pub(super) fn delete(call: &Call<'_>) -> Result<String, AwsError> {
     let policy = call.policy()?;
     let usage = call.world.policy_usage(call.account);
-    if usage.contains_key(&policy.arn(call.account_id)) {
+    if usage.contains_key(&policy.arn(call.world.spec.partition, call.account_id)) {
         return Err(AwsError::new(409, "DeleteConflict", "Cannot delete a policy attached to entities."));
     }
     if policy.versions.len() > 1 {
@@ -77,7 +82,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let usage = call.world.policy_usage(call.account);
     let mut items = Vec::new();
     for policy in policies {
-        let usage = usage.get(&policy.arn(call.account_id)).copied().unwrap_or_default();
+        let usage = usage.get(&policy.arn(call.world.spec.partition, call.account_id)).copied().unwrap_or_default();
         let used = match used_as {
             Some("PermissionsPolicy") => usage.attached > 0,
             Some(_) => usage.boundaries > 0,
@@ -87,7 +92,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
         if used && (attached || !only_attached) && policy.path.starts_with(prefix) {
             // One of AWS's own may have the name of one of the account's.
             let key = format!("{} {}", policy.name, policy.aws);
-            items.push((key, shapes::listed_policy(call.account_id, &policy, usage)));
+            items.push((key, shapes::listed_policy(call.world.spec.partition, call.account_id, &policy, usage)));
         }
     }
     items.sort();

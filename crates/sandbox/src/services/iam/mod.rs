@@ -166,7 +166,7 @@ impl Call<'_> {
 
     /// The managed policy that is named.
     fn policy(&self) -> Result<Arc<ManagedRecord>, AwsError> {
-        let arn = input::policy_arn(self.form, "PolicyArn")?;
+        let arn = input::policy_arn(self.world.spec.partition, self.form, "PolicyArn")?;
         let no_policy = || AwsError::new(404, "NoSuchEntity", format!("Policy {arn} was not found."));
         self.world.managed_policy(self.account, arn).ok_or_else(no_policy)
     }

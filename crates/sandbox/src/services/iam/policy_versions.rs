@@ -20,7 +20,7 @@ fn number(call: &Call<'_>) -> Result<u32, AwsError> {
 fn named<'a>(call: &Call<'_>, policy: &'a ManagedRecord) -> Result<&'a PolicyVersion, AwsError> {
     let number = number(call)?;
     policy.version(number).ok_or_else(|| {
-        let arn = policy.arn(call.account_id);
+        let arn = policy.arn(call.world.spec.partition, call.account_id);
         let message = format!("Policy {arn} version v{number} does not exist or is not attachable.");
         AwsError::new(404, "NoSuchEntity", message)
     })

@@ -72,7 +72,7 @@ pub(super) fn list_attached(call: &Call<'_>) -> Result<String, AwsError> {
 
 /// The ARN of a managed policy that is to be a boundary.
 pub(super) fn boundary_arn<'a>(call: &Call<'a>) -> Result<&'a str, AwsError> {
-    let arn = input::policy_arn(call.form, "PermissionsBoundary")?;
+    let arn = input::policy_arn(call.world.spec.partition, call.form, "PermissionsBoundary")?;
     match call.world.managed_policy(call.account, arn) {
         Some(_) => Ok(arn),
         None => {

@@ -42,7 +42,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<String, AwsError> {
         boundary,
     };
     call.store(role.clone())?;
-    Ok(format!("<Role>{}</Role>\n", shapes::role(call.account_id, &role)))
+    Ok(format!("<Role>{}</Role>\n", shapes::role(call.world.spec.partition, call.account_id, &role)))
 }
 
 /// Random and not from the seed: a role that is made anew under its old name is another one.
@@ -52,7 +52,7 @@ pub(super) fn unique_id(of: &str) -> String {
 
 pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
     let role = call.role()?;
-    Ok(format!("<Role>{}<RoleLastUsed/></Role>\n", shapes::role(call.account_id, &role)))
+    Ok(format!("<Role>{}<RoleLastUsed/></Role>\n", shapes::role(call.world.spec.partition, call.account_id, &role)))
 }
 
 /// What is not named stays as it is.
@@ -96,7 +96,8 @@ pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let prefix = input::path_prefix(call.form)?;
     let mut roles = call.world.role_records(call.account);
     roles.retain(|role| role.path.starts_with(prefix));
-    let shown = |role: &RoleRecord| (role.name.clone(), shapes::listed_role(call.account_id, role));
+    let shown =
+        |role: &RoleRecord| (role.name.clone(), shapes::listed_role(call.world.spec.partition, call.account_id, role));
     let items: Vec<_> = roles.iter().map(|role| shown(role)).collect();
     input::page(call.form, "Roles", &items)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::partition::Partition;
 use crate::random::{KEY_ID, Random};
 use crate::wire::{escape, iso8601};
 use crate::world::World;
@@ -19,22 +20,22 @@ pub(super) fn encoded(policy: &str) -> String {
 }
 
 /// What the structures Role and RoleDetail begin with.
-pub(super) fn role_head(account_id: &str, role: &RoleRecord) -> String {
+pub(super) fn role_head(partition: Partition, account_id: &str, role: &RoleRecord) -> String {
     format!(
         "<Path>{}</Path><RoleName>{}</RoleName><RoleId>{}</RoleId><Arn>{}</Arn><CreateDate>{}</CreateDate>\
          <AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument>",
         escape(&role.path),
         role.name,
         role.id,
-        escape(&role.arn(account_id)),
+        escape(&role.arn(partition, account_id)),
         iso8601(role.created_ms),
         encoded(&role.trust)
     )
 }
 
 /// The members of the Role structure that ListRoles shows as well.
-pub(super) fn listed_role(account_id: &str, role: &RoleRecord) -> String {
-    let mut xml = role_head(account_id, role);
+pub(super) fn listed_role(partition: Partition, account_id: &str, role: &RoleRecord) -> String {
+    let mut xml = role_head(partition, account_id, role);
     if !role.description.is_empty() {
         let _ = write!(xml, "<Description>{}</Description>", escape(&role.description));
     }
@@ -43,18 +44,18 @@ pub(super) fn listed_role(account_id: &str, role: &RoleRecord) -> String {
 }
 
 /// The members of the Role structure.
-pub(super) fn role(account_id: &str, role: &RoleRecord) -> String {
-    listed_role(account_id, role) + &boundary(role.boundary.as_deref()) + &tags(&role.tags)
+pub(super) fn role(partition: Partition, account_id: &str, role: &RoleRecord) -> String {
+    listed_role(partition, account_id, role) + &boundary(role.boundary.as_deref()) + &tags(&role.tags)
 }
 
 /// What the structures User and UserDetail begin with, and the members of User that ListUsers shows as well.
-pub(super) fn user(account_id: &str, user: &UserRecord) -> String {
+pub(super) fn user(partition: Partition, account_id: &str, user: &UserRecord) -> String {
     let name = &user.name;
     format!(
         "<Path>{}</Path><UserName>{name}</UserName><UserId>{}</UserId><Arn>{}</Arn><CreateDate>{}</CreateDate>",
         UserRecord::PATH,
         user.id,
-        user.arn(account_id),
+        user.arn(partition, account_id),
         iso8601(MADE_MS)
     )
 }
@@ -62,9 +63,10 @@ pub(super) fn user(account_id: &str, user: &UserRecord) -> String {
 /// What the structures Group and GroupDetail begin with.
 pub(super) fn group(world: &World, account: usize, account_id: &str, name: &str) -> String {
     let id = Random::new(world.spec.seed, &format!("group {name}"), account as u64).text(KEY_ID, 17);
+    let arn = world.spec.partition.iam_arn(account_id, format_args!("group/{name}"));
     format!(
         "<Path>/</Path><GroupName>{name}</GroupName><GroupId>AGPA{id}</GroupId>\
-         <Arn>arn:aws:iam::{account_id}:group/{name}</Arn><CreateDate>{}</CreateDate>",
+         <Arn>{arn}</Arn><CreateDate>{}</CreateDate>",
         iso8601(MADE_MS)
     )
 }
@@ -97,7 +99,7 @@ pub(super) fn attached(arn: &str) -> String {
 }
 
 /// The members of the Policy structure that ListPolicies and ManagedPolicyDetail show as well.
-pub(super) fn listed_policy(account_id: &str, policy: &ManagedRecord, usage: Usage) -> String {
+pub(super) fn listed_policy(partition: Partition, account_id: &str, policy: &ManagedRecord, usage: Usage) -> String {
     format!(
         "<PolicyName>{}</PolicyName><PolicyId>{}</PolicyId><Arn>{}</Arn><Path>{}</Path>\
          <DefaultVersionId>v{}</DefaultVersionId><AttachmentCount>{}</AttachmentCount>\
@@ -105,7 +107,7 @@ pub(super) fn listed_policy(account_id: &str, policy: &ManagedRecord, usage: Usa
          <CreateDate>{}</CreateDate><UpdateDate>{}</UpdateDate>",
         policy.name,
         policy.id,
-        policy.arn(account_id),
+        policy.arn(partition, account_id),
         policy.path,
         policy.default_version,
         usage.attached,

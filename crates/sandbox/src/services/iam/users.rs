@@ -37,14 +37,17 @@ pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
     }
     let user = there(call, asked_for(call)?)?;
     let boundary = shapes::boundary(user.boundary.as_deref());
-    Ok(format!("<User>{}{boundary}</User>\n", shapes::user(call.account_id, &user)))
+    Ok(format!("<User>{}{boundary}</User>\n", shapes::user(call.world.spec.partition, call.account_id, &user)))
 }
 
 pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let prefix = input::path_prefix(call.form)?;
     let mut users = call.world.user_records(call.account);
     users.retain(|_| UserRecord::PATH.starts_with(prefix));
-    let items: Vec<_> = users.iter().map(|user| (user.name.clone(), shapes::user(call.account_id, user))).collect();
+    let items: Vec<_> = users
+        .iter()
+        .map(|user| (user.name.clone(), shapes::user(call.world.spec.partition, call.account_id, user)))
+        .collect();
     input::page(call.form, "Users", &items)
 }
 

@@ -201,7 +201,7 @@ fn allowed(
     encryption_context: &str,
 ) -> Result<(), KmsDenied> {
     let policy = world.key_policy(owner, key);
-    let via = via_s3.map(|region| format!("s3.{}.amazonaws.com", world.spec.regions[region]));
+    let via = via_s3.map(|region| format!("s3.{}.{}", world.spec.regions[region], world.spec.via_service_suffix()));
     let region = key.arn.split(':').nth(3).unwrap_or_default();
     let mut ask = Ask::new(action, key.arn.as_str()).of(owner).in_region(region).key_policy(&policy);
     if let Some(service) = &via {
@@ -265,7 +265,8 @@ fn own_key(world: &World, caller: &Caller, region: usize, key_id: &str, action: 
 }
 
 fn alias_arn(world: &World, account: usize, region: usize, alias: &str) -> String {
-    format!("arn:aws:kms:{}:{}:{alias}", world.spec.regions[region], world.organization.accounts[account].id)
+    let (region, account) = (&world.spec.regions[region], &world.organization.accounts[account].id);
+    world.spec.partition.arn("kms", region, account, alias)
 }
 
 /// A member that is true or false.
@@ -290,8 +291,8 @@ fn owner_and_name<'a>(
         return Ok((Some(caller.account), key_id));
     }
     let invalid = || AwsError::client("InvalidArnException", format!("Invalid arn {key_id}"));
-    let parts: Vec<&str> = key_id.splitn(6, ':').collect();
-    let ["arn", "aws", "kms", key_region, account, resource] = parts[..] else { return Err(invalid()) };
+    let parts: Vec<&str> = world.spec.partition.strip_arn("kms", key_id).ok_or_else(invalid)?.splitn(3, ':').collect();
+    let [key_region, account, resource] = parts[..] else { return Err(invalid()) };
     // A key serves its own Region only: an endpoint of another one does not know it.
     if key_region != world.spec.regions[region] {
         return Err(AwsError::client("NotFoundException", format!("Invalid arn {key_region}")));

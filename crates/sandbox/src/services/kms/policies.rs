@@ -8,6 +8,7 @@ use crate::authorize::{Ask, authorize};
 use crate::journal::Entry;
 use crate::policy::principal::Named;
 use crate::policy::{Kind, Policy};
+use crate::services::resource_policy::{statements, texts};
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
 use crate::world::World;
@@ -46,8 +47,10 @@ impl Draft {
             return Err(AwsError::client("LimitExceededException", message));
         }
         let policy = Policy::load(Kind::Key, &self.text).map_err(malformed)?;
+        let own_partition =
+            principal_arns(&self.text).all(|arn| arn.split(':').nth(1) == Some(world.spec.partition.name()));
         let named = policy.statements.iter().filter_map(|statement| statement.principals.as_ref());
-        if !named.flat_map(|principals| &principals.named).all(|named| exists(world, named)) {
+        if !own_partition || !named.flat_map(|principals| &principals.named).all(|named| exists(world, named)) {
             return Err(malformed("Policy contains a statement with one or more invalid principals."));
         }
         // Whoever puts a policy must be able to put the next one, or the key is lost to everybody.
@@ -57,6 +60,17 @@ impl Draft {
         }
         Ok(self.text)
     }
+}
+
+/// The ARNs that a policy's principals are named by.
+fn principal_arns(policy: &str) -> impl Iterator<Item = String> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let named = |statement: &Value| {
+        let principal = statement.get("Principal").or_else(|| statement.get("NotPrincipal"));
+        let arns = texts(principal.and_then(|kinds| kinds.get("AWS")));
+        arns.into_iter().filter(|text| text.starts_with("arn:")).map(String::from).collect::<Vec<_>>()
+    };
+    statements(&policy).into_iter().flat_map(named).collect::<Vec<_>>().into_iter()
 }
 
 /// KMS looks up the users and roles that a policy names. Of accounts outside the organization nothing is known here.

@@ -55,7 +55,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
     let organization = &world.organization;
     let action = format!("organizations:{operation}");
     for resource in resources(world, input) {
-        authorize(world, caller, &with_keys(Ask::new(&action, resource).in_region("us-east-1"), input))?;
+        authorize(world, caller, &with_keys(Ask::new(&action, resource).in_region(region(world)), input))?;
     }
     let writes = OPERATIONS[WRITES_FROM..].contains(&operation);
     // Every member may ask which organization it is in. The reads are for the management account and delegated
@@ -234,8 +234,13 @@ fn parent(world: &World, input: &mut Input) -> Result<Option<u32>, AwsError> {
         .ok_or_else(|| AwsError::client("ParentNotFoundException", "You specified parent that doesn't exist."))
 }
 
+/// The Region that serves Organizations in this partition.
+fn region(world: &World) -> &'static str {
+    world.spec.partition.global_region("organizations").unwrap_or_default()
+}
+
 fn arn(world: &World, resource: &str) -> String {
-    format!("arn:aws:organizations::{}:{resource}", world.management_account().id)
+    world.spec.partition.arn("organizations", "", &world.management_account().id, resource)
 }
 
 fn email(account: &Account) -> String {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{arn, invalid, page};
+use crate::partition::Partition;
 use crate::policy::Kind;
 use crate::policy::controls::{Control, Controls, Target, type_name};
 use crate::wire::error::AwsError;
@@ -46,7 +47,7 @@ impl Named {
 
     fn summary(&self, world: &World) -> Value {
         match self {
-            Named::OfAws(kind) => of_aws(*kind),
+            Named::OfAws(kind) => of_aws(world.spec.partition, *kind),
             Named::Own(kind, control) => own(world, *kind, control),
         }
     }
@@ -83,11 +84,16 @@ pub(super) fn name_of_aws(kind: Kind) -> &'static str {
     if kind == Kind::Rcp { "RCPFullAWSAccess" } else { "FullAWSAccess" }
 }
 
-fn of_aws(kind: Kind) -> Value {
+fn of_aws(partition: Partition, kind: Kind) -> Value {
     let name = name_of_aws(kind);
     json!({
         "Id": format!("p-{name}"),
-        "Arn": format!("arn:aws:organizations::aws:policy/{}/p-{name}", type_name(kind).to_lowercase()),
+        "Arn": partition.arn(
+            "organizations",
+            "",
+            "aws",
+            format_args!("policy/{}/p-{name}", type_name(kind).to_lowercase()),
+        ),
         "Name": name,
         "Description": match kind {
             Kind::Rcp => "Allows access to every resource",

@@ -72,7 +72,7 @@ pub(super) fn create(world: &World, caller: &Caller, input: &mut Input) -> Resul
     let id = format!("p-{}", &uuid::Uuid::new_v4().simple().to_string()[..10]);
     if !tags.is_empty() {
         let arn = policy_arn(world, kind, &id);
-        authorize(world, caller, &Ask::new("organizations:TagResource", arn).in_region("us-east-1"))?;
+        authorize(world, caller, &Ask::new("organizations:TagResource", arn).in_region(super::region(world)))?;
     }
     let policy = checked(kind, &content)?.into();
     unused(world, kind, &name, "")?;

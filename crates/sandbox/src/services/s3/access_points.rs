@@ -96,7 +96,8 @@ pub(super) fn answer(world: &World, caller: &Caller, operation: &str, request: &
 }
 
 fn arn(world: &World, account: usize, region: &str, name: &str) -> String {
-    format!("arn:aws:s3:{region}:{}:accesspoint/{name}", world.organization.accounts[account].id)
+    let account = &world.organization.accounts[account].id;
+    world.spec.partition.arn("s3", region, account, format_args!("accesspoint/{name}"))
 }
 
 fn list(world: &World, caller: &Caller, region: &str, request: &Request) -> Result<Answer, AwsError> {

@@ -62,8 +62,9 @@ pub(super) fn list(world: &World, caller: &Caller, region: &str, request: &Reque
         let created = 1_700_000_000_000 + Random::new(world.spec.seed, &one.name, 0).below(60_000_000_000) as i64;
         let _ = write!(
             body,
-            "<Bucket><BucketArn>arn:aws:s3express:{region}:{account}:bucket/{name}</BucketArn>\
+            "<Bucket><BucketArn>arn:{}:s3express:{region}:{account}:bucket/{name}</BucketArn>\
              <CreationDate>{}</CreationDate><Name>{name}</Name></Bucket>",
+            world.spec.partition,
             iso8601(created),
             name = escape(&one.name),
         );

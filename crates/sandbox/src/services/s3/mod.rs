@@ -22,6 +22,7 @@ mod unset;
 use http::Method;
 use serde_json::Value;
 
+use crate::partition::Partition;
 use crate::request::Request;
 use crate::services::UNKNOWN;
 use crate::wire::error::AwsError;
@@ -244,14 +245,14 @@ fn check_expected_owner(owner: Option<&str>) -> Result<(), AwsError> {
     }
 }
 
-fn elsewhere(bucket: &str, home: &str) -> AwsError {
+fn elsewhere(partition: Partition, bucket: &str, home: &str) -> AwsError {
     AwsError::new(
         301,
         "PermanentRedirect",
         "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future \
          requests to this endpoint.",
     )
-    .with("Endpoint", format!("{bucket}.s3.{home}.amazonaws.com"))
+    .with("Endpoint", format!("{bucket}.s3.{home}.{}", partition.dns_suffix()))
     .with("Bucket", bucket)
     .with_header("x-amz-bucket-region", home)
 }
@@ -290,7 +291,7 @@ impl Place<'_> {
             world.with_buckets(owner, |buckets| Ok::<usize, AwsError>(usize::from(buckets[find(buckets)?].region)))?;
         let home = world.spec.regions[home].as_str();
         if home != self.region && !region_free {
-            return Err(elsewhere(name, home));
+            return Err(elsewhere(world.spec.partition, name, home));
         }
         let here = |error: AwsError| error.with_header("x-amz-bucket-region", home);
         if self.expected_owner.is_some_and(|expected| expected != world.organization.accounts[owner].id) {

@@ -34,7 +34,7 @@ pub(super) fn list(world: &World, subject: &Subject<'_>, request: &Request) -> R
     if let Some((name, _)) = request.query.iter().find(|(name, _)| unknown(name)) {
         return Err(AwsError::new(501, "NotImplemented", format!("The parameter {name} is not implemented")));
     }
-    subject.bucket(world, "s3:ListBucket", &format!("arn:aws:s3:::{}", subject.bucket), request)?;
+    subject.bucket(world, "s3:ListBucket", &world.spec.partition.s3_arn(subject.bucket), request)?;
     let most = max_keys(request)?;
     let prefix = request.parameter("prefix").unwrap_or_default();
     let delimiter = request.parameter("delimiter").unwrap_or_default();
@@ -91,7 +91,7 @@ pub(super) fn is_first_version(request: &Request) -> bool {
 
 /// ListObjects: pages by a marker, which is a key and no token, and each object with its owner.
 pub(super) fn list_first_version(world: &World, subject: &Subject<'_>, request: &Request) -> Result<Answer, AwsError> {
-    subject.bucket(world, "s3:ListBucket", &format!("arn:aws:s3:::{}", subject.bucket), request)?;
+    subject.bucket(world, "s3:ListBucket", &world.spec.partition.s3_arn(subject.bucket), request)?;
     let most = max_keys(request)?;
     let text = |name: &str| request.parameter(name).unwrap_or_default();
     let (prefix, delimiter, marker) = (text("prefix"), text("delimiter"), text("marker"));

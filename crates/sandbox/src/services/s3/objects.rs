@@ -34,12 +34,12 @@ impl Subject<'_> {
     }
 
     /// With a Bucket Key, KMS sees the bucket's ARN and not the object's.
-    pub(super) fn encryption_context(&self, bucket_key: bool) -> String {
-        if bucket_key { format!("arn:aws:s3:::{}", self.bucket) } else { self.arn() }
+    pub(super) fn encryption_context(&self, world: &World, bucket_key: bool) -> String {
+        if bucket_key { world.spec.partition.s3_arn(self.bucket) } else { self.arn(world) }
     }
 
-    fn arn(&self) -> String {
-        format!("arn:aws:s3:::{}/{}", self.bucket, self.key)
+    fn arn(&self, world: &World) -> String {
+        world.spec.partition.s3_arn(format_args!("{}/{}", self.bucket, self.key))
     }
 
     /// The bucket as it stands, when the caller may do this in it.
@@ -62,7 +62,7 @@ impl Subject<'_> {
         let home = &world.spec.regions[usize::from(bucket.region)];
         // An unsigned request is led to the right Region by the DNS of the endpoint; signed ones are for one Region.
         if self.caller.is_some() && home != self.region {
-            return Err(super::elsewhere(name, home));
+            return Err(super::elsewhere(world.spec.partition, name, home));
         }
         let owner_id = &world.organization.accounts[owner].id;
         if self.expected_owner.is_some_and(|expected| expected != owner_id) {
@@ -113,7 +113,7 @@ pub(super) fn put(world: &World, subject: &Subject<'_>, request: &Request) -> Re
         let message = format!("A header you provided implies functionality that is not implemented: {header}");
         return Err(AwsError::new(501, "NotImplemented", message));
     }
-    let arn = subject.arn();
+    let arn = subject.arn(world);
     let bucket = subject.bucket(world, "s3:PutObject", &arn, request)?;
     if subject.key.len() > 1024 {
         return Err(AwsError::client("KeyTooLongError", "Your key is too long"));
@@ -195,7 +195,7 @@ fn checksum_header(object: &Object) -> Option<(&'static str, String)> {
 
 /// GetObject and HeadObject: the socket leaves the body of an answer to HEAD out.
 pub(super) fn get(world: &World, subject: &Subject<'_>, request: &Request) -> Result<Answer, AwsError> {
-    let arn = subject.arn();
+    let arn = subject.arn(world);
     subject.bucket(world, "s3:GetObject", &arn, request)?;
     let object = world
         .objects
@@ -257,7 +257,7 @@ fn http_date(ms: i64) -> String {
 }
 
 pub(super) fn delete(world: &World, subject: &Subject<'_>, request: &Request) -> Result<Answer, AwsError> {
-    let arn = subject.arn();
+    let arn = subject.arn(world);
     subject.bucket(world, "s3:DeleteObject", &arn, request)?;
     if world.objects.get(subject.bucket, subject.key).is_some() {
         world.journal.append(&Entry::ObjectDeleted { bucket: subject.bucket.into(), key: subject.key.into() })?;

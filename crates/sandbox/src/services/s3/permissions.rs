@@ -84,7 +84,7 @@ pub(super) fn bucket(
     region: &str,
 ) -> Result<(), AwsError> {
     let policy = world.bucket_policy(bucket);
-    let ask = Ask::new(action(operation), format!("arn:aws:s3:::{bucket}"))
+    let ask = Ask::new(action(operation), world.spec.partition.s3_arn(bucket))
         .of(owner)
         .in_region(region)
         .guarded_by(policy.as_deref());

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Place, configurations};
+use crate::partition::Partition;
 use crate::services::resource_policy::{matches, statements, texts};
 use crate::wire::error::AwsError;
 use crate::wire::rest_xml::NAMESPACE;
@@ -42,7 +43,7 @@ pub(super) fn put(world: &World, place: &Place<'_>, text: &str) -> Result<(), Aw
         .ok()
         .filter(Value::is_object)
         .ok_or_else(|| malformed("Policies must be valid JSON and the first byte must be '{'"))?;
-    check(&policy, place.bucket)?;
+    check(world.spec.partition, &policy, place.bucket)?;
     let account_blocks = world.with_account(place.owner(world), |account| blocks(account.public_access_block.as_ref()));
     place.with(world, false, |bucket| {
         let blocked = account_blocks || blocks(bucket.configurations.get(Configuration::PublicAccessBlock));
@@ -75,7 +76,7 @@ pub(super) fn status_answer(world: &World, place: &Place<'_>) -> Result<Answer, 
     Ok(rest_xml::answer(&format!("<PolicyStatus xmlns=\"{NAMESPACE}\"><IsPublic>{public}</IsPublic></PolicyStatus>")))
 }
 
-fn check(policy: &Value, bucket: &str) -> Result<(), AwsError> {
+fn check(partition: Partition, policy: &Value, bucket: &str) -> Result<(), AwsError> {
     let known = ["Version", "Id", "Statement"];
     if let Some(name) = policy.as_object().and_then(|p| p.keys().find(|key| !known.contains(&key.as_str()))) {
         return Err(malformed(&format!("Unknown field {name}")));
@@ -87,7 +88,7 @@ fn check(policy: &Value, bucket: &str) -> Result<(), AwsError> {
     if all.is_empty() {
         return Err(malformed("Missing required field Statement"));
     }
-    let own = format!("arn:aws:s3:::{bucket}");
+    let own = partition.s3_arn(bucket);
     for statement in all {
         let has = |names: [&str; 2]| names.iter().any(|name| statement.get(*name).is_some());
         if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
@@ -201,14 +202,14 @@ mod tests {
     #[test]
     fn what_s3_would_not_store_is_malformed() {
         let good = statement(json!("*"), json!({}));
-        assert!(check(&good, "b").is_ok());
-        assert!(check(&good, "other").unwrap_err().message.contains("resource"));
+        assert!(check(Partition::Aws, &good, "b").is_ok());
+        assert!(check(Partition::Aws, &good, "other").unwrap_err().message.contains("resource"));
         for pointer in ["/Statement/0/Principal", "/Statement/0/Effect", "/Statement/0/Action"] {
             let mut broken = good.clone();
             *broken.pointer_mut(pointer).unwrap() = Value::Null;
             let (parent, name) = pointer.rsplit_once('/').unwrap();
             broken.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
-            assert_eq!(check(&broken, "b").unwrap_err().code, "MalformedPolicy", "{pointer}");
+            assert_eq!(check(Partition::Aws, &broken, "b").unwrap_err().code, "MalformedPolicy", "{pointer}");
         }
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn seal(
     let region = subject.region_at(world)?;
     // Without a key it is aws/s3 of whoever asks; an alias or a bare id is looked for in the requester's account too.
     let key = key.unwrap_or("alias/aws/s3");
-    let context = subject.encryption_context(bucket_key);
+    let context = subject.encryption_context(world, bucket_key);
     kms::may_use(world, caller, key, "kms:GenerateDataKey", Some(region), &context).map_err(refused)?;
     let (_, found) = kms::resolve(world, caller, region, key, "kms:GenerateDataKey").map_err(refused)?;
     Ok(Sealing::Kms { algorithm, key: found.arn, bucket_key })
@@ -142,7 +142,7 @@ pub(super) fn unseal(
         Sealing::Kms { key, bucket_key, .. } => {
             let Some(caller) = subject.caller else { return Err(anonymous()) };
             let region = subject.region_at(world)?;
-            let context = subject.encryption_context(*bucket_key);
+            let context = subject.encryption_context(world, *bucket_key);
             kms::may_use(world, caller, key, "kms:Decrypt", Some(region), &context).map_err(refused)
         }
     }

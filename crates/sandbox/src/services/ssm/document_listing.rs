@@ -70,7 +70,8 @@ pub(super) fn list(world: &World, place: Place, input: &mut Input) -> Result<Val
         let tags: Vec<Value> = document.tags.iter().map(|(k, v)| json!({ "Key": k, "Value": v })).collect();
         let mut shape = json!({
             "Name": if owner == caller { name.to_string() } else {
-                format!("arn:aws:ssm:{}:{owner}:document/{name}", world.spec.regions[place.region])
+                let region = &world.spec.regions[place.region];
+                world.spec.partition.arn("ssm", region, owner, format_args!("document/{name}"))
             },
             "Owner": owner,
             "CreatedDate": epoch(version.created_ms),

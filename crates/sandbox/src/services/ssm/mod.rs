@@ -86,7 +86,7 @@ struct Found {
 /// Finds a document by name (the caller's own) or by ARN (also another account's, when shared, in the same Region).
 fn find_document(world: &World, place: Place, name_or_arn: &str) -> Option<Found> {
     let caller_id = &world.organization.accounts[place.account].id;
-    let (owner, name) = match name_or_arn.strip_prefix("arn:aws:ssm:") {
+    let (owner, name) = match world.spec.partition.strip_arn("ssm", name_or_arn) {
         None => (place.account, name_or_arn),
         Some(rest) => {
             let mut parts = rest.splitn(3, ':');

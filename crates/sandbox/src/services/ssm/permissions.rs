@@ -17,7 +17,7 @@ pub(super) fn check(
     input: &Input,
 ) -> Result<(), AwsError> {
     let region = world.spec.regions[place.region].as_str();
-    let own = format!("arn:aws:ssm:{region}:{}", world.organization.accounts[place.account].id);
+    let own = format!("arn:{}:ssm:{region}:{}", world.spec.partition, world.organization.accounts[place.account].id);
     let ask = |action: &str, resource: String| authorize(world, caller, &Ask::new(action, resource).in_region(region));
     let action = format!("ssm:{operation}");
     match operation {

@@ -49,7 +49,7 @@ impl World {
         };
         let bucket =
             ParameterValue { resource_value: Some(ResourceValue { value: "RESOURCE_ID".into() }), static_value: None };
-        let role = format!("arn:aws:iam::{account}:role/{}", self.spec.automation_role.name);
+        let role = self.spec.partition.iam_arn(account, format_args!("role/{}", self.spec.automation_role.name));
         let mut parameters = BTreeMap::from([
             ("BucketName".to_owned(), bucket),
             ("KMSMasterKeyID".to_owned(), fixed(key.to_string())),
@@ -84,7 +84,7 @@ impl World {
             true => name.clone(),
             false => {
                 let (region, security) = (&self.spec.regions[place.region], &self.security_account().id);
-                format!("arn:aws:ssm:{region}:{security}:document/{name}")
+                self.spec.partition.arn("ssm", region, security, format_args!("document/{name}"))
             }
         }
     }

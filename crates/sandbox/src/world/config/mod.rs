@@ -164,10 +164,13 @@ impl ConfigState {
 }
 
 impl World {
-    /// `arn:aws:config:REGION:ACCOUNT`, with which every ARN of Config there begins.
+    /// `arn:PARTITION:config:REGION:ACCOUNT`, with which every ARN of Config there begins.
     pub(crate) fn config_arn(&self, place: Place) -> String {
         let Place { account, region } = place;
-        format!("arn:aws:config:{}:{}", self.spec.regions[region], self.organization.accounts[account].id)
+        format!(
+            "arn:{}:config:{}:{}",
+            self.spec.partition, self.spec.regions[region], self.organization.accounts[account].id
+        )
     }
     /// Makes a change durable, and then makes it.
     pub(crate) fn change_config(

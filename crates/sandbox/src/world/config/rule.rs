@@ -83,7 +83,7 @@ impl ConfigRule {
         rule
     }
 
-    /// What Config itself adds to a rule. `place` is `arn:aws:config:REGION:ACCOUNT`.
+    /// What Config itself adds to a rule. `place` is `arn:PARTITION:config:REGION:ACCOUNT`.
     pub(crate) fn settle(&mut self, place: &str, name: &str) {
         let id = format!("config-rule-{}", suffix(place, name, 6));
         self.config_rule_name = Some(name.into());

@@ -28,7 +28,7 @@ pub(super) fn create(making: &Making<'_>, properties: &Properties) -> Result<Mad
     let description = properties.text("Description");
     fields.extend(description.as_deref().map(|text| ("Description", text)));
     making.iam("CreatePolicy", &fields)?;
-    let arn = format!("arn:aws:iam::{}:policy{path}{name}", making.account_id());
+    let arn = making.partition().iam_arn(making.account_id(), format_args!("policy{path}{name}"));
     let roles = properties.texts("Roles");
     if let Err(error) = roles.iter().try_for_each(|role| attached(making, "AttachRolePolicy", role, &arn)) {
         // What was made in part is not the stack's yet: nobody else would take it away.

@@ -232,6 +232,10 @@ pub(super) struct Making<'a> {
 }
 
 impl Making<'_> {
+    fn partition(&self) -> crate::partition::Partition {
+        self.world.spec.partition
+    }
+
     fn account_id(&self) -> &str {
         &self.world.organization.accounts[self.place.account].id
     }

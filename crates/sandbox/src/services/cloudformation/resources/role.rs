@@ -82,7 +82,8 @@ pub(super) fn create(making: &Making<'_>, properties: &Properties) -> Result<Mad
         return Err(error);
     }
     let role = making.world.role_record(making.place.account, &name);
-    let (arn, id) = role.map(|role| (role.arn(making.account_id()), role.id.clone())).unwrap_or_default();
+    let (arn, id) =
+        role.map(|role| (role.arn(making.partition(), making.account_id()), role.id.clone())).unwrap_or_default();
     Ok(Made::new(name, &[("Arn", arn), ("RoleId", id)]))
 }
 
