@@ -19,6 +19,7 @@ mod limits;
 mod main_job;
 mod out_of_scope;
 mod output;
+mod partitions;
 mod permissions;
 mod plan;
 mod preflight;
