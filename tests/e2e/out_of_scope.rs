@@ -90,7 +90,7 @@ fn directory_buckets_are_counted_where_the_role_may_list_them() {
     let asked = world.sandbox.counters().totals("s3", "ListDirectoryBuckets");
     assert_eq!(asked, 4 * 2);
     let terminal = world.run(&["report"]).stdout;
-    assert!(terminal.contains("555555555551  payments: 3 directory buckets"), "{terminal}");
+    assert!(terminal.contains("555555555551 payments: 3 directory buckets"), "{terminal}");
     assert!(terminal.contains("not counted in eu-west-1 (AccessDenied), us-east-1 (AccessDenied)"), "{terminal}");
     let csv = world.run(&["report", "--format", "csv"]).stdout;
     assert!(
