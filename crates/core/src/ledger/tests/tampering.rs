@@ -31,7 +31,7 @@ enum Named {
     Nothing,
 }
 
-const TABLES: [(&str, Named); 35] = [
+const TABLES: [(&str, Named); 36] = [
     ("UPDATE bucket SET region = region || 'x' WHERE name = 'logs'", Named::Bucket),
     ("UPDATE bucket SET phase = 'settled' WHERE name = 'logs'", Named::Bucket),
     ("UPDATE bucket SET phase = 'never heard of' WHERE name = 'logs'", Named::Bucket),
@@ -59,6 +59,7 @@ const TABLES: [(&str, Named); 35] = [
         Named::Nothing,
     ),
     ("UPDATE account SET outcome = 'unread'", Named::Account),
+    ("UPDATE account SET directory_buckets = '{\"buckets\":1}'", Named::Account),
     ("UPDATE account SET id = id || '1'", Named::Account),
     ("DELETE FROM account", Named::Account),
     ("INSERT INTO account (run, id, name, state, outcome) VALUES (1, '1', 'n', 'ACTIVE', 'read')", Named::Nothing),
@@ -72,7 +73,7 @@ const TABLES: [(&str, Named); 35] = [
     ("DELETE FROM session WHERE number = 1", Named::Run),
     (
         "INSERT INTO session SELECT 9, number, command, caller, version, host, pid, config_hash, selection, started_at,
-                ended_at, ending FROM session WHERE number = 1",
+                ended_at, ending, clock_off FROM session WHERE number = 1",
         Named::Nothing,
     ),
 ];
