@@ -2,8 +2,10 @@
 
 mod bootstrap;
 mod budgets;
+mod caller;
 mod campaign_file;
 mod clock;
+mod disabled_regions;
 mod exemptions;
 mod faults;
 mod feasible;

@@ -211,7 +211,13 @@ fn the_callers_own_credentials_run_out_and_the_campaign_pauses() {
         fault.nth = Some(6);
         fault.count = Some(1000);
     });
-    world.sandbox.set_faults(vec![expired]).unwrap();
+    // GetCallerIdentity confirms it; the first one is that of the connection.
+    let confirmed = kind(FaultKind::ExpiredToken, |fault| {
+        fault.filter.operation = Some("GetCallerIdentity".into());
+        fault.nth = Some(2);
+        fault.count = Some(1000);
+    });
+    world.sandbox.set_faults(vec![expired, confirmed]).unwrap();
     let run = world.run(&["rollout", "--yes", "--set", "limits.accounts=2"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stdout.contains("your own credentials are not valid any more"), "{}", run.stdout);

@@ -107,7 +107,15 @@ fn the_callers_own_account_ends_the_run_when_its_credentials_do() {
     let mut expired = Fault::new(FaultKind::ExpiredToken);
     expired.filter.account = Some(own);
     expired.filter.service = Some("s3".into());
-    world.sandbox.set_faults(vec![expired]).unwrap();
+    // Unless GetCallerIdentity confirms it, the run does not stop: the first one is that of the connection.
+    let mut confirmed = Fault::new(FaultKind::ExpiredToken);
+    confirmed.filter.operation = Some("GetCallerIdentity".into());
+    confirmed.nth = Some(2);
+    confirmed.count = Some(1000);
+    world.sandbox.set_faults(vec![expired.clone()]).unwrap();
+    let run = world.run(&["audit", "--set", "member_role.own_account=caller"]);
+    assert!(run.code == 3 && !run.stdout.contains("your own credentials"), "{}{}", run.stdout, run.stderr);
+    world.sandbox.set_faults(vec![expired, confirmed]).unwrap();
     let run = world.run(&["rollout", "--yes", "--set", "member_role.own_account=caller"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let (_, status) = world.json(&["status"]);

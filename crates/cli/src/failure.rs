@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use orgseal_core::aws::ConnectError;
 use orgseal_core::campaign::CampaignError;
 use orgseal_core::config::{ConfigError, Problem};
 use orgseal_core::ledger::LedgerError;
@@ -117,12 +118,7 @@ impl From<ConfigError> for Failure {
 impl From<CampaignError> for Failure {
     fn from(error: CampaignError) -> Failure {
         let help = match &error {
-            CampaignError::Connect(orgseal_core::aws::ConnectError::NoRegion) => {
-                "set AWS_REGION, or name a region in your AWS profile".to_owned()
-            }
-            CampaignError::Connect(orgseal_core::aws::ConnectError::NoCaller(error)) => {
-                format!("{}; or try it without AWS: add --sandbox", error.hint)
-            }
+            CampaignError::Connect(error) => connect_help(error),
             CampaignError::Organization(error) => error.hint.clone(),
             CampaignError::OtherOrganization { .. } => {
                 "use credentials of the organization that organization.id names, or another campaign file".to_owned()
@@ -199,6 +195,38 @@ impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Failure {
         let help = ledger_help(&error);
         Failure::plain(error.to_string(), help)
+    }
+}
+
+fn connect_help(error: &ConnectError) -> String {
+    match error {
+        ConnectError::NoRegion => "set AWS_REGION, or set `region` in your AWS profile".to_owned(),
+        ConnectError::NoProfile { known, .. } if known.is_empty() => {
+            "check AWS_PROFILE: there are no profiles in ~/.aws/config and ~/.aws/credentials; `aws configure sso` and `aws login` \
+             create one"
+                .to_owned()
+        }
+        ConnectError::NoProfile { known, .. } => {
+            format!("check AWS_PROFILE: {}", shortened(known))
+        }
+        ConnectError::ConfigFile(_) => "correct the file that AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names, or the one in ~/.aws".to_owned(),
+        ConnectError::Proxy { variable, .. } => {
+            format!("set {variable} to a URL such as http://proxy.example.com:8080, or unset it")
+        }
+        ConnectError::CaBundle { setting, .. } => {
+            format!("set {setting} to a PEM file with the CA certificates to trust, or remove the setting to trust the machine's own")
+        }
+        ConnectError::NoCaller(error) => error.hint.clone(),
+    }
+}
+
+/// The profiles that exist, as far as a person wants to read them.
+fn shortened(profiles: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = profiles.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match profiles.len().saturating_sub(SHOWN) {
+        0 => format!("the profiles that exist are {shown}"),
+        more => format!("the profiles that exist are {shown} and {more} more"),
     }
 }
 

@@ -49,9 +49,9 @@ pub use rates::{Rate, RatesSpec};
 pub use spec::{
     AccessPointSpec, AccountChoice, AccountSpec, AclGrantSpec, All, ApplicationKind, ApplicationSpec,
     AutomationRoleSpec, BucketCount, BucketSpec, CentralKeySpec, ClientTokens, ConfigRemediationSpec,
-    ControlPolicySpec, Deploy, DirectoryBucketSpec, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec,
-    ExecutionsSpec, FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, PoliciesSpec, RoleSpec,
-    Spec, SpecError,
+    ControlPolicySpec, Deploy, DirectoryBucketSpec, DisabledRegionSpec, DocumentSpec, DocumentVariant, EncryptionName,
+    EncryptionSpec, ExecutionsSpec, FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec,
+    PoliciesSpec, RoleSpec, Spec, SpecError,
 };
 
 pub use world::key_state::KeyState;
@@ -435,6 +435,22 @@ impl Sandbox {
         self.world
             .put_document_content(account, region, name, content)
             .map_err(|reason| NotThere { what: format!("document {name} to change in {account} {region}: {reason}") })
+    }
+
+    /// Someone disabled an opt-in Region in an account. Its buckets stay.
+    ///
+    /// # Errors
+    /// When the account or Region is not there, or the Region is one that cannot be disabled.
+    pub fn disable_region(&self, account: &str, region: &str) -> Result<(), NotThere> {
+        self.world.set_region_disabled(account, region, true).map_err(not_there)
+    }
+
+    /// Someone enabled a Region in an account again.
+    ///
+    /// # Errors
+    /// When the account or Region is not there.
+    pub fn enable_region(&self, account: &str, region: &str) -> Result<(), NotThere> {
+        self.world.set_region_disabled(account, region, false).map_err(not_there)
     }
 
     /// What an application of the spec has done so far; nothing when there is none of this name.

@@ -190,7 +190,7 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
 
-    use super::super::{CallLimits, Halt, Member, Session};
+    use super::super::{CallLimits, Member};
     use super::*;
     use crate::model::{AccessPoint, Bucket};
 
@@ -234,8 +234,7 @@ mod tests {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(SharedCredentialsProvider::new(key))
             .build();
-        let session = Session { account: OWNER.to_owned(), credentials: None, halt: Halt::default() };
-        (Member::new(&config, &session, CallLimits { s3: 3, ssm: 1 }), heads)
+        (Member::for_test(&config, OWNER, CallLimits { s3: 3, ssm: 1 }), heads)
     }
 
     fn bucket() -> Bucket {

@@ -3,6 +3,7 @@
 use aws_sdk_s3::config::retry::RetryPartition;
 
 use super::adaptive::{Adaptive, Permit};
+use super::disabled_region::Regions;
 use super::observer::{ExpiredIsTransient, Observer};
 use super::{Halt, Session};
 use crate::model::AwsError;
@@ -21,10 +22,10 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn new(service: &str, session: &Session, most: usize) -> Calls {
+    pub(super) fn new(service: &str, session: &Session, regions: &Regions, most: usize) -> Calls {
         let adaptive = Adaptive::new(most);
         Calls {
-            observer: Observer { adaptive: adaptive.clone(), credentials: session.credentials.clone() },
+            observer: Observer { adaptive: adaptive.clone(), regions: regions.clone() },
             adaptive,
             partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
             classifier: ExpiredIsTransient { renewable: !session.is_own() },

@@ -196,7 +196,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::super::{CallLimits, Halt, Session};
+    use super::super::CallLimits;
     use super::*;
 
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -230,8 +230,7 @@ mod tests {
                 "AKID", "secret", None, None, "test",
             )))
             .build();
-        let session = Session { account: "444455556666".into(), credentials: None, halt: Halt::default() };
-        (Member::new(&config, &session, CallLimits { s3: 1, ssm: 1 }), server)
+        (Member::for_test(&config, "444455556666", CallLimits { s3: 1, ssm: 1 }), server)
     }
 
     async fn body_of(stream: &mut TcpStream) -> io::Result<Value> {

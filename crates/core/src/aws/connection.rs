@@ -8,14 +8,20 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::ca_bundle::CaBundle;
+use super::caller_credentials::CallerCredentials;
 use super::derived::derive;
+use super::disabled_region::{DisabledRegions, Regions, Source, is_token_refused, region_disabled};
+use super::error::no_credentials;
+use super::http_client::{direct_client, http_client};
 use super::measured::{AwsTime, measured};
+use super::network::Network;
 use super::observer::SkewIsTransient;
+use super::proxy::{ProxySettings, host_and_port};
 use super::session_policy::session_policy;
+use super::sts::{RoleAssumer, SessionDurations};
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::clock;
 use crate::config::MemberRole;
@@ -50,9 +56,62 @@ pub enum ConnectError {
     /// No Region is configured.
     #[error("no AWS Region is configured")]
     NoRegion,
-    /// Who we are could not be learned.
-    #[error("AWS does not say who is calling: {0}")]
+    /// `AWS_PROFILE` names a profile that is in none of the configuration files.
+    #[error("AWS profile {name} does not exist")]
+    NoProfile {
+        /// The name.
+        name: String,
+        /// The profiles that exist.
+        known: Vec<String>,
+    },
+    /// A configuration file cannot be read.
+    #[error("the AWS configuration files cannot be read: {0}")]
+    ConfigFile(String),
+    /// A variable names a proxy that cannot be used.
+    #[error("{variable} names no usable proxy: {why}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its value, without the value: it may hold a password.
+        why: String,
+    },
+    /// The file of trusted CA certificates cannot be used.
+    #[error("the CA bundle {path} ({setting}) cannot be used: {why}")]
+    CaBundle {
+        /// The file.
+        path: String,
+        /// `AWS_CA_BUNDLE`, or the profile's `ca_bundle`.
+        setting: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// AWS did not say whose credentials these are.
+    #[error("sts:GetCallerIdentity failed: {}", without_operation(.0))]
     NoCaller(AwsError),
+}
+
+/// An error's code and message, without the operation that the message begins with.
+fn without_operation(error: &AwsError) -> String {
+    let message = error.message.strip_prefix("GetCallerIdentity: ").unwrap_or(&error.message);
+    match error.code.as_str() {
+        super::error::NO_CREDENTIALS => message.to_owned(),
+        code => format!("{message} ({code})"),
+    }
+}
+
+/// How this process reaches AWS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Which provider gave the credentials, if the SDK says so.
+    pub credentials: Option<&'static str>,
+    /// The profile that was asked for.
+    pub profile: Option<String>,
+    /// The proxies in force, without their credentials.
+    pub proxies: Vec<String>,
+    /// Where the trusted CA certificates come from, if not from the machine's trust store.
+    pub trusted: Option<String>,
+    /// The overridden endpoints.
+    pub endpoints: Vec<String>,
 }
 
 /// The connection to AWS as the security account's caller.
@@ -67,15 +126,20 @@ pub struct Aws {
     binding: String,
     /// The campaign's central keys: sessions may prove that they can use them.
     keys: Arc<[KeyArn]>,
+    network: Arc<Network>,
+    credentials: CallerCredentials,
+    disabled: DisabledRegions,
+    durations: SessionDurations,
 }
 
 impl Aws {
     /// Connects and asks STS who we are (`GetCallerIdentity`).
     pub async fn connect(connection: Connection) -> Result<Aws, ConnectError> {
-        let (config, endpoints, binding) = match connection {
+        let (config, endpoints, binding, network) = match connection {
             Connection::DefaultChain => {
+                let network = Arc::new(network().await?);
                 let config = aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(measured(http_client()))
+                    .http_client(measured(http_client(&network)))
                     .time_source(AwsTime)
                     .disable_clock_skew_correction(true)
                     .retry_config(retries())
@@ -84,13 +148,14 @@ impl Aws {
                     .await;
                 let endpoints = endpoints(&config);
                 let binding = config.endpoint_url().unwrap_or("aws").to_owned();
-                (config, endpoints, binding)
+                (config, endpoints, binding, network)
             }
             Connection::Sandbox { endpoint, name, region, access_key, secret_key } => {
                 let key = Credentials::new(access_key, secret_key, None, None, "orgseal-sandbox");
                 let config = SdkConfig::builder()
                     .behavior_version(BehaviorVersion::latest())
-                    .http_client(measured(http_client()))
+                    // On this machine: neither a proxy nor a CA bundle of the environment has to do with it.
+                    .http_client(measured(direct_client()))
                     .time_source(AwsTime)
                     .disable_clock_skew_correction(true)
                     .retry_config(retries())
@@ -99,10 +164,14 @@ impl Aws {
                     .endpoint_url(endpoint.clone())
                     .credentials_provider(SharedCredentialsProvider::new(key))
                     .build();
-                (config, vec![endpoint], name)
+                (config, vec![endpoint], name, Arc::default())
             }
         };
         let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
+        let provider = config.credentials_provider().ok_or_else(|| ConnectError::NoCaller(no_credentials()))?;
+        let credentials = CallerCredentials::new(provider);
+        let config =
+            config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
         let sts = sts::client(&config);
         let caller = match sts::caller_identity(&sts).await {
             // AWS refuses what a clock that is more than five minutes off signs, and its answer tells the time: the clock is
@@ -111,7 +180,34 @@ impl Aws {
             answer => answer,
         }
         .map_err(ConnectError::NoCaller)?;
-        Ok(Aws { config, sts, halt: Halt::default(), caller, region, endpoints, binding, keys: Arc::default() })
+        let halt = Halt::new(sts.clone());
+        let (keys, disabled, durations) = Default::default();
+        Ok(Aws {
+            config,
+            sts,
+            halt,
+            caller,
+            region,
+            endpoints,
+            binding,
+            keys,
+            network,
+            credentials,
+            disabled,
+            durations,
+        })
+    }
+
+    /// How this process reaches AWS.
+    pub async fn environment(&self) -> Environment {
+        let proxies = [self.network.proxies.https(), self.network.proxies.http()];
+        Environment {
+            credentials: self.credentials.source().await,
+            profile: std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty()),
+            proxies: proxies.into_iter().flatten().map(ToString::to_string).collect(),
+            trusted: self.network.trusted(),
+            endpoints: self.endpoints.clone(),
+        }
     }
 
     /// Who we are.
@@ -164,13 +260,29 @@ impl Aws {
     /// `DescribeKey` as the security account's caller, in the key's own Region.
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
         let client = self.kms(key);
-        super::kms::describe_key(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
+        match super::kms::describe_key(&client, &key.to_string()).await {
+            Ok(facts) => Ok(facts),
+            Err(error) => Err(self.heed_in(&key.region, error).await),
+        }
     }
 
     /// `GetKeyPolicy` as the security account's caller, in the key's own Region. Works in the key's own account alone.
     pub async fn key_policy(&self, key: &KeyArn) -> Result<String, AwsError> {
         let client = self.kms(key);
-        super::kms::key_policy(&client, &key.to_string()).await.map_err(|error| self.halt.heed(error))
+        match super::kms::key_policy(&client, &key.to_string()).await {
+            Ok(policy) => Ok(policy),
+            Err(error) => Err(self.heed_in(&key.region, error).await),
+        }
+    }
+
+    /// Looks at the error of a call that the caller made in a Region: one that the caller's account has disabled refuses credentials that
+    /// are valid.
+    async fn heed_in(&self, region: &str, error: AwsError) -> AwsError {
+        let error = self.halt.heed(error);
+        match is_token_refused(&error.code) && self.halt.reason().await.is_none() {
+            true => region_disabled(&self.caller.account, region, &format!("services answer {}", error.code)),
+            false => error,
+        }
     }
 
     /// The same connection, whose sessions in member accounts may prove that they can use these keys.
@@ -189,13 +301,19 @@ impl Aws {
         session_name: &str,
     ) -> Result<Session, AwsError> {
         let policy = session_policy(purpose, &self.keys);
-        Session::enter(&self.sts, &self.halt, &self.caller, account, role, policy, session_name).await
+        let sts = RoleAssumer { sts: self.sts.clone(), durations: self.durations.clone() };
+        Session::enter(&sts, &self.halt, &self.caller, account, role, policy, session_name).await
     }
 
     /// The clients of a member account, for as long as it is worked on.
     #[must_use]
     pub fn member(&self, session: &Session, limits: CallLimits) -> Member {
-        Member::new(&self.config, session, limits)
+        let source = match &session.credentials {
+            Some(session) => Source::Member(session.clone()),
+            None => Source::Caller(self.credentials.clone()),
+        };
+        let regions = Regions::new(session.account(), source, &self.config, &self.disabled);
+        Member::new(&self.config, session, regions, limits)
     }
 }
 
@@ -227,22 +345,22 @@ fn endpoints(config: &SdkConfig) -> Vec<String> {
     std::iter::once(general.to_owned()).chain(own).collect()
 }
 
-fn is_loopback(endpoint: &str) -> bool {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // What stands before an @ is no host.
-    let authority = authority.rsplit('@').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+/// The network settings of the environment and of the profile.
+async fn network() -> Result<Network, ConnectError> {
+    let profiles = super::profile::load().await?;
+    let proxies = ProxySettings::from_env()
+        .map_err(|invalid| ConnectError::Proxy { variable: invalid.variable, why: invalid.why })?;
+    let ca_bundle = CaBundle::in_force(&profiles).map_err(|unusable| ConnectError::CaBundle {
+        path: unusable.path.display().to_string(),
+        setting: unusable.setting,
+        why: unusable.why,
+    })?;
+    Ok(Network { proxies, ca_bundle })
 }
 
-fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-        .build_https()
+fn is_loopback(endpoint: &str) -> bool {
+    let (host, _) = host_and_port(endpoint);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

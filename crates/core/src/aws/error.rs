@@ -5,6 +5,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::disabled_region::RegionDisabled;
+use super::network::FailedConnection;
 use super::not_renewed::NotRenewed;
 use crate::model::AwsError;
 
@@ -23,18 +25,11 @@ where
             hint: cause.hint.clone(),
         };
     }
+    if let Some(RegionDisabled(disabled)) = cause_of::<RegionDisabled>(error) {
+        return AwsError { message: format!("{operation}: {}", disabled.message), ..disabled.clone() };
+    }
     if let Some(unloaded) = cause_of::<CredentialsError>(error) {
-        // A provider that was only slow (the instance's metadata, a credential process) may answer the next time.
-        let code = match unloaded {
-            CredentialsError::ProviderTimedOut(_) => "Timeout",
-            _ => NO_CREDENTIALS,
-        };
-        let message = format!("no credentials could be loaded: {}", innermost(unloaded));
-        return AwsError {
-            hint: hint(operation, code, &message).to_owned(),
-            code: code.to_owned(),
-            message: format!("{operation}: {message}"),
-        };
+        return credentials_error(operation, unloaded);
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let (code, message) = match error {
@@ -52,12 +47,57 @@ where
         SdkError::TimeoutError(_) => ("Timeout".to_owned(), "no answer came in time".to_owned()),
         SdkError::DispatchFailure(failure) => {
             let code = if failure.is_timeout() { "Timeout" } else { "ConnectionFailed" };
-            (code.to_owned(), innermost(error))
+            return connection_error(operation, code, error);
         }
         SdkError::ResponseError(_) => ("Unreadable".to_owned(), innermost(error)),
         _ => ("RequestFailed".to_owned(), innermost(error)),
     };
     AwsError { hint: hint(operation, &code, &message).to_owned(), code, message: format!("{operation}: {message}") }
+}
+
+/// A connection that failed. Where a proxy or a CA bundle is in force, it is named: it is the likeliest cause.
+fn connection_error(operation: &str, code: &str, error: &(dyn std::error::Error + 'static)) -> AwsError {
+    let cause = innermost(error);
+    let context = cause_of::<FailedConnection>(error).map(|failed| &failed.context);
+    let hint =
+        context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| hint(operation, code, &cause).to_owned());
+    let message = match context {
+        Some(context) => format!("{operation}: {cause} ({context})"),
+        None => format!("{operation}: {cause}"),
+    };
+    AwsError { code: code.to_owned(), message, hint }
+}
+
+/// Credentials that the default chain could not load.
+fn credentials_error(operation: &str, unloaded: &CredentialsError) -> AwsError {
+    if matches!(unloaded, CredentialsError::CredentialsNotLoaded(_)) {
+        return AwsError { message: format!("{operation}: {NO_CREDENTIALS_FOUND}"), ..no_credentials() };
+    }
+    // A provider that was only slow (the instance's metadata, a credential process) may answer the next time.
+    let code = match unloaded {
+        CredentialsError::ProviderTimedOut(_) => "Timeout",
+        _ => NO_CREDENTIALS,
+    };
+    let context = cause_of::<FailedConnection>(unloaded).map(|failed| &failed.context);
+    let cause = innermost(unloaded);
+    let hint =
+        context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| hint(operation, code, &cause).to_owned());
+    let shown = context.map(|context| format!(" ({context})")).unwrap_or_default();
+    let message = format!("{operation}: the AWS credentials could not be loaded: {cause}{shown}");
+    AwsError { code: code.to_owned(), message, hint }
+}
+
+const NO_CREDENTIALS_FOUND: &str = "no AWS credentials were found";
+
+/// No provider of the default chain has credentials.
+pub(super) fn no_credentials() -> AwsError {
+    AwsError {
+        code: NO_CREDENTIALS.to_owned(),
+        message: NO_CREDENTIALS_FOUND.to_owned(),
+        hint: "sign in with `aws sso login` or `aws login` and name that profile in AWS_PROFILE, or set AWS_ACCESS_KEY_ID and \
+               AWS_SECRET_ACCESS_KEY"
+            .to_owned(),
+    }
 }
 
 /// Whether a call had no credentials to be signed with: it was not sent. The SDK calls this a failed dispatch, as it does a
@@ -135,6 +175,13 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("ListDirectoryBuckets", "ConnectionFailed") => {
             "S3 Express One Zone is not available in every Region: where it is not, there are no directory buckets to count"
         }
+        ("AssumeRole", "ValidationError") if message.contains("role chaining") => {
+            "set member_role.session_duration = 3600: your caller is itself a role's session, and a role that it assumes has a session of \
+             one hour at most"
+        }
+        ("AssumeRole", "ValidationError") if message.contains("MaxSessionDuration") => {
+            "set member_role.session_duration to at most the member role's MaxSessionDuration"
+        }
         ("AssumeRole", "PackedPolicyTooLarge") => {
             "set member_role.session_policy = \"none\", or shorten the session's tags"
         }
@@ -167,7 +214,7 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
              that look at aws:TokenIssueTime"
         }
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | NO_CREDENTIALS) => {
-            "sign in again, then run the command once more (`orgseal resume` goes on with a campaign)"
+            "sign in again (`aws sso login`, `aws login`, or new access keys), then run the command again"
         }
         (
             _,
@@ -253,6 +300,10 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         (_, "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException") => {
             "lower the limits for this account, or run again later"
         }
+        (_, "ConnectionFailed") if message.contains("certificate") => {
+            "set AWS_CA_BUNDLE to a PEM file with the certificate of the CA that signed the endpoint's certificate: a proxy that inspects \
+             TLS has its own"
+        }
         (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run again",
         (_, "AccessDenied" | "AccessDeniedException") => "allow the named action to the role",
         _ => "look the code up in the service's documentation, then run again",
@@ -298,12 +349,16 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_that_cannot_be_loaded_have_a_code_of_their_own() {
-        for why in [(|| CredentialsError::not_loaded("none in the chain")) as fn() -> CredentialsError, || {
-            CredentialsError::provider_error("the sign-in has expired")
-        }] {
-            let error = without_credentials(why).await;
-            assert_eq!(error.code, "NoCredentials", "{error:?}");
-            assert!(error.hint.contains("orgseal resume"), "{error:?}");
+        let none =
+            without_credentials(|| CredentialsError::not_loaded("no providers in chain provided credentials")).await;
+        assert_eq!(none.code, "NoCredentials", "{none:?}");
+        assert_eq!(none.message, "GetCallerIdentity: no AWS credentials were found");
+        assert!(none.hint.contains("aws sso login") && none.hint.contains("AWS_ACCESS_KEY_ID"), "{none:?}");
+        let ended = without_credentials(|| CredentialsError::provider_error("the sign-in has expired")).await;
+        assert_eq!(ended.code, "NoCredentials", "{ended:?}");
+        assert!(ended.message.ends_with("could not be loaded: the sign-in has expired"), "{ended:?}");
+        for error in [none, ended] {
+            assert!(!error.hint.contains("resume"), "nothing was begun: {error:?}");
         }
     }
 

@@ -208,7 +208,7 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
 
-    use super::super::{CallLimits, Halt, Session};
+    use super::super::CallLimits;
     use super::*;
 
     /// Answers one request after another, and gives back what was asked.
@@ -254,8 +254,7 @@ mod tests {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .credentials_provider(SharedCredentialsProvider::new(key))
             .build();
-        let session = Session { account: "111122223333".into(), credentials: None, halt: Halt::default() };
-        let read = Member::new(&config, &session, CallLimits { s3: 1, ssm: 1 }).identities().await;
+        let read = Member::for_test(&config, "111122223333", CallLimits { s3: 1, ssm: 1 }).identities().await;
         (read, asked.join().unwrap())
     }
 

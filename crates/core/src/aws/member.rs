@@ -6,11 +6,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
-use aws_credential_types::provider::SharedCredentialsProvider;
 
 use super::calls::Calls;
 use super::cloudtrail::Interval;
 use super::derived::derive;
+use super::disabled_region::Regions;
 use super::partition::for_iam;
 use super::s3_control::S3Control;
 use super::{S3, Session, Ssm};
@@ -29,6 +29,7 @@ pub struct CallLimits {
 pub struct Member {
     account: String,
     config: SdkConfig,
+    regions: Regions,
     s3_calls: Calls,
     ssm_calls: Calls,
     kms_calls: Calls,
@@ -49,29 +50,32 @@ const READ_ATTEMPTS: u32 = 6;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 impl Member {
-    pub(super) fn new(config: &SdkConfig, session: &Session, limits: CallLimits) -> Member {
+    pub(super) fn new(config: &SdkConfig, session: &Session, regions: Regions, limits: CallLimits) -> Member {
         let home = config.region().map(ToString::to_string).unwrap_or_default();
-        let credentials = session.credentials.clone().map(SharedCredentialsProvider::new);
-        let mut config = derive(config, &home, credentials)
+        let config = derive(config, &home, Some(regions.credentials(&home)))
             .to_builder()
-            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF));
-        if session.credentials.is_some() {
+            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(LONGEST_BACKOFF))
             // They are kept, and renewed when they were refused, by themselves.
-            config = config.identity_cache(IdentityCache::no_cache());
-        }
+            .identity_cache(IdentityCache::no_cache());
         Member {
             account: session.account.clone(),
             config: config.build(),
-            s3_calls: Calls::new("s3", session, limits.s3),
-            ssm_calls: Calls::new("ssm", session, limits.ssm),
-            kms_calls: Calls::new("kms", session, OTHER_CALLS),
-            config_calls: Calls::new("config", session, OTHER_CALLS),
-            s3_control_calls: Calls::new("s3control", session, OTHER_CALLS),
-            cloudtrail_calls: Calls::new("cloudtrail", session, OTHER_CALLS),
+            s3_calls: Calls::new("s3", session, &regions, limits.s3),
+            ssm_calls: Calls::new("ssm", session, &regions, limits.ssm),
+            kms_calls: Calls::new("kms", session, &regions, OTHER_CALLS),
+            config_calls: Calls::new("config", session, &regions, OTHER_CALLS),
+            s3_control_calls: Calls::new("s3control", session, &regions, OTHER_CALLS),
+            cloudtrail_calls: Calls::new("cloudtrail", session, &regions, OTHER_CALLS),
             lookups: std::sync::Mutex::default(),
-            iam_calls: Calls::new("iam", session, OTHER_CALLS),
+            iam_calls: Calls::new("iam", session, &regions, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
+            regions,
         }
+    }
+
+    /// The configuration for calls in one Region, which it may turn out not to be possible to call.
+    pub(super) fn in_region(&self, region: &str) -> SdkConfig {
+        derive(&self.config, region, Some(self.regions.credentials(region)))
     }
 
     /// S3 in a Region of this account.
@@ -81,7 +85,7 @@ impl Member {
         match clients.get(region) {
             Some(client) => client.clone(),
             None => {
-                let client = S3::new(&derive(&self.config, region, None), &self.account, &self.s3_calls);
+                let client = S3::new(&self.in_region(region), &self.account, &self.s3_calls);
                 clients.insert(region.to_owned(), client.clone());
                 client
             }
@@ -133,7 +137,7 @@ impl Member {
 
     /// The client of KMS in a Region of this account, and what its calls share.
     pub(super) fn kms_service(&self, region: &str) -> (aws_sdk_kms::Client, &Calls) {
-        let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, region, None))
+        let settings = aws_sdk_kms::config::Builder::from(&self.in_region(region))
             .retry_partition(self.kms_calls.partition.clone())
             .retry_classifier(self.kms_calls.classifier)
             .interceptor(self.kms_calls.observer.clone());
@@ -142,7 +146,7 @@ impl Member {
 
     /// The client of AWS Config in a Region of this account, and what its calls share.
     pub(super) fn config_service(&self, region: &str) -> (aws_sdk_config::Client, &Calls) {
-        let settings = aws_sdk_config::config::Builder::from(&derive(&self.config, region, None))
+        let settings = aws_sdk_config::config::Builder::from(&self.in_region(region))
             .retry_partition(self.config_calls.partition.clone())
             .retry_classifier(self.config_calls.classifier)
             .interceptor(self.config_calls.observer.clone());
@@ -152,7 +156,7 @@ impl Member {
     /// S3 Control in a Region of this account.
     #[must_use]
     pub(super) fn s3_control(&self, region: &str) -> S3Control {
-        S3Control::new(&derive(&self.config, region, None), &self.account, &self.s3_control_calls)
+        S3Control::new(&self.in_region(region), &self.account, &self.s3_control_calls)
     }
 
     /// S3 Control `GetPublicAccessBlock`: the account's own; all off where none was put.
@@ -174,7 +178,7 @@ impl Member {
 
     /// The client of CloudTrail in a Region of this account, what its calls share, and their pace in that Region.
     pub(super) fn cloudtrail(&self, region: &str) -> (aws_sdk_cloudtrail::Client, &Calls, Interval) {
-        let settings = aws_sdk_cloudtrail::config::Builder::from(&derive(&self.config, region, None))
+        let settings = aws_sdk_cloudtrail::config::Builder::from(&self.in_region(region))
             .retry_partition(self.cloudtrail_calls.partition.clone())
             .retry_classifier(self.cloudtrail_calls.classifier)
             .interceptor(self.cloudtrail_calls.observer.clone());
@@ -195,6 +199,21 @@ impl Member {
     /// Systems Manager in a Region of this account.
     #[must_use]
     pub fn ssm(&self, region: &str) -> Ssm {
-        Ssm::new(&derive(&self.config, region, None), &self.ssm_calls)
+        Ssm::new(&self.in_region(region), &self.ssm_calls)
+    }
+}
+
+#[cfg(test)]
+impl Member {
+    /// An account whose calls are signed with a configuration's own credentials.
+    pub(super) fn for_test(config: &SdkConfig, account: &str, limits: CallLimits) -> Member {
+        use super::caller_credentials::CallerCredentials;
+        use super::disabled_region::{DisabledRegions, Source};
+
+        let source = Source::Caller(CallerCredentials::new(config.credentials_provider().unwrap()));
+        let regions = Regions::new(account, source, config, &DisabledRegions::default());
+        let halt = super::Halt::new(aws_sdk_sts::Client::new(config));
+        let session = Session { account: account.to_owned(), credentials: None, halt };
+        Member::new(config, &session, regions, limits)
     }
 }

@@ -9,19 +9,21 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::adaptive::Adaptive;
-use super::session::Renewable;
+use super::disabled_region::{Regions, is_token_refused};
 
 /// Listens to every attempt of one account's calls to one service.
 #[derive(Clone, Debug)]
 pub(super) struct Observer {
     pub(super) adaptive: Adaptive,
-    /// `None`: the caller's own session, which nobody here can renew.
-    pub(super) credentials: Option<Renewable>,
+    pub(super) regions: Regions,
 }
 
-/// The access key that an attempt was signed with.
+/// The access key that an attempt was signed with, and the Region that it was signed for.
 #[derive(Clone, Debug)]
-struct SignedWith(String);
+struct SignedWith {
+    key: String,
+    region: String,
+}
 
 impl Storable for SignedWith {
     type Storer = StoreReplace<Self>;
@@ -39,9 +41,10 @@ impl Intercept for Observer {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let header = context.request().headers().get("authorization").unwrap_or_default();
-        let key = header.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
-        if let Some(key) = key {
-            cfg.interceptor_state().store_put(SignedWith(key.to_owned()));
+        // Credential=KEY/DATE/REGION/SERVICE/aws4_request
+        let scope = header.split_once("Credential=").map(|(_, rest)| rest.split('/').collect::<Vec<_>>());
+        if let Some([key, _, region, ..]) = scope.as_deref() {
+            cfg.interceptor_state().store_put(SignedWith { key: (*key).to_owned(), region: (*region).to_owned() });
         }
         Ok(())
     }
@@ -52,25 +55,32 @@ impl Intercept for Observer {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        let signed = cfg.load::<SignedWith>();
         // No answer at all says nothing of how many calls there may be.
-        let Some(response) = context.response() else { return Ok(()) };
+        let Some(response) = context.response() else {
+            if let Some(SignedWith { region, .. }) = signed {
+                self.regions.unanswered(region);
+            }
+            return Ok(());
+        };
         let code = error_code(response);
         if is_throttling(response.status().as_u16(), code.as_deref()) {
             self.adaptive.throttled();
         } else {
             self.adaptive.answered();
         }
-        if code.as_deref().is_some_and(is_expired)
-            && let (Some(credentials), Some(SignedWith(key))) = (&self.credentials, cfg.load::<SignedWith>())
-        {
-            credentials.refuse(key);
+        if let Some(SignedWith { key, region }) = signed {
+            self.regions.answered(region, key, code.as_deref());
+            if code.as_deref().is_some_and(is_expired) {
+                self.regions.renew(key);
+            }
         }
         Ok(())
     }
 }
 
-/// Has the SDK try again when a session was refused: by then it is a new one. The caller's own is the same again, and trying
-/// would only put off a clean stop.
+/// Has the SDK try again when a session was refused: by then it is a new one, or its Region is known to be disabled. The caller's own that
+/// has expired is the same again, and trying would only delay a clean stop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ExpiredIsTransient {
     pub(super) renewable: bool,
@@ -79,6 +89,7 @@ pub(super) struct ExpiredIsTransient {
 impl ClassifyRetry for ExpiredIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.response().and_then(error_code) {
+            Some(code) if is_token_refused(&code) => RetryAction::transient_error(),
             Some(code) if self.renewable && is_expired(&code) => RetryAction::transient_error(),
             _ => SkewIsTransient.classify_retry(context),
         }
@@ -127,9 +138,9 @@ pub(super) fn is_skew_error(code: &str, message: &str) -> bool {
             && (message.contains("Signature expired") || message.contains("Signature not yet current"))
 }
 
-/// What services say of a session token that is not valid any more.
+/// What services say of a session whose time is over.
 pub(super) fn is_expired(code: &str) -> bool {
-    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidToken")
+    matches!(code, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
 }
 
 fn is_throttling(status: u16, code: Option<&str>) -> bool {

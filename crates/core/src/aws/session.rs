@@ -11,7 +11,7 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::sync::Mutex;
 
 use super::not_renewed::NotRenewed;
-use super::sts::{RoleRequest, assume_role};
+use super::sts::{RoleAssumer, RoleRequest};
 use super::{Caller, Halt};
 use crate::clock;
 use crate::config::{MemberRole, OwnAccount, SessionPolicy};
@@ -19,6 +19,9 @@ use crate::model::{AwsError, role_arn};
 
 /// A session is renewed this long before it ends, so that no call leaves with credentials about to expire.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// So often a session is renewed because a service refused it. A refusal that new sessions do not end has another cause.
+const MOST_RENEWALS: u32 = 3;
 
 /// A session in a member account: small enough to be kept for every account of an organization.
 #[derive(Clone)]
@@ -31,7 +34,7 @@ pub struct Session {
 
 impl Session {
     pub(super) async fn enter(
-        sts: &aws_sdk_sts::Client,
+        sts: &RoleAssumer,
         halt: &Halt,
         caller: &Caller,
         account: &str,
@@ -49,12 +52,12 @@ impl Session {
         if account == caller.account && role.own_account == OwnAccount::Caller {
             return Ok(Session { account: account.to_owned(), credentials: None, halt: halt.clone() });
         }
-        let first = assume_role(sts, &request).await.map_err(|error| halt.heed(error))?;
+        let first = sts.assume(&request).await.map_err(|error| halt.heed(error))?;
         let credentials = Renewable(Arc::new(MemberCredentials {
             sts: sts.clone(),
             halt: halt.clone(),
             request,
-            current: Mutex::new(Current { credentials: first, failed: None }),
+            current: Mutex::new(Current { credentials: first, failed: None, refusals: 0 }),
             refused: std::sync::Mutex::default(),
         }));
         Ok(Session { account: account.to_owned(), credentials: Some(credentials), halt: halt.clone() })
@@ -96,7 +99,7 @@ impl ProvideCredentials for Renewable {
 
 /// Whoever finds the credentials old or refused renews them; the others wait for that one call.
 struct MemberCredentials {
-    sts: aws_sdk_sts::Client,
+    sts: RoleAssumer,
     halt: Halt,
     request: RoleRequest,
     current: Mutex<Current>,
@@ -108,6 +111,8 @@ struct Current {
     credentials: Credentials,
     /// When a renewal failed last, and why.
     failed: Option<(Instant, AwsError)>,
+    /// How often it was renewed since a service refused it.
+    refusals: u32,
 }
 
 /// A role that denied is not asked again for so long: each refused call of the account comes back in its own time.
@@ -137,14 +142,18 @@ impl MemberCredentials {
         let old = current.credentials.expiry().is_some_and(|end| end < clock::system_now() + RENEW_BEFORE);
         let refused = {
             let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            refused.as_deref() == Some(current.credentials.access_key_id())
+            refused.as_deref() == Some(current.credentials.access_key_id()) && current.refusals < MOST_RENEWALS
         };
         if old || refused {
-            if let Some(error) = current.shared_failure(asked, Instant::now(), self.halt.reason().is_some()) {
+            let halted = self.halt.reason().await.is_some();
+            if let Some(error) = current.shared_failure(asked, Instant::now(), halted) {
                 return Err(CredentialsError::provider_error(NotRenewed(error)));
             }
-            match assume_role(&self.sts, &self.request).await {
-                Ok(credentials) => *current = Current { credentials, failed: None },
+            match self.sts.assume(&self.request).await {
+                Ok(credentials) => {
+                    let refusals = if old { 0 } else { current.refusals + 1 };
+                    *current = Current { credentials, failed: None, refusals };
+                }
                 Err(error) => {
                     let error = self.halt.heed(error);
                     current.failed = Some((Instant::now(), error.clone()));
@@ -166,6 +175,7 @@ mod tests {
         let failed = |code: &str| Current {
             credentials: Credentials::new("AKID", "secret", None, None, "test"),
             failed: Some((at, AwsError { code: code.into(), message: String::new(), hint: String::new() })),
+            refusals: 0,
         };
         let (before, after) = (at - Duration::from_secs(1), at + Duration::from_secs(1));
         for (code, asked, now, halted, shared) in [
@@ -178,7 +188,8 @@ mod tests {
             let share = failed(code).shared_failure(asked, now, halted);
             assert_eq!(share.is_some(), shared, "{code} {halted}");
         }
-        let none = Current { credentials: Credentials::new("AKID", "secret", None, None, "test"), failed: None };
+        let none =
+            Current { credentials: Credentials::new("AKID", "secret", None, None, "test"), failed: None, refusals: 0 };
         assert_eq!(none.shared_failure(before, after, true), None);
     }
 }

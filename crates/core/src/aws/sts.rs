@@ -1,5 +1,8 @@
 //! AWS STS: who is calling, and sessions in member accounts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 
@@ -47,13 +50,54 @@ pub(super) struct RoleRequest {
     pub(super) policy: Option<String>,
 }
 
-pub(super) async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest) -> Result<Credentials, AwsError> {
+/// The longest session of a role that was assumed by a role's session (role chaining).
+const CHAINED_SECONDS: u32 = 3600;
+
+/// Session durations that turned out to be too long: one refusal is enough for all accounts.
+#[derive(Clone, Default)]
+pub(super) struct SessionDurations(Arc<AtomicBool>);
+
+impl SessionDurations {
+    /// The duration to ask for instead of the campaign file's.
+    fn allowed(&self, wanted: u32) -> u32 {
+        if self.0.load(Ordering::Relaxed) { wanted.min(CHAINED_SECONDS) } else { wanted }
+    }
+}
+
+/// Assumes roles with the caller's credentials.
+#[derive(Clone)]
+pub(super) struct RoleAssumer {
+    pub(super) sts: aws_sdk_sts::Client,
+    pub(super) durations: SessionDurations,
+}
+
+impl RoleAssumer {
+    /// `AssumeRole`. Where the caller is itself a role's session, and asks for more than the hour that role chaining allows, it is asked
+    /// again for an hour, and for no more from then on.
+    pub(super) async fn assume(&self, request: &RoleRequest) -> Result<Credentials, AwsError> {
+        let duration = self.durations.allowed(request.duration);
+        match assume_role(&self.sts, request, duration).await {
+            Err(error) if duration > CHAINED_SECONDS && is_chaining_limit(&error) => {
+                self.durations.0.store(true, Ordering::Relaxed);
+                assume_role(&self.sts, request, CHAINED_SECONDS).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// STS has no code of its own for it.
+pub(super) fn is_chaining_limit(error: &AwsError) -> bool {
+    error.code == "ValidationError" && error.message.contains("role chaining")
+}
+
+async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest, duration: u32) -> Result<Credentials, AwsError> {
     let answer = sts
         .assume_role()
         .role_arn(&request.role_arn)
         .role_session_name(&request.session_name)
         .set_external_id(request.external_id.clone())
-        .duration_seconds(i32::try_from(request.duration).unwrap_or(3600))
+        .duration_seconds(i32::try_from(duration).unwrap_or(3600))
         .set_policy(request.policy.clone())
         .send()
         .await

@@ -21,7 +21,7 @@ use super::tolerance::Tolerance;
 use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::ledger::{OpenBucket, Phase, Scope};
-use crate::model::{AwsError, Bucket, Operation, Reason, Verdict, role_arn};
+use crate::model::{AwsError, Bucket, Operation, REGION_DISABLED, Reason, Verdict, role_arn};
 use crate::plan::AccountLimits;
 
 /// Buckets taken up beyond the executions in flight: they wait for room, or for S3 to show a change.
@@ -132,7 +132,11 @@ impl Campaign {
         let follower = match follower {
             Ok(follower) => follower,
             Err(error) => {
-                self.settle_all(open, Verdict::Failed, Reason::CannotFollow, &error).await?;
+                let (verdict, reason) = match error.code == REGION_DISABLED {
+                    true => (Verdict::Unread, Reason::RegionDisabled),
+                    false => (Verdict::Failed, Reason::CannotFollow),
+                };
+                self.settle_all(open, verdict, reason, &error).await?;
                 return Ok(None);
             }
         };

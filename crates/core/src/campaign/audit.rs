@@ -19,7 +19,7 @@ impl Campaign {
             self.read_accounts(accounts, Purpose::Audit { directory_buckets }).await?;
         }
         halted.abort();
-        let ending = match self.ending(None) {
+        let ending = match self.ending(None).await {
             // An audit starts nothing, and that is all of it.
             Ending::DryRun => Ending::Finished,
             ending => ending,

@@ -182,7 +182,7 @@ impl Campaign {
         let (work, bucket) = (place.work, life.bucket().clone());
         let planned_anew = match self.plan.is_some() || life.state().wave.is_none() {
             true => match self.outlook(&work.look, &work.member, &bucket, found).await {
-                _ if self.aws.halt().reason().is_some() => return Ok(Some(Step::Left)),
+                _ if self.aws.halt().reason().await.is_some() => return Ok(Some(Step::Left)),
                 Outlook::Planned { wave, guards, guarded_at } => Some((wave, guards, guarded_at)),
                 Outlook::Held(reason, error) => {
                     let held = hold(life.state().judgement, reason, found.clone(), error);
@@ -209,7 +209,7 @@ impl Campaign {
         if self.guards_are_stale(life.state()) {
             let wave = life.state().wave.unwrap_or(1);
             let (guards, guarded_at) = self.guard(&work.look, &work.member, &bucket, found).await;
-            if self.aws.halt().reason().is_some() {
+            if self.aws.halt().reason().await.is_some() {
                 return Ok(Some(Step::Left));
             }
             life.open.state = self.record(life, BucketEvent::Planned { wave, guards, guarded_at }).await?;

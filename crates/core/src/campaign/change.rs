@@ -28,7 +28,7 @@ impl Campaign {
 
     async fn run(self: &Arc<Self>, decide: &impl Decide) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
-        let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None)).await };
+        let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None).await).await };
         self.may_share(&accounts)?;
         let entered = match (self.operation, self.options.settle_only) {
             (_, true) => Vec::new(),
@@ -38,7 +38,7 @@ impl Campaign {
         // What was read is durable before anything rests on it.
         self.ledger.flush().await?;
         if self.stop.is_cancelled() {
-            return self.finish(self.ending(None)).await;
+            return self.finish(self.ending(None).await).await;
         }
         self.narrowed_to_something()?;
         if let Some(plan) = &self.plan {
@@ -52,11 +52,11 @@ impl Campaign {
         let preview = self.prepare().await?;
         let waits_for_more = self.watches_a_wave()?;
         if preview.accounts == 0 && !waits_for_more {
-            return self.finish(self.left_open(self.ending(None))?).await;
+            return self.finish(self.left_open(self.ending(None).await)?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
         if asks && !decide.change(preview.clone()).await {
-            let ending = if self.stop.is_cancelled() { self.ending(None) } else { Ending::Declined };
+            let ending = if self.stop.is_cancelled() { self.ending(None).await } else { Ending::Declined };
             return self.finish(ending).await;
         }
         let hands = Hands {
@@ -73,7 +73,7 @@ impl Campaign {
             self.events.emit(&Event::ChangesStarted { buckets, accounts: preview.accounts });
             self.change_accounts(&hands, work, None, &tolerance).await?;
             halted.abort();
-            return self.finish(self.left_open(self.ending(Some(&tolerance)))?).await;
+            return self.finish(self.left_open(self.ending(Some(&tolerance)).await)?).await;
         }
         self.ledger.stage(CHANGING).await?;
         let ending = self.change_in_waves(&hands, decide).await?;
@@ -120,8 +120,8 @@ impl Campaign {
     }
 
     /// How the run ends, if it ends now.
-    pub(super) fn ending(&self, tolerance: Option<&Arc<Tolerance>>) -> Ending {
-        if self.aws.halt().reason().is_some() {
+    pub(super) async fn ending(&self, tolerance: Option<&Arc<Tolerance>>) -> Ending {
+        if self.aws.halt().reason().await.is_some() {
             Ending::CredentialsExpired
         } else if self.stop.is_cancelled() {
             Ending::Interrupted
@@ -139,7 +139,7 @@ impl Campaign {
         let (halt, stop, events) = (self.aws.halt().clone(), self.stop.clone(), self.events.clone());
         tokio::spawn(async move {
             halt.raised().await;
-            if let Some(reason) = halt.reason() {
+            if let Some(reason) = halt.reason().await {
                 let message = format!("your own credentials are not valid any more ({reason}); stopping cleanly");
                 events.emit(&Event::Warning { message });
             }

@@ -91,12 +91,12 @@ impl Campaign {
     async fn run_plan(self: &Arc<Self>, path: &Path) -> Result<(Ending, Option<WrittenPlan>), CampaignError> {
         let halted = self.stop_when_halted();
         let Some(accounts) = self.discover().await? else {
-            return Ok((self.finish(self.ending(None)).await?, None));
+            return Ok((self.finish(self.ending(None).await).await?, None));
         };
         self.read_accounts(accounts.clone(), Purpose::Plan).await?;
         self.ledger.flush().await?;
         halted.abort();
-        let ending = match self.ending(None) {
+        let ending = match self.ending(None).await {
             // A plan starts nothing, and that is all of it.
             Ending::DryRun => Ending::Finished,
             ending => ending,

@@ -239,7 +239,7 @@ impl Campaign {
             return Ok(true);
         };
         let outlook = Box::pin(self.outlook(look, member, &bucket, &found)).await;
-        if self.aws.halt().reason().is_some() {
+        if self.aws.halt().reason().await.is_some() {
             // What came of it says nothing of the bucket: it is looked at again when the run goes on.
             self.judged(bucket, event).await?;
             return Ok(true);

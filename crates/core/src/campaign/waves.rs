@@ -78,10 +78,10 @@ impl Campaign {
             match self.bake(number, wave, hands).await? {
                 Baked::Well => {}
                 Baked::Stopped => return Ok(Ending::WaveStopped),
-                Baked::Interrupted => return Ok(self.ending(None)),
+                Baked::Interrupted => return Ok(self.ending(None).await),
             }
         }
-        Ok(self.ending(None))
+        Ok(self.ending(None).await)
     }
 
     /// Names the waves beforehand, so that whoever looks at the campaign, or at its dry run, sees what is to come.
@@ -249,7 +249,7 @@ impl Campaign {
         self.events.emit(&Event::ChangesStarted { buckets, accounts: work.len() });
         let in_wave = InWave { number, limits: wave.limits };
         self.change_accounts(hands, work, Some(in_wave), &tolerance).await?;
-        let ending = self.ending(Some(&tolerance));
+        let ending = self.ending(Some(&tolerance)).await;
         if ending == Ending::Stopped {
             let says = tolerance.passed().unwrap_or_default();
             self.move_wave(number, wave, WaveState::Stopped, |record| WaveRecord { says: Some(says), ..record })

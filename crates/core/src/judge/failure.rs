@@ -1,6 +1,6 @@
 //! What kind of failure an error is: whose, and whether trying again may help.
 
-use crate::model::{AwsError, ExecutionStatus};
+use crate::model::{AwsError, ExecutionStatus, REGION_DISABLED};
 
 /// Whose failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn classify(error: &AwsError) -> FailureClass {
         | "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "NoCredentials" => FailureClass::Organization,
-        "AccessDenied" | "AccessDeniedException" | "InvalidDocument" | "RegionDisabledException" => {
+        "AccessDenied" | "AccessDeniedException" | "InvalidDocument" | "RegionDisabledException" | REGION_DISABLED => {
             FailureClass::Account
         }
         _ => FailureClass::Bucket,

@@ -1,6 +1,6 @@
 //! Which reason an AWS error gives for a bucket that could not be read.
 
-use crate::model::{AwsError, Reason};
+use crate::model::{AwsError, REGION_DISABLED, Reason};
 
 /// The reason for `unread` that an error stands for.
 #[must_use]
@@ -14,6 +14,7 @@ pub fn unread_reason(error: &AwsError) -> Reason {
         }
         "Timeout" | "ConnectionFailed" => Reason::NoAnswer,
         "NoSuchBucket" => Reason::Gone,
+        REGION_DISABLED => Reason::RegionDisabled,
         _ => Reason::ReadError,
     }
 }

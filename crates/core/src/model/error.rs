@@ -18,3 +18,6 @@ impl std::fmt::Display for AwsError {
         write!(f, "{}: {}", self.code, self.message)
     }
 }
+
+/// Our code for every call in a Region that is disabled in the account.
+pub const REGION_DISABLED: &str = "RegionDisabled";

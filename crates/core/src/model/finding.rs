@@ -155,6 +155,8 @@ reasons! {
     ReadError = "read_error", "it could not be read";
     /// The bucket was listed, and is gone.
     Gone = "gone", "it was deleted after it was listed";
+    /// The bucket's Region is disabled in its account.
+    RegionDisabled = "region_disabled", "its Region is disabled in the account";
     /// The bucket's Region is not known.
     RegionUnknown = "region_unknown", "its Region could not be found out";
     /// `StartAutomationExecution` was refused.

@@ -24,7 +24,7 @@ pub use account::{Account, AccountOutcome, AccountRecord};
 pub use bucket::Bucket;
 pub use denial::{Denial, DenialSource, Denier};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
-pub use error::AwsError;
+pub use error::{AwsError, REGION_DISABLED};
 pub use evidence::{
     AccessPoint, AccountEvidence, Acl, BucketEvidence, Identities, Identity, KeyEvidence, Need, OrganizationEvidence,
     PublicAccessBlock, Read, ReplicationRule,

@@ -10,6 +10,8 @@ use super::Denier;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
+    /// How AWS is reached: credentials, proxy, trusted CA certificates, endpoints.
+    Environment,
     /// The organization: can be read, is the one that the campaign file names.
     Organization,
     /// A document that one account shares with more accounts than Systems Manager allows.
@@ -34,6 +36,8 @@ pub enum CheckKind {
     ControlPolicies,
     /// The roles' own policies and permissions boundaries: whether they allow what a rollout does.
     RolePermissions,
+    /// A Region that is disabled in the account.
+    Region,
     /// The document that seals.
     Document,
     /// The document that a rollback starts.
@@ -54,6 +58,7 @@ impl CheckKind {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
+            CheckKind::Environment => "environment",
             CheckKind::Organization => "organization",
             CheckKind::Sharing => "sharing of the document",
             CheckKind::Waves => "waves",
@@ -66,6 +71,7 @@ impl CheckKind {
             CheckKind::Trust => "trust of the roles",
             CheckKind::ControlPolicies => "control policies",
             CheckKind::RolePermissions => "permissions of the roles",
+            CheckKind::Region => "Region",
             CheckKind::Document => "document",
             CheckKind::RestoreDocument => "restoring document",
             CheckKind::Key => "use of the key",

@@ -92,6 +92,9 @@ pub fn write(found: &Preflight, style: &Style, out: &mut dyn Write) -> Result<()
     page.text(0, BOLD, format!("Preflight of {}", found.organization).trim_end())?;
     let took = duration(found.started_at, found.finished_at);
     page.text(0, DIM, &format!("{} · took {took} · as {}", moment(found.started_at), found.caller))?;
+    if let Some(environment) = found.checks.iter().find(|check| check.kind == CheckKind::Environment) {
+        page.text(0, DIM, &environment.message)?;
+    }
     page.blank()?;
     verdict(&mut page, found, &counts)?;
     table(&mut page, found)?;

@@ -342,6 +342,10 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
             if request.session_token.is_some() {
                 return Err(invalid_token(service));
             }
+            // The Region does not know the key, so it cannot check the signature.
+            if world.disabled_regions.contains(user.caller.account, &scope.region) {
+                return Err(invalid(service));
+            }
             signature::verify(&world.signing_keys, request, &user.secret, style(service), now_ms())?;
             return Ok(user.caller.clone());
         }
@@ -351,6 +355,9 @@ fn authenticate(world: &World, request: &Request, service: Service) -> Result<Ca
         None => return Err(invalid(service)),
         Some(token) if token != session.token => return Err(invalid_token(service)),
         Some(_) => {}
+    }
+    if world.disabled_regions.contains(session.caller.account, &scope.region) {
+        return Err(invalid_token(service));
     }
     if session.expires_ms <= now_ms() {
         return Err(expired(service));
@@ -401,7 +408,7 @@ fn expired(service: Service) -> AwsError {
     }
 }
 
-/// A session token that does not belong to the access key.
+/// A session token that does not belong to the access key, or to an account that has disabled the Region.
 fn invalid_token(service: Service) -> AwsError {
     match service {
         Service::S3 => AwsError::client("InvalidToken", "The provided token is malformed or otherwise invalid."),

@@ -92,6 +92,7 @@ impl Spec {
             .or_else(|| self.bucket_fault())
             .or_else(|| self.policies_fault())
             .or_else(|| self.config_remediation_fault())
+            .or_else(|| self.disabled_region_fault())
             .or_else(|| self.application_fault())
     }
 

@@ -5,6 +5,7 @@ mod account;
 mod applications;
 mod check;
 mod config_remediation;
+mod disabled_region;
 mod features;
 mod groundwork;
 mod policies;
@@ -22,6 +23,8 @@ pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, Direct
 pub use applications::{ApplicationKind, ApplicationSpec};
 pub use check::SpecError;
 pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};
+pub use disabled_region::DisabledRegionSpec;
+pub(crate) use disabled_region::cannot_be_disabled;
 pub use features::FeaturesSpec;
 pub use policies::{ControlPolicySpec, PoliciesSpec, RoleSpec};
 
@@ -93,6 +96,9 @@ pub struct Spec {
     /// AWS Config's remediations.
     #[serde(skip_serializing_if = "is_default")]
     pub config_remediation: Vec<ConfigRemediationSpec>,
+    /// Regions that accounts have disabled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disabled_region: Vec<DisabledRegionSpec>,
     /// What goes wrong.
     #[serde(skip_serializing_if = "is_default")]
     pub fault: Vec<Fault>,
@@ -137,6 +143,7 @@ impl Default for Spec {
             rates: RatesSpec::default(),
             observe: ObserveSpec::default(),
             config_remediation: Vec::new(),
+            disabled_region: Vec::new(),
             fault: Vec::new(),
             application: Vec::new(),
             account: Vec::new(),

@@ -15,6 +15,7 @@ mod config;
 mod config_aggregators;
 mod config_packs;
 mod config_refusals;
+mod disabled_regions;
 mod documents;
 mod evaluate;
 mod faults;

@@ -5,6 +5,7 @@ pub(crate) mod bucket;
 pub(crate) mod bucket_names;
 pub(crate) mod config;
 pub(crate) mod configuration;
+pub(crate) mod disabled_regions;
 pub(crate) mod document;
 pub(crate) mod execution;
 pub(crate) mod key;
@@ -130,6 +131,7 @@ pub(crate) struct World {
     pub(crate) iam_writing: Mutex<()>,
     pub(crate) created_buckets: bucket_names::CreatedBuckets,
     pub(crate) objects: object::Objects,
+    pub(crate) disabled_regions: disabled_regions::DisabledRegions,
     pub(crate) config_changes: Changes,
     pub(crate) applications: Applications,
     named_buckets: BTreeMap<String, u32>,
@@ -171,6 +173,7 @@ impl World {
             iam_writing: Mutex::default(),
             created_buckets: bucket_names::CreatedBuckets::default(),
             objects: object::Objects::default(),
+            disabled_regions: disabled_regions::DisabledRegions::new(&spec, &organization),
             config_changes: Changes::default(),
             applications: Applications::new(&spec, &organization),
             named_buckets: generate::named_buckets(&spec, &organization),

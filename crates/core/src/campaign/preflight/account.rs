@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::judge::{
     ExpectedTrust, Proof, Trust, Weakness, automation_trust_weaknesses, member_trust_weaknesses, trusts_automation,
 };
-use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, RegionChecks, Standing};
+use crate::model::{Account, AccountChecks, AwsError, Check, CheckKind, REGION_DISABLED, RegionChecks, Standing};
 use crate::plan::AccountLimits;
 
 /// Executions that run at once in an account and Region before the next ones wait (Systems Manager's default quota).
@@ -196,7 +196,13 @@ impl Look {
             self.cloudtrail(member, region),
         )
         .await;
-        let checks = [document, restore, key, quota, config].into_iter().chain(cloudtrail).collect();
+        let checks: Vec<Check> = [document, restore, key, quota, config].into_iter().chain(cloudtrail).collect();
+        // Every call there fails for this one reason.
+        let disabled = checks.iter().find(|check| check.code.as_deref() == Some(REGION_DISABLED));
+        let checks = match disabled.map(|check| disabled_region(check, region, &account.id)) {
+            Some(disabled) => vec![disabled],
+            None => checks,
+        };
         RegionChecks { region: region.to_owned(), checks }
     }
 
@@ -313,6 +319,19 @@ impl Look {
 }
 
 /// What the weaknesses of a trust come to.
+/// A Region that is disabled in the account. Nothing was read of its buckets, and there may be none.
+fn disabled_region(check: &Check, region: &str, account: &str) -> Check {
+    Check {
+        kind: CheckKind::Region,
+        standing: Standing::Warning,
+        message: format!(
+            "Region {region} is disabled in account {account}: buckets there can be neither read nor changed"
+        ),
+        facts: Vec::new(),
+        ..check.clone()
+    }
+}
+
 fn trust_check(name: &str, shipped: &str, weak: &[Weakness]) -> Check {
     let kind = CheckKind::Trust;
     let standing = match weak.iter().any(|one| one.severe) {

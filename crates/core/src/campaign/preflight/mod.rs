@@ -4,6 +4,7 @@
 mod account;
 mod control_policies;
 mod document;
+mod environment;
 mod organization;
 mod role_permissions;
 mod waves;
@@ -70,6 +71,7 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
         keys: Vec::new(),
         accounts: Vec::new(),
     };
+    found.checks.push(environment::check(&aws.environment().await));
     let listed = {
         let looking = organization::look(&aws, &file, &selection, &mut found);
         stop.run_until_cancelled(looking).await.transpose()?.flatten()

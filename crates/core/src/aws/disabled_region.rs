@@ -1,0 +1,363 @@
+//! Regions that are disabled in an account.
+//!
+//! A bucket outlives the disabling of its Region and stays in `ListBuckets`. Services there then call the session's token invalid (S3
+//! `InvalidToken`, JSON services `UnrecognizedClientException`, query services `InvalidClientTokenId`), although the same session works
+//! in every other Region. So a refused token is confirmed with `GetCallerIdentity` in another Region: if the session is valid there, the
+//! Region is disabled, and is not asked again; if not, the session is renewed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use tokio::sync::Notify;
+
+use super::caller_credentials::CallerCredentials;
+use super::halt::is_of_invalid_credentials;
+use super::not_renewed::NotRenewed;
+use super::session::Renewable;
+use super::sts;
+use crate::model::{AwsError, REGION_DISABLED};
+
+/// Regions that no account can disable: those from before March 2019 (AWS Account Management, "Enable or disable AWS Regions").
+const ALWAYS_ENABLED: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// Partitions without opt-in Regions, by the beginning of their Regions' names.
+const OTHER_PARTITIONS: [&str; 5] = ["us-gov-", "us-iso", "cn-", "eusc-", "eu-isoe-"];
+
+/// A first call that is still under way after this long holds back no other.
+const LONGEST_FIRST_CALL: Duration = Duration::from_secs(40);
+
+/// Whether an account has to opt in to the Region before it can be used.
+fn is_opt_in(region: &str) -> bool {
+    !ALWAYS_ENABLED.contains(&region) && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))
+}
+
+/// What a service says of a token that it does not know: the session has ended, or its account has disabled the Region.
+pub(super) fn is_token_refused(code: &str) -> bool {
+    matches!(code, "InvalidToken" | "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId")
+}
+
+/// The error of every call in a Region that is disabled in an account.
+pub(super) fn region_disabled(account: &str, region: &str, refusal: &str) -> AwsError {
+    AwsError {
+        code: REGION_DISABLED.to_owned(),
+        message: format!(
+            "Region {region} is disabled in account {account}: {refusal} there, while the same credentials are valid in other Regions"
+        ),
+        hint: format!(
+            "enable the Region (`aws account enable-region --account-id {account} --region-name {region}`), or exclude it with \
+             --region '!{region}'"
+        ),
+    }
+}
+
+/// A call was not sent, since its Region is disabled in the account. It reaches [`super::error::aws_error`] through the SDK's errors.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct RegionDisabled(pub(super) AwsError);
+
+/// The Regions that were found to be disabled, by account, with what a service said there: kept for the whole run, since sessions come
+/// and go.
+#[derive(Clone, Default)]
+pub(super) struct DisabledRegions(Arc<Mutex<HashMap<String, BTreeMap<String, String>>>>);
+
+impl DisabledRegions {
+    fn add(&self, account: &str, region: &str, refusal: &str) {
+        let mut all = lock(&self.0);
+        all.entry(account.to_owned()).or_default().insert(region.to_owned(), refusal.to_owned());
+    }
+
+    fn error(&self, account: &str, region: &str) -> Option<AwsError> {
+        let all = lock(&self.0);
+        let refusal = all.get(account)?.get(region)?;
+        Some(region_disabled(account, region, refusal))
+    }
+}
+
+/// Whose credentials sign the calls in an account.
+#[derive(Clone)]
+pub(super) enum Source {
+    /// A session of the member role.
+    Member(Renewable),
+    /// The caller's own, in the caller's own account.
+    Caller(CallerCredentials),
+}
+
+/// The Regions of one account while it is worked on: which of them accept its session.
+#[derive(Clone)]
+pub(super) struct Regions(Arc<Inner>);
+
+struct Inner {
+    account: String,
+    source: Source,
+    /// For `GetCallerIdentity`; its Region is replaced where it is the one in doubt.
+    config: SdkConfig,
+    disabled: DisabledRegions,
+    seen: Mutex<HashMap<String, Seen>>,
+    changed: Notify,
+    confirming: tokio::sync::Mutex<()>,
+}
+
+/// What is known of one Region.
+#[derive(Default)]
+struct Seen {
+    /// It answered something else than "invalid token".
+    accepts: bool,
+    /// When its first call began, while that one is under way.
+    first_call: Option<Instant>,
+    /// The access key that was refused, and with which code.
+    refused: Option<(String, String)>,
+}
+
+impl Regions {
+    pub(super) fn new(account: &str, source: Source, config: &SdkConfig, disabled: &DisabledRegions) -> Regions {
+        Regions(Arc::new(Inner {
+            account: account.to_owned(),
+            source,
+            config: config.clone(),
+            disabled: disabled.clone(),
+            seen: Mutex::default(),
+            changed: Notify::new(),
+            confirming: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// The credentials for calls in one Region. They are an error once the Region is known to be disabled.
+    pub(super) fn credentials(&self, region: &str) -> SharedCredentialsProvider {
+        SharedCredentialsProvider::new(InRegion { regions: self.clone(), region: region.to_owned() })
+    }
+
+    /// A service in a Region answered a call that was signed with this key: with this error code, if any.
+    pub(super) fn answered(&self, region: &str, key: &str, code: Option<&str>) {
+        let refused = code.filter(|code| is_token_refused(code));
+        {
+            let mut seen = lock(&self.0.seen);
+            if let Some(known) = seen.get(region)
+                && known.accepts
+                && refused.is_none()
+            {
+                return;
+            }
+            let region = seen.entry(region.to_owned()).or_default();
+            region.first_call = None;
+            match refused {
+                Some(code) => region.refused = Some((key.to_owned(), code.to_owned())),
+                None => region.accepts = true,
+            }
+        }
+        self.0.changed.notify_waiters();
+    }
+
+    /// No answer came to a call in a Region: the next one finds out.
+    pub(super) fn unanswered(&self, region: &str) {
+        if let Some(region) = lock(&self.0.seen).get_mut(region) {
+            region.first_call = None;
+        }
+        self.0.changed.notify_waiters();
+    }
+
+    /// Another Region accepts the session: the refused one cannot be refusing it for its age.
+    fn works_elsewhere(&self, region: &str) -> bool {
+        lock(&self.0.seen).iter().any(|(known, seen)| known != region && seen.accepts)
+    }
+
+    /// Renews the session before the next call, if it is one that can be renewed.
+    pub(super) fn renew(&self, key: &str) {
+        if let Source::Member(renewable) = &self.0.source {
+            renewable.refuse(key);
+        }
+    }
+
+    async fn current(&self) -> Result<Credentials, CredentialsError> {
+        match &self.0.source {
+            Source::Member(renewable) => renewable.provide_credentials().await,
+            Source::Caller(caller) => caller.provide_credentials().await,
+        }
+    }
+
+    async fn for_call(&self, region: &str) -> Result<Credentials, CredentialsError> {
+        self.stop_if_disabled(region)?;
+        self.wait_for_first_call(region).await;
+        self.stop_if_disabled(region)?;
+        if lock(&self.0.seen).get(region).is_some_and(|seen| seen.refused.is_some()) {
+            self.confirm(region).await?;
+        }
+        self.current().await
+    }
+
+    fn stop_if_disabled(&self, region: &str) -> Result<(), CredentialsError> {
+        match self.0.disabled.error(&self.0.account, region) {
+            Some(error) => Err(CredentialsError::provider_error(RegionDisabled(error))),
+            None => Ok(()),
+        }
+    }
+
+    /// In a Region that may be disabled, the first call goes alone: where it is refused, no other is sent.
+    async fn wait_for_first_call(&self, region: &str) {
+        if !is_opt_in(region) {
+            return;
+        }
+        loop {
+            let changed = self.0.changed.notified();
+            {
+                let mut seen = lock(&self.0.seen);
+                let seen = seen.entry(region.to_owned()).or_default();
+                let under_way = seen.first_call.is_some_and(|since| since.elapsed() < LONGEST_FIRST_CALL);
+                if seen.accepts || seen.refused.is_some() {
+                    return;
+                }
+                if !under_way {
+                    seen.first_call = Some(Instant::now());
+                    return;
+                }
+            }
+            // A first call whose task was dropped tells nobody.
+            let _ = tokio::time::timeout(Duration::from_secs(1), changed).await;
+        }
+    }
+
+    /// Whether a refused session has ended, or its Region is disabled: one asks, the others wait for the answer.
+    async fn confirm(&self, region: &str) -> Result<(), CredentialsError> {
+        let _one = self.0.confirming.lock().await;
+        self.stop_if_disabled(region)?;
+        let Some((key, code)) = lock(&self.0.seen).get(region).and_then(|seen| seen.refused.clone()) else {
+            return Ok(());
+        };
+        let credentials = self.current().await?;
+        // Another call had the session renewed since.
+        let renewed = credentials.access_key_id() != key;
+        let refusal = if renewed { None } else { Some(self.validity(region, credentials).await) };
+        if let Some(seen) = lock(&self.0.seen).get_mut(region) {
+            seen.refused = None;
+        }
+        match (refusal, &self.0.source) {
+            (None, _) | (Some(Validity::Unknown), _) => Ok(()),
+            (Some(Validity::Valid), _) => {
+                self.0.disabled.add(&self.0.account, region, &format!("services answer {code}"));
+                self.stop_if_disabled(region)
+            }
+            (Some(Validity::Invalid(_)), Source::Member(renewable)) => {
+                renewable.refuse(&key);
+                Ok(())
+            }
+            (Some(Validity::Invalid(error)), Source::Caller(_)) => {
+                Err(CredentialsError::provider_error(NotRenewed(error)))
+            }
+        }
+    }
+
+    /// Whether credentials are valid: `GetCallerIdentity` in another Region.
+    async fn validity(&self, refusing: &str, credentials: Credentials) -> Validity {
+        let home = self.0.config.region().map(ToString::to_string).unwrap_or_default();
+        let config = (self.0.config.to_builder())
+            .region(Region::new(other_region(&home, refusing)))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        match sts::caller_identity(&sts::client(&config)).await {
+            Ok(_) => Validity::Valid,
+            Err(error) if is_of_invalid_credentials(&error.code) => Validity::Invalid(error),
+            // STS gave no answer. Then what other Regions answered decides.
+            Err(_) if self.works_elsewhere(refusing) => Validity::Valid,
+            Err(_) => Validity::Unknown,
+        }
+    }
+}
+
+/// What `GetCallerIdentity` says of credentials that a Region refused.
+enum Validity {
+    Valid,
+    Invalid(AwsError),
+    Unknown,
+}
+
+/// The home Region, or where that one is in doubt, one of its partition that is always enabled.
+fn other_region(home: &str, refusing: &str) -> String {
+    let always = [
+        ("us-gov-", ["us-gov-west-1", "us-gov-east-1"]),
+        ("cn-", ["cn-north-1", "cn-northwest-1"]),
+        ("", ["us-east-1", "us-west-2"]),
+    ];
+    if home != refusing || home.is_empty() {
+        return home.to_owned();
+    }
+    let of_partition = always.iter().find(|(prefix, _)| home.starts_with(prefix)).map(|(_, regions)| *regions);
+    let other = of_partition.into_iter().flatten().find(|region| *region != refusing);
+    other.unwrap_or(home).to_owned()
+}
+
+/// The credentials of an account for calls in one Region.
+#[derive(Clone)]
+struct InRegion {
+    regions: Regions,
+    region: String,
+}
+
+impl std::fmt::Debug for InRegion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InRegion({} {})", self.regions.0.account, self.region)
+    }
+}
+
+impl std::fmt::Debug for Regions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Regions({})", self.0.account)
+    }
+}
+
+impl ProvideCredentials for InRegion {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.regions.for_call(&self.region))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regions_of_the_commercial_partition_from_after_2019_are_opt_in() {
+        for region in ["me-south-1", "eu-south-2", "ap-east-1", "il-central-1", "mx-central-1"] {
+            assert!(is_opt_in(region), "{region}");
+        }
+        for region in ["us-east-1", "eu-north-1", "us-gov-east-1", "cn-north-1", "eusc-de-east-1", "us-iso-east-1"] {
+            assert!(!is_opt_in(region), "{region}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_confirmed_in_another_region() {
+        assert_eq!(other_region("eu-west-1", "me-south-1"), "eu-west-1");
+        assert_eq!(other_region("me-south-1", "me-south-1"), "us-east-1");
+        assert_eq!(other_region("us-east-1", "us-east-1"), "us-west-2");
+        assert_eq!(other_region("cn-north-1", "cn-north-1"), "cn-northwest-1");
+    }
+}
