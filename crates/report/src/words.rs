@@ -55,6 +55,9 @@ pub(crate) fn ending(run: &Run) -> Option<&'static str> {
         "dry_run" => Some("a dry run: nothing was started"),
         "declined" => Some("the plan was declined: nothing was started"),
         "interrupted" => Some("interrupted: not everything was read or finished"),
+        "paused: credentials expired" if matches!(run.kind.as_str(), "audit" | "plan") => {
+            Some("stopped: your own credentials are not valid any more; sign in again, then run the command again")
+        }
         "paused: credentials expired" => {
             Some("paused: your own credentials are not valid any more; what was started is in the ledger")
         }

@@ -9,6 +9,7 @@ use super::organization::Organization;
 use crate::spec::{Spec, cannot_be_disabled};
 
 /// Pairs of account and Region.
+#[derive(Debug)]
 pub(crate) struct DisabledRegions(RwLock<HashSet<(usize, String)>>);
 
 impl DisabledRegions {
