@@ -94,7 +94,7 @@ impl Member {
 
     /// The settings of a client of S3 in a Region of this account that is none of the kept ones, and what its calls share.
     pub(super) fn s3_settings(&self, region: &str) -> (aws_sdk_s3::config::Builder, &Calls) {
-        let settings = aws_sdk_s3::config::Builder::from(&derive(&self.config, region, None))
+        let settings = aws_sdk_s3::config::Builder::from(&self.in_region(region))
             .retry_partition(self.s3_calls.partition.clone())
             .retry_classifier(self.s3_calls.classifier)
             .interceptor(self.s3_calls.observer.clone());
