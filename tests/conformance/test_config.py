@@ -629,6 +629,9 @@ class Restoring(Config):
                 if blocked:
                     parameters["BlockedEncryptionType"] = [blocked]
                     wanted["BlockedEncryptionTypes"] = {"EncryptionType": [blocked]}
+                else:
+                    # The blocked types stay where a put omits them.
+                    wanted["BlockedEncryptionTypes"] = self.rule_on_bucket()["BlockedEncryptionTypes"]
                 with self.subTest(algorithm=algorithm, key=key, blocked=blocked):
                     started = member.start_automation_execution(DocumentName=RESTORE, Parameters=parameters)
                     execution = self.until_ended(self.ssm, started["AutomationExecutionId"])

@@ -78,7 +78,7 @@ fn blocked_encryption_types_are_carried_over() {
         "",
     ));
     world.json(&["rollout", "--yes"]);
-    for (name, blocked) in [("blocked", vec!["SSE-C"]), ("open", vec![])] {
+    for (name, blocked) in [("blocked", vec!["SSE-C"]), ("open", vec!["NONE"])] {
         let bucket = world.bucket(name);
         assert!(world.is_sealed(&bucket));
         assert_eq!(bucket.encryption.unwrap().blocked, blocked, "{name}");

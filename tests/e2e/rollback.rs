@@ -12,10 +12,10 @@ use crate::world::{World, finding, sse_s3, two_members, unbroken};
 const EVERY_STATE: &str = "accounts = 6\nbuckets_per_account = 20\nsuspended = 0\nwithout_member_role = 0\n[encryption]\n\
     wrong_region_key = 0\nnone = 20\naws_managed = 20\naws_managed_alias = 20\nbucket_key_off = 20\nsse_c_blocked = 0.5\n";
 
-/// What S3 applies: "none" and SSE-S3 are one.
+/// What S3 applies: no configuration and SSE-S3 that blocks nothing are one.
 fn shown(world: &World) -> BTreeMap<String, BucketEncryption> {
-    let plain = || BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: Vec::new() };
-    world.sandbox.buckets().into_iter().map(|bucket| (bucket.name, bucket.encryption.unwrap_or_else(plain))).collect()
+    let of = |encryption: Option<BucketEncryption>| encryption.or_else(sse_s3).unwrap();
+    world.sandbox.buckets().into_iter().map(|bucket| (bucket.name, of(bucket.encryption))).collect()
 }
 
 fn two() -> World {

@@ -263,8 +263,9 @@ pub(crate) fn finding<'a>(document: &'a Value, bucket: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no finding for {bucket} in {document:#}"))
 }
 
+/// SSE-S3 as S3 returns it since April 2026 for a bucket that does not block SSE-C.
 pub(crate) fn sse_s3() -> Option<BucketEncryption> {
-    Some(BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: Vec::new() })
+    Some(BucketEncryption { algorithm: "AES256".into(), key: None, bucket_key: false, blocked: vec!["NONE".into()] })
 }
 
 /// A small organization of two members with the given buckets (TOML lines of `[[account.buckets]]` fields).

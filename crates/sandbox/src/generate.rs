@@ -234,7 +234,9 @@ pub(crate) fn buckets(world: &World, account: usize) -> Vec<Bucket> {
         list.iter()
             .map(|bucket| {
                 let region = bucket.region.as_ref().and_then(|name| world.region_index(name)).unwrap_or_default();
-                let mut encryption = keys.encryption(bucket.encryption, region, bucket.sse_c_blocked);
+                let drawn = || spec.blocked_types.of(&spec.regions[region], bucket.sse_c_blocked);
+                let blocked = bucket.blocked_types.map_or_else(drawn, Blocked::from);
+                let mut encryption = keys.encryption(bucket.encryption, region, blocked);
                 if let (Some(encryption), Some(key)) = (&mut encryption, &bucket.key) {
                     encryption.key = Some(key.as_str().into());
                 }
@@ -274,7 +276,7 @@ pub(crate) fn buckets(world: &World, account: usize) -> Vec<Bucket> {
                     name: name.into(),
                     region: region as u8,
                     created: 1_500_000_000 + random.below(260_000_000) as u32,
-                    encryption: keys.encryption(state, region, blocked),
+                    encryption: keys.encryption(state, region, spec.blocked_types.of(&spec.regions[region], blocked)),
                 }
             })
             .collect()
@@ -320,7 +322,7 @@ impl Keys {
         }
     }
 
-    fn encryption(&self, name: EncryptionName, region: usize, blocked: bool) -> Option<Encryption> {
+    fn encryption(&self, name: EncryptionName, region: usize, blocked: Blocked) -> Option<Encryption> {
         use Algorithm::{Aes256, Dsse, Kms};
         use EncryptionName as E;
         let elsewhere = || {
@@ -348,7 +350,6 @@ impl Keys {
             E::BareId => (Kms, Some(self.own_ids[region].clone()), false),
             E::DsseCustomer => (Dsse, Some(self.own[region].clone()), false),
         };
-        let blocked = if blocked { Blocked::SseC } else { Blocked::LeftOut };
         Some(Encryption { algorithm, key, bucket_key, blocked })
     }
 }

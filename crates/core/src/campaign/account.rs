@@ -1,7 +1,7 @@
 //! One account at work: its Regions made ready side by side, its buckets handed on one by one.
 
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use futures::future::{join, join3, try_join_all};
 use futures::stream::{self, StreamExt};
@@ -160,7 +160,8 @@ impl Campaign {
             .map(|open| {
                 let taken = matches!(open.state.phase, Phase::Intended | Phase::Started);
                 let slots = taken.then(|| (region_slots.take_anyway(), work.slots.take_anyway()));
-                Life::of(open.clone(), slots)
+                let turn = self.omissions.take_adopted(&open.bucket);
+                Life { turn, ..Life::of(open.clone(), slots) }
             })
             .collect();
         let remembered = {
@@ -183,6 +184,7 @@ impl Campaign {
             first: FirstStart::new(),
             controls_known: self.controls_are_known(&work.look).await,
             exhausted: AtomicBool::new(false),
+            blocks: AtomicUsize::new(0),
             remediation: OnceCell::new(),
         };
         Ok(Some((place, lives)))
@@ -223,13 +225,14 @@ impl Campaign {
     async fn change_region(&self, place: &Place<'_>, lives: Vec<Life>) -> Result<(), CampaignError> {
         let (under_way, waiting): (Vec<Life>, Vec<Life>) =
             lives.into_iter().partition(|life| in_flight(life.state().phase));
+        let waiting = self.provers_first(place, waiting);
         // All of these are in flight whatever the limit says, so all are followed.
         let followed = try_join_all(under_way.into_iter().map(|life| self.carry(place, life)));
         let fresh = async {
             let mut changes = pin!(
                 stream::iter(waiting)
                     .take_until(self.no_starts.cancelled())
-                    .map(|life| self.carry(place, life))
+                    .map(|life| self.carry_counted(place, life))
                     .buffer_unordered(place.work.limits.executions_per_region + TAKEN_UP_BEYOND)
             );
             while let Some(changed) = changes.next().await {
@@ -238,6 +241,7 @@ impl Campaign {
             Ok(())
         };
         let (followed, fresh) = join(followed, fresh).await;
+        self.omissions.expect_no_more(place.account, Some(place.region));
         if let Some(learned) = place.rate.learned() {
             self.ledger.remember_pace(place.account, place.region, learned).await?;
         }

@@ -9,6 +9,7 @@ use super::control_policies::ControlReads;
 use super::discover::the_organization;
 use super::key_proof::KeyProofs;
 use super::key_watch::KeyWatch;
+use super::omission::Omissions;
 use super::planning::{self, PlanDocuments};
 use super::warnings::Warnings;
 use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id};
@@ -178,6 +179,8 @@ impl Campaign {
         let selection = Selection::new(&loaded.campaign, &loaded.exemptions, began.of);
         let key_watch = KeyWatch::new(aws.clone(), loaded.campaign.executions.key_checked_every());
         let aws = aws.with_keys(loaded.campaign.all_keys());
+        let omissions =
+            Omissions::new(loaded.campaign.encryption.blocked_types, loaded.campaign.executions.proof_within());
         let key_proofs = KeyProofs::new(aws.clone(), organization.id.clone(), events.clone());
         Arc::new(Campaign {
             aws,
@@ -189,6 +192,7 @@ impl Campaign {
             keys,
             key_watch,
             key_proofs,
+            omissions,
             selection,
             narrowed,
             population: OnceLock::new(),

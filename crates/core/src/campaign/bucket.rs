@@ -13,16 +13,18 @@ use super::fail_point::fail_point;
 use super::first_start::denial_of_change;
 use super::follow::Followed;
 use super::life::{Life, not_started};
+use super::omission::Stake;
 use super::place::{Place, keep, pause};
 use super::slots::Slot;
 use super::start::Sent;
 use super::{Campaign, CampaignError};
 use crate::clock::system_now;
 use crate::event::Event;
-use crate::judge::{FailureClass, classify, denial, denial_fix, execution_is_retryable, former_rule};
+use crate::judge::{FailureClass, classify, denial, denial_fix, execution_is_retryable};
 use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
 use crate::model::{
-    AwsError, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation, Reason, Verdict,
+    AwsError, BlockedTypesElement, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation,
+    Reason, Verdict,
 };
 use crate::plan::{Change, client_token};
 
@@ -83,6 +85,9 @@ impl Campaign {
         // Nothing will be started in a dry run, so nothing takes room.
         if !self.options.dry_run {
             // Before anything is taken up: who waits here would keep others from it.
+            if !self.take_turn(place, life).await {
+                return Ok(Step::Left);
+            }
             if life.first.is_none() {
                 let alone = self.may_be_denied(place, life);
                 let entered = tokio::select! {
@@ -121,7 +126,9 @@ impl Campaign {
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 8: what was read when the bucket was judged may be hours old.
-        let look = self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref()).await;
+        let mut look =
+            self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref()).await;
+        still_changed(life.state(), &mut look);
         let found = match look {
             BucketEvent::Judged { judgement, encryption: Some(ref found), .. } if waits(judgement) => {
                 let (same, found) = (self.says_nothing_new(life, judgement, found), found.clone());
@@ -151,6 +158,12 @@ impl Campaign {
         // Another bucket's execution may have been denied meanwhile.
         if let Some(error) = place.first.denied() {
             return self.hold_denied(life, &error).await;
+        }
+        // The bucket, or what is known of Automation, changed while this one waited: it takes the turn that fits now.
+        if intent.blocked_types == Some(BlockedTypesElement::Omitted)
+            && !life.turn.as_ref().is_some_and(|turn| turn.serves(Stake::of(&found), &intent.document_hash))
+        {
+            return Ok(Step::On(life.state().clone()));
         }
         fail_point("before_intent");
         // Law 3: durable before the call leaves.
@@ -233,20 +246,13 @@ impl Campaign {
     ) -> Result<Intent, (Reason, AwsError)> {
         let bucket = life.bucket();
         let document = place.document.as_ref().map_err(|error| (Reason::DocumentNotUsable, error.clone()))?;
-        let rule = match life.state().restore.as_deref() {
-            Some(restore) => {
-                self.may_restore(place, bucket, restore).await?;
-                former_rule(restore)
-            }
-            None => match self.wanted(bucket) {
-                Some(wanted) => wanted.rule(found),
-                // Its judgement would be a hold; a campaign file that changed in between is refused before.
-                None => return Err((Reason::NoKeyForRegion, no_key(&bucket.region))),
-            },
-        };
+        if let Some(restore) = life.state().restore.as_deref() {
+            self.may_restore(place, bucket, restore).await?;
+        }
+        // Without a rule its judgement would be a hold; a campaign file that changed in between is refused before.
+        let rule = self.rule_for(life, found).ok_or_else(|| (Reason::NoKeyForRegion, no_key(&bucket.region)))?;
         let change = Change { bucket, automation_role: &place.automation_role, rule: &rule };
-        let parameters =
-            document.runbook.parameters_for(&change).map_err(|cannot| self.cannot_carry(place.region, &cannot))?;
+        let start = self.planned_start(document, &change, found)?;
         let attempt = life.state().attempts() + 1;
         let mut earlier = life.state().intent.as_ref().map_or_else(Vec::new, |intent| intent.earlier.clone());
         earlier.extend(life.state().execution.as_ref().map(|execution| execution.id.clone()));
@@ -257,8 +263,9 @@ impl Campaign {
             document: document.reference.clone(),
             document_version: document.version.clone(),
             document_hash: document.runbook.hash().to_owned(),
-            parameters,
+            parameters: start.parameters,
             rule: Some(rule),
+            blocked_types: Some(start.blocked_types),
             earlier,
         })
     }
@@ -355,8 +362,10 @@ impl Campaign {
         status: ExecutionStatus,
         message: Option<String>,
     ) -> Result<Step, CampaignError> {
-        life.slots = None;
         life.failure = failure(life, &status, message.clone(), &self.own_roles(place.account));
+        // Before the next bucket gets its slot: it must not send what is rejected.
+        self.note_refusal(life);
+        life.slots = None;
         if let Some(failure) = &life.failure {
             self.learn_denial(place, life.bucket(), failure);
         }
@@ -380,8 +389,13 @@ impl Campaign {
         }
         let Some(read) = self.read_back(place, life, life.failure.clone()).await else { return Ok(Step::Left) };
         fail_point("before_read_back");
-        let state = self.record(life, read).await?;
+        let state = self.record_read_back(life, read).await?;
         fail_point("after_read_back");
+        if state.phase == Phase::Judged {
+            // Nothing was changed, and this attempt does not count: the next one omits what Automation does not know.
+            life.attempts = life.attempts.saturating_sub(1);
+            (life.failure, life.seen) = (None, false);
+        }
         Ok(Step::On(state))
     }
 
@@ -482,6 +496,22 @@ fn own_doing(state: &BucketState, look: &mut BucketEvent) {
                    what was there before"
                 .to_owned(),
         });
+    }
+}
+
+/// A bucket whose blocked encryption types a change of this campaign altered is not as wanted for being on the central key.
+fn still_changed(state: &BucketState, look: &mut BucketEvent) {
+    let BucketEvent::Judged { judgement, encryption: Some(shown), .. } = look else { return };
+    let (Some(left), Some(rule)) = (&state.left, state.intent.as_ref().and_then(|intent| intent.rule.as_ref())) else {
+        return;
+    };
+    let waiting = match judgement.verdict {
+        Verdict::Sealed => Verdict::NotSealed,
+        Verdict::Restored => Verdict::NotRestored,
+        _ => return,
+    };
+    if left.blocked_types() != rule.blocked_types() && shown.blocked_types() == left.blocked_types() {
+        *judgement = Judgement { verdict: waiting, reason: Reason::BlockedTypesChanged, observed: None };
     }
 }
 

@@ -29,6 +29,7 @@ impl Campaign {
     async fn run(self: &Arc<Self>, decide: &impl Decide) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
         let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None).await).await };
+        self.recall_omissions()?;
         self.may_share(&accounts)?;
         let entered = match (self.operation, self.options.settle_only) {
             (_, true) => Vec::new(),
@@ -255,6 +256,7 @@ impl Campaign {
     ) -> Result<(), CampaignError> {
         // The longest first: what takes longest must not begin last.
         work.sort_by_key(|account| std::cmp::Reverse(account.buckets));
+        self.expect_blocks(wave.map(|wave| wave.number))?;
         let scope = self.scope();
         let stopped = self.stop.clone().cancelled_owned();
         let own = wave.and_then(|wave| wave.limits.accounts).unwrap_or(usize::MAX);
@@ -270,7 +272,10 @@ impl Campaign {
                             Some(session) => session,
                             None => match campaign.enter_again(&id, account).await? {
                                 Some(entered) => entered,
-                                None => return Ok(()),
+                                None => {
+                                    campaign.omissions.expect_no_more(&id, None);
+                                    return Ok(());
+                                }
                             },
                         };
                         let _pass = tokio::select! {
@@ -278,7 +283,9 @@ impl Campaign {
                             // What is in flight is followed all the same.
                             () = campaign.no_starts.cancelled() => None,
                         };
-                        campaign.change_account(entered, scope, wave.as_ref(), &tolerance).await
+                        let changed = campaign.change_account(entered, scope, wave.as_ref(), &tolerance).await;
+                        campaign.omissions.expect_no_more(&id, None);
+                        changed
                     })
                 })
                 .buffer_unordered(self.file.limits.accounts.min(own))

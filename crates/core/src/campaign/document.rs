@@ -1,9 +1,11 @@
 //! The Automation document of an account and Region: read once, and whether it does what is wanted.
 
 use super::Campaign;
+use super::omission::Stake;
 use crate::aws::Ssm;
-use crate::model::{AwsError, Reason};
-use crate::plan::{CannotCarry, Limit, Runbook};
+use crate::config::BlockedTypesChoice;
+use crate::model::{AwsError, BlockedTypesElement, Bucket, DefaultEncryption, OmissionRecord, Reason};
+use crate::plan::{CannotCarry, Change, Limit, OmissionTerms, PlannedStart, Runbook};
 
 /// The document as it is in this account and Region, read once.
 #[derive(Clone)]
@@ -41,6 +43,45 @@ impl Campaign {
         }
     }
 
+    /// The start that gives a bucket the wanted rule, or why there is none.
+    pub(super) fn planned_start(
+        &self,
+        document: &Document,
+        change: &Change<'_>,
+        found: &DefaultEncryption,
+    ) -> Result<PlannedStart, (Reason, AwsError)> {
+        let (Bucket { account, region, .. }, hash) = (change.bucket, document.runbook.hash());
+        let terms = OmissionTerms {
+            found,
+            must_omit: self.omissions.is_refused(account, region, hash),
+            may_omit_block: self.file.encryption.blocked_types == BlockedTypesChoice::Prove,
+        };
+        let start = document.runbook.start_for(change, &terms).map_err(|cannot| self.cannot_carry(region, &cannot))?;
+        if start.blocked_types == BlockedTypesElement::Omitted
+            && let Some(changed) = self.omissions.changed(region, hash, Stake::of(found))
+        {
+            return Err((Reason::DocumentCannotCarry, self.omission_not_kept(&changed)));
+        }
+        Ok(start)
+    }
+
+    /// Why no further bucket is changed by a document that omits the element.
+    fn omission_not_kept(&self, changed: &OmissionRecord) -> AwsError {
+        let name = self.file.document.name(self.operation);
+        let OmissionRecord { account, region, bucket, .. } = changed;
+        AwsError {
+            code: "BlockedTypesNotKept".to_owned(),
+            message: format!(
+                "document {name} in {region} omits BlockedEncryptionTypes, and S3 changed the blocked encryption types of \
+                 {bucket} in account {account} when that was omitted"
+            ),
+            hint: format!(
+                "use the document that ships in config/documents, which sends them. Set those of {bucket} again: {}",
+                changed.repair.as_deref().unwrap_or("aws s3api put-bucket-encryption")
+            ),
+        }
+    }
+
     /// Why a Region's document cannot produce what is wanted.
     pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
         let name = self.file.document.name(self.operation);
@@ -52,6 +93,13 @@ impl Campaign {
                     "change {} of parameter {parameter} in the document, or use the document that ships in config/documents",
                     limit.element()
                 ),
+            ),
+            CannotCarry::OmitsBlockedTypes(_) => (
+                Reason::DocumentCannotCarry,
+                "DocumentCannotCarry",
+                "use the document that ships in config/documents, which sends them; or set encryption.blocked_types = \"prove\": one \
+                 such bucket in each Region is then changed first, alone, and its read-back decides for the others"
+                    .to_owned(),
             ),
             _ => (
                 Reason::DocumentCannotCarry,

@@ -179,11 +179,15 @@ impl Campaign {
         if planned.region != bucket.region {
             return differs(format!("it is in {}, and the plan saw it in {}", bucket.region, planned.region));
         }
-        if !planned.found.as_ref().is_some_and(|then| then.means(found)) {
+        if !planned.found.as_ref().is_some_and(|then| found.is_as_recorded(then)) {
             return differs("its default encryption is not what the plan saw".to_owned());
         }
         let rule = self.wanted(bucket).map(|wanted| wanted.rule(found));
-        if rule != planned.rule {
+        let same = match (&rule, &planned.rule) {
+            (Some(now), Some(then)) => now.is_as_recorded(then),
+            (now, then) => now.is_none() && then.is_none(),
+        };
+        if !same {
             return differs("what it would get is not what the plan says".to_owned());
         }
         Outlook::Planned { wave, guards: planned.guards.clone(), guarded_at: planned.guarded_at }
@@ -203,7 +207,7 @@ impl Campaign {
         let rule = wanted.rule(found);
         let role = self.automation_role(&bucket.account);
         let change = Change { bucket, automation_role: &role, rule: &rule };
-        document.runbook.parameters_for(&change).map(drop).map_err(|cannot| self.cannot_carry(&bucket.region, &cannot))
+        self.planned_start(document, &change, found).map(drop)
     }
 
     /// Whether a Region's key can be used, and by the account; asked once per account and Region.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::first_start::First;
+use super::omission::Turn;
 use super::slots::Slot;
 use super::tolerance::Pass;
 use crate::clock::system_now;
@@ -19,6 +20,8 @@ pub(super) struct Life {
     pub(super) slots: Option<(Slot, Slot)>,
     /// Leave to go first in the account and Region, until its execution has ended.
     pub(super) first: Option<First>,
+    /// Leave to start where the document omits `BlockedEncryptionTypes`.
+    pub(super) turn: Option<Turn>,
     /// Leave of the failure tolerance, until the outcome is known.
     pub(super) pass: Option<Pass>,
     /// The intent was made by this process and has not left yet.
@@ -44,6 +47,7 @@ impl Life {
             open,
             slots,
             first: None,
+            turn: None,
             pass: None,
             unsent: false,
             seen: false,

@@ -25,6 +25,7 @@ mod key_proof;
 mod key_watch;
 mod kind;
 mod life;
+mod omission;
 mod out_of_scope;
 mod pace;
 mod place;
@@ -38,11 +39,12 @@ mod slots;
 mod start;
 mod start_rate;
 mod tolerance;
+mod turns;
 mod warnings;
 mod waves;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +60,7 @@ use crate::plan::{PlanFile, Selection};
 use control_policies::ControlReads;
 use key_proof::KeyProofs;
 use key_watch::KeyWatch;
+use omission::Omissions;
 use planning::PlanDocuments;
 use population::Population;
 use warnings::Warnings;
@@ -104,6 +107,8 @@ pub struct Campaign {
     config_hash: String,
     key_watch: KeyWatch,
     key_proofs: KeyProofs,
+    /// What is known of documents that omit `BlockedEncryptionTypes`.
+    omissions: Arc<Omissions>,
     /// What the run was begun for.
     selection: Selection,
     /// What this process is narrowed to beyond that.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -60,6 +60,8 @@ pub(super) struct Place<'a> {
     pub(super) controls_known: bool,
     /// No slot became free in time: the buckets that are left do not wait in their turn.
     pub(super) exhausted: AtomicBool,
+    /// Buckets that block encryption types and are yet to be changed there.
+    pub(super) blocks: AtomicUsize,
     /// What AWS Config would undo in this account and Region, read when the first bucket is about to be restored.
     pub(super) remediation: OnceCell<Result<Vec<Remediation>, AwsError>>,
 }

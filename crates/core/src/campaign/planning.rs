@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::document::Document;
 use super::{ApprovedPlan, Campaign, CampaignError, Ending, Setting};
 use crate::aws::{Organization, Purpose};
-use crate::config::CampaignFile;
+use crate::config::{BlockedTypesChoice, CampaignFile};
 use crate::judge::guards::legacy_clients::NOTICE;
 use crate::judge::guards::{self, Need};
 use crate::ledger::{LedgerError, PLANS, PlanReference, kept_plan};
@@ -93,6 +93,7 @@ impl Campaign {
         let Some(accounts) = self.discover().await? else {
             return Ok((self.finish(self.ending(None).await).await?, None));
         };
+        self.recall_omissions()?;
         self.read_accounts(accounts.clone(), Purpose::Plan).await?;
         self.ledger.flush().await?;
         halted.abort();
@@ -220,10 +221,23 @@ impl Campaign {
             forecast: serde_json::to_value(&forecast).map_err(|error| CampaignError::Task(error.to_string()))?,
             execution_seconds: assumed.execution_seconds,
             execution_seconds_measured: measured.is_some(),
-            notices: std::iter::once(NOTICE.to_owned()).chain(self.warnings.all()).collect(),
+            notices: self.notices(),
             unread_accounts,
         };
         Ok((head, forecast))
+    }
+
+    /// What whoever approves the plan must know beyond its buckets.
+    fn notices(&self) -> Vec<String> {
+        let mut notices: Vec<String> = std::iter::once(NOTICE.to_owned()).chain(self.warnings.all()).collect();
+        if self.file.encryption.blocked_types == BlockedTypesChoice::Prove {
+            notices.push(
+                "encryption.blocked_types = \"prove\": where a document omits BlockedEncryptionTypes, one bucket in each Region may \
+                 lose its SSE-C block; it is reported with the command that sets it again, and everything else there is held"
+                    .to_owned(),
+            );
+        }
+        notices
     }
 
     /// SHA-256 of the approved plan that is carried out, in hex.

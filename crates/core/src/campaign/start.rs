@@ -143,7 +143,7 @@ impl Campaign {
         let state = life.state();
         match self.look(&place.s3, life.bucket(), None, state.restore.as_deref()).await {
             BucketEvent::Judged { encryption: Some(shown), .. } => {
-                state.encryption.as_ref().is_some_and(|found| found.means(&shown))
+                state.encryption.as_ref().is_some_and(|found| shown.is_as_recorded(found))
             }
             _ => false,
         }

@@ -29,6 +29,27 @@ pub struct EncryptionChoice {
     /// `replace` decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_customer_keys: Option<KeptKeys>,
+    /// What becomes of a bucket that blocks encryption types where the document omits them: `"hold"`, or `"prove"` to change one
+    /// such bucket in each Region first, alone, and let its read-back decide for the rest.
+    #[serde(default, skip_serializing_if = "BlockedTypesChoice::is_default")]
+    pub blocked_types: BlockedTypesChoice,
+}
+
+/// What becomes of a bucket that blocks encryption types (SSE-C) where the document omits `BlockedEncryptionTypes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockedTypesChoice {
+    /// It is held: AWS does not document that the block stays.
+    #[default]
+    Hold,
+    /// One such bucket in each Region goes first, alone, and its read-back decides for the rest.
+    Prove,
+}
+
+impl BlockedTypesChoice {
+    fn is_default(&self) -> bool {
+        *self == BlockedTypesChoice::default()
+    }
 }
 
 /// Whose customer managed keys are kept.
@@ -82,6 +103,7 @@ impl Default for EncryptionChoice {
             replace: Replaceable::default_set(),
             keep_dsse: None,
             keep_customer_keys: None,
+            blocked_types: BlockedTypesChoice::default(),
         }
     }
 }

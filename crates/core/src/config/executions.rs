@@ -26,11 +26,22 @@ pub struct Executions {
     /// A Region's central key is looked at again before a start when the last look is older than this.
     #[schemars(range(min = 1, max = 3600))]
     pub key_checked_every: u64,
+    /// Where a document omits `BlockedEncryptionTypes`, one bucket in each Region goes first: how long it may take to be read back
+    /// before a bucket of another account takes its place.
+    #[schemars(range(min = 1, max = 3600))]
+    pub proof_within: u64,
 }
 
 impl Default for Executions {
     fn default() -> Self {
-        Executions { time_limit: 1800, read_back_for: 60, visible_within: 60, attempts: 3, key_checked_every: 60 }
+        Executions {
+            time_limit: 1800,
+            read_back_for: 60,
+            visible_within: 60,
+            attempts: 3,
+            key_checked_every: 60,
+            proof_within: 120,
+        }
     }
 }
 
@@ -59,6 +70,12 @@ impl Executions {
         Duration::from_secs(self.key_checked_every)
     }
 
+    /// How long one bucket may take to prove what S3 does with an omitted element.
+    #[must_use]
+    pub fn proof_within(&self) -> Duration {
+        Duration::from_secs(self.proof_within)
+    }
+
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
         let mut range = |name: &str, value: u64, least: u64, most: u64, unit: &str| {
             if !(least..=most).contains(&value) {
@@ -74,5 +91,6 @@ impl Executions {
         range("visible_within", self.visible_within, 1, 900, "seconds");
         range("attempts", u64::from(self.attempts), 1, 10, "a number");
         range("key_checked_every", self.key_checked_every, 1, 3600, "seconds");
+        range("proof_within", self.proof_within, 1, 3600, "seconds");
     }
 }

@@ -44,7 +44,7 @@ pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
 pub use central_key_override::CentralKeyOverride;
 pub use document::{DocumentChoice, SHARING_QUOTA};
-pub use encryption::{All, EncryptionChoice, KeptKeys, WantedAlgorithm};
+pub use encryption::{All, BlockedTypesChoice, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
 pub use exemptions::{Exemption, Exemptions};
 pub use failure_tolerance::{FailureTolerance, ToleranceMode, Tolerated};

@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::CampaignFile;
+use super::{BlockedTypesChoice, CampaignFile, EncryptionChoice};
 
 impl CampaignFile {
     /// The settings that decide what a bucket ends up as. Limits, tolerances and times may change while a campaign pauses.
     #[must_use]
     pub fn target(&self) -> Value {
+        // How a start is proven decides nothing of where a bucket ends: a paused campaign may go on with another choice.
+        let encryption = EncryptionChoice { blocked_types: BlockedTypesChoice::default(), ..self.encryption.clone() };
         json!({
             "central_key": self.keys().iter().map(|(region, key)| (region, key.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
             "central_key_overrides": self.central_key_overrides,
-            "encryption": self.encryption,
+            "encryption": encryption,
             "document": self.document,
             "automation_role": self.automation_role,
             "waves": self.waves.iter().map(super::Wave::membership).collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Binding;
 use super::chain::{self, Link};
 use super::moves::BucketState;
-use crate::model::{AccountOutcome, AwsError, Bucket, DirectoryBuckets, WaveRecord, now};
+use crate::model::{AccountOutcome, AwsError, Bucket, DirectoryBuckets, OmissionRecord, WaveRecord, now};
 
 /// A run about to begin, with who runs it.
 #[derive(Clone, Debug)]
@@ -101,6 +101,10 @@ pub(super) enum RunEvent {
     },
     WaveMoved {
         wave: WaveRecord,
+    },
+    /// What was learned about `BlockedEncryptionTypes` where a document omits it, or Automation does not know it.
+    BlockedTypesLearned {
+        learned: OmissionRecord,
     },
     /// A plan was written to a file.
     PlanWritten {
@@ -270,6 +274,32 @@ pub(super) fn write_wave(
             at.as_millisecond(),
             wave.settle_until.map(jiff::Timestamp::as_millisecond),
             wave.changing_since.map(jiff::Timestamp::as_millisecond),
+        ])?;
+    Ok(())
+}
+
+/// Writes down what was learned about `BlockedEncryptionTypes`.
+pub(super) fn write_omission(
+    transaction: &Transaction<'_>,
+    run: i64,
+    learned: &OmissionRecord,
+    at: jiff::Timestamp,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO omission (run, account, region, bucket, document_hash, blocked, outcome, repair, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            run,
+            learned.account,
+            learned.region,
+            learned.bucket,
+            learned.document_hash,
+            json(&learned.blocked)?,
+            learned.outcome.as_str(),
+            learned.repair,
+            at.as_millisecond(),
         ])?;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod fold;
 mod lock;
 pub mod moves;
 mod narrow;
+mod omissions;
 mod reader;
 mod rows;
 mod schema;

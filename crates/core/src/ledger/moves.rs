@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AwsError, Bucket, DefaultEncryption, EncryptionRule, Execution, ExecutionStatus, ExemptionNote, Finding,
-    GuardFinding, Judgement, Operation, Reason, Restore, SealedInterval, Verdict,
+    AwsError, BlockedTypesElement, Bucket, DefaultEncryption, EncryptionRule, Execution, ExecutionStatus,
+    ExemptionNote, Finding, GuardFinding, Judgement, Operation, Reason, Restore, SealedInterval, Verdict,
 };
 
 /// How far a bucket has come.
@@ -60,6 +60,9 @@ pub struct Intent {
     /// The rule that the bucket is to have afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<EncryptionRule>,
+    /// Whether the start sends `BlockedEncryptionTypes`; `None` in intents of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_types: Option<BlockedTypesElement>,
     /// Executions of earlier attempts on the same bucket: none of them is this one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<String>,
@@ -139,6 +142,14 @@ pub enum BucketEvent {
         /// The last status seen.
         status: Option<ExecutionStatus>,
     },
+    /// The execution failed since Automation does not know `BlockedEncryptionTypes`, and S3 shows that nothing was changed: the
+    /// bucket waits for a start that omits the element.
+    BlockedTypesRefused {
+        /// What S3 shows.
+        encryption: DefaultEncryption,
+        /// What Automation said.
+        error: AwsError,
+    },
     /// S3 was asked again while its wave was watched, and somebody had changed it.
     Drifted {
         /// `held`, as changed since.
@@ -174,6 +185,7 @@ impl BucketEvent {
             BucketEvent::Adopted { .. } => "adopted",
             BucketEvent::Ended { .. } => "ended",
             BucketEvent::Overdue { .. } => "overdue",
+            BucketEvent::BlockedTypesRefused { .. } => "blocked_types_refused",
             BucketEvent::Drifted { .. } => "drifted",
             BucketEvent::ReadBack { .. } => "read_back",
         }
@@ -341,8 +353,13 @@ pub fn transition(
                 return Err(illegal());
             }
             // What an earlier attempt left is our own doing: the configuration before it is the one to go back to.
-            let ours = before.left.as_ref().is_some_and(|left| left.means(found));
-            let first = before.found.clone().filter(|first| ours || first.means(found));
+            // Entries of earlier versions are read as these versions read them, or their rows would not follow from them.
+            let same = |record: &DefaultEncryption| match intent.blocked_types {
+                Some(_) => found.is_as_recorded(record),
+                None => found.means_with_none_apart(record),
+            };
+            let ours = before.left.as_ref().is_some_and(same);
+            let first = before.found.clone().filter(|first| ours || same(first));
             Ok(BucketState {
                 phase: Phase::Intended,
                 encryption: Some(found.clone()),
@@ -394,6 +411,18 @@ pub fn transition(
             let before = in_phase(Phase::Started)?;
             let execution = before.execution.clone().map(|execution| Execution { status: status.clone(), ..execution });
             Ok(BucketState { judgement: failed(Reason::ExecutionTimedOut), execution, ..before })
+        }
+        BucketEvent::BlockedTypesRefused { encryption, error } => {
+            let before = in_phase(Phase::Ended)?;
+            let operation = before.intent.as_ref().map_or(Operation::Seal, |intent| intent.operation);
+            let reason = Reason::BlockedTypesUnknown;
+            Ok(BucketState {
+                phase: Phase::Judged,
+                judgement: Judgement { verdict: waiting(operation), reason, observed: None },
+                encryption: Some(encryption.clone()),
+                error: Some(error.clone()),
+                ..before
+            })
         }
         BucketEvent::Drifted { judgement, encryption } => {
             let before = in_phase(Phase::Settled)?;

@@ -4,7 +4,7 @@ use rusqlite::Row;
 
 use super::entries::{NewSession, PlanReference};
 use super::moves::BucketState;
-use crate::model::{AccountRecord, Execution, Judgement, WaveRecord};
+use crate::model::{AccountRecord, Execution, Judgement, OmissionRecord, WaveRecord};
 
 /// The columns that [`state_of`] reads, in its order.
 pub(super) const STATE_COLUMNS: &str = "phase, verdict, reason, observed, encryption, found, left_as, intent, execution, status, error, starts, touched_at, \
@@ -95,6 +95,22 @@ pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
         accepted_failures: row.get(8)?,
         settle_until: moment(row, 9)?,
         changing_since: moment(row, 10)?,
+    })
+}
+
+/// The columns that [`omission_of`] reads, in its order.
+pub(super) const OMISSION_COLUMNS: &str = "account, region, bucket, document_hash, blocked, outcome, repair";
+
+/// What was learned about `BlockedEncryptionTypes`, from a row that begins with [`OMISSION_COLUMNS`].
+pub(super) fn omission_of(row: &Row<'_>) -> rusqlite::Result<OmissionRecord> {
+    Ok(OmissionRecord {
+        account: row.get(0)?,
+        region: row.get(1)?,
+        bucket: row.get(2)?,
+        document_hash: row.get(3)?,
+        blocked: parsed(row, 4)?.unwrap_or_default(),
+        outcome: word(row, 5)?,
+        repair: row.get(6)?,
     })
 }
 

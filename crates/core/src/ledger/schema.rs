@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -167,6 +167,22 @@ const FIFTH: &str = "
 ALTER TABLE account ADD COLUMN directory_buckets TEXT;
 ";
 
+/// The sixth: what starts taught about `BlockedEncryptionTypes`. A proof of one run serves the next.
+const SIXTH: &str = "
+CREATE TABLE omission (
+    run           INTEGER NOT NULL REFERENCES run (number),
+    account       TEXT NOT NULL,
+    region        TEXT NOT NULL,
+    bucket        TEXT NOT NULL,
+    document_hash TEXT NOT NULL,
+    blocked       TEXT NOT NULL,
+    outcome       TEXT NOT NULL,
+    repair        TEXT,
+    at            INTEGER NOT NULL,
+    PRIMARY KEY (run, account, bucket, document_hash, outcome)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -218,6 +234,9 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 5 {
         transaction.execute_batch(FIFTH)?;
+    }
+    if found < 6 {
+        transaction.execute_batch(SIXTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.

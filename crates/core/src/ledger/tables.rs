@@ -10,10 +10,10 @@ use super::fault::{Fault, is_damage, moment};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
 use super::rows::{
-    SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of, plan_of, session_of,
-    state_of, wave_of,
+    OMISSION_COLUMNS, SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of,
+    omission_of, plan_of, session_of, state_of, wave_of,
 };
-use crate::model::{AccountRecord, WaveRecord};
+use crate::model::{AccountRecord, OmissionOutcome, OmissionRecord, WaveRecord};
 
 /// The first thing in a table that does not follow from the entries: the one whose last entry came first.
 pub(super) fn compare(connection: &Connection) -> rusqlite::Result<Option<Fault>> {
@@ -149,6 +149,14 @@ fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> 
     Ok(())
 }
 
+/// Account, bucket, document and outcome.
+type OmissionKey = (String, String, String, OmissionOutcome);
+
+fn omission_key(learned: &OmissionRecord) -> OmissionKey {
+    let OmissionRecord { account, bucket, document_hash, outcome, .. } = learned;
+    (account.clone(), bucket.clone(), document_hash.clone(), *outcome)
+}
+
 /// What is said of a run as a whole.
 #[derive(PartialEq)]
 struct RunShown {
@@ -158,6 +166,7 @@ struct RunShown {
     plan: Option<PlanReference>,
     exemptions: Option<String>,
     waves: BTreeMap<u32, (WaveRecord, i64)>,
+    omissions: BTreeMap<OmissionKey, (OmissionRecord, i64)>,
     state: String,
     stage: String,
     started_at: i64,
@@ -242,6 +251,7 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
                 plan,
                 exemptions,
                 waves: BTreeMap::new(),
+                omissions: BTreeMap::new(),
                 state: "running".to_owned(),
                 stage: "reading".to_owned(),
                 started_at: millis(began_at),
@@ -257,6 +267,9 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
         (RunEvent::StageBegun { stage }, Some(run)) => run.stage = stage,
         (RunEvent::WaveMoved { wave }, Some(run)) => {
             run.waves.insert(wave.number, (wave, entry.at));
+        }
+        (RunEvent::BlockedTypesLearned { learned }, Some(run)) => {
+            run.omissions.insert(omission_key(&learned), (learned, entry.at));
         }
         (RunEvent::PlanWritten { sha256 }, Some(run)) => {
             run.plan = Some(PlanReference { id: entry.of.clone(), sha256, approver: String::new() });
@@ -295,6 +308,14 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
             Ok((wave.number, (wave, row.get("at")?)))
         })?
         .collect::<rusqlite::Result<_>>()?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {OMISSION_COLUMNS}, at FROM omission WHERE run = ?1"))?;
+    let omissions = statement
+        .query_map(params![run], |row| {
+            let learned = omission_of(row)?;
+            Ok((omission_key(&learned), (learned, row.get("at")?)))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
     connection.query_row(
         "SELECT kind, parent, target, state, stage, started_at, finished_at, caller, version, host, config_hash, selection,
                 plan, exemptions
@@ -313,6 +334,7 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
                 plan: plan_of(row, 12)?,
                 exemptions: row.get(13)?,
                 waves,
+                omissions,
                 state: row.get(3)?,
                 stage: row.get(4)?,
                 started_at: row.get(5)?,

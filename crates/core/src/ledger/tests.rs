@@ -70,6 +70,7 @@ fn intended() -> BucketEvent {
         document_hash: "h".into(),
         parameters: BTreeMap::from([("BucketName".into(), vec!["logs".into()])]),
         rule: None,
+        blocked_types: None,
         earlier: Vec::new(),
     };
     BucketEvent::Intended { intent, found: found() }

@@ -12,14 +12,15 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::{
-    Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_state, write_wave,
+    Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_omission, write_state,
+    write_wave,
 };
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::rows::{STATE_COLUMNS, state_of};
 use super::{Binding, LedgerError, LookupMark, schema};
 use crate::clock::local_now;
-use crate::model::{AccountRecord, Bucket, WaveRecord, now};
+use crate::model::{AccountRecord, Bucket, OmissionRecord, WaveRecord, now};
 
 /// Most events in one transaction.
 const BATCH: usize = 4096;
@@ -86,6 +87,8 @@ enum Command {
         run: i64,
         bucket: Bucket,
         event: Box<BucketEvent>,
+        /// What the event teaches about `BlockedEncryptionTypes`: durable with it, or neither is.
+        learned: Option<Box<OmissionRecord>>,
         ack: Option<Ack<BucketState>>,
     },
     Flush {
@@ -179,13 +182,25 @@ impl Ledger {
     pub async fn record(&self, bucket: &Bucket, event: BucketEvent) -> Result<BucketState, LedgerError> {
         let run = self.number()?;
         let bucket = bucket.clone();
-        self.ask(|ack| Command::Bucket { run, bucket, event: Box::new(event), ack: Some(ack) }).await
+        self.ask(|ack| Command::Bucket { run, bucket, event: Box::new(event), learned: None, ack: Some(ack) }).await
+    }
+
+    /// Records what happened to a bucket and what it teaches about `BlockedEncryptionTypes`, in one transaction.
+    pub async fn record_with(
+        &self,
+        bucket: &Bucket,
+        event: BucketEvent,
+        learned: Option<OmissionRecord>,
+    ) -> Result<BucketState, LedgerError> {
+        let run = self.number()?;
+        let (bucket, event, learned) = (bucket.clone(), Box::new(event), learned.map(Box::new));
+        self.ask(|ack| Command::Bucket { run, bucket, event, learned, ack: Some(ack) }).await
     }
 
     /// Records what happened to a bucket without waiting. An error shows at the next call that waits.
     pub async fn note(&self, bucket: Bucket, event: BucketEvent) -> Result<(), LedgerError> {
         let run = self.number()?;
-        self.send(Command::Bucket { run, bucket, event: Box::new(event), ack: None }).await
+        self.send(Command::Bucket { run, bucket, event: Box::new(event), learned: None, ack: None }).await
     }
 
     /// Returns when everything recorded before is durable.
@@ -484,12 +499,17 @@ fn apply(
             let event = RunEvent::AccountRecorded { name, state, outcome, error, ous, directory_buckets };
             head.add(transaction, run, (&id, "", ""), &json(&event)?, at)?;
         }
-        Command::Bucket { run, bucket, event, ack } => {
+        Command::Bucket { run, bucket, event, learned, ack } => {
             let before = read_state(transaction, run, &bucket)?;
             match transition(before.as_ref(), &event, at) {
                 Ok(after) => {
                     write_state(transaction, run, &bucket, &after, at)?;
                     head.add(transaction, run, (&bucket.account, &bucket.region, &bucket.name), &json(&event)?, at)?;
+                    if let Some(learned) = learned {
+                        write_omission(transaction, run, &learned, at)?;
+                        let event = RunEvent::BlockedTypesLearned { learned: *learned };
+                        head.add(transaction, run, NOWHERE, &json(&event)?, at)?;
+                    }
                     waiting.extend(ack.map(|ack| once_durable(ack, after)));
                 }
                 // An illegal move is the caller's fault and is told to the caller; the record itself stays sound.

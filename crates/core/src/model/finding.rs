@@ -189,6 +189,10 @@ reasons! {
     FormerKeyNotUsable = "former_key_not_usable", "the key from before the campaign cannot be used any more";
     /// In a rollback: AWS Config's automatic remediation would seal it again at once.
     ConfigWouldUndo = "config_would_undo", "automatic remediation of AWS Config would undo the rollback";
+    /// Read-back shows other blocked encryption types than before the change.
+    BlockedTypesChanged = "blocked_types_changed", "the change altered the encryption types that the bucket blocks";
+    /// Automation rejected `BlockedEncryptionTypes` as an unknown parameter.
+    BlockedTypesUnknown = "blocked_types_unknown", "Automation does not know BlockedEncryptionTypes here: nothing was changed, and the next start omits it";
     /// The execution says Success, and S3 does not show the change.
     NotEffective = "not_effective", "the execution reports success, but S3 does not show the change";
 }

@@ -1,6 +1,7 @@
 //! Plain data, no I/O: what AWS calls things, and what we say of them.
 
 mod account;
+mod blocked_types;
 mod bucket;
 mod denial;
 mod encryption;
@@ -21,6 +22,7 @@ mod role;
 mod wave;
 
 pub use account::{Account, AccountOutcome, AccountRecord};
+pub use blocked_types::{BlockedTypesElement, OmissionOutcome, OmissionRecord};
 pub use bucket::Bucket;
 pub use denial::{Denial, DenialSource, Denier};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::assertion::contradiction;
 use super::parameter::{Limit, Parameter};
-use crate::model::{Algorithm, Bucket, EncryptionRule};
+use crate::model::{Algorithm, BlockedTypesElement, Bucket, DefaultEncryption, EncryptionRule};
 
 /// A document's content as far as orgseal rests on it (schema 0.3).
 #[derive(Clone, Debug)]
@@ -95,6 +95,14 @@ pub enum CannotCarry {
         /// What it asks for.
         asked: String,
     },
+    /// It omits `BlockedEncryptionTypes` on a bucket that blocks some.
+    #[error(
+        "it omits BlockedEncryptionTypes, and the bucket blocks {0}: AWS does not document that a put without the element keeps the block"
+    )]
+    OmitsBlockedTypes(String),
+    /// It sends `BlockedEncryptionTypes`, which must be omitted here.
+    #[error("it always sends BlockedEncryptionTypes, which Automation does not know in this account and Region")]
+    SendsBlockedTypes,
     /// A value that the document does not allow: Systems Manager refuses to start it with this value.
     #[error("its parameter {parameter} does not accept the value {value:?}: {limit}")]
     NotAllowed {
@@ -116,6 +124,26 @@ pub struct Change<'a> {
     pub automation_role: &'a str,
     /// The rule that S3 must show afterwards.
     pub rule: &'a EncryptionRule,
+}
+
+/// How a start may treat the blocked encryption types of the bucket that it changes.
+#[derive(Clone, Copy, Debug)]
+pub struct OmissionTerms<'a> {
+    /// The configuration that the bucket has now.
+    pub found: &'a DefaultEncryption,
+    /// Automation does not know the element, so it must be omitted.
+    pub must_omit: bool,
+    /// The element may also be omitted on a bucket that blocks types (`encryption.blocked_types = "prove"`).
+    pub may_omit_block: bool,
+}
+
+/// A start that has exactly the wanted result, where S3 keeps what the document omits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStart {
+    /// Values by parameter.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Whether the put contains `BlockedEncryptionTypes`. Where it does not, read-back must show the present value.
+    pub blocked_types: BlockedTypesElement,
 }
 
 /// The value with which the shipped documents leave an element out of the rule.
@@ -167,10 +195,20 @@ impl Runbook {
         self.parameters.iter().filter_map(|(name, parameter)| Some((name.as_str(), parameter.unreadable_pattern()?)))
     }
 
-    /// The parameters to start the document with, if its exact result is the wanted rule.
+    /// The parameters to start the document with, on a bucket that already blocks the wanted encryption types, if the result is
+    /// exactly the wanted rule and no block is left to chance.
     pub fn parameters_for(&self, change: &Change<'_>) -> Result<BTreeMap<String, Vec<String>>, CannotCarry> {
+        let found = DefaultEncryption::from(change.rule.clone());
+        let terms = OmissionTerms { found: &found, must_omit: false, may_omit_block: false };
+        self.start_for(change, &terms).map(|start| start.parameters)
+    }
+
+    /// The start that gives the bucket the wanted rule. A put without `BlockedEncryptionTypes` is expected to leave the present
+    /// value as it is, which read-back must prove.
+    pub fn start_for(&self, change: &Change<'_>, terms: &OmissionTerms<'_>) -> Result<PlannedStart, CannotCarry> {
         let rule = change.rule;
         let blocked = match rule.blocked.as_deref() {
+            _ if terms.must_omit => OMIT.to_owned(),
             None | Some([]) => OMIT.to_owned(),
             Some(types) => types.join(","),
         };
@@ -191,13 +229,25 @@ impl Runbook {
             }
             chosen.insert(name.to_owned(), vec![value]);
         }
-        match self.effect(&chosen, change.bucket)? {
-            (would, _) if !would.means(rule) => {
-                Err(CannotCarry::Different { would: in_words(&would), wanted: in_words(rule) })
-            }
-            (_, Some(failing)) => Err(failing),
-            (_, None) => Ok(chosen),
+        let (put, failing) = self.effect(&chosen, change.bucket)?;
+        let element = match put.blocked {
+            Some(_) => BlockedTypesElement::Sent,
+            None => BlockedTypesElement::Omitted,
+        };
+        let present = terms.found.only_rule().and_then(|rule| rule.blocked.clone());
+        let expected = EncryptionRule { blocked: put.blocked.clone().or(present), ..put };
+        if !expected.means(rule) {
+            return Err(CannotCarry::Different { would: in_words(&expected), wanted: in_words(rule) });
         }
+        let blocks = Vec::from_iter(terms.found.blocked_types());
+        match element {
+            BlockedTypesElement::Sent if terms.must_omit => return Err(CannotCarry::SendsBlockedTypes),
+            BlockedTypesElement::Omitted if !blocks.is_empty() && !terms.may_omit_block => {
+                return Err(CannotCarry::OmitsBlockedTypes(blocks.join(", ")));
+            }
+            _ => {}
+        }
+        failing.map_or(Ok(PlannedStart { parameters: chosen, blocked_types: element }), Err)
     }
 
     /// The rule that the bucket has after a run with these parameters: the steps, followed; and the step that would fail for it.
@@ -396,14 +446,17 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-/// Equal in effect: S3 leaves a Bucket Key that is off, and an empty list of blocked types, out of its answer.
+/// Equal in effect: S3 leaves a Bucket Key that is off out of its answer, and `NONE` blocks nothing.
 fn in_words(rule: &EncryptionRule) -> String {
     format!(
         "{} with key {}, Bucket Key {}, blocked types {}",
         rule.algorithm.as_ref().map_or("no algorithm", Algorithm::as_str),
         rule.key.as_deref().unwrap_or("none"),
         if rule.has_bucket_key() { "on" } else { "off" },
-        rule.blocked.as_ref().filter(|types| !types.is_empty()).map_or("not set".to_owned(), |types| types.join(",")),
+        match Vec::from_iter(rule.blocked_types()) {
+            none if none.is_empty() => "none".to_owned(),
+            types => types.join(","),
+        },
     )
 }
 
@@ -475,10 +528,43 @@ mod tests {
     #[test]
     fn the_original_document_carries_only_what_it_can() {
         assert!(carry(ORIGINAL, &rule(false, None)).is_ok());
-        for rule in [rule(true, None), rule(false, Some("SSE-C"))] {
-            let error = carry(ORIGINAL, &rule).unwrap_err();
-            assert!(matches!(error, CannotCarry::Different { .. }), "{error}");
+        assert!(carry(ORIGINAL, &rule(false, Some("NONE"))).is_ok(), "S3 returns NONE although nobody set it");
+        let error = carry(ORIGINAL, &rule(true, None)).unwrap_err();
+        assert!(matches!(error, CannotCarry::Different { .. }), "{error}");
+        let error = carry(ORIGINAL, &rule(false, Some("SSE-C"))).unwrap_err();
+        assert!(matches!(error, CannotCarry::OmitsBlockedTypes(_)), "{error}");
+    }
+
+    #[test]
+    fn an_omitted_element_is_expected_to_keep_the_present_value() {
+        use BlockedTypesElement::{Omitted, Sent};
+        let start = |content: &str, wanted: Option<&str>, present: Option<&str>, must_omit, may_omit_block| {
+            let (rule, found) = (rule(false, wanted), DefaultEncryption::from(rule(false, present)));
+            let change = Change { bucket: &bucket(), automation_role: "arn:aws:iam::4:role/a", rule: &rule };
+            let terms = OmissionTerms { found: &found, must_omit, may_omit_block };
+            let start = Runbook::parse(content).unwrap().start_for(&change, &terms)?;
+            let sent = start.parameters.get("BlockedEncryptionType").map(|values| values[0].clone());
+            Ok::<_, CannotCarry>((start.blocked_types, sent))
+        };
+        let (block, none) = (Some("SSE-C"), Some("NONE"));
+        // The shipped document sends the present value, and leaves it out where S3 does or where it must.
+        assert_eq!(start(SHIPPED, block, block, false, false), Ok((Sent, Some("SSE-C".into()))));
+        assert_eq!(start(SHIPPED, none, none, false, false), Ok((Sent, Some("NONE".into()))));
+        assert_eq!(start(SHIPPED, None, None, false, false), Ok((Omitted, Some("Omit".into()))));
+        assert_eq!(start(SHIPPED, none, none, true, false), Ok((Omitted, Some("Omit".into()))));
+        for content in [SHIPPED, ORIGINAL] {
+            let held = start(content, block, block, true, false);
+            assert_eq!(held, Err(CannotCarry::OmitsBlockedTypes("SSE-C".into())));
+            assert_eq!(start(content, block, block, true, true).unwrap().0, Omitted);
+            // Omitting changes nothing, in whichever direction.
+            for (wanted, present) in [(block, none), (block, None), (none, block), (None, block)] {
+                let other = start(content, wanted, present, true, true);
+                assert!(matches!(other, Err(CannotCarry::Different { .. })), "{wanted:?} {present:?}: {other:?}");
+            }
         }
+        assert_eq!(start(SHIPPED, block, none, false, false), Ok((Sent, Some("SSE-C".into()))), "it is set again");
+        let stubborn = SHIPPED.replace("StringEquals: Omit", "StringEquals: Never");
+        assert!(start(&stubborn, none, none, true, false).is_err());
     }
 
     #[test]

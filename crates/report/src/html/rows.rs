@@ -167,8 +167,8 @@ fn encryption(found: Option<&DefaultEncryption>) -> Markup {
                     None => { span.none { "no algorithm" } },
                 }
                 @if rule.has_bucket_key() { ", Bucket Key" }
-                @if let Some(blocked) = rule.blocked.as_ref().filter(|blocked| !blocked.is_empty()) {
-                    ", " span.blocked { "blocked: " (blocked.join(", ")) }
+                @if !rule.blocked_types().is_empty() {
+                    ", " span.blocked { "blocked: " (Vec::from_iter(rule.blocked_types()).join(", ")) }
                 }
             }
             @if let Some(key) = &rule.key { p.key { (key) } }

@@ -12,6 +12,7 @@ use super::document::Step;
 use super::reference::{select, text_of};
 use super::twist::{Instead, Twisted};
 use crate::services;
+use crate::spec::AutomationElement;
 use crate::trail::OnBehalf;
 use crate::wire::error::AwsError;
 use crate::world::World;
@@ -38,6 +39,11 @@ pub(crate) struct Stage {
 }
 
 const GUIDE: &str = "Please refer to Automation Service Troubleshooting Guide for more diagnosis details.";
+
+/// What botocore says of a member that its model does not know (`ParamValidator` in botocore/validate.py). Nothing is sent.
+const UNKNOWN_ELEMENT: &str = "Parameter validation failed:\nUnknown parameter in \
+     ServerSideEncryptionConfiguration.Rules[0]: \"BlockedEncryptionTypes\", must be one of: \
+     ApplyServerSideEncryptionByDefault, BucketKeyEnabled";
 
 fn failure(what: impl std::fmt::Display) -> String {
     format!("Step fails when it is Execute/Cancelling action. {what} {GUIDE}")
@@ -96,6 +102,7 @@ impl Stage {
             Instead::Answer(answer) => return Ok(answer),
         };
         match (service.as_str(), api.as_str()) {
+            ("s3", "PutBucketEncryption") if self.refuses_blocked_types(&input) => Err(UNKNOWN_ELEMENT.to_owned()),
             ("s3", _) => {
                 let result = services::s3::call(&self.world, &self.actor, &self.region, &api, &input);
                 let error = result.as_ref().err();
@@ -119,6 +126,15 @@ impl Stage {
             })),
             _ => Err(format!("{service}:{api} is not modelled by this sandbox.")),
         }
+    }
+
+    /// Whether the step sends an element that the API model inside Automation is too old to know.
+    fn refuses_blocked_types(&self, input: &Value) -> bool {
+        self.world.spec.blocked_types.automation == AutomationElement::Refused
+            && input
+                .pointer("/ServerSideEncryptionConfiguration/Rules")
+                .and_then(Value::as_array)
+                .is_some_and(|rules| rules.iter().any(|rule| rule.get("BlockedEncryptionTypes").is_some()))
     }
 
     async fn execute(&self, step: &Step, inputs: &Value) -> Outcome {

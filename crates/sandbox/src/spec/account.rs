@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::check::Fault;
-use super::{EncryptionName, RoleSpec, Spec};
+use super::{BucketBlockedTypes, EncryptionName, RoleSpec, Spec};
 use crate::generate;
 
 /// One account, described by hand.
@@ -58,6 +58,9 @@ pub struct BucketSpec {
     /// Whether it blocks SSE-C.
     #[serde(default)]
     pub sse_c_blocked: bool,
+    /// Its `BlockedEncryptionTypes`, in place of `sse_c_blocked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_types: Option<BucketBlockedTypes>,
     /// Its bucket policy, JSON. MEMBER-ACCOUNT, SECURITY-ACCOUNT and ORGANIZATION-ID stand for this organization's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,

@@ -247,6 +247,9 @@ impl Spec {
                         format!("two buckets are named \"{}\": bucket names are global, write another", bucket.name),
                     ));
                 }
+                if let Some(message) = self.legacy_name_fault(&bucket.name, bucket.region.as_ref()) {
+                    return Some(("name", message));
+                }
                 if let Some(region) = &bucket.region
                     && !self.regions.contains(region)
                 {
@@ -262,6 +265,24 @@ impl Spec {
             }
         }
         None
+    }
+    /// Until March 2018 us-east-1 alone took names that are no DNS labels: 255 characters of letters in both cases, digits,
+    /// `.`, `_` and `-`. Such buckets are still there.
+    fn legacy_name_fault(&self, name: &str, region: Option<&String>) -> Option<String> {
+        let legacy = name.len() > 63 || name.contains(|c: char| c.is_ascii_uppercase() || c == '_');
+        if !legacy {
+            return None;
+        }
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if name.len() > 255 || !name.bytes().all(legal) {
+            return Some(format!(
+                "\"{name}\" never was a bucket's name: write at most 255 letters, digits, '.', '_' and '-'"
+            ));
+        }
+        let region = region.or(self.regions.first()).map_or("", String::as_str);
+        (region != "us-east-1").then(|| {
+            format!("bucket \"{name}\" is in {region}: only us-east-1 took such names, and only before March 2018")
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod applications;
+mod blocked_types;
 mod check;
 mod config_remediation;
 mod disabled_region;
@@ -21,6 +22,7 @@ use crate::rates::RatesSpec;
 
 pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, DirectoryBucketSpec, InventorySpec};
 pub use applications::{ApplicationKind, ApplicationSpec};
+pub use blocked_types::{AutomationElement, BlockedTypesSpec, BucketBlockedTypes, OmittedElement};
 pub use check::SpecError;
 pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};
 pub use disabled_region::DisabledRegionSpec;
@@ -71,6 +73,9 @@ pub struct Spec {
     pub central_key: CentralKeySpec,
     /// The mix of default encryption.
     pub encryption: EncryptionSpec,
+    /// What S3 and Automation make of `BlockedEncryptionTypes`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blocked_types: BlockedTypesSpec,
     /// What else generated buckets have configured.
     #[serde(skip_serializing_if = "FeaturesSpec::is_default")]
     pub features: FeaturesSpec,
@@ -134,6 +139,7 @@ impl Default for Spec {
             document: DocumentSpec::default(),
             central_key: CentralKeySpec::default(),
             encryption: EncryptionSpec::default(),
+            blocked_types: BlockedTypesSpec::default(),
             features: FeaturesSpec::default(),
             latency: LatencySpec::default(),
             executions: ExecutionsSpec::default(),

@@ -3,6 +3,7 @@
 mod access_points;
 mod applications;
 mod automation;
+mod blocked_types;
 mod clients;
 mod cloudformation;
 mod cloudformation_change_sets;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::BucketEncryption;
+use crate::spec::{BlockedTypesSpec, BucketBlockedTypes, OmittedElement};
 use crate::world::configuration::Configurations;
 
 /// The algorithms that a general purpose bucket takes.
@@ -49,6 +50,53 @@ impl Blocked {
             Blocked::LeftOut => None,
             Blocked::Nothing => Some("NONE"),
             Blocked::SseC => Some("SSE-C"),
+        }
+    }
+}
+
+impl From<BucketBlockedTypes> for Blocked {
+    fn from(from: BucketBlockedTypes) -> Blocked {
+        match from {
+            BucketBlockedTypes::SseC => Blocked::SseC,
+            BucketBlockedTypes::Nothing => Blocked::Nothing,
+            BucketBlockedTypes::Absent => Blocked::LeftOut,
+        }
+    }
+}
+
+/// Regions in which S3 did not begin to return the element in April 2026.
+const LATER_REGIONS: [&str; 2] = ["me-south-1", "me-central-1"];
+
+impl BlockedTypesSpec {
+    /// Whether S3 returns the element for every bucket of a Region.
+    fn answers_in(&self, region: &str) -> bool {
+        !self.before_2026 && !LATER_REGIONS.contains(&region)
+    }
+
+    /// The value of a bucket of which nothing else is said, by whether it blocks SSE-C.
+    pub(crate) fn of(&self, region: &str, sse_c_blocked: bool) -> Blocked {
+        match (sse_c_blocked, self.answers_in(region)) {
+            (true, _) => Blocked::SseC,
+            (false, true) => Blocked::Nothing,
+            (false, false) => Blocked::LeftOut,
+        }
+    }
+
+    /// The value of a new bucket: since April 2026 SSE-C is blocked on it.
+    pub(crate) fn of_new_bucket(&self, region: &str) -> Blocked {
+        self.of(region, self.answers_in(region))
+    }
+
+    /// The value after a Put that omits the element. `former` is the bucket's value before, where it had a configuration.
+    pub(crate) fn after_omission(&self, region: &str, former: Option<Blocked>) -> Blocked {
+        if self.before_2026 {
+            return Blocked::LeftOut;
+        }
+        match (self.omitted, former) {
+            (OmittedElement::Keeps, Some(former)) => former,
+            (OmittedElement::Keeps, None) => self.of(region, false),
+            (OmittedElement::Clears, _) => self.of(region, false),
+            (OmittedElement::Blocks, _) => Blocked::SseC,
         }
     }
 }

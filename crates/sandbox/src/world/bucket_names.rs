@@ -96,7 +96,10 @@ impl World {
         let created = (now_ms() / 1000) as u32;
         let new = Bucket {
             created,
-            encryption: Some(Encryption::sse_s3()),
+            encryption: Some(Encryption {
+                blocked: self.spec.blocked_types.of_new_bucket(&self.spec.regions[usize::from(old.region)]),
+                ..Encryption::sse_s3()
+            }),
             configurations: Configurations::default(),
             ..old
         };

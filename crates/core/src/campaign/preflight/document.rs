@@ -2,12 +2,13 @@
 
 use super::{ANY_BUCKET, Look, of_error, tally};
 use crate::aws::Ssm;
+use crate::config::BlockedTypesChoice;
 use crate::judge::Wanted;
 use crate::model::{
     Account, AccountChecks, AwsError, Bucket, Check, CheckKind, DefaultEncryption, EncryptionRule, Operation, Standing,
     role_arn,
 };
-use crate::plan::{CannotCarry, Change, Runbook};
+use crate::plan::{CannotCarry, Change, OmissionTerms, Runbook};
 
 /// The document that ships.
 const SHIPPED: &str = include_str!("../../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
@@ -168,7 +169,12 @@ impl Look {
         let rule = wanted.rule(&DefaultEncryption::from(now));
         let bucket = any_bucket(account, region);
         let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
-        runbook.parameters_for(&change).map(drop)
+        let terms = OmissionTerms {
+            found: &DefaultEncryption::from(rule.clone()),
+            must_omit: false,
+            may_omit_block: self.file.encryption.blocked_types == BlockedTypesChoice::Prove,
+        };
+        runbook.start_for(&change, &terms).map(drop)
     }
 
     /// What the limits of the document's parameters keep out, or may keep out, and what to do about it.

@@ -27,6 +27,7 @@ fn intent(operation: Operation, attempt: u32) -> Intent {
         document_hash: "h".into(),
         parameters: BTreeMap::new(),
         rule: None,
+        blocked_types: None,
         earlier: Vec::new(),
     }
 }
@@ -99,6 +100,7 @@ fn any_event() -> impl Strategy<Value = BucketEvent> {
         3 => prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])
             .prop_map(|status| BucketEvent::Ended { status: status.into(), message: None }),
         1 => Just(BucketEvent::Overdue { status: None }),
+        1 => Just(BucketEvent::BlockedTypesRefused { encryption: encryption(), error: error() }),
         3 => verdict.prop_map(|verdict| BucketEvent::ReadBack {
             judgement: judgement(verdict),
             encryption: Some(encryption()),
@@ -133,7 +135,10 @@ proptest! {
                     prop_assert!(open);
                     starts += 1;
                 }
-                BucketEvent::StartRefused { .. } | BucketEvent::NeverStarted | BucketEvent::ReadBack { .. } => {
+                BucketEvent::StartRefused { .. }
+                | BucketEvent::NeverStarted
+                | BucketEvent::BlockedTypesRefused { .. }
+                | BucketEvent::ReadBack { .. } => {
                     open = false;
                 }
                 _ => {}
@@ -213,6 +218,41 @@ fn a_new_attempt_keeps_the_configuration_from_before_the_first_one() {
     assert_eq!(transition(Some(&state), &again(&theirs), at()).unwrap().found, Some(theirs));
     // And an attempt's number never comes twice.
     assert!(transition(Some(&state), &intended(1), at()).is_err());
+}
+
+#[test]
+fn a_bucket_whose_element_was_refused_waits_for_another_start() {
+    let refused = BucketEvent::BlockedTypesRefused { encryption: encryption(), error: error() };
+    let ended = vec![
+        judged(Verdict::NotSealed, false),
+        intended(1),
+        BucketEvent::Started { execution: "e".into() },
+        BucketEvent::Ended { status: "Failed".into(), message: None },
+    ];
+    let state = transition(Some(&after(&ended)), &refused, at()).unwrap();
+    assert_eq!((state.phase, state.judgement.verdict), (Phase::Judged, Verdict::NotSealed));
+    assert_eq!(state.judgement.reason, Reason::BlockedTypesUnknown);
+    assert!(transition(Some(&state), &intended(2), at()).is_ok());
+    assert!(transition(Some(&after(&ended[..3])), &refused, at()).is_err(), "not before the execution has ended");
+}
+
+#[test]
+fn entries_of_earlier_versions_are_read_as_these_versions_read_them() {
+    let blocking = |kind: Option<&str>| {
+        let blocked = kind.map(|kind| vec![kind.to_owned()]);
+        DefaultEncryption::from(EncryptionRule { blocked, ..EncryptionRule::SSE_S3 })
+    };
+    let mut events = vec![judged(Verdict::NotSealed, false), intended(1)];
+    events.extend(failed_with(blocking(None)));
+    events.push(judged(Verdict::NotSealed, false));
+    let state = after(&events);
+    let found_again = |blocked_types: Option<BlockedTypesElement>| {
+        let intent = Intent { blocked_types, ..intent(Operation::Seal, 2) };
+        let event = BucketEvent::Intended { intent, found: blocking(Some("NONE")) };
+        transition(Some(&state), &event, at()).unwrap().found.unwrap()
+    };
+    assert_eq!(found_again(None), blocking(Some("NONE")), "these took NONE for a change by somebody else");
+    assert_eq!(found_again(Some(BlockedTypesElement::Sent)), encryption(), "nothing was changed");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::wire::element::Element;
 use crate::wire::error::AwsError;
 use crate::wire::{Answer, now_ms, rest_xml};
 use crate::world::World;
-use crate::world::bucket::{Blocked, Bucket, Encryption};
+use crate::world::bucket::{Bucket, Encryption};
 use crate::world::configuration::{Configuration, Configurations};
 
 fn is_legal(name: &str) -> bool {
@@ -102,8 +102,10 @@ fn create(world: &World, place: &Place<'_>, location: Option<&str>, ownership: &
         name: place.bucket.into(),
         region: region as u8,
         created: (now_ms() / 1000) as u32,
-        // Since April 2026 SSE-C is blocked on new buckets.
-        encryption: Some(Encryption { blocked: Blocked::SseC, ..Encryption::sse_s3() }),
+        encryption: Some(Encryption {
+            blocked: world.spec.blocked_types.of_new_bucket(wanted),
+            ..Encryption::sse_s3()
+        }),
         configurations,
     };
     super::permissions::bucket(world, place.caller, "CreateBucket", place.caller.account, place.bucket, place.region)?;

@@ -88,8 +88,12 @@ pub(super) fn put_value(world: &World, place: &Place<'_>, input: &Value) -> Resu
     Ok(json!({}))
 }
 
-fn put(world: &World, place: &Place<'_>, encryption: Encryption) -> Result<(), AwsError> {
+fn put(world: &World, place: &Place<'_>, mut encryption: Encryption) -> Result<(), AwsError> {
     let region = place.with(world, false, |bucket| {
+        if encryption.blocked == Blocked::LeftOut {
+            let former = bucket.encryption.as_ref().map(|former| former.blocked);
+            encryption.blocked = world.spec.blocked_types.after_omission(place.region, former);
+        }
         world
             .journal
             .append(&Entry::Encryption { bucket: bucket.name.to_string(), encryption: Some((&encryption).into()) })?;
