@@ -340,8 +340,8 @@ fn an_aws_login_profile_gives_credentials() {
     std::fs::write(cache.join(format!("{name}.json")), cached.to_string()).unwrap();
     let run = signed_in();
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
-    let environment = &document["checks"][0];
-    assert_eq!(environment["kind"], "environment");
+    let checks = document["checks"].as_array().unwrap();
+    let environment = checks.iter().find(|check| check["kind"] == "environment").unwrap();
     assert_eq!(environment["facts"]["credentials"], "a console session (aws login)", "{environment:#}");
     assert_eq!(environment["facts"]["profile"], "console");
     assert!(document["caller"].as_str().unwrap().contains("assumed-role/orgseal"), "{}", document["caller"]);

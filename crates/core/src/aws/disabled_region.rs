@@ -20,7 +20,7 @@ use super::halt::is_of_invalid_credentials;
 use super::not_renewed::NotRenewed;
 use super::session::Renewable;
 use super::sts;
-use crate::model::{AwsError, REGION_DISABLED};
+use crate::model::{AwsError, Partition, REGION_DISABLED};
 
 /// Regions that no account can disable: those from before March 2019 (AWS Account Management, "Enable or disable AWS Regions").
 const ALWAYS_ENABLED: [&str; 17] = [
@@ -43,15 +43,14 @@ const ALWAYS_ENABLED: [&str; 17] = [
     "us-west-2",
 ];
 
-/// Partitions without opt-in Regions, by the beginning of their Regions' names.
-const OTHER_PARTITIONS: [&str; 5] = ["us-gov-", "us-iso", "cn-", "eusc-", "eu-isoe-"];
-
 /// A first call that is still under way after this long holds back no other.
 const LONGEST_FIRST_CALL: Duration = Duration::from_secs(40);
 
 /// Whether an account has to opt in to the Region before it can be used.
 fn is_opt_in(region: &str) -> bool {
-    !ALWAYS_ENABLED.contains(&region) && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))
+    // No other partition has such Regions.
+    let commercial = Partition::of_region(region).is_some_and(|partition| partition.name == "aws");
+    commercial && !ALWAYS_ENABLED.contains(&region)
 }
 
 /// What a service says of a token that it does not know: the session has ended, or its account has disabled the Region.

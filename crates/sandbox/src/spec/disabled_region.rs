@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::check::Fault;
 use super::{AccountChoice, All, Spec};
 use crate::generate;
+use crate::partition::Partition;
 
 /// A Region that is disabled in some accounts. Their buckets there stay, and stay in ListBuckets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,30 +22,10 @@ fn all() -> AccountChoice {
     AccountChoice::All(All::All)
 }
 
-/// The Regions that are enabled in every account and cannot be disabled (AWS Account Management, "Enable or disable AWS Regions").
-const ALWAYS_ENABLED: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
-
-/// Why a Region cannot be disabled; nothing where it can.
+/// Why a Region cannot be disabled; nothing where it can (AWS Account Management, "Enable or disable AWS Regions").
 pub(crate) fn cannot_be_disabled(region: &str) -> Option<String> {
-    ALWAYS_ENABLED.contains(&region).then(|| {
+    let always = Partition::of_region(region).is_some_and(|partition| partition.default_regions().contains(&region));
+    always.then(|| {
         format!(
             "{region} is enabled in every account and cannot be disabled: write an opt-in Region such as me-south-1"
         )
