@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GuardOverride, Problem, is_account_id, is_principal_pattern};
 use crate::judge::guards::{self, Guard, Need, Ruling, Terms};
+use crate::judge::{OwnerTags, default_terraform_tags};
 use crate::model::{Bucket, Severity, now};
 
 /// What becomes of a bucket whose change would break something. Each guard has a page in docs/guards.md.
@@ -28,7 +29,11 @@ pub struct Guards {
     /// Accounts outside the organization that are known to hold rights on the central key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_accounts: Vec<String>,
-    /// Tags by which Terraform marks its buckets: `key`, for any value but `false`, or `key=value`. Case does not matter.
+    /// More tags of code that owns buckets: `key`, for any value but `false`, or `key=value`; both may hold `*` and `?`. Letter case
+    /// does not matter. docs/guards.md lists the owners that are known without it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owner_tags: Vec<String>,
+    /// Older name of `owner_tags`, for Terraform alone: where it is given, its tags count instead of those known for Terraform.
     pub terraform_tags: Vec<String>,
     /// Another severity for some buckets. The last match counts, and wins over the guard's own key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,17 +50,8 @@ impl Default for Guards {
             opt_out_tag: "orgseal:opt-out".to_owned(),
             ignored_principals: Vec::new(),
             trusted_accounts: Vec::new(),
-            terraform_tags: [
-                "terraform",
-                "managed-by=terraform",
-                "managed_by=terraform",
-                "managedby=terraform",
-                "created-by=terraform",
-                "createdby=terraform",
-                "provisioner=terraform",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            owner_tags: Vec::new(),
+            terraform_tags: default_terraform_tags(),
             overrides: Vec::new(),
             severities: BTreeMap::new(),
         }
@@ -125,7 +121,10 @@ impl Guards {
             opt_out_tag: Some((key.to_owned(), value.map(str::to_owned))),
             ignored_principals: self.ignored_principals.clone(),
             trusted_accounts: self.trusted_accounts.iter().cloned().collect(),
-            terraform_tags: self.terraform_tags.clone(),
+            owner_tags: OwnerTags {
+                more: self.owner_tags.clone(),
+                terraform: Some(&self.terraform_tags).filter(|tags| **tags != default_terraform_tags()).cloned(),
+            },
         }
     }
 
@@ -138,8 +137,10 @@ impl Guards {
             ));
         }
         let tags = std::iter::once(("guards.opt_out_tag".to_owned(), &self.opt_out_tag));
-        let listed = self.terraform_tags.iter().enumerate();
-        let listed = listed.map(|(index, tag)| (format!("guards.terraform_tags[{index}]"), tag));
+        let listed = [("owner_tags", &self.owner_tags), ("terraform_tags", &self.terraform_tags)];
+        let listed = listed.into_iter().flat_map(|(name, listed)| {
+            listed.iter().enumerate().map(move |(index, tag)| (format!("guards.{name}[{index}]"), tag))
+        });
         for (path, tag) in tags.chain(listed) {
             let (key, value) = key_and_value(tag);
             if key.is_empty() || value == Some("") {
@@ -297,5 +298,10 @@ reason = "asked"
         assert_eq!(terms("").opt_out_tag, Some(("orgseal:opt-out".into(), None)));
         let pair = terms("[guards]\nopt_out_tag = \"seal=no\"\n").opt_out_tag;
         assert_eq!(pair, Some(("seal".into(), Some("no".into()))));
+        assert_eq!(terms("").owner_tags, OwnerTags::default());
+        let own = terms("[guards]\nowner_tags = [\"pipeline\"]\nterraform_tags = [\"tf\"]\n").owner_tags;
+        assert_eq!(own, OwnerTags { more: vec!["pipeline".into()], terraform: Some(vec!["tf".into()]) });
+        let wrong = loaded("[guards]\nowner_tags = [\"=x\"]\n").unwrap_err().to_string();
+        assert_eq!(wrong, "c.toml:11: `=x` names no tag; write a tag's key, or key=value");
     }
 }

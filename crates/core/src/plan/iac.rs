@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::is_terraform_tag;
+use crate::judge::{OwnerTags, owner_signs};
 use crate::model::{Bucket, EncryptionRule};
 
 /// What a bucket's configuration is written in.
@@ -37,12 +37,12 @@ const LOGICAL_ID: &str = "aws:cloudformation:logical-id";
 const NO_LOGICAL_ID: &str = "TheBucketsLogicalId";
 
 /// The code that gives a bucket this rule, in the tool that its tags name; `None` where they name none, or where the rule
-/// names no algorithm. `terraform_tags` are those of [`is_terraform_tag`]; CloudFormation's own tags count before them.
+/// names no algorithm. CloudFormation's own tags count before Terraform's.
 #[must_use]
 pub fn suggest_iac(
     bucket: &Bucket,
     tags: &BTreeMap<String, String>,
-    terraform_tags: &[String],
+    owners: &OwnerTags,
     rule: &EncryptionRule,
 ) -> Option<IacSnippet> {
     rule.algorithm.as_ref()?;
@@ -50,7 +50,9 @@ pub fn suggest_iac(
         let text = cloudformation(bucket, stack, tags.get(LOGICAL_ID).map(String::as_str), rule);
         return Some(IacSnippet { tool: IacTool::CloudFormation, stack: Some(stack.clone()), text });
     }
-    let is_terraform = tags.iter().any(|(key, value)| is_terraform_tag(key, value, terraform_tags));
+    let signs = owner_signs(&bucket.name, Some(tags), owners);
+    let is_terraform =
+        signs.iter().any(|sign| sign.owner.is_some_and(|owner| owner.code.as_deref() == Some("terraform")));
     is_terraform.then(|| IacSnippet { tool: IacTool::Terraform, stack: None, text: terraform(bucket, rule) })
 }
 
@@ -209,14 +211,16 @@ mod tests {
     }
 
     fn yaml(tags: &BTreeMap<String, String>, rule: &EncryptionRule) -> Value {
-        let found = suggest_iac(&bucket("payments-data"), tags, &[], rule).unwrap();
+        let found = suggest_iac(&bucket("payments-data"), tags, &OwnerTags::default(), rule).unwrap();
         assert_eq!(found.tool, IacTool::CloudFormation);
         serde_norway::from_str(&found.text).unwrap()
     }
 
     #[test]
     fn a_template_gets_its_property() {
-        let found = suggest_iac(&bucket("payments-data"), &stack("payments", "DataBucket"), &[], &rule()).unwrap();
+        let found =
+            suggest_iac(&bucket("payments-data"), &stack("payments", "DataBucket"), &OwnerTags::default(), &rule())
+                .unwrap();
         assert_eq!(found.stack.as_deref(), Some("payments"));
         insta::assert_snapshot!(found.text, @r#"
         # Stack payments, bucket payments-data of account 444455556666 in us-east-1.
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn terraform_gets_its_resource() {
         let tags = BTreeMap::from([("Terraform".into(), "true".into())]);
-        let found = suggest_iac(&bucket("payments.data-2"), &tags, &["terraform".into()], &rule()).unwrap();
+        let found = suggest_iac(&bucket("payments.data-2"), &tags, &OwnerTags::default(), &rule()).unwrap();
         assert_eq!((found.tool, found.stack), (IacTool::Terraform, None));
         insta::assert_snapshot!(found.text, @r#"
         # For bucket payments.data-2 of account 444455556666 in us-east-1.
@@ -277,31 +281,39 @@ mod tests {
     #[test]
     fn what_the_rule_leaves_out_is_left_out() {
         let bare = EncryptionRule { bucket_key: None, blocked: None, ..rule() };
+        let own = OwnerTags { terraform: Some(vec!["tf".into()]), ..OwnerTags::default() };
         for (tags, wanted) in [
             (stack("s", "B"), ["BucketKey", "Blocked"]),
             (BTreeMap::from([("tf".into(), "".into())]), ["bucket_key", "blocked"]),
         ] {
-            let text = suggest_iac(&bucket("b"), &tags, &["tf".into()], &bare).unwrap().text;
+            let text = suggest_iac(&bucket("b"), &tags, &own, &bare).unwrap().text;
             for word in wanted {
                 assert!(!text.contains(word), "{text}");
             }
         }
         let none = EncryptionRule { algorithm: None, ..rule() };
-        assert_eq!(suggest_iac(&bucket("b"), &stack("s", "B"), &[], &none), None);
+        assert_eq!(suggest_iac(&bucket("b"), &stack("s", "B"), &OwnerTags::default(), &none), None);
     }
 
     #[test]
     fn only_tags_that_say_so_count() {
-        let wanted = ["terraform".into(), "managed-by=terraform".into()];
-        for (key, value, counts) in
-            [("team", "terraform", false), ("terraform", "false", false), ("Managed-By", "Terraform", true)]
-        {
+        for (key, value, counts) in [
+            ("team", "terraform", false),
+            ("terraform", "false", false),
+            ("Managed-By", "Terraform", true),
+            ("Managed-By", "OpenTofu", true),
+            ("Managed-By", "Pulumi", false),
+        ] {
             let tags = BTreeMap::from([(key.into(), value.into())]);
-            assert_eq!(suggest_iac(&bucket("b"), &tags, &wanted, &rule()).is_some(), counts, "{key}={value}");
+            assert_eq!(
+                suggest_iac(&bucket("b"), &tags, &OwnerTags::default(), &rule()).is_some(),
+                counts,
+                "{key}={value}"
+            );
         }
         let mut both = stack("s", "B");
         both.insert("terraform".into(), "true".into());
-        let found = suggest_iac(&bucket("b"), &both, &["terraform".into()], &rule()).unwrap();
+        let found = suggest_iac(&bucket("b"), &both, &OwnerTags::default(), &rule()).unwrap();
         assert_eq!(found.tool, IacTool::CloudFormation, "nobody but CloudFormation writes its tags");
     }
 
@@ -338,7 +350,7 @@ mod tests {
         fn nothing_gets_out_of_its_quotes(stack_name in "\\PC*|(?s).{0,20}", key in "(?s).{0,30}", name in "(?s).{0,30}") {
             let rule = EncryptionRule { key: Some(key.clone()), ..rule() };
             let tags = stack(&stack_name, "B");
-            let text = suggest_iac(&bucket(&name), &tags, &[], &rule).unwrap().text;
+            let text = suggest_iac(&bucket(&name), &tags, &OwnerTags::default(), &rule).unwrap().text;
             let tree: Value = serde_norway::from_str(&text).unwrap();
             let found = &tree["Resources"]["B"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
             prop_assert_eq!(&found["ServerSideEncryptionByDefault"]["KMSMasterKeyID"], &json!(key));

@@ -1,24 +1,9 @@
-//! `infrastructure-as-code`: what a stack, a state file or a landing zone owns will drift back with its next deployment.
-
-use std::collections::BTreeMap;
+//! `infrastructure-as-code`: what a stack, a state file, a controller or a landing zone owns drifts back.
 
 use super::seen::Seen;
 use super::sight::{Sight, read};
 use super::{Guard, Need, Word};
-use crate::glob::matches;
-use crate::judge::is_terraform_tag;
-
-/// The names that services give to buckets of their own, and whose they are.
-const NAMES: [(&str, &str); 4] = [
-    ("aws-controltower-*", "AWS Control Tower"),
-    ("cf-templates-*", "CloudFormation"),
-    ("elasticbeanstalk-*", "Elastic Beanstalk"),
-    ("cdk-*-assets-*", "the CDK's bootstrap stack"),
-];
-/// CloudFormation tags what a stack makes.
-const CLOUDFORMATION: &str = "aws:cloudformation:";
-/// Control Tower tags what its landing zone makes.
-const CONTROL_TOWER: &str = "aws-control-tower";
+use crate::judge::{OwnerSign, owner_signs};
 
 pub(super) struct InfrastructureAsCode;
 
@@ -37,57 +22,90 @@ impl Guard for InfrastructureAsCode {
 
     fn look(&self, at: &Sight<'_>) -> Word {
         let mut seen = Seen::default();
-        for (pattern, whose) in NAMES.iter().filter(|(pattern, _)| matches(pattern, &at.bucket.name)) {
-            seen.saw(format!("the name is of the form {pattern}: {whose}"));
+        let tags = seen.known(read(&at.evidence.tags, "GetBucketTagging"));
+        let signs = owner_signs(&at.bucket.name, tags, &at.terms.owner_tags);
+        signs.iter().for_each(|sign| seen.saw(describe(sign)));
+        let controllers = controllers(&signs);
+        if controllers.is_empty() {
+            return seen.word(
+                "the bucket is managed by code, whose next deployment may restore its own encryption",
+                "set the key in the template or module and deploy it, or override this guard when its owner agrees",
+            );
         }
-        if let Some(tags) = seen.known(read(&at.evidence.tags, "GetBucketTagging")) {
-            for tag in owners(tags, &at.terms.terraform_tags) {
-                seen.saw(format!("the tag {tag}"));
-            }
-        }
+        let controllers = controllers.join(" and ");
         seen.word(
-            "the bucket is made by code, whose next deployment may put its own encryption back",
-            "set the key in the template or module and deploy it, or override the guard when its owner agrees",
+            &format!("the bucket is managed by {controllers}, a controller that re-applies its own configuration within minutes"),
+            &format!(
+                "set the key in the Kubernetes resource that {controllers} reconciles, and apply it: any other change is reverted \
+                 within minutes; do not override this guard before"
+            ),
         )
     }
 }
 
-/// The tags that tell of an owner, as `key=value`.
-fn owners(tags: &BTreeMap<String, String>, terraform: &[String]) -> Vec<String> {
-    let is_owner = |key: &str, value: &str| {
-        key.starts_with(CLOUDFORMATION)
-            || key.eq_ignore_ascii_case(CONTROL_TOWER)
-            || is_terraform_tag(key, value, terraform)
-    };
-    tags.iter().filter(|(key, value)| is_owner(key, value)).map(|(key, value)| format!("{key}={value}")).collect()
+fn describe(OwnerSign { owner, seen }: &OwnerSign) -> String {
+    match owner {
+        Some(owner) if owner.reapplies_within_minutes => format!("{seen}: {}, re-applied within minutes", owner.name),
+        Some(owner) => format!("{seen}: {}", owner.name),
+        None => format!("{seen}: an owner named in guards.owner_tags"),
+    }
+}
+
+/// The owners that compare and apply again all the time, each once.
+fn controllers(signs: &[OwnerSign]) -> Vec<&'static str> {
+    let mut names: Vec<&str> = Vec::new();
+    for owner in signs.iter().filter_map(|sign| sign.owner).filter(|owner| owner.reapplies_within_minutes) {
+        if !names.contains(&owner.name.as_str()) {
+            names.push(&owner.name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::fixture::*;
     use super::*;
 
     fn tagged(key: &str, value: &str) -> Scene {
         let mut scene = Scene::default();
-        scene.terms.terraform_tags = vec!["terraform".into(), "managed-by=terraform".into()];
         scene.evidence.tags = Some(Ok(BTreeMap::from([(key.to_owned(), value.to_owned())])));
         scene
     }
 
     #[test]
     fn finds_tags_and_names() {
-        for (key, value) in [
-            ("aws:cloudformation:stack-name", "web"),
-            ("Terraform", "true"),
-            ("Managed-By", "Terraform"),
-            ("aws-control-tower", "managed-by-control-tower"),
+        for (key, value, owner) in [
+            ("aws:cloudformation:stack-name", "web", "AWS CloudFormation"),
+            ("Terraform", "true", "Terraform"),
+            ("Managed-By", "OpenTofu", "OpenTofu"),
+            ("aws-control-tower", "managed-by-control-tower", "AWS Control Tower"),
         ] {
-            assert_eq!(tagged(key, value).found(&InfrastructureAsCode), [format!("the tag {key}={value}")]);
+            assert_eq!(tagged(key, value).found(&InfrastructureAsCode), [format!("tag {key}={value}: {owner}")]);
         }
         for name in ["aws-controltower-logs-1", "cf-templates-x", "elasticbeanstalk-us-east-1-4", "cdk-hnb-assets-4"] {
             let mut scene = tagged("team", "web");
             scene.bucket.name = name.into();
             assert_eq!(scene.found(&InfrastructureAsCode).len(), 1, "{name}");
+        }
+        let mut own = tagged("pipeline", "web");
+        own.terms.owner_tags.more = vec!["pipeline".into()];
+        assert_eq!(own.found(&InfrastructureAsCode), ["tag pipeline=web: an owner named in guards.owner_tags"]);
+    }
+
+    #[test]
+    fn controllers_that_re_apply_within_minutes_are_named() {
+        for (key, value, name) in [
+            ("crossplane-name", "media-7xk2p", "Crossplane"),
+            ("services.k8s.aws/namespace", "shop", "AWS Controllers for Kubernetes (ACK)"),
+        ] {
+            let scene = tagged(key, value);
+            let Word::Found { says, evidence, hint, .. } = scene.look(&InfrastructureAsCode) else { panic!() };
+            assert!(says.contains(&format!("managed by {name}, a controller that re-applies")), "{says}");
+            assert_eq!(evidence, [format!("tag {key}={value}: {name}, re-applied within minutes")]);
+            assert!(hint.contains("Kubernetes resource"), "{hint}");
         }
     }
 
