@@ -1,48 +1,17 @@
 //! `load-balancer-log-target`: an Application or Classic Load Balancer writes its logs with SSE-S3 only; a Network Load
 //! Balancer's come by a service that the key's policy must admit.
 
-use super::access::{self, WRITE};
+use super::access::WRITE;
+use super::delivery_accounts::delivery_admissions;
 use super::seen::Seen;
 use super::services::{admissions, weigh_deliveries};
 use super::sight::Sight;
 use super::{Guard, Need, Word};
-use crate::judge::policy::Policy;
 
 /// The services that write Application and Classic Load Balancer logs, in Regions and on Outposts.
 const BALANCERS: [&str; 2] = ["logdelivery.elasticloadbalancing.amazonaws.com", "logdelivery.elb.amazonaws.com"];
 /// The service that writes Network Load Balancer logs, among many others.
 const DELIVERY: &str = "delivery.logs.amazonaws.com";
-
-/// The accounts from which Elastic Load Balancing writes in the Regions that were there before August 2022, as its user guide
-/// lists them ("Enable access logs"). Later Regions have the service principal alone.
-const ACCOUNTS: [(&str, &str); 26] = [
-    ("us-east-1", "127311923021"),
-    ("us-east-2", "033677994240"),
-    ("us-west-1", "027434742980"),
-    ("us-west-2", "797873946194"),
-    ("af-south-1", "098369216593"),
-    ("ap-east-1", "754344448648"),
-    ("ap-northeast-1", "582318560864"),
-    ("ap-northeast-2", "600734575887"),
-    ("ap-northeast-3", "383597477331"),
-    ("ap-south-1", "718504428378"),
-    ("ap-southeast-1", "114774131450"),
-    ("ap-southeast-2", "783225319266"),
-    ("ap-southeast-3", "589379963580"),
-    ("ca-central-1", "985666609251"),
-    ("eu-central-1", "054676820928"),
-    ("eu-north-1", "897822967062"),
-    ("eu-south-1", "635631232127"),
-    ("eu-west-1", "156460612806"),
-    ("eu-west-2", "652711504416"),
-    ("eu-west-3", "009996457667"),
-    ("me-south-1", "076674570225"),
-    ("sa-east-1", "507241528517"),
-    ("us-gov-east-1", "190560391635"),
-    ("us-gov-west-1", "048591011584"),
-    ("cn-north-1", "638102146993"),
-    ("cn-northwest-1", "037604701340"),
-];
 
 pub(super) struct LoadBalancerLogTarget;
 
@@ -64,8 +33,12 @@ impl Guard for LoadBalancerLogTarget {
         if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
             for admission in admissions(policy, WRITE, at, |service| BALANCERS.contains(&service)) {
                 seen.saw(format!("{admission} {WRITE}"));
+                seen.fix(
+                    "keep SSE-S3 on this bucket (an exemption): Application and Classic Load Balancers write access logs with SSE-S3 \
+                     only",
+                );
             }
-            accounts(policy, at).into_iter().for_each(|admission| seen.saw(admission));
+            delivery_admissions(policy, self.name(), at).iter().for_each(|admission| admission.report(&mut seen));
             let delivered = admissions(policy, WRITE, at, |service| service == DELIVERY);
             weigh_deliveries(&delivered, "", at, &mut seen);
         }
@@ -75,27 +48,6 @@ impl Guard for LoadBalancerLogTarget {
              delivery.logs.amazonaws.com in the key policy (Network Load Balancers)",
         )
     }
-}
-
-/// The Region for which an account is Elastic Load Balancing's.
-pub(super) fn region_of(account: &str) -> Option<&'static str> {
-    ACCOUNTS.iter().find(|(_, known)| *known == account).map(|(region, _)| *region)
-}
-
-/// The older way in: the account of Elastic Load Balancing in a Region.
-fn accounts(policy: &Policy, at: &Sight<'_>) -> Vec<String> {
-    let mut found = Vec::new();
-    for statement in policy.allows().filter(|statement| access::covers_objects(statement, WRITE, at)) {
-        for account in statement.named_principals().iter().filter_map(|principal| principal.account()) {
-            if let Some(region) = region_of(account) {
-                found.push(format!(
-                    "the bucket policy, {}: {account}, Elastic Load Balancing's account in {region}, may {WRITE}",
-                    statement.called()
-                ));
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -115,10 +67,13 @@ mod tests {
             (r#"{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"}"#, BALANCERS[0]),
             (r#"{"AWS":"arn:aws:iam::127311923021:root"}"#, "127311923021"),
             (r#"{"AWS":"156460612806"}"#, "eu-west-1"),
+            (r#"{"AWS":"arn:aws-us-gov:iam::048591011584:root"}"#, "us-gov-west-1"),
         ] {
             let seen = admitting(principal).found(&LoadBalancerLogTarget);
             assert!(seen[0].contains(named), "{seen:?}");
         }
+        let advice = admitting(r#"{"AWS":"156460612806"}"#).advice(&LoadBalancerLogTarget);
+        assert!(advice.starts_with("keep SSE-S3 on this bucket"), "{advice}");
     }
 
     #[test]

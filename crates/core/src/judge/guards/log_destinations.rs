@@ -2,6 +2,7 @@
 //! conditions, or not at all. Those whose support hangs on the key's policy alone are `service-principals`' business.
 
 use super::access::WRITE;
+use super::delivery_accounts::delivery_admissions;
 use super::seen::Seen;
 use super::services::{admissions, weigh_deliveries};
 use super::sight::{Sight, read};
@@ -33,6 +34,8 @@ const DELIVERERS: [Deliverer; 4] = [
 /// The canonical user as whom CloudFront writes its older standard logs, by ACL: `awslogsdelivery`, from its user guide.
 const CLOUDFRONT_LOGS: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0";
 
+const KEEP: &str = "keep SSE-S3 on this bucket (an exemption), or send them to another one";
+
 pub(super) struct LogDestinations;
 
 impl Guard for LogDestinations {
@@ -56,14 +59,21 @@ impl Guard for LogDestinations {
                 let what = format!(" ({})", deliverer.what);
                 match deliverer.key_policy_is_enough {
                     true => weigh_deliveries(&found, &what, at, &mut seen),
-                    false => found.iter().for_each(|admission| seen.saw(format!("{admission} {WRITE}{what}"))),
+                    false => found.iter().for_each(|admission| {
+                        seen.saw(format!("{admission} {WRITE}{what}"));
+                        seen.fix(format!("{} are delivered with SSE-S3: {KEEP}", deliverer.what));
+                    }),
                 }
             }
+            delivery_admissions(policy, self.name(), at).iter().for_each(|admission| admission.report(&mut seen));
         }
         if let Some(acl) = seen.known(read(&at.evidence.acl, "GetBucketAcl"))
             && acl.grants.iter().any(|(grantee, _)| grantee == CLOUDFRONT_LOGS)
         {
             seen.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
+            seen.fix(format!(
+                "CloudFront's older standard logs need a statement of their own in the key policy: {KEEP}"
+            ));
         }
         seen.word(
             "an AWS service may deliver reports or logs here, and may not be able to under a key of another account",
@@ -107,6 +117,26 @@ mod tests {
     fn finds_nothing_where_the_key_admits_inventory_and_in_others() {
         assert_eq!(admitting("s3.amazonaws.com", "s3.amazonaws.com").look(&LogDestinations), Word::Clear);
         assert_eq!(admitting("config.amazonaws.com", "").look(&LogDestinations), Word::Clear);
+    }
+
+    #[test]
+    fn finds_the_accounts_from_which_aws_delivered_before_and_never_says_to_trust_them() {
+        for (principal, service, fix) in [
+            ("arn:aws:iam::193672423079:user/logs", "Redshift audit logging in us-east-1", "SSE-S3 only"),
+            ("arn:aws:iam::386209384616:root", "billing reports", "billingreports.amazonaws.com"),
+            ("386209384616", "billing reports", "billingreports.amazonaws.com"),
+            ("arn:aws:iam::086441151436:root", "CloudTrail in us-east-1", "cloudtrail.amazonaws.com"),
+        ] {
+            let statement = format!(
+                r#"{{"Sid":"Deliver","Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}}"#
+            );
+            let scene = Scene::with_everything_read(&statement, ORGANIZATION);
+            let found = scene.found(&LogDestinations);
+            assert!(found[0].contains(&format!("AWS's own account for {service},")), "{found:?}");
+            let hint = scene.advice(&LogDestinations);
+            assert!(hint.contains(fix) && !hint.contains("trust"), "{hint}");
+            assert_eq!(scene.look(&super::super::outside_principals::OutsidePrincipals), Word::Clear, "{principal}");
+        }
     }
 
     #[test]

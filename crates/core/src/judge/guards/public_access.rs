@@ -2,6 +2,7 @@
 
 use super::seen::Seen;
 use super::sight::{Sight, read};
+use super::unsigned::{denies_unsigned, is_by_network, network_conditions};
 use super::{Guard, Need, Word};
 use crate::model::{PublicAccessBlock, Read};
 
@@ -21,11 +22,19 @@ impl Guard for PublicAccess {
     }
 
     fn needs(&self) -> &'static [Need] {
-        &[Need::PolicyStatus, Need::Website, Need::Acl, Need::PublicAccessBlock, Need::AccountPublicAccessBlock]
+        &[
+            Need::Policy,
+            Need::PolicyStatus,
+            Need::Website,
+            Need::Acl,
+            Need::PublicAccessBlock,
+            Need::AccountPublicAccessBlock,
+        ]
     }
 
     fn look(&self, at: &Sight<'_>) -> Word {
         let mut seen = Seen::default();
+        by_network(at, &mut seen);
         let policy = seen.known(read(&at.evidence.policy_is_public, "GetBucketPolicyStatus")).copied().unwrap_or(false);
         let website = seen.known(read(&at.evidence.website, "GetBucketWebsite")).copied().unwrap_or(false);
         let groups: Vec<String> = match seen.known(read(&at.evidence.acl, "GetBucketAcl")) {
@@ -42,8 +51,8 @@ impl Guard for PublicAccess {
         let [policies, acls] =
             [blocked(at, |block| block.restrict_public_buckets), blocked(at, |block| block.ignore_public_acls)];
         if policies == Some(true) && acls == Some(true) {
-            // Nobody comes in who is not known, whatever else could not be read.
-            return Word::Clear;
+            // Nobody else comes in who is not known, whatever else could not be read.
+            return if seen.found() > 0 { word(seen) } else { Word::Clear };
         }
         let mut ways: Vec<(String, Option<bool>)> = groups.into_iter().map(|grant| (grant, acls)).collect();
         if policy {
@@ -59,6 +68,7 @@ impl Guard for PublicAccess {
             seen.known(read(&at.evidence.public_access_block, "GetPublicAccessBlock"));
             seen.known(read(&at.account.public_access_block, "GetAccountPublicAccessBlock"));
         }
+        let before = seen.found();
         for (way, blocked) in ways {
             match blocked {
                 Some(true) => {}
@@ -66,11 +76,39 @@ impl Guard for PublicAccess {
                 None => seen.unsure(format!("{way}, unless a public access block closes it")),
             }
         }
-        seen.word(
-            "the bucket is open to anonymous callers, who cannot use a KMS key: new objects would be refused to them",
-            "serve it through CloudFront with origin access control, or keep SSE-S3 here; if it is public by mistake, turn its \
-             public access block on",
-        )
+        if seen.found() > before {
+            seen.fix(PUBLIC_FIX);
+        }
+        word(seen)
+    }
+}
+
+const PUBLIC_FIX: &str = "serve it through CloudFront with origin access control, or keep SSE-S3 here (an exemption); if it is \
+                          public by mistake, turn its public access block on";
+const NETWORK_FIX: &str = "let these callers sign their requests, as principals that may use the key, or keep SSE-S3 on this bucket \
+                           (an exemption); no right on the key helps an unsigned request";
+
+fn word(seen: Seen) -> Word {
+    seen.word(
+        "the bucket is open to unsigned requests, which cannot use a KMS key: new objects would be refused to them",
+        PUBLIC_FIX,
+    )
+}
+
+/// Who is let in by a VPC endpoint, an address or a Referer header alone. S3 does not call that public, and no public access block
+/// closes it.
+fn by_network(at: &Sight<'_>, seen: &mut Seen) {
+    let Some(Some(policy)) = seen.known(at.bucket_policy()) else { return };
+    if denies_unsigned(policy, at) {
+        return;
+    }
+    for statement in policy.allows().filter(|statement| is_by_network(statement, at)) {
+        seen.saw(format!(
+            "the bucket policy, {}: everyone with {} may read or write objects, without a signature as well",
+            statement.called(),
+            network_conditions(statement).join(" and ")
+        ));
+        seen.fix(NETWORK_FIX);
     }
 }
 
@@ -95,6 +133,7 @@ mod tests {
 
     fn private() -> Scene {
         let mut scene = Scene::default();
+        scene.evidence.policy = Some(Ok(None));
         scene.evidence.policy_is_public = Some(Ok(false));
         scene.evidence.website = Some(Ok(false));
         scene.evidence.acl = Some(Ok(Acl::default()));
@@ -138,6 +177,59 @@ mod tests {
             ..PublicAccessBlock::default()
         }));
         assert_eq!(scene.found(&PublicAccess).len(), 3);
+    }
+
+    /// A bucket whose policy lets everyone read under these conditions; S3 calls it not public.
+    fn by_conditions(conditions: &str, more: &str) -> Scene {
+        let mut scene = private();
+        scene.evidence.policy = Some(Ok(Some(policy(&format!(
+            r#"{{"Sid":"Read","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{{{conditions}}}}}{more}"#
+        )))));
+        // A block closes what is public, which this is not.
+        let block = PublicAccessBlock { restrict_public_buckets: true, ignore_public_acls: true, ..Default::default() };
+        scene.evidence.public_access_block = Some(Ok(block));
+        scene
+    }
+
+    #[test]
+    fn finds_readers_who_are_let_in_by_network_alone() {
+        for (conditions, shown) in [
+            (
+                r#""IpAddress":{"aws:SourceIp":["203.0.113.0/24","198.51.100.7/32"]}"#,
+                "aws:sourceip 203.0.113.0/24, 198",
+            ),
+            (r#""StringEquals":{"aws:SourceVpce":"vpce-1"}"#, "aws:sourcevpce vpce-1"),
+            (r#""StringEquals":{"aws:SourceVpc":"vpc-1"}"#, "aws:sourcevpc vpc-1"),
+            (r#""StringLike":{"aws:Referer":"https://www.example.com/*"}"#, "aws:referer https://www.example.com/*"),
+            (
+                r#""StringEquals":{"aws:SourceVpce":"vpce-1"},"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-ours"}"#,
+                "aws:sourcevpce vpce-1",
+            ),
+        ] {
+            let scene = by_conditions(conditions, "");
+            let found = scene.found(&PublicAccess);
+            let start = format!("the bucket policy, statement Read: everyone with {shown}");
+            assert!(found.len() == 1 && found[0].starts_with(&start), "{found:?}");
+            assert_eq!(scene.advice(&PublicAccess), NETWORK_FIX);
+        }
+    }
+
+    #[test]
+    fn finds_nobody_where_a_condition_or_a_deny_asks_who_it_is() {
+        let endpoint = r#""StringEquals":{"aws:SourceVpce":"vpce-1""#;
+        for who in [
+            r#","aws:PrincipalOrgID":"o-ours"}"#,
+            r#","aws:PrincipalAccount":"111122223333"}"#,
+            r#"},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:role/*"}"#,
+            r#","aws:PrincipalTag/team":"x"}"#,
+            r#"},"Bool":{"aws:PrincipalIsAWSService":"false"}"#,
+        ] {
+            assert_eq!(by_conditions(&format!("{endpoint}{who}"), "").look(&PublicAccess), Word::Clear, "{who}");
+        }
+        let org = r#","aws:PrincipalOrgID":"o-ours""#.replace(',', "");
+        assert_eq!(by_conditions(&format!(r#""StringEquals":{{{org}}}"#), "").look(&PublicAccess), Word::Clear);
+        let deny = r#",{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-ours"}}}"#;
+        assert_eq!(by_conditions(&format!("{endpoint}}}"), deny).look(&PublicAccess), Word::Clear);
     }
 
     #[test]
