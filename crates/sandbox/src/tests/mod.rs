@@ -39,6 +39,7 @@ mod organizations;
 mod partitions;
 mod permissions;
 mod protocol;
+mod replication;
 mod restore;
 mod signing;
 mod socket;

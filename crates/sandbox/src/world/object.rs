@@ -42,6 +42,9 @@ pub(crate) struct Object {
     /// Header name and value of the checksum it was put with.
     pub(crate) checksum: Option<(String, String)>,
     pub(crate) sealing: Sealing,
+    /// `x-amz-replication-status`; none where no replication rule selects it.
+    #[serde(default)]
+    pub(crate) replication: Option<String>,
 }
 
 fn to_base64<S: Serializer>(body: &Bytes, to: S) -> Result<S::Ok, S::Error> {
@@ -131,6 +134,7 @@ mod tests {
             metadata: BTreeMap::new(),
             checksum: None,
             sealing: Sealing::SseS3,
+            replication: None,
         };
         let objects = Objects::default();
         objects.put("b", "k", object(10));

@@ -14,6 +14,7 @@ mod object_listing;
 mod objects;
 mod permissions;
 mod policy;
+mod replication;
 mod sealing;
 mod shape;
 mod shapes;

@@ -1,6 +1,7 @@
 //! PutObject, GetObject, HeadObject and DeleteObject over small objects in memory; the list is in `object_listing`.
 //! Callers from elsewhere, and anonymous ones, come in by the bucket policy alone.
 
+use super::replication::{self, Replica};
 use super::{body, policy, sealing};
 use crate::authorize::{Ask, Who, authorize};
 use crate::journal::Entry;
@@ -146,7 +147,7 @@ pub(super) fn put(world: &World, subject: &Subject<'_>, request: &Request) -> Re
             Some((name.as_str().strip_prefix("x-amz-meta-")?.into(), value.to_str().ok()?.into()))
         })
         .collect();
-    let object = Object {
+    let mut object = Object {
         etag: match sealing {
             // Only under SSE-S3 is an ETag the content's MD5.
             crate::world::object::Sealing::SseS3 => body::etag(&body.bytes),
@@ -158,6 +159,14 @@ pub(super) fn put(world: &World, subject: &Subject<'_>, request: &Request) -> Re
         metadata,
         checksum: body.checksum,
         sealing,
+        replication: None,
+    };
+    let replica = match replication::replicate(world, subject, &bucket, &object) {
+        None => None,
+        Some((status, replica)) => {
+            object.replication = Some(status.into());
+            replica
+        }
     };
     let mut answer = rest_xml::empty(200);
     answer.headers.push(("etag", object.etag.clone()));
@@ -177,8 +186,18 @@ pub(super) fn put(world: &World, subject: &Subject<'_>, request: &Request) -> Re
             })?;
         }
         world.objects.put(subject.bucket, subject.key, object);
-        Ok(answer)
-    })
+        Ok::<_, AwsError>(())
+    })?;
+    if let Some(Replica { bucket, object }) =
+        replica.filter(|replica| world.objects.has_room(replica.object.body.len()))
+    {
+        if subject.durable {
+            let (bucket, key, object) = (bucket.clone(), subject.key.into(), Box::new(object.clone()));
+            world.journal.append(&Entry::ObjectPut { bucket, key, object })?;
+        }
+        world.objects.put(&bucket, subject.key, object);
+    }
+    Ok(answer)
 }
 
 fn checksum_header(object: &Object) -> Option<(&'static str, String)> {
@@ -233,6 +252,9 @@ pub(super) fn get(world: &World, subject: &Subject<'_>, request: &Request) -> Re
     answer.headers.push(("etag", object.etag.clone()));
     answer.headers.push(("last-modified", http_date(object.modified_ms)));
     answer.headers.extend(sealing::headers(&object.sealing));
+    if let Some(status) = &object.replication {
+        answer.headers.push(("x-amz-replication-status", status.clone()));
+    }
     if request.header("x-amz-checksum-mode") == Some("ENABLED") && answer.status == 200 {
         answer.headers.extend(checksum_header(&object));
     }
