@@ -8,6 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::disabled_region::RegionDisabled;
 use super::network::FailedConnection;
 use super::not_renewed::NotRenewed;
+use crate::judge::{control_policy_fix, denial_in};
 use crate::model::AwsError;
 
 /// Our code for the caller's own credentials when the default chain cannot load them (any more).
@@ -131,8 +132,8 @@ macro_rules! allow_to_member {
 }
 
 pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
-    if message.contains("service control policy") {
-        return "a service control policy denies this: ask the management account to exempt the role, or exclude the account";
+    if let Some(fix) = denial_in(message).and_then(|denial| control_policy_fix(denial.by)) {
+        return fix;
     }
     match (operation, code) {
         ("CreateRole" | "UpdateAssumeRolePolicy", "MalformedPolicyDocument" | "MalformedPolicyDocumentException") => {
@@ -345,6 +346,19 @@ mod tests {
             .build();
         // GetCallerIdentity is signed, so the credentials are asked for.
         caller_identity(&aws_sdk_sts::Client::new(&config)).await.unwrap_err()
+    }
+
+    #[test]
+    fn a_control_policy_has_one_fix_whatever_it_denies() {
+        let message =
+            |by: &str| format!("User: u is not authorized to perform: x on resource: y with an explicit deny in {by}");
+        for operation in ["GetBucketPolicy", "StartAutomationExecution", "ListBuckets"] {
+            let fix = hint(operation, "AccessDenied", &message("a service control policy"));
+            assert_eq!(Some(fix), control_policy_fix(crate::model::Denier::ServiceControlPolicy), "{operation}");
+        }
+        // A bucket may be called like that.
+        let named = hint("GetBucketPolicy", "AccessDenied", "on resource: arn:aws:s3:::service control policy");
+        assert!(named.starts_with("allow s3:GetBucketPolicy"), "{named}");
     }
 
     #[tokio::test]

@@ -21,10 +21,16 @@ pub fn denial(error: &AwsError) -> Option<Denial> {
     if !matches!(error.code.as_str(), "AccessDenied" | "AccessDeniedException") {
         return None;
     }
+    denial_in(&error.message)
+}
+
+/// By whom a call was denied, by AWS's message alone: that of a failed step of an execution comes without a code of its own.
+#[must_use]
+pub fn denial_in(message: &str) -> Option<Denial> {
     // Resource names are the user's own, and could hold any words: only what follows the reason's first word counts.
     let reason = ["with an explicit deny in", "because no ", "because the "]
         .iter()
-        .find_map(|start| error.message.rfind(start).map(|at| &error.message[at..]))?;
+        .find_map(|start| message.rfind(start).map(|at| &message[at..]))?;
     let (_, by) = KINDS.iter().find(|(words, _)| reason.contains(words))?;
     Some(Denial { by: *by, explicit: reason.starts_with("with an explicit deny") })
 }
@@ -62,6 +68,21 @@ pub fn denial_fix(denial: Denial, roles: &[String; 2]) -> String {
             format!("compare the trust policies of {member} and {automation} with config/policies")
         }
         (Denier::VpcEndpointPolicy, _) => "allow it in the policy of the VPC endpoint".to_owned(),
+    }
+}
+
+/// What to do where a control policy of the organization denies: the same wherever it is noticed. `None` for other policies, whose
+/// fix depends on whose they are.
+#[must_use]
+pub fn control_policy_fix(by: Denier) -> Option<&'static str> {
+    match by {
+        Denier::ServiceControlPolicy => Some(
+            "ask the management account to exempt the role from the service control policy that denies this, or exclude the account",
+        ),
+        Denier::ResourceControlPolicy => Some(
+            "ask the management account to exempt the role from the resource control policy that denies this, or exclude the account",
+        ),
+        _ => None,
     }
 }
 

@@ -3,8 +3,8 @@
 //! What is proven is that this role can, never that applications can. A key policy that admits calls through S3 alone
 //! (`kms:ViaService`) refuses the direct call of a dry run though S3 could use the key: that is no denial, it is "not provable".
 
-use super::denial;
 use super::policy::{Condition, Policy, Principal, Statement};
+use super::{control_policy_fix, denial};
 use crate::glob::matches;
 use crate::model::{AwsError, Denial, Denier, DryRun, KeyArn, Partition, Reason};
 
@@ -155,10 +155,7 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
             "allow kms:GenerateDataKey and kms:DescribeKey on {key} to the member role (ProveTheCentralKey in \
              config/policies/member-rollout.json), {THEN}; applications need them in their own policies too"
         ),
-        Denier::ServiceControlPolicy => format!(
-            "a service control policy denies this in account {account}: ask the management account to let kms:GenerateDataKey on \
-             {key} pass, {THEN}; or exclude the account"
-        ),
+        Denier::ServiceControlPolicy => format!("{}; {THEN}", control_policy_fix(by).unwrap_or_default()),
         Denier::ResourceControlPolicy => format!(
             "a resource control policy over account {} denies this: ask the management account to let the organization's own \
              principals pass, {THEN}",
