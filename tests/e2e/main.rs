@@ -2,6 +2,7 @@
 
 mod blocked_types;
 mod bootstrap;
+mod bucket_users;
 mod budgets;
 mod caller;
 mod campaign_file;

@@ -1,11 +1,13 @@
 //! A plan for people: on the terminal, cut short where it is long, and as Markdown, whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 
 use anstyle::Effects;
 use orgseal_core::model::{GuardFinding, GuardOutcome, OUT_OF_SCOPE_SAYS};
-use orgseal_core::plan::{Decision, Forecast, HeadDifference, PlanDifference, PlanFile, PlannedBucket};
+use orgseal_core::plan::{
+    Decision, Forecast, HeadDifference, PlanDifference, PlanFile, PlanHead, PlannedBucket, PlannedPrincipal,
+};
 
 use serde_json::Value;
 
@@ -17,6 +19,8 @@ use crate::{ReportError, SCOPE};
 const SHOWN: usize = 3;
 /// Buckets to change that are named of each wave.
 const SHOWN_TO_CHANGE: usize = 5;
+/// Principals that are named before their list is cut short.
+const SHOWN_PRINCIPALS: usize = 20;
 /// Lines of evidence under a bucket.
 const EVIDENCE: usize = 2;
 
@@ -257,6 +261,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         wrapped(out, 2, style.width, &line)?;
     }
     let gathered = gather(plan)?;
+    let principals = Principals::of(head);
     let more = |out: &mut dyn Write, of: u64, shown: usize| match of - shown as u64 {
         0 => Ok(()),
         more => writeln!(out, "    {}", dim(&format!("and {} more", number(more)))),
@@ -289,16 +294,47 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
             wrapped(out, 2, style.width, &format!("{}: {}", counted(group.buckets, "bucket"), plain(why)))?;
             for (bucket, finding) in &group.some {
                 writeln!(out, "    {}  {}  {}", bucket.account, bucket.region, bucket.bucket)?;
-                for line in finding.iter().flat_map(|finding| finding.evidence.iter().take(EVIDENCE)) {
+                let (lines, _) =
+                    finding.as_ref().map(|finding| principals.not_told(bucket, finding)).unwrap_or_default();
+                for line in lines.into_iter().take(EVIDENCE) {
                     wrapped(out, 6, style.width, &plain(line))?;
                 }
             }
             more(out, group.buckets, group.some.len())?;
-            if let Some(hint) = group.hint() {
-                wrapped(out, 4, style.width, &format!("→ {}", plain(hint)))?;
+            let is_told = |(bucket, finding): &(PlannedBucket, Option<GuardFinding>)| {
+                finding.as_ref().is_some_and(|finding| principals.not_told(bucket, finding).1 > 0)
+            };
+            match group.hint() {
+                Some(_) if group.some.iter().all(is_told) => {
+                    writeln!(out, "    → for each principal its own fix: \"{PRINCIPALS}\", below")?;
+                }
+                Some(hint) => wrapped(out, 4, style.width, &format!("→ {}", plain(hint)))?,
+                None => {}
             }
         }
     }
+    if !head.blocking_principals.is_empty() {
+        writeln!(out, "\n{}", bold(PRINCIPALS))?;
+    }
+    for principal in head.blocking_principals.iter().take(SHOWN_PRINCIPALS) {
+        writeln!(out, "  {}", plain(&blocks(principal)))?;
+        wrapped(out, 6, style.width, &plain(&principal.why))?;
+        for fix in principal.fixes.iter().take(EVIDENCE) {
+            wrapped(out, 4, style.width, &format!("→ {}", plain(fix)))?;
+        }
+    }
+    let shown = head.blocking_principals.len().min(SHOWN_PRINCIPALS);
+    more(out, head.blocking_principals.len() as u64 + head.more_blocking_principals, shown)?;
+    if !head.account_warnings.is_empty() {
+        writeln!(out, "\n{}", bold("Warnings"))?;
+    }
+    for warning in head.account_warnings.iter().take(SHOWN_PRINCIPALS) {
+        let says = format!("{}  {}: {}", warning.account, short(&warning.principal), warning.says);
+        wrapped(out, 2, style.width, &plain(&says))?;
+        wrapped(out, 4, style.width, &format!("→ {}", plain(&warning.hint)))?;
+    }
+    let warnings = head.account_warnings.len();
+    more(out, warnings as u64, warnings.min(SHOWN_PRINCIPALS))?;
     for notice in &head.notices {
         writeln!(out)?;
         wrapped(out, 0, style.width, &format!("Beware: {notice}."))?;
@@ -314,6 +350,49 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         writeln!(out, "  Nothing would be changed.")?;
     }
     Ok(())
+}
+
+/// The heading of the list that names each principal once.
+const PRINCIPALS: &str = "Principals without rights on the central key";
+
+/// The principals that a plan's head names: what guards found of them need not be repeated for each bucket.
+struct Principals<'a>(HashSet<(&'a str, &'a str)>);
+
+impl<'a> Principals<'a> {
+    fn of(head: &'a PlanHead) -> Principals<'a> {
+        let named = head.blocking_principals.iter();
+        Principals(named.map(|one| (one.account.as_str(), one.principal.as_str())).collect())
+    }
+
+    /// A finding's lines of evidence that are not about these principals, and how many are.
+    fn not_told<'f>(&self, bucket: &PlannedBucket, finding: &'f GuardFinding) -> (Vec<&'f str>, usize) {
+        let is_told = |line: &str| {
+            let first = line.split_once(' ').map_or(line, |(first, _)| first);
+            self.0.contains(&(bucket.account.as_str(), first))
+        };
+        let lines = finding.evidence.iter().map(String::as_str);
+        let told = lines.clone().filter(|line| is_told(line)).count();
+        // "and 10 more" counts such lines too.
+        let rest =
+            lines.filter(|line| !is_told(line) && !(told > 0 && line.starts_with("and ") && line.ends_with(" more")));
+        (rest.collect(), told)
+    }
+}
+
+/// `role/prowler-scan`
+fn short(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+}
+
+/// `111122223333  role/prowler-scan blocks 15 buckets of this account: it lacks kms:Decrypt`
+fn blocks(principal: &PlannedPrincipal) -> String {
+    format!(
+        "{}  {} blocks {} of this account: it lacks {}",
+        principal.account,
+        short(&principal.principal),
+        counted(principal.buckets, "bucket"),
+        principal.lacks.join(" and ")
+    )
 }
 
 /// Running text, broken between words.
@@ -397,6 +476,32 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
             writeln!(out, "| {} | {} | {} |", account.id, cell(&account.name), cell(&error))?;
         }
     }
+    if !head.blocking_principals.is_empty() {
+        writeln!(out, "\n## {PRINCIPALS}\n\n| account | principal | buckets held | lacks | why | fix |")?;
+        writeln!(out, "| --- | --- | ---: | --- | --- | --- |")?;
+    }
+    for principal in &head.blocking_principals {
+        let PlannedPrincipal { account, principal, buckets, lacks, why, fixes } = principal;
+        let (principal, lacks) = (cell(principal), lacks.join(", "));
+        let buckets = number(*buckets);
+        writeln!(
+            out,
+            "| {account} | {principal} | {buckets} | {lacks} | {} | {} |",
+            cell(why),
+            cell(&fixes.join("; "))
+        )?;
+    }
+    if head.more_blocking_principals > 0 {
+        writeln!(out, "\nAnd {} more.", number(head.more_blocking_principals))?;
+    }
+    if !head.account_warnings.is_empty() {
+        writeln!(out, "\n## Warnings\n\n| account | principal | | what to do |\n| --- | --- | --- | --- |")?;
+    }
+    for warning in &head.account_warnings {
+        let (principal, says) = (cell(&warning.principal), cell(&warning.says));
+        writeln!(out, "| {} | {principal} | {says} | {} |", warning.account, cell(&warning.hint))?;
+    }
+    let principals = Principals::of(head);
     for (decision, heading) in [
         (Decision::Hold, "Held"),
         (Decision::Exempt, "Exempt"),
@@ -417,7 +522,7 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
             }
             let wave = bucket.wave.map(|wave| wave.to_string()).unwrap_or_default();
             let place = format!("| {} | {} | {} | {wave}", bucket.account, bucket.region, cell(&bucket.bucket));
-            writeln!(out, "{place} | {} |", cell(&why(&bucket)))?;
+            writeln!(out, "{place} | {} |", cell(&why(&bucket, Some(&principals))))?;
         }
     }
     for notice in &head.notices {
@@ -426,12 +531,20 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
     Ok(())
 }
 
-/// Why a bucket has its decision, with the evidence of guards.
-fn why(bucket: &PlannedBucket) -> String {
+/// Why a bucket has its decision, with the evidence of guards. Principals that are told of elsewhere are counted.
+fn why(bucket: &PlannedBucket, told: Option<&Principals<'_>>) -> String {
     let mut text = bucket.why.clone();
     for finding in &bucket.guards {
         let overridden = if finding.overridden { " (overridden)" } else { "" };
-        text.push_str(&format!("; {}{overridden}: {}", titled(finding), finding.evidence.join("; ")));
+        let (mut lines, many) = match told {
+            Some(told) => told.not_told(bucket, finding),
+            None => (finding.evidence.iter().map(String::as_str).collect(), 0),
+        };
+        let above = format!("{} listed above", counted(many as u64, "principal"));
+        if many > 0 {
+            lines.push(&above);
+        }
+        text.push_str(&format!("; {}{overridden}: {}", titled(finding), lines.join("; ")));
     }
     if let Some(note) = &bucket.exemption {
         text.push_str(&format!("; {} ({}, {}, until {})", note.reason, note.owner, note.ticket, note.until));
@@ -455,9 +568,11 @@ pub fn difference(difference: &PlanDifference) -> String {
         PlanDifference::Head(HeadDifference { name, before, after }) => {
             format!("{name}: {} -> {}", words(before), words(after))
         }
-        PlanDifference::Added(bucket) => format!("+ {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket)),
+        PlanDifference::Added(bucket) => {
+            format!("+ {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket, None))
+        }
         PlanDifference::Removed(bucket) => {
-            format!("- {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket))
+            format!("- {}: {} ({})", place(bucket), bucket.decision.as_str(), why(bucket, None))
         }
         PlanDifference::Changed { before, after, parts } => {
             let decision = match before.decision == after.decision {
@@ -465,7 +580,7 @@ pub fn difference(difference: &PlanDifference) -> String {
                 false => format!("{} -> {}", before.decision.as_str(), after.decision.as_str()),
             };
             let differ = if parts.len() == 1 { "differs" } else { "differ" };
-            format!("~ {}: {decision}, {} {differ} ({})", place(after), parts.join(", "), why(after))
+            format!("~ {}: {decision}, {} {differ} ({})", place(after), parts.join(", "), why(after, None))
         }
     };
     plain(&text).into_owned()

@@ -425,9 +425,13 @@ impl Page<'_> {
         for (title, members) in groups {
             self.text(2, PLAIN, &title)?;
             let mut hints: Vec<&str> = Vec::new();
-            for (finding, guard) in &members {
+            for (place, (finding, guard)) in members.iter().enumerate() {
                 let Bucket { account, region, name } = &finding.bucket;
                 self.line(4, PLAIN, &format!("{account:12}  {region}  {name}"))?;
+                // What the next bucket has too is said once, under the last of them.
+                if members.get(place + 1).is_some_and(|(_, next)| next.evidence == guard.evidence) {
+                    continue;
+                }
                 for evidence in guard.evidence.iter().take(EVIDENCE) {
                     self.text(8, DIM, evidence)?;
                 }

@@ -15,8 +15,6 @@ use crate::model::{AwsError, Identities, Identity};
 
 /// `GetAccountAuthorizationDetails` takes at most this many entities for a page.
 const ENTITIES_A_PAGE: i32 = 1_000;
-/// Roles which belong to a service, and are not an account's to give rights to.
-const SERVICE_LINKED: &str = "/aws-service-role/";
 
 /// An account's identities, and its managed policies whether they are attached or not.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +56,7 @@ impl PrincipalPolicies {
 
 impl Member {
     /// `GetAccountAuthorizationDetails`, all pages: users and roles with their inline and attached policies, those of their
-    /// groups, and their boundary. Service-linked roles are left out. A policy whose document the answer does not hold has an
+    /// groups, and their boundary; service-linked roles among them, which use buckets like others. A policy whose document the answer does not hold has an
     /// empty one, which no reader takes for a policy.
     pub async fn identities(&self) -> Result<Identities, AwsError> {
         Ok(self.authorizations().await?.identities)
@@ -85,15 +83,11 @@ impl Member {
             let page = page.map_err(|error| calls.heed(aws_error("GetAccountAuthorizationDetails", &error)))?;
             details.users.extend_from_slice(page.user_detail_list());
             details.groups.extend_from_slice(page.group_detail_list());
-            details.roles.extend(page.role_detail_list().iter().filter(|role| !is_service_linked(role)).cloned());
+            details.roles.extend_from_slice(page.role_detail_list());
             details.take_documents(page.policies());
         }
         Ok(Authorizations { identities: details.identities(), held: details.held(), policies: details.documents })
     }
-}
-
-fn is_service_linked(role: &RoleDetail) -> bool {
-    role.path().is_some_and(|path| path.starts_with(SERVICE_LINKED))
 }
 
 /// What the pages hold. A group or a managed policy may stand on a later page than who it belongs to.
@@ -303,7 +297,12 @@ mod tests {
             boundary: None,
             trust: Some(r#"{"t":"100%"}"#.into()),
         };
-        assert_eq!(read.unwrap().principals, [user, role]);
+        let service_linked = Identity {
+            arn: "arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/s".into(),
+            id: "AROAS".into(),
+            ..Identity::default()
+        };
+        assert_eq!(read.unwrap().principals, [user, service_linked, role]);
         assert!(!asked[0].contains("Marker=") && asked[1].contains("Marker=next"), "{asked:?}");
         for kind in ["User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy"] {
             assert!(asked[1].contains(&format!("={kind}&")) || asked[1].contains(&format!("={kind}")), "{kind}");

@@ -13,6 +13,7 @@ use super::fresh::{Fresh, is_older};
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, S3};
 use crate::config::Exemption;
+use crate::event::Event;
 use crate::judge::guards::{self, Guard, Need, Rollout, Subject};
 use crate::ledger::{BucketEvent, BucketState};
 use crate::model::{
@@ -263,7 +264,7 @@ impl Campaign {
         // Roles of ours read and write no objects.
         terms.ignored_principals.extend(self.own_roles(&bucket.account));
         if let (true, Some(Ok(tags))) = (self.options.suggest_code, &evidence.tags)
-            && let Some(code) = suggest_iac(bucket, tags, &terms.terraform_tags, &rule)
+            && let Some(code) = suggest_iac(bucket, tags, &terms.owner_tags, &rule)
         {
             self.plan_documents.suggest(bucket, code);
         }
@@ -279,7 +280,19 @@ impl Campaign {
             rollout: rollout.as_ref().map(|(rollout, _)| rollout),
             terms: &terms,
         };
-        (guards::look(&subject, ruling), Some(read_at))
+        let found = guards::look(&subject, ruling);
+        if self.plans {
+            self.plan_documents.note_principals(bucket, &found);
+        }
+        for warning in guards::account_warnings(&subject, ruling) {
+            let message =
+                format!("account {}: {} ({}): {}", bucket.account, warning.says, warning.principal, warning.hint);
+            // A plan has them in the file.
+            if self.plan_documents.warn(&bucket.account, warning) && !self.plans {
+                self.events.emit(&Event::Warning { message });
+            }
+        }
+        (found, Some(read_at))
     }
 
     async fn guard_rollout(

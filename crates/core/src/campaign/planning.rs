@@ -12,11 +12,11 @@ use crate::config::{BlockedTypesChoice, CampaignFile};
 use crate::judge::guards::legacy_clients::NOTICE;
 use crate::judge::guards::{self, Need};
 use crate::ledger::{LedgerError, PLANS, PlanReference, kept_plan};
-use crate::model::{Account, AccountOutcome, Bucket, Verdict, now};
+use crate::model::{Account, AccountOutcome, AccountWarning, BlockingPrincipal, Bucket, GuardFinding, Verdict, now};
 use crate::plan::{
-    AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, IacSnippet, PLAN_SCHEMA, PlanError,
-    PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey, PlannedWave, UnreadAccount, Workload,
-    forecast,
+    AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, IacSnippet, MOST_PRINCIPALS,
+    PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
+    PlannedPrincipal, PlannedWarning, PlannedWave, UnreadAccount, Workload, forecast,
 };
 
 /// What a plan says of buckets is laid out in steps of so many.
@@ -27,6 +27,9 @@ const STEP: usize = 2000;
 pub(super) struct PlanDocuments {
     places: Mutex<BTreeMap<(String, String), PlannedDocument>>,
     code: Mutex<Vec<(Bucket, IacSnippet)>>,
+    /// By account and ARN.
+    principals: Mutex<BTreeMap<(String, String), PlannedPrincipal>>,
+    warnings: Mutex<BTreeMap<(String, String), PlannedWarning>>,
 }
 
 impl PlanDocuments {
@@ -39,6 +42,50 @@ impl PlanDocuments {
         };
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.insert((bucket.account.clone(), bucket.region.clone()), seen);
+    }
+
+    /// Counts the principals that hold a bucket back.
+    pub(super) fn note_principals(&self, bucket: &Bucket, guards: &[GuardFinding]) {
+        let holding = guards.iter().filter(|finding| finding.holds());
+        let mut known = self.principals.lock().unwrap_or_else(PoisonError::into_inner);
+        for blocking in holding.flat_map(|finding| &finding.principals) {
+            let BlockingPrincipal { principal, lacks, why, fix } = blocking;
+            let tally = known.entry((bucket.account.clone(), principal.clone())).or_insert_with(|| PlannedPrincipal {
+                account: bucket.account.clone(),
+                principal: principal.clone(),
+                buckets: 0,
+                lacks: Vec::new(),
+                why: why.clone(),
+                fixes: Vec::new(),
+            });
+            tally.buckets += 1;
+            tally.lacks.extend(lacks.iter().filter(|lack| !tally.lacks.contains(lack)).cloned().collect::<Vec<_>>());
+            if !tally.fixes.contains(fix) {
+                tally.fixes.push(fix.clone());
+            }
+        }
+    }
+
+    /// Notes what is to be known of an account: once for each principal, whatever the number of Regions. Whether it is new.
+    pub(super) fn warn(&self, account: &str, warning: AccountWarning) -> bool {
+        let AccountWarning { principal, says, hint } = warning;
+        let place = (account.to_owned(), principal.clone());
+        let mut known = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.contains_key(&place) {
+            return false;
+        }
+        known.insert(place, PlannedWarning { account: account.to_owned(), principal, says, hint });
+        true
+    }
+
+    /// The principals that hold the most buckets, and how many more there are.
+    fn principals(&self) -> (Vec<PlannedPrincipal>, u64) {
+        let known = std::mem::take(&mut *self.principals.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut all: Vec<PlannedPrincipal> = known.into_values().collect();
+        all.sort_by_key(|principal| std::cmp::Reverse(principal.buckets));
+        let more = all.len().saturating_sub(MOST_PRINCIPALS);
+        all.truncate(MOST_PRINCIPALS);
+        (all, more as u64)
     }
 
     pub(super) fn suggest(&self, bucket: &Bucket, snippet: IacSnippet) {
@@ -200,6 +247,9 @@ impl Campaign {
         let measured = reader.execution_seconds()?.filter(|seconds| *seconds > 0.0);
         assumed.execution_seconds = measured.unwrap_or(assumed.execution_seconds);
         let forecast = forecast(&work.load(&reader.buckets_by_account(&run)?, &keys), &assumed);
+        let (blocking_principals, more_blocking_principals) = self.plan_documents.principals();
+        let account_warnings =
+            std::mem::take(&mut *self.plan_documents.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         let head = PlanHead {
             schema: PLAN_SCHEMA.to_owned(),
             id: self.id.clone(),
@@ -223,6 +273,9 @@ impl Campaign {
             execution_seconds_measured: measured.is_some(),
             notices: self.notices(),
             unread_accounts,
+            blocking_principals,
+            more_blocking_principals,
+            account_warnings: account_warnings.into_values().collect(),
         };
         Ok((head, forecast))
     }

@@ -57,6 +57,33 @@ pub struct GuardFinding {
     pub evidence: Vec<String>,
     /// What to do.
     pub hint: String,
+    /// Principals of the bucket's account that lack the key: for what is told once of an account, so not kept with each bucket.
+    #[serde(skip)]
+    pub principals: Vec<BlockingPrincipal>,
+}
+
+/// A user or role that would lose its access to a bucket's objects, since it may not use the central key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockingPrincipal {
+    /// Its ARN.
+    pub principal: String,
+    /// The KMS actions that it lacks.
+    pub lacks: Vec<String>,
+    /// Why it lacks them.
+    pub why: String,
+    /// What to do, for it alone.
+    pub fix: String,
+}
+
+/// Something that a person should know of an account, and that holds none of its buckets.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AccountWarning {
+    /// Whom it is about, by ARN.
+    pub principal: String,
+    /// What will happen, in one sentence.
+    pub says: String,
+    /// What to do.
+    pub hint: String,
 }
 
 impl GuardFinding {

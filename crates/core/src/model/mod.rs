@@ -34,7 +34,7 @@ pub use evidence::{
 pub use execution::{Execution, ExecutionStatus};
 pub use exemption::ExemptionNote;
 pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
-pub use guard::{GuardFinding, GuardOutcome, Severity};
+pub use guard::{AccountWarning, BlockingPrincipal, GuardFinding, GuardOutcome, Severity};
 pub use operation::Operation;
 pub use out_of_scope::{DirectoryBuckets, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, UnreadRegion};
 

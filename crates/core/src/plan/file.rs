@@ -69,6 +69,52 @@ pub struct PlanHead {
     pub notices: Vec<String>,
     /// Accounts that could not be read.
     pub unread_accounts: Vec<UnreadAccount>,
+    /// Users and roles that hold buckets of their account back, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocking_principals: Vec<PlannedPrincipal>,
+    /// How many more there are: a plan names the first [`MOST_PRINCIPALS`], by buckets.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_blocking_principals: u64,
+    /// What to know of accounts, and what holds none of their buckets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub account_warnings: Vec<PlannedWarning>,
+}
+
+/// So many principals are named in a plan's head, which is written and read as a whole.
+pub const MOST_PRINCIPALS: usize = 20_000;
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A user or role that may not use the central key, and so holds buckets of its account back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedPrincipal {
+    /// Its account.
+    pub account: String,
+    /// Its ARN.
+    pub principal: String,
+    /// How many buckets of the account it holds back.
+    pub buckets: u64,
+    /// The KMS actions that it lacks.
+    pub lacks: Vec<String>,
+    /// Why it lacks them.
+    pub why: String,
+    /// What to do: one fix for each central key, or cause.
+    pub fixes: Vec<String>,
+}
+
+/// What to know of an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlannedWarning {
+    /// The account.
+    pub account: String,
+    /// Whom it is about, by ARN.
+    pub principal: String,
+    /// What will happen.
+    pub says: String,
+    /// What to do.
+    pub hint: String,
 }
 
 /// The central key of a Region.
@@ -466,6 +512,9 @@ pub(super) mod tests {
             execution_seconds_measured: false,
             notices: vec!["}".to_owned(), "  \"buckets\": [".to_owned()],
             unread_accounts: vec![],
+            blocking_principals: vec![],
+            more_blocking_principals: 0,
+            account_warnings: vec![],
         }
     }
 

@@ -88,14 +88,15 @@ fn look(at: &Sight<'_>) -> Word {
     }
     let mut hint = hints.join("; ");
     if certain {
-        return Word::Found { says: "a policy denies the change to orgseal's own roles".to_owned(), evidence, hint };
+        let says = "a policy denies the change to orgseal's own roles".to_owned();
+        return Word::Found { says, evidence, hint, principals: Vec::new() };
     }
     let unread = identities.err().into_iter().chain(bucket_policy.and_then(Result::err));
     for dark in unread {
         evidence.push(dark.why);
         hint = if hint.is_empty() { dark.hint } else { format!("{hint}; {}", dark.hint) };
     }
-    if evidence.is_empty() { Word::Clear } else { Word::CannotTell { evidence, hint } }
+    if evidence.is_empty() { Word::Clear } else { Word::CannotTell { evidence, hint, principals: Vec::new() } }
 }
 
 /// A statement, or the lack of one, and its fix.

@@ -24,6 +24,7 @@ pub(super) const ORGANIZATION: &str = r#"{"Sid":"Org","Effect":"Allow","Principa
 
 pub(super) struct Scene {
     pub(super) bucket: Bucket,
+    pub(super) now: DefaultEncryption,
     pub(super) rule: EncryptionRule,
     pub(super) evidence: BucketEvidence,
     pub(super) account: AccountEvidence,
@@ -37,6 +38,7 @@ impl Default for Scene {
     fn default() -> Scene {
         Scene {
             bucket: Bucket { account: OWN.into(), region: "us-east-1".into(), name: "b".into() },
+            now: DefaultEncryption::default(),
             rule: EncryptionRule {
                 algorithm: Some(Algorithm::SseKms),
                 key: Some(KEY.into()),
@@ -131,11 +133,26 @@ impl Scene {
         self
     }
 
+    /// A role's trust policy admits a service.
+    pub(super) fn trusting(mut self, role: &str, service: &str) -> Scene {
+        let trust = format!(r#"{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"sts:AssumeRole"}}"#);
+        if let Some(Ok(identities)) = &mut self.account.identities {
+            let principals = &mut Arc::make_mut(identities).principals;
+            let found = principals.iter_mut().filter(|one| one.arn.ends_with(&format!("/{role}")));
+            found.for_each(|one| one.trust = Some(policy(&trust)));
+        }
+        self
+    }
+
     pub(super) fn look(&self, guard: &dyn Guard) -> Word {
-        guard.look(&Sight::of(Subject {
+        guard.look(&self.sight())
+    }
+
+    pub(super) fn sight(&self) -> Sight<'_> {
+        Sight::of(Subject {
             bucket: &self.bucket,
             partition: "aws",
-            found: &DefaultEncryption::default(),
+            found: &self.now,
             rule: &self.rule,
             evidence: &self.evidence,
             account: &self.account,
@@ -143,7 +160,7 @@ impl Scene {
             organization: &self.organization,
             rollout: self.rollout.as_ref(),
             terms: &self.terms,
-        }))
+        })
     }
 
     /// What is found.

@@ -8,6 +8,7 @@ mod access_log_target;
 mod access_points;
 mod change_denied;
 mod conflicting_policy;
+mod delivery_accounts;
 #[cfg(test)]
 mod fixture;
 mod infrastructure_as_code;
@@ -27,14 +28,15 @@ mod seen;
 mod service_principals;
 mod services;
 mod sight;
+mod unsigned;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{AccountControls, RolloutRoles};
+use super::{AccountControls, OwnerTags, RolloutRoles};
 use crate::model::{
-    AccountEvidence, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule, GuardFinding, GuardOutcome,
-    KeyEvidence, OrganizationEvidence, Severity,
+    AccountEvidence, AccountWarning, BlockingPrincipal, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule,
+    GuardFinding, GuardOutcome, KeyEvidence, OrganizationEvidence, Severity,
 };
 
 pub use self::sight::Sight;
@@ -83,8 +85,8 @@ pub struct Terms {
     pub ignored_principals: Vec<String>,
     /// Accounts outside the organization that are known to hold rights on the key.
     pub trusted_accounts: BTreeSet<String>,
-    /// Tags that say that Terraform owns a bucket: a key, for any value but `false`, or `key=value`. Case does not matter.
-    pub terraform_tags: Vec<String>,
+    /// Tags that say that code owns a bucket, besides the known ones.
+    pub owner_tags: OwnerTags,
 }
 
 /// What a guard says of a bucket.
@@ -100,6 +102,8 @@ pub enum Word {
         evidence: Vec<String>,
         /// What to do.
         hint: String,
+        /// The principals of the account that it is about, where it is about such.
+        principals: Vec<BlockingPrincipal>,
     },
     /// It cannot be told: why, what now.
     CannotTell {
@@ -107,6 +111,8 @@ pub enum Word {
         evidence: Vec<String>,
         /// What to do.
         hint: String,
+        /// The principals of the account that it may be about.
+        principals: Vec<BlockingPrincipal>,
     },
 }
 
@@ -181,14 +187,14 @@ pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<Guar
     let at = Sight::of(*at);
     for &guard in ALL {
         let ruling = ruling(guard);
-        let (outcome, says, evidence, hint) = match guard.look(&at) {
+        let (outcome, says, evidence, hint, principals) = match guard.look(&at) {
             Word::Clear => continue,
-            Word::Found { says, evidence, hint } => (GuardOutcome::Found, says, evidence, hint),
+            Word::Found { says, evidence, hint, principals } => (GuardOutcome::Found, says, evidence, hint, principals),
             // A guard that is off was not read for; what it cannot tell is nobody's question.
             Word::CannotTell { .. } if !ruling.asks() => continue,
-            Word::CannotTell { evidence, hint } => {
+            Word::CannotTell { evidence, hint, principals } => {
                 let says = format!("whether this would come of the change cannot be told: {}", guard.keeps_from());
-                (GuardOutcome::CannotTell, says, evidence, hint)
+                (GuardOutcome::CannotTell, says, evidence, hint, principals)
             }
         };
         let Ruling { mut severity, because } = ruling;
@@ -197,9 +203,19 @@ pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<Guar
             (severity, own) = (severity.min(Severity::Warn), own.min(Severity::Warn));
         }
         let (guard, overridden) = (guard.name().to_owned(), severity < own);
-        found.push(GuardFinding { guard, outcome, severity, overridden, because, says, evidence, hint });
+        found.push(GuardFinding { guard, outcome, severity, overridden, because, says, evidence, hint, principals });
     }
     found
+}
+
+/// What is to be known of the bucket's account and holds nothing: the same for each of its buckets, so it is told once. Nothing where
+/// the guard that it belongs to is not asked.
+#[must_use]
+pub fn account_warnings(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<AccountWarning> {
+    match ruling(&principals_without_key::PrincipalsWithoutKey).severity {
+        Severity::Off => Vec::new(),
+        _ => principals_without_key::account_warnings(&Sight::of(*at)),
+    }
 }
 
 /// The reads that the guards in force need.
@@ -236,8 +252,12 @@ mod tests {
     fn a_statement_is_told_of_by_one_guard_and_by_two_where_two_things_break() {
         let to_org = r#""*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
         let to_access_points = r#""*","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"777788889999"}}"#;
+        let by_network = r#""*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}"#;
         for (principal, guards) in [
             (r#"{"AWS":"127311923021"}"#, &["load-balancer-log-target"][..]),
+            (r#"{"AWS":"arn:aws:iam::193672423079:user/logs"}"#, &["log-destinations"]),
+            (r#"{"AWS":"386209384616"}"#, &["log-destinations"]),
+            (r#"{"AWS":"arn:aws:iam::086441151436:root"}"#, &["log-destinations"]),
             (r#"{"Service":"logdelivery.elasticloadbalancing.amazonaws.com"}"#, &["load-balancer-log-target"]),
             (r#"{"Service":"logging.s3.amazonaws.com"}"#, &["access-log-target"]),
             (r#"{"Service":"redshift.amazonaws.com"}"#, &["log-destinations"]),
@@ -251,6 +271,7 @@ mod tests {
             (r#"{"AWS":"arn:aws:iam::444455556666:role/app"}"#, &["outside-principals"]),
             (to_org, &["object-ownership", "outside-principals"]),
             (to_access_points, &["access-points"]),
+            (by_network, &["public-access"]),
             (r#""*""#, &["public-access"]),
         ] {
             for action in ["s3:PutObject", "s3:*"] {

@@ -31,6 +31,7 @@ impl Guard for NotOwned {
                 says: "the bucket is gone since it was listed".to_owned(),
                 evidence: vec![gone.to_string()],
                 hint: "run the command again to see what is there now".to_owned(),
+                principals: Vec::new(),
             };
         }
         let mut evidence: Vec<String> = failed().map(ToString::to_string).collect();
@@ -48,7 +49,7 @@ impl Guard for NotOwned {
         if evidence.is_empty() {
             evidence.push("GetBucketAcl was not called".to_owned());
         }
-        Word::CannotTell { evidence, hint }
+        Word::CannotTell { evidence, hint, principals: Vec::new() }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::access::{self, DECRYPT, GENERATE, READ, READS, WRITE, account_of};
 use super::access_points::{is_bound_to_access_points, is_of_access_points};
-use super::load_balancer_log_target::region_of;
+use super::delivery_accounts::is_delivery_account;
 use super::seen::Seen;
 use super::services::services;
 use super::sight::{Dark, Sight};
+use super::unsigned::is_by_network;
 use super::{Guard, Need, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Principals, Request, Statement, Text};
+use crate::judge::{OBJECT_ACTIONS, ObjectAction};
 use crate::model::KeyArn;
 
 /// Across accounts both the key policy and the caller's own policies must allow; the latter are not seen from here. Who is
@@ -44,7 +46,7 @@ pub(super) enum Narrowed<'a> {
     Organization,
     /// The members of others.
     OtherOrganizations(Vec<&'a str>),
-    /// Anyone, by no condition that tells who: a public statement, or one of access points or services.
+    /// Anyone, by no condition that tells who: a public statement, or one of networks, access points or services.
     Elsewhere,
     /// Under conditions that do not tell.
     Untold,
@@ -56,16 +58,9 @@ const SAYS_NOT_WHO: [&str; 4] = ["aws:securetransport", "s3:tlsversion", "s3:sig
 fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
     let Some(bucket) = at.bucket_policy()? else { return Ok(Word::Clear) };
-    let mut look = Look { at, key, seen: Seen::default(), is_wide: false };
+    let mut look = Look { at, key, seen: Seen::default(), lacking: Vec::new(), is_wide: false };
     for statement in bucket.allows() {
-        let does = |action| access::covers_objects(statement, action, at);
-        let (verbs, needs): (&str, &[&str]) = match [does(WRITE), READS.into_iter().any(does)] {
-            [false, false] => continue,
-            [true, true] => ("read and write", &[GENERATE, DECRYPT]),
-            [true, false] => ("write", &[GENERATE, DECRYPT]),
-            [false, true] => ("read", &[DECRYPT]),
-        };
-        let grant = Grant { statement, verbs, needs };
+        let Some(grant) = Grant::of(statement, at) else { continue };
         match &statement.principals {
             Principals::Are(principals) => principals.iter().for_each(|principal| look.principal(&grant, principal)),
             Principals::AllBut(_) => look.everyone(&grant),
@@ -75,7 +70,12 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     let mut hint = format!(
         "let the key policy admit them and their own accounts allow {}; then name the accounts in guards.trusted_accounts, or \
          principals in guards.ignored_principals",
-        access::statement(at, &look.key, &[GENERATE, DECRYPT], None)
+        access::statement(
+            at,
+            &look.key,
+            if look.lacking.is_empty() { &[GENERATE, DECRYPT] } else { &look.lacking },
+            None
+        )
     );
     if look.is_wide {
         hint.push_str(
@@ -92,11 +92,37 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
 /// A statement that lets somebody have objects, and what they need of the key.
 struct Grant<'a> {
     statement: &'a Statement,
-    verbs: &'static str,
-    needs: &'static [&'static str],
+    verbs: String,
+    needs: Vec<&'static str>,
 }
 
-impl Grant<'_> {
+impl<'a> Grant<'a> {
+    /// `None` where the statement is about no objects of the bucket.
+    fn of(statement: &'a Statement, at: &Sight<'_>) -> Option<Grant<'a>> {
+        let does = |action: &str| access::covers_objects(statement, action, at);
+        let (reads, writes) = (READS.into_iter().any(does), does(WRITE));
+        let grant = |verbs: &str, needs: &[&'static str]| {
+            Some(Grant { statement, verbs: verbs.to_owned(), needs: needs.to_vec() })
+        };
+        match (reads, writes) {
+            (true, true) => return grant("read and write", &[GENERATE, DECRYPT]),
+            (false, true) => return grant("write", &[GENERATE, DECRYPT]),
+            (true, false) => return grant("read", &[DECRYPT]),
+            (false, false) => {}
+        }
+        // Such as a replication role of another account.
+        let others: Vec<&'static ObjectAction> = OBJECT_ACTIONS.iter().filter(|other| does(&other.action)).collect();
+        let mut verbs: Vec<&str> = others.iter().map(|other| other.does.as_str()).collect();
+        verbs.dedup();
+        let mut needs: Vec<&'static str> = Vec::new();
+        for need in others.iter().flat_map(|other| &other.needs) {
+            if !needs.contains(&need.as_str()) {
+                needs.push(need);
+            }
+        }
+        if others.is_empty() { None } else { grant(&verbs.join(" and "), &needs) }
+    }
+
     fn to(&self, who: &str) -> String {
         format!("the bucket policy, {}: {who} may {}", self.statement.called(), self.verbs)
     }
@@ -106,17 +132,24 @@ struct Look<'a> {
     at: &'a Sight<'a>,
     key: KeyArn,
     seen: Seen,
+    /// The KMS actions that those who were found need.
+    lacking: Vec<&'static str>,
     /// A statement lets in more accounts than can be named.
     is_wide: bool,
 }
 
 impl Look<'_> {
+    /// Notes who is let in, and what they need of the key.
+    fn saw(&mut self, grant: &Grant<'_>, what: String) {
+        self.lacking
+            .extend(grant.needs.iter().filter(|need| !self.lacking.contains(need)).copied().collect::<Vec<_>>());
+        self.seen.saw(what);
+    }
+
     fn principal(&mut self, grant: &Grant<'_>, principal: &Principal) {
         match principal {
             Principal::Everyone => self.everyone(grant),
             Principal::Aws(text) => match principal.account() {
-                // `load-balancer-log-target` tells of those that write.
-                Some(account) if region_of(account).is_some() && grant.needs.contains(&GENERATE) => {}
                 Some(account) => self.named(grant, account, text),
                 // A principal that was deleted, or an origin access identity.
                 None => {}
@@ -131,7 +164,8 @@ impl Look<'_> {
 
     /// An account, or a principal of it, that is named.
     fn named(&mut self, grant: &Grant<'_>, account: &str, who: &str) {
-        if self.at.is_known(account, who) {
+        // `log-destinations` and `load-balancer-log-target` tell of AWS's own accounts.
+        if is_delivery_account(account) || self.at.is_known(account, who) {
             return;
         }
         let inside = self.at.organization.accounts.contains(account);
@@ -155,7 +189,7 @@ impl Look<'_> {
             return;
         }
         if !inside {
-            self.seen.saw(format!("{}, from outside the organization", grant.to(who)));
+            self.saw(grant, format!("{}, from outside the organization", grant.to(who)));
             return;
         }
         let so = match self.admitted(grant, request) {
@@ -166,7 +200,7 @@ impl Look<'_> {
             }
             None => "; its own policies cannot be seen from here".to_owned(),
         };
-        self.seen.saw(format!("{}{so}", grant.to(who)));
+        self.saw(grant, format!("{}{so}", grant.to(who)));
     }
 
     fn everyone(&mut self, grant: &Grant<'_>) {
@@ -178,13 +212,13 @@ impl Look<'_> {
                 for who in patterns.into_iter().filter(|who| !self.at.ignores(who)) {
                     self.is_wide = true;
                     let to = grant.to(&format!("{who}, of whatever account,"));
-                    self.seen.saw(format!("{to}; whether they may use the key cannot be seen from here"));
+                    self.saw(grant, format!("{to}; whether they may use the key cannot be seen from here"));
                 }
             }
             Narrowed::Organization => self.organization(grant),
             Narrowed::OtherOrganizations(organizations) => {
                 let who = format!("every account of {}", organizations.join(", "));
-                self.seen.saw(format!("{}, from outside the organization", grant.to(&who)));
+                self.saw(grant, format!("{}, from outside the organization", grant.to(&who)));
             }
             Narrowed::Elsewhere => {}
             Narrowed::Untold => {
@@ -227,7 +261,7 @@ impl Look<'_> {
             }
             None => "; neither their own policies nor the key policy can be seen from here".to_owned(),
         };
-        self.seen.saw(format!("{}{so}", grant.to(&who)));
+        self.saw(grant, format!("{}{so}", grant.to(&who)));
     }
 
     /// Whether the key policy admits a request for all that a grant needs; `None` where the key policy is not known.
@@ -277,8 +311,10 @@ pub(super) fn narrowed<'a>(statement: &'a Statement, at: &'a Sight<'_>) -> Narro
         return Narrowed::OfAnyAccount(arns.into_iter().map(|(_, arn)| arn).collect());
     }
     let is_public = statement.conditions.iter().all(|condition| SAYS_NOT_WHO.contains(&condition.key.as_str()));
-    let is_elsewhere =
-        is_public || statement.conditions.iter().any(is_of_access_points) || services(statement).next().is_some();
+    let is_elsewhere = is_public
+        || is_by_network(statement, at)
+        || statement.conditions.iter().any(is_of_access_points)
+        || services(statement).next().is_some();
     if is_elsewhere { Narrowed::Elsewhere } else { Narrowed::Untold }
 }
 
@@ -310,6 +346,17 @@ mod tests {
 
     const OUR_ORG: &str = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#;
     const ALL: &str = r#""*""#;
+
+    #[test]
+    fn a_replication_role_of_another_account_needs_to_encrypt_and_a_reader_to_decrypt_alone() {
+        let role = r#"{"AWS":"arn:aws:iam::777788889999:role/copy"}"#;
+        let to = reads(role, "").replace(r#""s3:GetObject""#, r#"["s3:ReplicateObject","s3:ReplicateDelete"]"#);
+        let replicates = Scene::with_policies(Some(&to), ORGANIZATION);
+        let found = replicates.found(&GUARD);
+        assert!(found[0].contains("role/copy may replicate objects to here"), "{found:?}");
+        assert!(replicates.advice(&GUARD).contains(r#""Action":["kms:Encrypt"]"#));
+        assert!(site(role, "").advice(&GUARD).contains(r#""Action":["kms:Decrypt"]"#));
+    }
 
     #[test]
     fn finds_who_is_outside_or_of_another_account_without_proof() {

@@ -2,6 +2,7 @@
 
 use super::Word;
 use super::sight::Dark;
+use crate::model::BlockingPrincipal;
 
 /// So many lines of what was found are shown; a person looks at the first ones.
 const MOST_FOUND: usize = 20;
@@ -16,6 +17,8 @@ pub(super) struct Seen {
     dark: Vec<String>,
     unsure: Vec<String>,
     hints: Vec<String>,
+    fixes: Vec<String>,
+    principals: Vec<BlockingPrincipal>,
 }
 
 impl Seen {
@@ -32,6 +35,19 @@ impl Seen {
     /// What many finds have in common: it stands before them, and is none by itself.
     pub(super) fn note(&mut self, what: impl Into<String>) {
         self.notes.push(what.into());
+    }
+
+    /// What to do about something that was found, where that depends on what it is. Without any, the guard's own advice is given.
+    pub(super) fn fix(&mut self, fix: impl Into<String>) {
+        let fix = fix.into();
+        if !self.fixes.contains(&fix) {
+            self.fixes.push(fix);
+        }
+    }
+
+    /// A principal of the account that what was found is about.
+    pub(super) fn principal(&mut self, principal: BlockingPrincipal) {
+        self.principals.push(principal);
     }
 
     /// What is known; what is not stays dark.
@@ -57,13 +73,14 @@ impl Seen {
 
     /// The guard's word: what it says where it found something, and what to do then. What else might be there is told as well.
     pub(super) fn word(self, says: &str, hint: &str) -> Word {
-        let Seen { notes, found, dark, unsure, hints } = self;
+        let Seen { notes, found, dark, unsure, hints, fixes, principals } = self;
+        let hint = if fixes.is_empty() { hint.to_owned() } else { fixes.join("; ") };
         let mut evidence = notes;
         if !found.is_empty() {
             evidence.extend(shown(found, MOST_FOUND, "more"));
             evidence.extend(dark);
             evidence.extend(shown(unsure, MOST_UNSURE, "more of which it cannot be told"));
-            return Word::Found { says: says.to_owned(), evidence, hint: hint.to_owned() };
+            return Word::Found { says: says.to_owned(), evidence, hint, principals };
         }
         if dark.is_empty() && unsure.is_empty() {
             return Word::Clear;
@@ -71,7 +88,8 @@ impl Seen {
         evidence.extend(dark);
         evidence.extend(shown(unsure, MOST_FOUND, "more"));
         // Without a reason of its own to stay dark, the guard's advice puts an end to the doubt.
-        Word::CannotTell { evidence, hint: if hints.is_empty() { hint.to_owned() } else { hints.join("; ") } }
+        let hint = if hints.is_empty() { hint } else { hints.join("; ") };
+        Word::CannotTell { evidence, hint, principals }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `service-principals`: AWS services which read or write the bucket in their own name, and which the key does not admit.
 
-use super::access::{self, DECRYPT, GENERATE, READ, WRITE};
+use super::access::{DECRYPT, GENERATE, READ, WRITE};
 use super::seen::Seen;
-use super::services::{OF_OTHER_GUARDS, admissions, key_admits};
+use super::services::{GENERATE_ANY, OF_OTHER_GUARDS, admissions, binding_advice, key_admits, key_statement};
 use super::sight::{Dark, Sight};
 use super::{Guard, Need, Word};
 use crate::judge::policy::Answer;
@@ -29,10 +29,11 @@ impl Guard for ServicePrincipals {
 }
 
 fn look(at: &Sight<'_>) -> Result<Word, Dark> {
-    let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
+    if at.central_key()?.is_none() {
+        return Ok(Word::Clear);
+    }
     let Some(bucket) = at.bucket_policy()? else { return Ok(Word::Clear) };
     let mut seen = Seen::default();
-    let mut refused: Vec<&str> = Vec::new();
     for (does, verb, action) in [(WRITE, "write", GENERATE), (READ, "read", DECRYPT)] {
         for admission in admissions(bucket, does, at, |service| !OF_OTHER_GUARDS.contains(&service)) {
             // The key matters only where a service comes in at all.
@@ -40,9 +41,9 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
                 Answer::Yes => {}
                 Answer::No => {
                     seen.saw(format!("{admission} {verb}, and the key policy does not allow it {action}"));
-                    if !refused.contains(&admission.service) {
-                        refused.push(admission.service);
-                    }
+                    let lacks = if action == GENERATE { GENERATE_ANY } else { action };
+                    let wanted = key_statement(&admission, &[lacks]);
+                    seen.fix(format!("add to the key policy {wanted}{}", binding_advice(&admission)));
                 }
                 Answer::CannotTell(why) => {
                     seen.unsure(format!("{admission} {verb}; whether the key policy allows it {action}: {why}"));
@@ -50,16 +51,9 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
             }
         }
     }
-    let service = refused.first().copied().unwrap_or("SERVICE.amazonaws.com");
-    let wanted = access::statement(at, &key, &[GENERATE_ANY, DECRYPT], Some(("Service", service)));
-    let hint = format!(
-        "add to the key policy, for each service, {wanted}, bound by aws:SourceOrgID or aws:SourceAccount where the service sends it"
-    );
-    Ok(seen.word("AWS services use the bucket in their own name, and the key policy does not admit them", &hint))
+    let hint = "read the conditions of the key policy, and let it admit these services for whom the bucket policy lets them in";
+    Ok(seen.word("AWS services use the bucket in their own name, and the key policy does not admit them", hint))
 }
-
-/// What services' own documentation asks for.
-const GENERATE_ANY: &str = "kms:GenerateDataKey*";
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +88,8 @@ mod tests {
             ]
         );
         let Word::Found { hint, .. } = site.look(&GUARD) else { panic!() };
-        assert!(hint.contains(r#""Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*","kms:Decrypt"],"Resource":"*"}"#), "{hint}");
+        let wanted = r#"add to the key policy {"Effect":"Allow","Principal":{"Service":"cloudtrail.amazonaws.com"},"Action":["kms:GenerateDataKey*"],"Resource":"*"}, bound by"#;
+        assert!(hint.starts_with(wanted), "{hint}");
         let other = key_for(TRAIL, r#","Condition":{"StringEquals":{"aws:SourceAccount":"444455556666"}}"#);
         assert_eq!(Scene::with_policies(Some(&writes(TRAIL, OWN_SOURCE)), &other).found(&GUARD).len(), 1);
         let by_name =
@@ -104,6 +99,22 @@ mod tests {
         let read = writes(TRAIL, "").replace("s3:PutObject", "s3:Get*");
         let found = Scene::with_policies(Some(&read), &key_for(TRAIL, "")).found(&GUARD);
         assert!(found[0].ends_with("may read, and the key policy does not allow it kms:Decrypt"), "{found:?}");
+    }
+
+    #[test]
+    fn cloudfront_is_admitted_for_its_distribution_alone() {
+        let distribution = "arn:aws:cloudfront::111122223333:distribution/EDFDVBD6EXAMPLE";
+        let reads = writes(
+            "cloudfront.amazonaws.com",
+            &format!(r#","Condition":{{"StringEquals":{{"AWS:SourceArn":"{distribution}"}}}}"#),
+        );
+        let site = Scene::with_policies(Some(&reads.replace("s3:PutObject", "s3:GetObject")), ORGANIZATION);
+        assert_eq!(
+            site.advice(&GUARD),
+            format!(
+                r#"add to the key policy {{"Effect":"Allow","Principal":{{"Service":"cloudfront.amazonaws.com"}},"Action":["kms:Decrypt"],"Resource":"*","Condition":{{"StringEquals":{{"aws:SourceArn":"{distribution}"}}}}}}"#
+            )
+        );
     }
 
     #[test]

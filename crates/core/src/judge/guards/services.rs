@@ -1,9 +1,14 @@
 //! AWS services that use a bucket in their own name: which statements let them in, and whether the key's policy admits them.
 
+use std::collections::BTreeMap;
+
 use super::access::{self, GENERATE, WRITE, only_values};
 use super::seen::Seen;
 use super::sight::Sight;
 use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
+
+/// What services' own documentation asks for where they write.
+pub(super) const GENERATE_ANY: &str = "kms:GenerateDataKey*";
 
 /// They deliver logs and reports, have rules of their own for SSE-KMS, and guards of their own.
 pub(super) const OF_OTHER_GUARDS: [&str; 8] = [
@@ -55,6 +60,44 @@ pub(super) fn admissions<'a>(
     named.filter(|admission| is_meant(admission.service)).collect()
 }
 
+/// What to add to the key policy for a service: what it lacks, bound by the same source as in the bucket policy.
+pub(super) fn key_statement(admission: &Admission<'_>, actions: &[&str]) -> String {
+    let service = admission.service;
+    let actions: Vec<String> = actions.iter().map(|action| format!("\"{action}\"")).collect();
+    let bound = admission.statement.conditions.iter().filter(|condition| SOURCES.contains(&condition.key.as_str()));
+    let mut operators: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for condition in bound {
+        let key =
+            SOURCE_NAMES.iter().find(|name| name.eq_ignore_ascii_case(&condition.key)).unwrap_or(&"aws:SourceArn");
+        let values: Vec<String> = condition.values.iter().map(|value| format!("\"{value}\"")).collect();
+        let values = if let [one] = values.as_slice() { one.clone() } else { format!("[{}]", values.join(",")) };
+        operators.entry(&condition.operator).or_default().push(format!(r#""{key}":{values}"#));
+    }
+    let conditions: Vec<String> =
+        operators.into_iter().map(|(operator, keys)| format!(r#""{operator}":{{{}}}"#, keys.join(","))).collect();
+    let condition = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(r#","Condition":{{{}}}"#, conditions.join(",")),
+    };
+    format!(
+        r#"{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":[{}],"Resource":"*"{condition}}}"#,
+        actions.join(",")
+    )
+}
+
+/// How to bind a statement that the bucket policy does not bind.
+pub(super) fn binding_advice(admission: &Admission<'_>) -> &'static str {
+    let is_bound = admission.statement.conditions.iter().any(|condition| SOURCES.contains(&condition.key.as_str()));
+    match is_bound {
+        true => "",
+        false => ", bound by aws:SourceArn or aws:SourceAccount where the service sends it",
+    }
+}
+
+/// The keys of conditions that tell on whose behalf a service asks, in lower case, and as AWS writes them.
+const SOURCES: [&str; 4] = ["aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths"];
+const SOURCE_NAMES: [&str; 4] = ["aws:SourceArn", "aws:SourceAccount", "aws:SourceOrgID", "aws:SourceOrgPaths"];
+
 /// Those who deliver, and need the key's policy to admit them: finds whom it refuses. Whom they deliver for is taken to be the
 /// bucket's own account, where the bucket's policy does not say.
 pub(super) fn weigh_deliveries(admissions: &[Admission<'_>], what: &str, at: &Sight<'_>, seen: &mut Seen) {
@@ -68,6 +111,11 @@ pub(super) fn weigh_deliveries(admissions: &[Admission<'_>], what: &str, at: &Si
             Answer::Yes => {}
             Answer::No => {
                 seen.saw(format!("{admission} {WRITE}{what}, and the key policy does not allow it {GENERATE}"));
+                seen.fix(format!(
+                    "keep SSE-S3 on this bucket (an exemption), or add to the key policy {}{}",
+                    key_statement(admission, &[GENERATE_ANY]),
+                    binding_advice(admission)
+                ));
             }
             Answer::CannotTell(why) => {
                 seen.unsure(format!("{admission} {WRITE}{what}; whether the key policy allows it {GENERATE}: {why}"))

@@ -128,6 +128,6 @@ impl From<&AwsError> for Dark {
 
 impl From<Dark> for Word {
     fn from(dark: Dark) -> Word {
-        Word::CannotTell { evidence: vec![dark.why], hint: dark.hint }
+        Word::CannotTell { evidence: vec![dark.why], hint: dark.hint, principals: Vec::new() }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::evaluate::role_of_session;
 use super::kept::Kept;
 use super::{Coverage, Effect, Holder, Parsed, Policy, Principal, Principals, Statement, Text};
+use crate::judge::{KEY_ACTIONS, OBJECT_ACTIONS};
 use crate::model::Identities;
 
 /// The principals of an account, with the statements that speak of reading or writing objects or of using a key.
@@ -32,11 +33,6 @@ pub struct Shared {
     /// The place of each holder, and that of the policy among the holder's; `None` for its permissions boundary.
     pub by: Vec<(usize, Option<usize>)>,
 }
-
-/// What the guards ask about. Other statements are dropped, which changes no answer on these.
-const ACTIONS: [&str; 5] =
-    ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion", "kms:GenerateDataKey", "kms:Decrypt"];
-const ON_OBJECTS: [&str; 3] = ["s3:PutObject", "s3:GetObject", "s3:GetObjectVersion"];
 
 /// One for each account that is being worked on.
 static READ: Kept<Identities, Holders> = Kept::new();
@@ -79,6 +75,12 @@ impl Holders {
         found
     }
 
+    /// A user or role of the account.
+    #[must_use]
+    pub fn holder(&self, arn: &str) -> Option<&Holder> {
+        self.by_arn.get(arn).map(|&at| &self.holders[at])
+    }
+
     /// Those who may have to do with the objects of a bucket: by an allow of their own that may cover some of them, or by the
     /// bucket's policy, which names them or lets everyone in. Nobody else may read or write them, whatever conditions and denies
     /// say.
@@ -116,9 +118,16 @@ impl Shared {
     }
 }
 
+/// Drops the statements on actions that no guard asks about, which changes no answer on the others.
 fn relevant(mut policy: Policy) -> Policy {
-    policy.statements.retain(|statement| ACTIONS.iter().any(|action| statement.covers_action(action)));
+    policy.statements.retain(|statement| {
+        is_on_objects(statement) || KEY_ACTIONS.iter().any(|action| statement.covers_action(action))
+    });
     policy
+}
+
+fn is_on_objects(statement: &Statement) -> bool {
+    OBJECT_ACTIONS.iter().any(|on| statement.covers_action(&on.action))
 }
 
 fn shared(holders: &[Holder]) -> Vec<Shared> {
@@ -138,9 +147,7 @@ fn shared(holders: &[Holder]) -> Vec<Shared> {
 }
 
 fn on_objects(policy: &Policy) -> impl Iterator<Item = &Statement> {
-    policy.statements.iter().filter(|statement| {
-        statement.effect == Effect::Allow && ON_OBJECTS.iter().any(|on| statement.covers_action(on))
-    })
+    policy.statements.iter().filter(|statement| statement.effect == Effect::Allow && is_on_objects(statement))
 }
 
 /// Whether a statement may be about some of these objects. Where a policy variable decides, it may.

@@ -24,6 +24,8 @@ pub struct Holder {
     pub policies: Vec<(String, Parsed)>,
     /// Its permissions boundary.
     pub boundary: Option<Parsed>,
+    /// Amazon S3 may assume it: to replicate, or for Batch Operations.
+    pub is_for_s3: bool,
 }
 
 /// Whether something may be done, and by which policy.
@@ -88,6 +90,17 @@ impl KeyRight {
     }
 }
 
+/// Why a principal's own policies do not let it do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnRefusal {
+    /// None of them allows it.
+    NotAllowed,
+    /// One allows it, and the permissions boundary does not.
+    Boundary,
+    /// This statement denies it.
+    Denied(String),
+}
+
 impl Right {
     /// Either; the way is that of the surer one.
     #[must_use]
@@ -109,6 +122,7 @@ impl Holder {
             account: identity.arn.split(':').nth(4).unwrap_or_default().to_owned(),
             policies: identity.policies.iter().map(|(name, text)| (name.clone(), read(text))).collect(),
             boundary: identity.boundary.as_deref().map(read),
+            is_for_s3: identity.trust.as_deref().is_some_and(|trust| trust.contains("s3.amazonaws.com")),
         }
     }
 
@@ -187,6 +201,19 @@ impl Holder {
         })
     }
 
+    /// Why its own policies do not let it do what they certainly do not.
+    #[must_use]
+    pub fn own_refusal(&self, request: &Request) -> OwnRefusal {
+        if let Some(by) = self.denying_statement(request) {
+            return OwnRefusal::Denied(by);
+        }
+        let is_allowed = self.policies.iter().filter_map(|(_, policy)| policy.as_ref().as_ref().ok());
+        match is_allowed.into_iter().any(|policy| allow(policy, request, &Answer::Yes).0.is_possible()) {
+            true => OwnRefusal::Boundary,
+            false => OwnRefusal::NotAllowed,
+        }
+    }
+
     /// Whether its permissions boundary, if it has one, leaves room for the request.
     fn bounded(&self, request: &Request) -> Answer {
         let Some(boundary) = &self.boundary else { return Answer::Yes };
@@ -247,6 +274,18 @@ impl Holder {
 }
 
 impl Policy {
+    /// The statement that certainly denies a request; `reaches` says whether a statement is about the principal.
+    fn denier(&self, request: &Request, reaches: impl Fn(&Statement) -> Answer) -> Option<&Statement> {
+        let partly = Answer::CannotTell(String::new());
+        self.denies().find(|statement| statement.applies(request, &partly).and(reaches(statement)) == Answer::Yes)
+    }
+
+    /// The statement by which the policy, of a bucket or a key, certainly denies a request.
+    #[must_use]
+    pub fn denied_by(&self, request: &Request) -> Option<String> {
+        self.denier(request, |statement| statement.reach(request).any()).map(Statement::called)
+    }
+
     /// What the policy, of a bucket or a key, says to a request.
     #[must_use]
     pub fn admission(&self, request: &Request) -> Admission {

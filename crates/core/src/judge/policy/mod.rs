@@ -20,7 +20,7 @@ pub use account::{Holders, Shared};
 pub use answer::Answer;
 pub use control::{ControlKind, ControlPolicy, Hindrance, Level, hindrances};
 pub use document::{Condition, Effect, NotUnderstood, Patterns, Policy, Principal, Principals, Statement};
-pub use evaluate::{Admission, ForAll, Holder, KeyRight, Parsed, Right};
+pub use evaluate::{Admission, ForAll, Holder, KeyRight, OwnRefusal, Parsed, Right};
 pub(super) use kept::Kept;
 pub use kept::key_policy;
 pub use pattern::{Coverage, Text, coverage, coverage_of_arn, coverage_of_letters, widened};

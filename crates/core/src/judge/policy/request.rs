@@ -26,12 +26,40 @@ pub struct Request {
     pub account: String,
     /// An AWS service asks in its own name.
     pub is_service: bool,
+    /// Nobody signed it.
+    pub is_unsigned: bool,
     /// Such as `s3:PutObject`.
     pub action: String,
     /// An ARN, or how it begins: then the question is whether there is such a resource for which it is so.
     pub resource: Text,
     context: BTreeMap<String, Known>,
 }
+
+/// Condition keys that a request without a signature does not have.
+const ABSENT_WITHOUT_SIGNATURE: [&str; 22] = [
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:username",
+    "aws:TokenIssueTime",
+    "aws:MultiFactorAuthPresent",
+    "aws:MultiFactorAuthAge",
+    "aws:FederatedProvider",
+    "aws:SourceIdentity",
+    "aws:CalledVia",
+    "kms:CallerAccount",
+    "s3:authType",
+    "s3:signatureversion",
+    "s3:signatureAge",
+];
 
 impl Request {
     /// A request of a user or role, with the keys that follow from who it is. `organization` is the id of the organization
@@ -43,6 +71,7 @@ impl Request {
             principal: principal.to_owned(),
             account: account.to_owned(),
             is_service: false,
+            is_unsigned: false,
             action: action.to_owned(),
             resource,
             context: BTreeMap::new(),
@@ -66,6 +95,7 @@ impl Request {
             principal: service.to_owned(),
             account: String::new(),
             is_service: true,
+            is_unsigned: false,
             action: action.to_owned(),
             resource,
             context: BTreeMap::new(),
@@ -77,6 +107,18 @@ impl Request {
         .with("aws:PrincipalIsAWSService", Known::Values(vec!["true".into()]))
         .with("aws:PrincipalServiceName", Known::Values(vec![service.into()]))
         .with("aws:SecureTransport", Known::Values(vec!["true".into()]))
+    }
+
+    /// A request without a signature: every key that follows from who asks is absent, `aws:PrincipalIsAWSService` among them (IAM
+    /// guide, global condition keys).
+    #[must_use]
+    pub fn unsigned(action: &str, resource: Text) -> Request {
+        let request = Request { is_unsigned: true, ..Request::of("", "", action, resource) };
+        ABSENT_WITHOUT_SIGNATURE
+            .iter()
+            .fold(request, |request, key| request.with(key, Known::Absent))
+            .with_value("aws:PrincipalType", "Anonymous")
+            .with_value("aws:userid", "anonymous")
     }
 
     /// The same request with a condition key known to be so.
@@ -95,6 +137,7 @@ impl Request {
     /// What is known of a condition key, given in lower case.
     #[must_use]
     pub fn known(&self, key: &str) -> &Known {
-        self.context.get(key).unwrap_or(&Known::Unknown)
+        let of_nobody = self.is_unsigned && key.starts_with("aws:principaltag/");
+        self.context.get(key).unwrap_or(if of_nobody { &Known::Absent } else { &Known::Unknown })
     }
 }

@@ -59,6 +59,7 @@ fn planned(wave: u32, holds: bool) -> BucketEvent {
         says: "x".into(),
         evidence: vec![],
         hint: "x".into(),
+        principals: Vec::new(),
     };
     BucketEvent::Planned { wave, guards: vec![finding], guarded_at: None }
 }
