@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::objects::Subject;
 use crate::authorize::{Ask, Who, authorize};
 use crate::policy::Kind;
+use crate::policy::store::bare;
 use crate::services::kms;
 use crate::world::World;
 use crate::world::bucket::{Algorithm, Bucket};
@@ -48,14 +49,15 @@ fn selects(rule: &Value, key: &str, sealing: &Sealing) -> bool {
 fn assume(world: &World, bucket: &str, role_arn: &str) -> Option<Caller> {
     let account = world.bucket_owner(bucket)?;
     let id = &world.organization.accounts[account].id;
-    let name = role_arn.strip_prefix(&format!("arn:aws:iam::{id}:role/"))?;
+    let partition = world.spec.partition;
+    let name = role_arn.strip_prefix(partition.arn("iam", "", id, "role/").as_str())?;
     let role = world.role(account, name)?;
     let trust = role.policies.trust(id);
     let ask = Ask::new("sts:AssumeRole", role_arn).of(account).trust(&trust);
     authorize(world, Who::Service("s3.amazonaws.com"), &ask).ok()?;
     Some(Caller {
         account,
-        arn: format!("arn:aws:sts::{id}:assumed-role/{name}/s3-replication").into(),
+        arn: partition.arn("sts", "", id, format_args!("assumed-role/{}/s3-replication", bare(name))).into(),
         user_id: format!("{}:s3-replication", role.id).into(),
         kind: CallerKind::RoleSession,
         session: None,
@@ -71,20 +73,20 @@ fn replica(
     object: &Object,
 ) -> Option<Replica> {
     may(world, role, "s3:GetObjectVersionForReplication", subject.bucket, bucket, subject.key)?;
-    let name = rule["Destination"]["Bucket"].as_str()?.strip_prefix("arn:aws:s3:::")?;
+    let name = rule["Destination"]["Bucket"].as_str()?.strip_prefix(world.spec.partition.s3_arn("").as_str())?;
     let owner = world.bucket_owner(name)?;
     let destination = world.with_buckets(owner, |buckets| buckets.iter().find(|one| &*one.name == name).cloned())?;
     may(world, role, "s3:ReplicateObject", name, &destination, subject.key)?;
     let sealing = match &object.sealing {
         Sealing::Kms { algorithm, key, bucket_key } => {
-            let context = subject.encryption_context(*bucket_key);
+            let context = subject.encryption_context(world, *bucket_key);
             kms::may_use(world, role, key, "kms:Decrypt", Some(usize::from(bucket.region)), &context).ok()?;
             let replica_key = rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"].as_str()?;
             let bucket_key =
                 destination.encryption.as_ref().is_some_and(|one| one.bucket_key) && *algorithm == Algorithm::Kms;
             let context = match bucket_key {
-                true => format!("arn:aws:s3:::{name}"),
-                false => format!("arn:aws:s3:::{name}/{}", subject.key),
+                true => world.spec.partition.s3_arn(name),
+                false => world.spec.partition.s3_arn(format_args!("{name}/{}", subject.key)),
             };
             kms::may_use(world, role, replica_key, "kms:Encrypt", Some(usize::from(destination.region)), &context)
                 .ok()?;
@@ -99,7 +101,7 @@ fn replica(
 
 fn may(world: &World, role: &Caller, action: &str, name: &str, bucket: &Bucket, key: &str) -> Option<()> {
     let policy = bucket.configurations.policy().and_then(|text| world.permissions.load(Kind::Resource, text).ok());
-    let arn = format!("arn:aws:s3:::{name}/{key}");
+    let arn = world.spec.partition.s3_arn(format_args!("{name}/{key}"));
     let region = &world.spec.regions[usize::from(bucket.region)];
     let ask = Ask::new(action, arn).of(world.bucket_owner(name)?).in_region(region).guarded_by(policy.as_deref());
     authorize(world, role, &ask).ok()
