@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::world::{Run, World, binary, block_on, finding, two_members};
+use crate::world::{Run, World, binary, block_on, finding, two_members, unbroken};
 
 const FRESH: &str = include_str!("../../config/sandbox/fresh.toml");
 
@@ -140,6 +140,26 @@ fn keys_and_regions_of_different_partitions_are_refused() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn credentials_of_another_partition_than_the_keys_are_refused_at_once() {
+    let world =
+        World::of("partition = \"aws-us-gov\"\nregions = [\"us-gov-west-1\"]\naccounts = 3\nbuckets_per_account = 1");
+    world.edit(|text| text.replace("arn:aws-us-gov:", "arn:aws:").replace("us-gov-west-1", "us-east-1"));
+    let (code, checked) = world.json(&["preflight"]);
+    assert_eq!(code, 2, "{checked:#}");
+    let check = &checked["checks"][0];
+    assert_eq!((&check["kind"], &check["standing"]), (&json!("organization"), &json!("failed")), "{checked:#}");
+    assert!(
+        check["message"].as_str().unwrap().contains("is in partition aws-us-gov, and central key arn:aws:kms:"),
+        "{check}"
+    );
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    let said = unbroken(&run.stderr);
+    assert!(said.contains("aws-us-gov") && said.contains("AWS_REGION"), "{said}");
+    assert!(world.sandbox.executions().is_empty());
 }
 
 // What follows runs the core of the suite once without us-east-1: it is neither the home Region nor one of the organization's.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use orgseal_core::aws::ConnectError;
-use orgseal_core::campaign::CampaignError;
+use orgseal_core::campaign::{CampaignError, PARTITION_FIX};
 use orgseal_core::config::{ConfigError, Problem};
 use orgseal_core::ledger::LedgerError;
 use orgseal_core::plan::{Content, PlanError};
@@ -123,6 +123,7 @@ impl From<CampaignError> for Failure {
             CampaignError::OtherOrganization { .. } => {
                 "use credentials of the organization that organization.id names, or another campaign file".to_owned()
             }
+            CampaignError::OtherPartition { .. } => PARTITION_FIX.to_owned(),
             CampaignError::NoSuchAccount(_) => {
                 "check the pattern: aws organizations list-accounts shows ids and names, and an OU is named by its id (ou-…)".to_owned()
             }

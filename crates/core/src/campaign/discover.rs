@@ -118,12 +118,27 @@ pub async fn listed(setting: &Setting) -> Result<Listed, CampaignError> {
 
 /// The organization, if it is the one that the campaign file names.
 pub(super) async fn the_organization(aws: &Aws, file: &CampaignFile) -> Result<Organization, CampaignError> {
+    same_partition(aws, file)?;
     let organization = aws.organizations().describe().await.map_err(CampaignError::Organization)?;
     match &file.organization.id {
         Some(wanted) if *wanted != organization.id => {
             Err(CampaignError::OtherOrganization { found: organization.id, wanted: wanted.clone() })
         }
         _ => Ok(organization),
+    }
+}
+
+/// Refuses credentials of another partition than the central keys': nothing crosses partitions.
+pub(super) fn same_partition(aws: &Aws, file: &CampaignFile) -> Result<(), CampaignError> {
+    let caller = aws.caller();
+    match file.all_keys().into_iter().find(|key| key.partition != caller.partition) {
+        None => Ok(()),
+        Some(key) => Err(CampaignError::OtherPartition {
+            caller: caller.arn.clone(),
+            found: caller.partition.clone(),
+            wanted: key.partition.clone(),
+            key,
+        }),
     }
 }
 

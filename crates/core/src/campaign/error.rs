@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use crate::aws::ConnectError;
 use crate::config::SHARING_QUOTA;
 use crate::ledger::LedgerError;
-use crate::model::AwsError;
+use crate::model::{AwsError, KeyArn};
 use crate::plan::PlanError;
+
+/// What to do where the caller and the central keys are in different partitions.
+pub const PARTITION_FIX: &str =
+    "use credentials and a Region (AWS_REGION) of the partition that the central keys are in, or another campaign file";
 
 /// Why a run as a whole could not go on. What befalls one account or bucket is a finding instead.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,18 @@ pub enum CampaignError {
         /// The one found.
         found: String,
         /// The one in the campaign file.
+        wanted: String,
+    },
+    /// The central keys are in another partition than the caller.
+    #[error("the caller {caller} is in partition {found}, and central key {key} is in {wanted}")]
+    OtherPartition {
+        /// The caller's ARN.
+        caller: String,
+        /// The caller's partition.
+        found: String,
+        /// The key.
+        key: KeyArn,
+        /// The key's partition.
         wanted: String,
     },
     /// The command line names an account or OU that is not there.

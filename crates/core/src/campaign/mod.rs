@@ -67,7 +67,7 @@ use warnings::Warnings;
 
 pub use decide::{Decide, Preview, RegionPreview, WavePreview, WaveQuestion};
 pub use discover::{Listed, listed};
-pub use error::CampaignError;
+pub use error::{CampaignError, PARTITION_FIX};
 pub use kind::{ApprovedPlan, ChangeOptions, Ending, Kind};
 pub use planning::WrittenPlan;
 pub use preflight::preflight;

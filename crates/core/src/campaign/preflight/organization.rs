@@ -4,7 +4,8 @@ use futures::future::{join, join_all};
 
 use super::{Listed, Look, accounts, of_error, with_error};
 use crate::aws::Aws;
-use crate::campaign::CampaignError;
+use crate::campaign::discover::same_partition;
+use crate::campaign::{CampaignError, PARTITION_FIX};
 use crate::config::{CampaignFile, SHARING_QUOTA};
 use crate::judge::key_fault;
 use crate::model::{Account, Check, CheckKind, KeyArn, Preflight, RegionChecks, Standing, now};
@@ -21,6 +22,10 @@ pub(super) async fn look(
     found: &mut Preflight,
 ) -> Result<Listed, CampaignError> {
     let kind = CheckKind::Organization;
+    if let Err(error) = same_partition(aws, file) {
+        found.checks.push(Check::new(kind, Standing::Failed, error.to_string()).fix(PARTITION_FIX));
+        return Ok(None);
+    }
     let organization = match aws.organizations().describe().await {
         Ok(organization) => organization,
         Err(error) => {
