@@ -49,8 +49,19 @@ fn audit_of_aws(world: &World) -> Command {
     command
 }
 
+/// Runs it without the variables by which a machine may replace its trust store.
 fn output(mut command: Command) -> Run {
-    command.output().unwrap().into()
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").output().unwrap().into()
+}
+
+/// The failure of the command itself: its message and its help, unbroken.
+fn failure(mut command: Command) -> String {
+    command.arg("--json");
+    let run = output(command);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let error = &document["errors"][0];
+    format!("{} help: {}", error["message"].as_str().unwrap(), error["hint"].as_str().unwrap())
 }
 
 #[test]
@@ -59,9 +70,7 @@ fn a_proxy_is_used_and_named_when_the_connection_fails() {
     for variable in ["HTTPS_PROXY", "https_proxy"] {
         let mut command = audit_of_aws(&world);
         command.env(variable, format!("http://user:s3cret@{}", proxy.address));
-        let run = output(command);
-        assert_eq!(run.code, 1, "{}", run.stderr);
-        let said = unbroken(&run.stderr.replace('│', " "));
+        let said = failure(command);
         assert!(said.contains("sts:GetCallerIdentity failed"), "{said}");
         assert!(said.contains(&format!("proxy: http://{} ({variable})", proxy.address)), "{said}");
         assert!(said.contains("NO_PROXY"), "{said}");
@@ -84,10 +93,8 @@ fn credential_providers_use_the_proxy_too() {
         .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
         .env("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/orgseal")
         .env("HTTPS_PROXY", &proxy.address);
-    let run = output(command);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(!proxy.asked().is_empty(), "AssumeRoleWithWebIdentity went past the proxy: {}", run.stderr);
-    let said = unbroken(&run.stderr.replace('│', " "));
+    let said = failure(command);
+    assert!(!proxy.asked().is_empty(), "AssumeRoleWithWebIdentity went past the proxy: {said}");
     assert!(said.contains("HTTPS_PROXY"), "{said}");
 }
 
@@ -113,10 +120,9 @@ fn a_proxy_that_cannot_be_used_is_refused_without_its_value() {
     let world = World::of(SPEC);
     let mut command = audit_of_aws(&world);
     command.env("HTTPS_PROXY", "socks5://user:s3cret@127.0.0.1:1080");
-    let run = output(command);
-    assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("HTTPS_PROXY") && run.stderr.contains("socks5"), "{}", run.stderr);
-    assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
+    let said = failure(command);
+    assert!(said.contains("HTTPS_PROXY") && said.contains("socks5"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
 }
 
 #[test]
@@ -127,17 +133,14 @@ fn a_ca_bundle_that_cannot_be_read_is_an_error() {
     for (bundle, why) in [("/no/such/bundle.pem", "No such file"), (empty.to_str().unwrap(), "no PEM certificate")] {
         let mut command = audit_of_aws(&world);
         command.env("AWS_CA_BUNDLE", bundle);
-        let run = output(command);
-        let said = unbroken(&run.stderr.replace('│', " "));
-        assert_eq!(run.code, 1, "{said}");
+        let said = failure(command);
         assert!(said.contains("AWS_CA_BUNDLE") && said.contains(why), "{said}");
     }
     let config = world.path("aws-config");
     std::fs::write(&config, "[profile security]\nca_bundle = /no/such/profile.pem\n").unwrap();
     let mut command = audit_of_aws(&world);
     command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", "security");
-    let run = output(command);
-    let said = unbroken(&run.stderr.replace('│', " "));
+    let said = failure(command);
     assert!(said.contains("/no/such/profile.pem (ca_bundle of profile security)"), "{said}");
 }
 
@@ -236,6 +239,11 @@ fn a_ca_bundle_replaces_the_trust_store() {
         command.env("AWS_ENDPOINT_URL", &endpoint.url);
         command
     };
+    let audit = || {
+        let mut command = world.command(&["audit"]);
+        command.env("AWS_ENDPOINT_URL", &endpoint.url);
+        command
+    };
     let mut by_variable = preflight();
     by_variable.env("AWS_CA_BUNDLE", &bundle);
     let mut by_profile = preflight();
@@ -248,16 +256,13 @@ fn a_ca_bundle_replaces_the_trust_store() {
         assert!(run.stdout.contains(&said), "{said}: {}{}", run.stdout, run.stderr);
     }
     // Without it the certificate is not trusted, and with another one neither.
-    let run = output(preflight());
-    let said = unbroken(&run.stderr.replace('│', " "));
-    assert!(run.code == 1 && said.contains("certificate") && said.contains("AWS_CA_BUNDLE"), "{said}");
+    let said = failure(audit());
+    assert!(said.contains("certificate") && said.contains("AWS_CA_BUNDLE"), "{said}");
     let other = world.path("other.pem");
     std::fs::write(&other, certificates().0).unwrap();
-    let mut command = preflight();
+    let mut command = audit();
     command.env("AWS_CA_BUNDLE", &other);
-    let run = output(command);
-    let said = unbroken(&run.stderr.replace('│', " "));
-    assert_eq!(run.code, 1, "{said}");
+    let said = failure(command);
     assert!(said.contains(&format!("trusted certificates: {} (AWS_CA_BUNDLE)", other.display())), "{said}");
 }
 
@@ -268,9 +273,7 @@ fn a_profile_that_does_not_exist_is_named() {
     std::fs::write(&config, "[profile audit]\nregion = us-east-1\n[profile security]\nregion = us-east-1\n").unwrap();
     let mut command = world.command(&["audit"]);
     command.env("AWS_PROFILE", "securty").env("AWS_CONFIG_FILE", &config);
-    let run = output(command);
-    assert_eq!(run.code, 1);
-    let said = unbroken(&run.stderr.replace('│', " "));
+    let said = failure(command);
     assert!(said.contains("AWS profile securty does not exist"), "{said}");
     assert!(said.contains("audit, security"), "{said}");
 }
@@ -280,9 +283,7 @@ fn no_credentials_are_said_in_one_sentence_with_two_fixes() {
     let world = World::of(SPEC);
     let mut command = world.command(&["audit"]);
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let run = output(command);
-    assert_eq!(run.code, 1);
-    let said = unbroken(&run.stderr.replace('│', " "));
+    let said = failure(command);
     assert!(said.contains("sts:GetCallerIdentity failed: no AWS credentials were found"), "{said}");
     assert!(said.contains("AWS_PROFILE") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
     assert!(!said.contains("resume") && !said.contains("provider"), "{said}");
@@ -334,9 +335,8 @@ fn an_aws_login_profile_gives_credentials() {
         output(command)
     };
     let before = signed_in();
-    let said = unbroken(&before.stderr.replace('│', " "));
-    assert_eq!(before.code, 1, "{said}");
-    assert!(said.contains("aws login"), "{said}");
+    assert_eq!(before.code, 1, "{}", before.stderr);
+    assert!(before.stdout.contains("aws login"), "{}", before.stdout);
     std::fs::write(cache.join(format!("{name}.json")), cached.to_string()).unwrap();
     let run = signed_in();
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
@@ -364,7 +364,8 @@ fn a_chained_role_asks_for_an_hour_once_it_is_refused_more() {
 #[test]
 fn a_preflight_says_how_aws_is_reached() {
     let world = World::of(SPEC);
-    let run = world.run(&["preflight"]);
+    let run = output(world.command(&["preflight"]));
     let said = unbroken(&run.stdout);
     assert!(said.contains("credentials from environment variables, no proxy, the machine's trusted CAs"), "{said}");
+    assert_eq!(said.matches(world.sandbox.endpoint()).count(), 1, "{said}");
 }

@@ -342,7 +342,13 @@ fn endpoints(config: &SdkConfig) -> Vec<String> {
         let key = ServiceConfigKey::builder().service_id(id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
         config.service_config()?.load_config(key.ok()?)
     });
-    std::iter::once(general.to_owned()).chain(own).collect()
+    let mut all = vec![general.to_owned()];
+    for endpoint in own {
+        if !all.contains(&endpoint) {
+            all.push(endpoint);
+        }
+    }
+    all
 }
 
 /// The network settings of the environment and of the profile.

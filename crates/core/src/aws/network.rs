@@ -53,10 +53,14 @@ impl ConnectionContext {
     pub(super) fn hint(&self, message: &str) -> Option<String> {
         let certificate = message.contains("certificate");
         match (&self.proxy, &self.ca) {
-            (_, Some(ca)) if certificate => Some(format!(
-                "check that {ca} holds the certificate of the CA that signed the endpoint's certificate; it replaces the \
-                 machine's trust store"
-            )),
+            (_, Some(ca)) if certificate => {
+                let other =
+                    if ca.contains("AWS_CA_BUNDLE") { "" } else { ", or set AWS_CA_BUNDLE to a PEM file with it" };
+                Some(format!(
+                    "add the certificate of the CA that signed the endpoint's certificate to {ca}, which replaces the machine's \
+                     trust store{other}"
+                ))
+            }
             (Some(_), None) if certificate => Some(
                 "the proxy seems to inspect TLS: set AWS_CA_BUNDLE to a PEM file with its CA certificate".to_owned(),
             ),
