@@ -14,7 +14,7 @@ from conformance import (
 )
 
 RESTORE = "RestoreS3BucketEncryption"
-PACK = ROOT / "config" / "aws-config" / "conformance-pack.yaml"
+PACK = ROOT / "config" / "aws-config" / "conformance-pack-us-east-1.yaml"
 REMEDIED = """
 Parameters:
   KeyArn: { Type: String }

@@ -17,6 +17,8 @@ from conformance import ROOT, Case, client, serve
 
 AWS = pathlib.Path(sys.executable).with_name("aws")
 DOCUMENTS = ["EnableS3BucketEncryptionWithKMS", "RestoreS3BucketEncryption"]
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+SERVICES = {STACK_SETS, "config.amazonaws.com", "config-multiaccountsetup.amazonaws.com"}
 GUARDRAILS = {"orgseal-scp-other-key", "orgseal-scp-keep-seal", "orgseal-scp-keep-key", "orgseal-rcp-other-key"}
 TAG = {"Key": "orgseal", "Value": "bootstrap"}
 REGIONS = ["us-east-1", "eu-west-1"]
@@ -41,7 +43,7 @@ class Deploy(Case):
     def setUp(self):
         self.assertIn("ORGSEAL_BIN", os.environ, "this suite renders with the binary: set ORGSEAL_BIN")
         self.assertTrue(AWS.exists(), "awscli is not installed: see requirements.txt")
-        self.names = serve(ROOT / "config/sandbox/fresh.toml")
+        self.names = serve(ROOT / "config/sandbox/empty.toml")
         with urllib.request.urlopen(self.names["AWS_ENDPOINT_URL"] + "/_sandbox/state") as answer:
             self.state = json.load(answer)
         self.security, self.management = self.state["security_account"], self.state["management_account"]
@@ -116,6 +118,43 @@ class Deploy(Case):
         self.assertEqual({one["Status"] for one in instances}, {"CURRENT"})
         return sorted((one["Account"], one["Region"]) for one in instances)
 
+    def enable(self):
+        """What the organization must have before the other steps: each names what is missing until then."""
+        root = self.root()
+        for step, more, missing in [
+            ("documents", {"ROOT_OR_OU": root}, STACK_SETS),
+            ("members", {"ROOT_OR_OU": root, "EXTERNAL_ID": self.state["external_id"]}, STACK_SETS),
+            ("organization", {}, "policy type RESOURCE_CONTROL_POLICY is not enabled"),
+            ("check", {}, f"account {self.security} is not a delegated administrator for config.amazonaws.com"),
+        ]:
+            refused = self.run_step(step, self.admin, **more)
+            self.assertNotEqual(refused.returncode, 0, step)
+            self.assertIn(missing, refused.stderr, step)
+            self.assertIn("deploy.sh access", refused.stderr, step)
+        # AWS refuses as well.
+        self.refused(
+            "ValidationError", 400, self.api("cloudformation").create_stack_set, StackSetName="early", TemplateBody="{}",
+            PermissionModel="SERVICE_MANAGED", AutoDeployment={"Enabled": False},
+        )
+        owner = client("config", credentials={**self.owner(), "SessionToken": None}, names=self.names)
+        self.refused(
+            "OrganizationAccessDeniedException", 400, owner.put_organization_conformance_pack,
+            OrganizationConformancePackName="early", TemplateBody="{}",
+        )
+        organizations = self.api("organizations")
+        listed = client("organizations", credentials={**self.owner(), "SessionToken": None}, names=self.names)
+        self.refused("AccessDeniedException", 400, listed.list_accounts)
+        for _ in range(2):  # It may be repeated.
+            self.assertIn("as orgseal needs them", self.step("access", self.admin))
+        enabled = {one["ServicePrincipal"] for one in organizations.list_aws_service_access_for_organization()["EnabledServicePrincipals"]}
+        self.assertEqual(enabled, SERVICES)
+        delegated = organizations.list_delegated_services_for_account(AccountId=self.security)["DelegatedServices"]
+        self.assertEqual({one["ServicePrincipal"] for one in delegated}, SERVICES)
+        types = {one["Type"] for one in organizations.list_roots()["Roots"][0]["PolicyTypes"] if one["Status"] == "ENABLED"}
+        self.assertEqual(types, {"SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"})
+        # The security account sees it too.
+        self.step("check", self.owner())
+
     def has_documents(self, account, region):
         ssm = self.api("ssm", account, region)
         for name in DOCUMENTS:
@@ -130,6 +169,7 @@ class EachAccount(Deploy):
     def test_from_an_empty_organization_to_all_that_a_campaign_needs(self):
         new = {region: f"arn:aws:kms:{region}:{self.security}:key/NEW" for region in REGIONS}
         self.render(campaign(self.state, new))
+        self.enable()
         printed = self.step("keys", self.owner())
         keys = {}
         for region in REGIONS:
@@ -200,8 +240,8 @@ class EachAccount(Deploy):
             for account in [*self.members, None]:
                 [rule] = self.api("config", account, region).describe_config_rules()["ConfigRules"]
                 self.assertEqual(rule["Source"]["SourceIdentifier"], "S3_DEFAULT_ENCRYPTION_KMS", (account, region))
-                named = json.loads(rule["InputParameters"])["kmsKeyArns"]
-                self.assertEqual(sorted(named.split(",")), sorted(keys.values()), (account, region))
+                # That Region's key alone: S3 cannot use another Region's.
+                self.assertEqual(json.loads(rule["InputParameters"])["kmsKeyArns"], keys[region], (account, region))
         organizations = self.api("organizations")
         made = {}
         for kind in ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"]:
@@ -256,8 +296,11 @@ class EachAccount(Deploy):
         """A document that changes gets a new version, which is the default one, wherever the set is."""
         file = self.folder / "groundwork/cloudformation/documents.json"
         template = json.loads(file.read_text())
-        content = template["Resources"]["SealDocument"]["Properties"]["Content"]
-        content["description"] = "Another description"
+        properties = template["Resources"]["SealDocument"]["Properties"]
+        # YAML text: an object's Booleans and numbers might become strings.
+        self.assertEqual(properties["DocumentFormat"], "YAML")
+        start = properties["Content"].index("schemaVersion:")
+        properties["Content"] = "description: Another description\n" + properties["Content"][start:]
         (self.folder / "documents.json").write_text(json.dumps(template))
         done = self.aws(
             self.admin, "cloudformation", "update-stack-set", "--stack-set-name", "orgseal-documents",
@@ -275,6 +318,7 @@ class Shared(Deploy):
     def test_one_multi_region_key_and_documents_that_the_security_account_shares(self):
         new = {region: f"arn:aws:kms:{region}:{self.security}:key/mrk-NEW" for region in REGIONS}
         self.render(campaign(self.state, new, owner=self.security))
+        self.step("access", self.admin)
         self.step("keys", self.owner())
         ids = set()
         for region in REGIONS:
@@ -296,6 +340,7 @@ class Shared(Deploy):
     def test_a_delegated_administrator_deploys_the_roles(self):
         new = {region: f"arn:aws:kms:{region}:{self.security}:key/NEW" for region in REGIONS}
         self.render(campaign(self.state, new))
+        self.step("access", self.admin)
         # The comment of the step: "then with --call-as DELEGATED_ADMIN".
         script = self.folder / "groundwork/shell/deploy.sh"
         text = script.read_text()

@@ -70,9 +70,9 @@ class Documents(Ssm):
         self.assertLessEqual({"BucketName", "KMSMasterKeyID", "AutomationAssumeRole"}, {p["Name"] for p in document["Parameters"]})
         read = self.ssm.get_document(Name=DOCUMENT)
         self.shape(self.ssm, "GetDocument", read)
-        self.assertEqual((read["Content"], read["DocumentFormat"]), (content, "YAML"))
-        as_json = self.ssm.get_document(Name=DOCUMENT, DocumentFormat="JSON")
-        self.assertEqual(json.loads(as_json["Content"])["schemaVersion"], "0.3")
+        self.assertEqual((json.loads(read["Content"])["schemaVersion"], read["DocumentFormat"]), ("0.3", "JSON"))
+        as_yaml = self.ssm.get_document(Name=DOCUMENT, DocumentFormat="YAML")
+        self.assertEqual((as_yaml["Content"], as_yaml["DocumentFormat"]), (content, "YAML"))
 
     def test_versions(self):
         name = self.create(self.ssm, SLEEPER, VersionName="first")

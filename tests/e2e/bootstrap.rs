@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Run, World, unbroken};
+use crate::world::{Run, World, block_on, two_members, unbroken};
 
 const FRESH: &str = include_str!("../../config/sandbox/fresh.toml");
 const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
@@ -78,7 +78,7 @@ fn a_fresh_organization_is_made_ready_sealed_and_watched() {
     assert_eq!((run.code, &document(&run)["done"]), (0, &json!([])), "{}", run.stderr);
     let groundwork = world.run(&["bootstrap", "render", "groundwork", "--check"]);
     assert!(
-        groundwork.code == 2 && groundwork.stdout.contains("conformance-pack.yaml  differs"),
+        groundwork.code == 2 && groundwork.stdout.contains("conformance-pack-us-east-1.yaml  differs"),
         "{}",
         groundwork.stdout
     );
@@ -362,4 +362,153 @@ fn what_cannot_be_done_whole_is_not_begun() {
     let typo = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal", "--attach", "ou-typo-12345678"];
     let run = as_management(&world, &typo);
     assert!(run.code == 1 && run.stderr.contains("no root, OU or account ou-typo-12345678"), "{}", run.stderr);
+}
+
+/// AWS Config in a Region, with these credentials.
+fn config(world: &World, region: &str, credentials: (String, String, Option<String>)) -> aws_sdk_config::Client {
+    let (access_key, secret, token) = credentials;
+    let config = aws_sdk_config::Config::builder()
+        .behavior_version(aws_sdk_config::config::BehaviorVersion::latest())
+        .region(aws_sdk_config::config::Region::new(region.to_owned()))
+        .endpoint_url(world.sandbox.endpoint())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(aws_sdk_config::config::Credentials::new(access_key, secret, token, None, "test"))
+        .build();
+    aws_sdk_config::Client::from_conf(config)
+}
+
+/// The only rule of a member account and Region: its name, and the keys that it accepts.
+fn rule(world: &World, account: &str, region: &str) -> (String, Vec<String>) {
+    let member = config(world, region, world.assume(account, "OrganizationAccountAccessRole"));
+    let rules = block_on(member.describe_config_rules().send()).unwrap();
+    let [rule] = rules.config_rules() else { panic!("{rules:?}") };
+    let parameters: Value = serde_json::from_str(rule.input_parameters().unwrap()).unwrap();
+    let keys = parameters["kmsKeyArns"].as_str().unwrap().split(',').map(str::to_owned).collect();
+    (rule.config_rule_name().unwrap().to_owned(), keys)
+}
+
+/// Default Regions, and Regions that an account opts into.
+const REGIONS: [&str; 30] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "sa-east-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-central-1",
+    "eu-north-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "af-south-1",
+    "ap-east-1",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+];
+
+#[test]
+fn seventeen_and_thirty_regions_have_a_rule_each_with_that_regions_key() {
+    for amount in [17, 30] {
+        let regions = REGIONS[..amount].join("\", \"");
+        let world = deployed(&format!(
+            "groundwork = false\naccounts = 3\nsuspended = 0\nbuckets_per_account = 0\nregions = [\"{regions}\"]\n"
+        ));
+        for region in &REGIONS[..amount] {
+            assert_eq!(rule(&world, &member(&world), region).1, [world.key(region)], "{region}");
+        }
+        let (code, after) = world.json(&["bootstrap", "diff"]);
+        assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");
+        let run = world.run(&["bootstrap", "render", "groundwork"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(world.run(&["preflight"]).code, 0);
+    }
+}
+
+/// Until one rule named the keys of all Regions: a bucket on another Region's key was compliant.
+#[test]
+fn a_rule_that_names_the_keys_of_all_regions_is_found_and_changed() {
+    let world = World::of(&two_members(r#"{ name = "far", encryption = "wrong_region_key" }"#, ""));
+    let management = world.sandbox.management_account().to_owned();
+    world.edit(|text| {
+        format!("{text}\n[bootstrap]\nmanagement_account = \"{management}\"\ncaller = \"user/orgseal\"\n")
+    });
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--adopt"]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let (region, account) = ("us-east-1", "555555555551");
+    let found = |name: &str| {
+        let member = config(&world, region, world.assume(account, "OrganizationAccountAccessRole"));
+        let details = block_on(member.get_compliance_details_by_config_rule().config_rule_name(name).send()).unwrap();
+        let results = details.evaluation_results();
+        assert_eq!(results.len(), 1, "{results:?}");
+        results[0].compliance_type().unwrap().as_str().to_owned()
+    };
+    assert_eq!(found(&rule(&world, account, region).0), "NON_COMPLIANT", "it is on another Region's key");
+    // The scheme of earlier versions.
+    let keys = ["us-east-1", "eu-west-1", "ap-southeast-2"].map(|region| world.key(region)).join(",");
+    let body = std::fs::read_to_string({
+        assert_eq!(world.run(&["bootstrap", "render", "groundwork"]).code, 0);
+        world.path("groundwork/aws-config/conformance-pack-us-east-1.yaml")
+    });
+    let body = body.unwrap().replace(&world.key(region), &keys);
+    let (access_key, secret) = world.sandbox.credentials();
+    let owner = config(&world, region, (access_key.to_owned(), secret.to_owned(), None));
+    let put =
+        owner.put_organization_conformance_pack().organization_conformance_pack_name("orgseal").template_body(body);
+    block_on(put.send()).unwrap();
+    assert_eq!(found(&rule(&world, account, region).0), "COMPLIANT");
+    let (code, differs) = world.json(&["bootstrap", "diff"]);
+    assert_eq!(code, 2, "{differs:#}");
+    let differing = findings(&differs);
+    assert!(differing.iter().all(|finding| finding[1] == "rule" && finding[3] == region), "{differing:#?}");
+    assert!(differing[0][5].contains(&format!("takes {} for right", world.key("eu-west-1"))), "{differing:#?}");
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(rule(&world, account, region).1, [world.key(region)]);
+    assert_eq!(found(&rule(&world, account, region).0), "NON_COMPLIANT");
+    assert_eq!(world.json(&["bootstrap", "diff"]).0, 0);
+}
+
+/// IAM is eventually consistent: what was just created is missing from its reads, and cannot be assumed, for some seconds.
+#[test]
+fn a_deployment_waits_until_iam_shows_its_roles() {
+    let spec = "groundwork = false\naccounts = 3\nsuspended = 0\nbuckets_per_account = 1\nregions = [\"us-east-1\"]\n\
+                iam_consistency_seconds = 300\n";
+    let world = World::at_speed(spec, 20.0);
+    let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("waiting for IAM to show what was made in"), "{}", run.stderr);
+    // The member roles can be assumed at once, and nothing is found missing.
+    let (code, after) = world.json(&["bootstrap", "diff"]);
+    assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");
+    assert_eq!(world.run(&["preflight"]).code, 0);
+}
+
+/// StackSets and AWS Config refuse whoever is not registered, and the way out is named.
+#[test]
+fn an_organization_in_which_nothing_is_registered_is_refused_with_the_way_out() {
+    let world = World::of(include_str!("../../config/sandbox/empty.toml"));
+    let run = world.run(&["bootstrap", "diff"]);
+    assert!(run.code == 1 && run.stderr.contains("delegated administrator"), "{}", run.stderr);
+    let guardrail = ["--guardrail", "scp-other-key", "--attach", world.sandbox.security_account()];
+    let run = as_management(&world, &[&["bootstrap", "deploy", "--yes"][..], &guardrail].concat());
+    assert_eq!(run.code, 2, "{}\n{}", run.stdout, run.stderr);
+    let said = unbroken(&run.stderr);
+    assert!(said.contains("trusted access for config-multiaccountsetup.amazonaws.com"), "{said}");
+    assert!(said.contains("delegated administrator for config.amazonaws.com"), "{said}");
+    assert!(unbroken(&run.stdout).contains("enable the policy type on the root"), "{}", run.stdout);
 }

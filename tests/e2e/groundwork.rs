@@ -50,7 +50,7 @@ fn the_shipped_groundwork_is_what_the_shipped_campaign_file_makes() {
     // Once more into a folder: every byte is the same, and what somebody changed is found.
     assert_eq!(render(&["twice"]).0, Some(0));
     let (code, said) = render(&["twice"]);
-    assert!(code == Some(0) && said.starts_with("36 of 36 files"), "{said}");
+    assert!(code == Some(0) && said.starts_with("39 of 39 files"), "{said}");
     std::fs::write(home.path().join("twice/policies/caller.json"), "{}").unwrap();
     std::fs::remove_file(home.path().join("twice/shell/deploy.sh")).unwrap();
     std::fs::write(home.path().join("twice/of-mine"), "").unwrap();
@@ -164,6 +164,41 @@ fn guardrails_deny_other_keys_and_let_a_write_without_a_header_pass() {
             assert_eq!(write(sse.clone(), key), Err("AccessDenied".to_owned()), "{name}: {sse:?} {key:?}");
         }
     }
+}
+
+/// An unsigned PutObject that asks for SSE-S3, or names no encryption: its status.
+fn anonymous_write(world: &World, bucket: &str, encryption: &str) -> u16 {
+    use std::io::{Read, Write};
+    let address = world.sandbox.endpoint().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = std::net::TcpStream::connect(&address).unwrap();
+    let request = format!(
+        "PUT /{bucket}/k HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1\r\nConnection: close\r\n{encryption}\r\nx"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// An anonymous request has no aws:PrincipalIsAWSService: a Deny under `Bool` lets it pass, one under `BoolIfExists` does not.
+#[test]
+fn the_resource_control_policy_denies_anonymous_writes_under_another_key() {
+    let policy = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::inbox/*" } ] }"#;
+    let world = World::of(&two_members(
+        &format!("{{ name = \"inbox\", encryption = \"sse_s3\", policy = '''{policy}''' }}"),
+        "",
+    ));
+    let folder = rendered(&world);
+    let rcp = std::fs::read_to_string(folder.join("guardrails/rcp-other-key.min.json")).unwrap();
+    let sse_s3 = "x-amz-server-side-encryption: AES256\r\n";
+    assert_eq!(anonymous_write(&world, "inbox", sse_s3), 200);
+    let without_if_exists = rcp.replace("BoolIfExists", "Bool");
+    assert_ne!(without_if_exists, rcp);
+    world.sandbox.set_rcp("guardrail", &["root"], &without_if_exists).unwrap();
+    assert_eq!(anonymous_write(&world, "inbox", sse_s3), 200, "it does not bind whoever is nobody");
+    world.sandbox.set_rcp("guardrail", &["root"], &rcp).unwrap();
+    assert_eq!(anonymous_write(&world, "inbox", sse_s3), 403);
+    assert_eq!(anonymous_write(&world, "inbox", ""), 200, "a write that names no encryption gets the bucket's");
 }
 
 #[test]

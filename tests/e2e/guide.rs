@@ -1,6 +1,6 @@
 //! The guide for newcomers: each of its commands does, in a fresh organization, what the guide says.
 
-use crate::world::World;
+use crate::world::{World, block_on};
 
 const GUIDE: &str = include_str!("../../docs/guide/getting-started.md");
 
@@ -22,14 +22,58 @@ fn blocks(page: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
+/// A command of the AWS CLI, as the request that it makes with the management account's credentials.
+fn enable(world: &World, command: &str) {
+    let (access_key, secret) = world.sandbox.management_credentials();
+    let config = aws_sdk_organizations::Config::builder()
+        .behavior_version(aws_sdk_organizations::config::BehaviorVersion::latest())
+        .region(aws_sdk_organizations::config::Region::new("us-east-1"))
+        .endpoint_url(world.sandbox.endpoint())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .credentials_provider(aws_sdk_organizations::config::Credentials::new(access_key, secret, None, None, "test"))
+        .build();
+    let organizations = aws_sdk_organizations::Client::from_conf(config);
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let value = |flag: &str| {
+        let at = words.iter().position(|word| *word == flag).unwrap_or_else(|| panic!("{flag}: {command}"));
+        words[at + 1].replace("111122223333", world.sandbox.security_account())
+    };
+    assert_eq!(words[..2], ["aws", "organizations"], "{command}");
+    block_on(async {
+        match words[2] {
+            "enable-aws-service-access" => {
+                let service = value("--service-principal");
+                organizations.enable_aws_service_access().service_principal(service).send().await.unwrap();
+            }
+            "register-delegated-administrator" => {
+                let request = organizations.register_delegated_administrator().account_id(value("--account-id"));
+                request.service_principal(value("--service-principal")).send().await.unwrap();
+            }
+            "enable-policy-type" => {
+                let roots = organizations.list_roots().send().await.unwrap();
+                let request = organizations.enable_policy_type().root_id(roots.roots()[0].id().unwrap());
+                request.policy_type(value("--policy-type").as_str().into()).send().await.unwrap();
+            }
+            other => panic!("what does {other} do?"),
+        }
+    });
+}
+
 #[test]
 fn every_command_of_the_guide_does_what_it_says() {
-    let world = World::of(include_str!("../../config/sandbox/fresh.toml"));
+    let world = World::of(include_str!("../../config/sandbox/empty.toml"));
     let mut tried = Vec::new();
     let mut plan_sha256 = String::new();
     for (kind, lines) in blocks(GUIDE) {
         match kind.as_str() {
             "toml" => world.edit(|text| format!("{text}\n{}\n", lines.join("\n"))),
+            // Shown, and tried with the AWS CLI in tests/conformance/test_deploy_script.py.
+            "text" => {}
+            "sh aws" => {
+                let run = world.run(&["audit"]);
+                assert!(run.code == 1 && run.stderr.contains("delegated administrator"), "{}", run.stderr);
+                lines.iter().for_each(|line| enable(&world, line));
+            }
             "toml excerpt" => {
                 let text = std::fs::read_to_string(world.campaign_file()).unwrap();
                 let (mine, its) = (lines[1].split("111122223333"), text.split(world.sandbox.security_account()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::World;
+use crate::world::{World, two_members};
 
 /// Long enough that a limit is reached, short enough for a test.
 const SPEC: &str = "accounts = 5
@@ -64,4 +64,16 @@ fn an_override_by_ou_reaches_the_accounts_below_it() {
     let run = world.run(&["rollout", "--yes"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(peaks(&world).1, 2);
+}
+
+/// Where DescribeAutomationExecutions refuses the newer statuses as filter values, executions are counted by the basic ones.
+#[test]
+fn executions_are_counted_where_newer_statuses_are_refused_as_filters() {
+    let buckets = r#"{ name = "one", encryption = "sse_s3" }, { name = "two", encryption = "sse_s3" }"#;
+    let world = World::of(&(two_members(buckets, "") + "[executions]\nbasic_status_filter = true\n"));
+    let (code, ready) = world.json(&["preflight"]);
+    assert_eq!((code, &ready["summary"]["unknown"]), (0, &serde_json::json!(0)), "{ready:#}");
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    assert!(world.sandbox.buckets().iter().all(|bucket| world.is_sealed(bucket)));
 }

@@ -209,6 +209,7 @@ fn scenario(who: Who, sid: &str, action: &str) -> Scenario {
         (_, "LookAtTheRoles" | "LookAtConfigRemediation", _) => Scenario::Preflight,
         (_, "LookAtKeys", _) => Scenario::Rollback,
         (_, _, "ssm:GetAutomationExecution") => Scenario::Failure,
+        (_, _, "ssm:DescribeDocument") => Scenario::Plan,
         _ => Scenario::Rollout,
     }
 }

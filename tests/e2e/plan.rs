@@ -78,7 +78,13 @@ fn a_plan_changes_nothing_and_holds_all_that_is_to_be_approved() {
     let logs = bucket("logs");
     assert_eq!((&logs["decision"], &logs["wave"]), (&json!("change"), &json!(1)), "{logs:#}");
     assert_eq!(logs["rule"]["key"], world.key("us-east-1"), "what it will get: {logs:#}");
-    assert_eq!(logs["document_sha256"], whole["documents"][0]["sha256"], "and by what");
+    let document_found = &whole["documents"][0];
+    assert_eq!(logs["document_sha256"], document_found["sha256"], "and by what");
+    assert_eq!(document_found["hash_of"], "canonical_json");
+    // DescribeDocument's hash is of the YAML text that was uploaded.
+    let uploaded = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+    assert_eq!(document_found["aws_hash"], sha256_of(uploaded.as_bytes()));
+    assert_ne!(document_found["aws_hash"], document_found["sha256"]);
     let team = bucket("team");
     assert_eq!((&team["decision"], &team["reason"]), (&json!("hold"), &json!("customer_key_kept")));
     assert_eq!(bucket("done")["decision"], "keep");
@@ -246,7 +252,9 @@ fn what_differs_by_then_is_taken_out_and_told_and_nothing_is_added() {
     let nobody = r#"{ "Version": "2012-10-17", "Statement": [ { "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole" } ] }"#;
     world.sandbox.set_role_trust("555555555552", "orgseal-member", nobody).unwrap();
     let document = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
-    let changed = format!("{document}\n# changed since\n");
+    // A comment would not show: GetDocument returns JSON.
+    let changed = document.replacen("  Sets the default", "  Changes the default", 1);
+    assert_ne!(changed, document);
     world
         .sandbox
         .put_document_content("555555555553", "us-east-1", "EnableS3BucketEncryptionWithKMS", &changed)
@@ -282,6 +290,33 @@ fn what_differs_by_then_is_taken_out_and_told_and_nothing_is_added() {
         assert!(told.iter().any(|line| line.contains(bucket)), "{bucket}: {told:#?}");
     }
     assert!(!told.iter().any(|line| line.contains("stays") || line.contains("new-since")), "{told:#?}");
+}
+
+/// Plans of earlier versions hold the hash of the text that GetDocument returned, and do not say so.
+#[test]
+fn a_plan_of_an_earlier_version_is_carried_out() {
+    let world = two();
+    let text = include_str!("../../config/documents/EnableS3BucketEncryptionWithKMS.json");
+    for account in [PAYMENTS, "555555555552"] {
+        world.sandbox.put_document_content(account, "us-east-1", "EnableS3BucketEncryptionWithKMS", text).unwrap();
+    }
+    assert_eq!(world.run(&["plan", "--output", "a.json"]).code, 2);
+    let plan = std::fs::read_to_string(world.path("a.json")).unwrap();
+    let whole: Value = serde_json::from_str(&plan).unwrap();
+    let mut earlier = plan.clone();
+    for document in whole["documents"].as_array().unwrap() {
+        let (hash, aws_hash) = (document["sha256"].as_str().unwrap(), document["aws_hash"].as_str().unwrap());
+        earlier = earlier.replace(&format!(",\"hash_of\":\"canonical_json\",\"aws_hash\":\"{aws_hash}\""), "");
+        earlier = earlier.replace(hash, &sha256_of(text.as_bytes()));
+    }
+    assert!(!earlier.contains("hash_of") && !earlier.contains("aws_hash"), "{earlier}");
+    std::fs::write(world.path("b.json"), forged(&earlier)).unwrap();
+    let shown = world.run(&["plan", "show", "b.json"]);
+    assert!(shown.code == 0 && !shown.stdout.contains("canonical"), "{}", shown.stdout);
+    let run = carry_out(&world, "b.json", &[]);
+    let changed: Vec<String> =
+        world.sandbox.buckets().into_iter().filter(|bucket| world.is_sealed(bucket)).map(|one| one.name).collect();
+    assert_eq!(changed, ["done", "logs", "old", "reports"], "{}", run.stderr);
 }
 
 #[test]

@@ -256,10 +256,34 @@ fn a_document_that_was_tampered_with_is_named() {
 
     // One that does the same and is not the same is worth knowing.
     let world = self::world();
-    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &format!("{SHIPPED}# mine\n")).unwrap();
+    let other = SHIPPED.replacen("  Sets the default", "  Changes the default", 1);
+    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &other).unwrap();
     let (code, document) = world.json(&["preflight"]);
-    assert_eq!(code, 0);
-    is("eu-west-1", "document", "warning", &only(&document), "differs from that in 11 other places");
+    assert_eq!(code, 2);
+    is("eu-west-1", "document", "failed", &only(&document), "differs from that in 11 other places");
+}
+
+/// A comment does not show in what GetDocument returns, and CloudFormation may have turned Booleans and numbers into text.
+#[test]
+fn a_document_that_is_written_another_way_is_the_same_document() {
+    let world = world();
+    world.sandbox.put_document_content(MEMBER, "eu-west-1", DOCUMENT, &format!("{SHIPPED}# mine\n")).unwrap();
+    let wild = SHIPPED.replace("isEnd: true", "isEnd: 'true'").replace("maxAttempts: 5", "maxAttempts: '5'");
+    assert_ne!(wild, SHIPPED);
+    world.sandbox.put_document_content(MEMBER, "us-east-1", DOCUMENT, &wild).unwrap();
+    let (code, document) = world.json(&["preflight"]);
+    assert!(code == 0 && not_ok(&document).is_empty(), "{document:#}");
+}
+
+#[test]
+fn a_document_in_the_wild_is_started() {
+    let world = world();
+    let wild = SHIPPED.replace("isEnd: true", "isEnd: 'true'").replace("maxAttempts: 5", "maxAttempts: '5'");
+    for region in ["us-east-1", "eu-west-1", "ap-southeast-2"] {
+        world.sandbox.put_document_content(MEMBER, region, DOCUMENT, &wild).unwrap();
+    }
+    let run = world.run(&["rollout", "--yes", "--account", MEMBER]);
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
 
 #[test]

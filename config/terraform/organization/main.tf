@@ -1,5 +1,6 @@
 # The management account, or a delegated administrator: the rule that finds buckets under another key, and guardrails that are attached
-# to nothing.
+# to nothing. Trusted access for config-multiaccountsetup.amazonaws.com and the two policy types must be enabled first:
+# ../../shell/deploy.sh check says what is missing.
 
 terraform {
   required_version = ">= 1.5"
@@ -27,7 +28,7 @@ resource "aws_config_organization_conformance_pack" "orgseal" {
 
   region        = each.key
   name          = "orgseal"
-  template_body = file("${path.module}/../../aws-config/conformance-pack.yaml")
+  template_body = file("${path.module}/../../aws-config/conformance-pack-${each.key}.yaml")
 }
 
 resource "aws_organizations_policy" "guardrail" {

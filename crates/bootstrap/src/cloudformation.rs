@@ -9,14 +9,15 @@ use crate::template::Filling;
 use crate::tree::{map, text};
 
 /// A template by its file's name.
-pub(crate) type Template = (&'static str, Value);
+pub(crate) type Template = (String, Value);
 
 const CENTRAL_KEY: &str = include_str!("templates/cloudformation-central-key.yaml");
 const REPLICA: &str = include_str!("templates/cloudformation-central-key-replica.yaml");
 pub(crate) const SECURITY: &str = include_str!("templates/cloudformation-security-account.yaml");
 pub(crate) const MEMBER_ROLES: &str = include_str!("templates/cloudformation-member-roles.yaml");
 const DOCUMENTS: &str = include_str!("templates/cloudformation-documents.yaml");
-const ORGANIZATION: &str = include_str!("templates/cloudformation-organization.yaml");
+const ORGANIZATION_POLICIES: &str = include_str!("templates/cloudformation-organization-policies.yaml");
+const ORGANIZATION_CONFIG: &str = include_str!("templates/cloudformation-organization-config.yaml");
 const CONFORMANCE_PACK: &str = include_str!("templates/conformance-pack.yaml");
 
 /// All templates of a campaign.
@@ -37,7 +38,7 @@ pub(crate) fn templates(plain: &Groundwork) -> Result<Vec<Template>, DocumentErr
         ("security-account.json", filling.fill(SECURITY)),
         ("member-roles.json", described(roles).fill(MEMBER_ROLES)),
         ("documents.json", described(documents).fill(DOCUMENTS)),
-        ("organization.json", filling.fill(ORGANIZATION)),
+        ("organization-policies.json", filling.fill(ORGANIZATION_POLICIES)),
     ];
     if groundwork.is_multi_region() {
         found.push(("central-key-replica.json", filling.fill(REPLICA)));
@@ -45,12 +46,20 @@ pub(crate) fn templates(plain: &Groundwork) -> Result<Vec<Template>, DocumentErr
     if groundwork.file.bootstrap.management_account.is_some() {
         found.push(("management-account.json", described(own).fill(MEMBER_ROLES)));
     }
-    Ok(found.into_iter().map(|(name, tree)| (name, substituted(tree))).collect())
+    let mut found: Vec<Template> = found.into_iter().map(|(name, tree)| (name.to_owned(), substituted(tree))).collect();
+    for region in groundwork.regions() {
+        let pack = text(conformance_pack(&groundwork, &region));
+        let filling = filling.clone().text("region", &region).tree("conformance_pack_text", Some(pack));
+        found.push((format!("organization-config-{region}.json"), filling.fill(ORGANIZATION_CONFIG)));
+    }
+    Ok(found)
 }
 
-/// The organization's conformance pack, which AWS Config takes as YAML.
-pub(crate) fn conformance_pack(groundwork: &Groundwork) -> String {
-    serde_norway::to_string(&groundwork.filling().fill(CONFORMANCE_PACK)).unwrap_or_default()
+/// The organization's conformance pack of a Region, which AWS Config takes as YAML. Its rule names that Region's keys alone: S3
+/// cannot use a key of another Region, and a rule's parameters hold about twelve ARNs.
+pub(crate) fn conformance_pack(groundwork: &Groundwork, region: &str) -> String {
+    let filling = groundwork.filling().text("region_key_arns", groundwork.keys_in(region).join(","));
+    serde_norway::to_string(&filling.fill(CONFORMANCE_PACK)).unwrap_or_default()
 }
 
 /// What fills templates of CloudFormation.
@@ -58,9 +67,8 @@ pub(crate) fn filling(groundwork: &Groundwork) -> Result<Filling, DocumentError>
     let file = &groundwork.file;
     let mut filling = groundwork
         .filling()
-        .tree("seal_document", Some(documents::seal()?.tree))
-        .tree("restore_document_content", Some(documents::restore()?.tree))
-        .tree("conformance_pack_text", Some(text(conformance_pack(groundwork))))
+        .tree("seal_document", Some(text(documents::seal()?.yaml)))
+        .tree("restore_document_content", Some(text(documents::restore()?.yaml)))
         .tree("session_duration", Some(Value::Number(file.member_role.session_duration.max(3600).into())))
         .tree("boundary_reference", file.bootstrap.permissions_boundary.then(|| map([("Ref", text("Boundary"))])));
     for (mark, policy) in [

@@ -7,8 +7,9 @@ use orgseal_core::config::CampaignFile;
 use orgseal_core::model::{KeyArn, Partition, role_arn};
 use serde_norway::Value;
 
+use crate::services::{Services, listed};
 use crate::template::Filling;
-use crate::tree::{map, text, texts};
+use crate::tree::{map, text};
 
 /// What everything is made from.
 #[derive(Clone, Debug)]
@@ -116,6 +117,11 @@ impl Groundwork {
         regions
     }
 
+    /// The ARNs of the keys of a Region: the central key, and those of `central_key_overrides`.
+    pub(crate) fn keys_in(&self, region: &str) -> Vec<String> {
+        self.keys.iter().filter(|key| key.region == region).map(ToString::to_string).collect()
+    }
+
     /// Whether one key serves all Regions by its replicas.
     pub(crate) fn is_multi_region(&self) -> bool {
         self.keys.len() > 1 && self.keys.iter().all(|key| key.id.starts_with("mrk-") && key.id == self.keys[0].id)
@@ -147,7 +153,7 @@ impl Groundwork {
         // A document of one owner is used from there, any other from the account itself.
         let of = document.owner.as_deref().unwrap_or("*");
         let ssm = |what: &str, account: &str| format!("arn:{partition}:ssm:*:{account}:{what}");
-        let listed = |values: &[String]| (!values.is_empty()).then(|| texts(values));
+        let services = Services::of(self);
         let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
         let but_for_break_glass =
             listed(&bootstrap.break_glass).map(|arns| map([("ArnNotLike", map([("aws:PrincipalArn", arns)]))]));
@@ -183,13 +189,15 @@ impl Groundwork {
             .text("document_name", &document.name)
             .text("restore_name", &document.restore)
             .text("key_alias", &bootstrap.key_alias)
-            .text("key_arns", keys.join(","))
             .text("regions", self.regions().join(" "))
             .tree("through_s3", self.through_s3())
             .tree("keys", listed(&keys))
             .tree("regions", listed(&self.regions()))
             .tree("unsealers", listed(&self.unsealers()))
-            .tree("services", listed(&bootstrap.services))
+            .tree("services_by_organization", listed(&services.by_organization))
+            .tree("services_by_account", listed(&services.by_account))
+            .tree("services_unbound", listed(&services.unbound))
+            .tree("service_accounts", listed(&bootstrap.service_accounts))
             .tree("key_administrators", listed(&bootstrap.key_administrators))
             .tree("owner_decides", bootstrap.key_administrators.is_empty().then_some(Value::Bool(true)))
             .tree("external_id", member_role.external_id.as_ref().map(|_| Value::Bool(true)))

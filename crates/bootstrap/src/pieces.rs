@@ -212,9 +212,7 @@ mod tests {
     use super::*;
     use orgseal_core::config::load;
 
-    fn groundwork(more: &str) -> Groundwork {
-        let text = format!(
-            r#"
+    const CAMPAIGN: &str = r#"
 [organization]
 id = "o-a1b2c3d4e5"
 [member_role]
@@ -227,8 +225,10 @@ us-east-1 = "arn:aws:kms:us-east-1:111122223333:key/abc"
 name = "Seal"
 [automation_role]
 name = "orgseal-automation"
-{more}"#
-        );
+"#;
+
+    fn groundwork(more: &str) -> Groundwork {
+        let text = format!("{CAMPAIGN}{more}");
         Groundwork::new(&load(&text, "c.toml", &[]).unwrap().campaign).unwrap()
     }
 
@@ -243,6 +243,16 @@ name = "orgseal-automation"
         let all = format!("{pieces:?}");
         assert!(!all.contains("@") && !all.contains("${"), "{all}");
         assert!(pieces.roles[1].trust.contains("222233334444"));
+    }
+
+    #[test]
+    fn both_member_roles_have_sessions_as_long_as_the_campaign_file_says() {
+        let text = "session_duration = 7200\n[central_key]";
+        let file = CAMPAIGN.replace("[central_key]", text);
+        let groundwork = Groundwork::new(&load(&file, "c.toml", &[]).unwrap().campaign).unwrap();
+        let pieces = groundwork.member_pieces("222233334444").unwrap();
+        let of = |name: &str| pieces.roles.iter().find(|role| role.name == name).unwrap().max_session;
+        assert_eq!((of("orgseal-audit"), of("orgseal-member"), of("orgseal-automation")), (7200, 7200, 3600));
     }
 
     #[test]

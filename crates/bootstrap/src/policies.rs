@@ -94,7 +94,8 @@ pub(crate) fn guardrails(groundwork: &Groundwork) -> Vec<Named> {
     let filling = groundwork.filling();
     let everyone = Some(text("*"));
     let objects = format!("arn:{}:s3:::BUCKET-NAME/*", groundwork.partition);
-    // A service writes as its guide says: load balancers under SSE-S3 alone.
+    // A service writes as its guide says: load balancers under SSE-S3 alone. An anonymous request has no aws:PrincipalIsAWSService
+    // (IAM guide, global condition keys), and is no service: hence BoolIfExists in the template.
     let not_a_service = Some(map([("aws:PrincipalIsAWSService", text("false"))]));
     let other_key = |objects: String, everyone, not_a_service| {
         let filling = filling.clone().text("objects", objects);

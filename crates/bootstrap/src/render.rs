@@ -73,13 +73,15 @@ pub fn render(groundwork: &Groundwork) -> Result<Vec<File>, RenderError> {
         put(format!("documents/{name}.yaml"), shipped.yaml.to_owned());
         put(format!("documents/{name}.json"), json::pretty(&shipped.tree));
     }
-    let keys: Vec<String> = groundwork.keys.iter().map(ToString::to_string).collect();
-    let parameters = format!("{{\"kmsKeyArns\":\"{}\"}}", keys.join(",")).chars().count();
-    if parameters > RULE_PARAMETERS {
-        let name = "s3-default-encryption-kms (its parameters)".to_owned();
-        return Err(TooLarge { name, length: parameters, limit: RULE_PARAMETERS }.into());
+    for region in groundwork.regions() {
+        let parameters = format!("{{\"kmsKeyArns\":\"{}\"}}", groundwork.keys_in(&region).join(",")).chars().count();
+        if parameters > RULE_PARAMETERS {
+            let name = format!("s3-default-encryption-kms in {region} (its parameters)");
+            return Err(TooLarge { name, length: parameters, limit: RULE_PARAMETERS }.into());
+        }
+        let pack = cloudformation::conformance_pack(groundwork, &region);
+        put(format!("aws-config/conformance-pack-{region}.yaml"), pack);
     }
-    put("aws-config/conformance-pack.yaml".to_owned(), cloudformation::conformance_pack(groundwork));
     for (name, template) in cloudformation::templates(groundwork)? {
         put(format!("cloudformation/{name}"), json::pretty(&template));
     }
@@ -132,6 +134,7 @@ fn pages(groundwork: &Groundwork) -> Vec<(&'static str, String)> {
         .text("document_how", document_how)
         .text("management_row", row)
         .text("management_note", note)
+        .text("regions_listed", &regions)
         .text("limit", Kind::Control.limit().to_string());
     [
         ("README.md", include_str!("templates/README.md")),

@@ -44,6 +44,7 @@ const OWN_DOCUMENTS: &str = r#"    : "${ROOT_OR_OU:?name the root (r-…) or the
 pub(crate) fn script(groundwork: &Groundwork) -> String {
     let file = &groundwork.file;
     let with_id = |text: &str| if file.member_role.external_id.is_some() { text.to_owned() } else { String::new() };
+    let shared = file.document.owner.is_some();
     let (documents, place) = match &file.document.owner {
         Some(owner) => (SHARED_DOCUMENTS, format!("the account that shares them, {owner}")),
         None => (OWN_DOCUMENTS, "the management account, or a delegated administrator of StackSets".to_owned()),
@@ -55,6 +56,7 @@ pub(crate) fn script(groundwork: &Groundwork) -> String {
         .text("key_steps", keys)
         .text("document_steps", filling.fill_text(documents))
         .text("documents_where", place)
+        .text("documents_require", if shared { "" } else { "    requires \"$stack_sets\"\n" })
         .text("external_id_needed", with_id("\n    : \"${EXTERNAL_ID:?member_role.external_id of the campaign file}\""))
         .text(
             "external_id_parameter",

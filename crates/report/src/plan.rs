@@ -254,7 +254,11 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     for document in &head.documents {
         let places = format!("in {}", places(document.places));
         writeln!(out, "  {} version {}, {places}", document.name, document.version)?;
-        writeln!(out, "  {}", dim(&format!("  sha256 {}", document.sha256)))?;
+        let of = document.hash_of.map_or("", |_| " of its canonical JSON");
+        writeln!(out, "  {}", dim(&format!("  sha256{of} {}", document.sha256)))?;
+        if let Some(aws_hash) = &document.aws_hash {
+            writeln!(out, "  {}", dim(&format!("  hash by DescribeDocument {aws_hash}")))?;
+        }
     }
     writeln!(out, "\n{}", bold("Forecast"))?;
     for line in forecast_lines(plan) {
@@ -460,10 +464,17 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
         let fault = key.fault.as_ref().map(ToString::to_string).unwrap_or_default();
         writeln!(out, "| {} | `{}` | {} |", key.region, key.arn, cell(&fault))?;
     }
-    writeln!(out, "\n| document | version | SHA-256 | accounts and Regions |\n| --- | --- | --- | ---: |")?;
+    writeln!(
+        out,
+        "\n| document | version | SHA-256 of its canonical JSON | hash by DescribeDocument | accounts and Regions |\n| --- | --- | --- | --- | ---: |"
+    )?;
     for document in &head.documents {
         let places = number(document.places);
-        writeln!(out, "| {} | {} | `{}` | {places} |", cell(&document.name), document.version, document.sha256)?;
+        // Plans of earlier versions hold the hash of the text that GetDocument returned.
+        let of = document.hash_of.map_or(" (of the text that GetDocument returned)", |_| "");
+        let aws_hash = document.aws_hash.as_ref().map_or("not recorded".to_owned(), |hash| format!("`{hash}`"));
+        let name = cell(&document.name);
+        writeln!(out, "| {name} | {} | `{}`{of} | {aws_hash} | {places} |", document.version, document.sha256)?;
     }
     writeln!(out, "\n## Forecast\n")?;
     for line in forecast_lines(plan) {

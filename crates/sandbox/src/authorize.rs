@@ -284,6 +284,8 @@ impl RequestKeys<'_> {
         };
         about.or_else(|| {
             Some(match key {
+                // IAM guide: in "all signed API requests"; anonymous requests do not include it.
+                "aws:principalisawsservice" if matches!(self.who, Who::Anonymous) => return None,
                 "aws:principalisawsservice" => matches!(self.who, Who::Service(_)).to_string().into(),
                 "aws:viaawsservice" => self.ask.via.is_some().to_string().into(),
                 "kms:viaservice" if self.ask.action.starts_with("kms:") => self.ask.via?.into(),

@@ -250,7 +250,7 @@ impl Site {
         full: &str,
         adopt: bool,
     ) -> Result<(String, Option<Outcome>), AwsError> {
-        if let Some(error) = self.without_keys() {
+        if let Some(error) = self.without_keys(None) {
             return Err(error);
         }
         let wanted =

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
-use orgseal_core::aws::make::RoleWanted;
+use orgseal_core::aws::make::{LEAST_MAX_SESSION, RoleWanted};
 use orgseal_core::aws::{Authorizations, Member, PrincipalPolicies, Purpose, Ssm};
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, Identity, Operation};
@@ -11,7 +11,7 @@ use serde_norway::Value;
 
 use super::remediation::RULE;
 use super::tree::first_difference;
-use super::{AccountFound, Compared, Finding, Kind, Site, SiteError};
+use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::meaning::differences;
 use crate::pieces::{CALLERS, PACK, Pieces, PolicyWanted};
 
@@ -36,7 +36,7 @@ impl Site {
         })
     }
 
-    async fn look(&self, account: &Account) -> AccountFound {
+    pub(super) async fn look(&self, account: &Account) -> AccountFound {
         self.events.emit(&Event::AccountEntered { account: account.clone() });
         let mut found = AccountFound {
             id: account.id.clone(),
@@ -87,9 +87,9 @@ impl Site {
             Ok(there) => there,
             Err(error) => return vec![Some(Finding::unread(Kind::Role, "roles", None, &error))],
         };
-        let roles = wanted.roles.iter().map(|role| of_role(role, &there));
+        let roles = join_all(wanted.roles.iter().map(|role| with_session(member, role, of_role(role, &there)))).await;
         let policies = wanted.policies.iter().map(|policy| self.of_policy(policy, &there));
-        roles.chain(policies).collect()
+        roles.into_iter().chain(policies).collect()
     }
 
     fn of_policy(&self, wanted: &PolicyWanted, there: &Authorizations) -> Option<Finding> {
@@ -148,7 +148,8 @@ impl Site {
             return None;
         }
         let name = "s3-default-encryption-kms";
-        let wanted: BTreeSet<String> = self.groundwork.keys.iter().map(ToString::to_string).collect();
+        // Until one rule named the keys of all Regions: that rule calls a bucket compliant whose key S3 cannot use.
+        let wanted: BTreeSet<String> = self.groundwork.keys_in(region).into_iter().collect();
         let rules = match member.encryption_rules(region).await {
             // The one of `remediation on` is another matter.
             Ok(rules) => rules.into_iter().filter(|(rule, _)| rule != RULE).collect::<Vec<_>>(),
@@ -167,7 +168,7 @@ impl Site {
             .collect();
         Some(Some(match says.is_empty() {
             true => Finding::missing(Kind::Rule, name, Some(region)),
-            false => Finding { says, ..Finding::new(Kind::Rule, name, Some(region), super::State::Differs) },
+            false => Finding { says, ..Finding::new(Kind::Rule, name, Some(region), State::Differs) },
         }))
     }
 
@@ -236,6 +237,27 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
         _ => {}
     }
     Finding::differing(Kind::Role, &wanted.name, None, says)
+}
+
+/// What was found of a role, with its longest session (`GetRole`): the account's summary does not show it. It is asked for only where
+/// more than the least is wanted.
+async fn with_session(member: &Member, wanted: &RoleWanted, found: Option<Finding>) -> Option<Finding> {
+    let is_missing = found.as_ref().is_some_and(|finding| finding.state == State::Missing);
+    if wanted.max_session <= LEAST_MAX_SESSION || is_missing {
+        return found;
+    }
+    match member.role_made(&wanted.name).await {
+        Ok(Some(made)) if made.max_session != wanted.max_session => {
+            let mut finding = found.unwrap_or_else(|| Finding::new(Kind::Role, &wanted.name, None, State::Differs));
+            finding.says.push(format!(
+                "MaxSessionDuration is {} seconds, and member_role.session_duration asks for {}",
+                made.max_session, wanted.max_session
+            ));
+            Some(finding)
+        }
+        Ok(_) => found,
+        Err(error) => found.or_else(|| Some(Finding::unread(Kind::Role, &wanted.name, None, &error))),
+    }
 }
 
 fn is_role(identity: &Identity, name: &str) -> bool {

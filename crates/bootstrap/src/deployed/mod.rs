@@ -9,6 +9,7 @@ mod keys;
 mod look;
 mod put;
 mod remediation;
+mod settle;
 mod take;
 mod tree;
 
@@ -147,9 +148,10 @@ impl Site {
         active.filter(|id| !in_scope(id) && **id != self.organization.management_account).cloned().collect()
     }
 
-    /// Why nothing that names the keys can be put: one of them is yet to be made.
-    fn without_keys(&self) -> Option<AwsError> {
-        let key = self.groundwork.keys.iter().find(|key| key.is_placeholder())?;
+    /// Why nothing that names the keys, of one Region or of all, can be put: one of them is yet to be made.
+    fn without_keys(&self, region: Option<&str>) -> Option<AwsError> {
+        let mut keys = self.groundwork.keys.iter().filter(|key| region.is_none_or(|region| key.region == region));
+        let key = keys.find(|key| key.is_placeholder())?;
         Some(AwsError {
             code: "NotMade".to_owned(),
             message: format!("{key} is yet to be made, and this names it"),

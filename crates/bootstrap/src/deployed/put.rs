@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use orgseal_core::aws::Member;
-use orgseal_core::aws::make::RoleWanted;
+use orgseal_core::aws::make::{RoleMade, RoleWanted};
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, KeyArn};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::look::fault;
+use super::settle::{self, FIRST_WAIT, IAM_BOUND};
 use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
 use crate::cloudformation::conformance_pack;
 use crate::meaning::differences;
@@ -17,6 +20,8 @@ use crate::pieces::{AggregatorWanted, CALLERS, DocumentWanted, PACK, PACK_RULE, 
 
 /// AWS Config takes minutes to make a pack in every account.
 const PACK_LOOKS: u32 = 60;
+/// So many Regions' packs are waited for at once.
+const PACKS_AT_ONCE: usize = 8;
 /// IAM's changes take seconds to be known everywhere.
 const AGGREGATOR_TRIES: u32 = 6;
 const BETWEEN_TRIES: Duration = Duration::from_secs(3);
@@ -270,20 +275,21 @@ impl Site {
         if regions.is_empty() {
             return Vec::new();
         }
-        let owner = match self.without_keys() {
-            Some(error) => Err(error),
-            None => self.owner().await,
-        };
-        let mut done = Vec::new();
-        for region in regions {
-            let finding = Finding::missing(Kind::Rule, format!("conformance pack {PACK}"), Some(region));
-            let outcome = match &owner {
-                Ok(owner) => self.put_pack(owner, region, adopt).await,
-                Err(error) => Err(error.clone()),
-            };
-            done.push(Done::of(&self.groundwork.security, &finding, outcome));
-        }
-        done
+        let owner = self.owner().await;
+        // AWS Config takes minutes for each Region, so several are waited for at once.
+        let each = stream::iter(regions).map(|region| {
+            let owner = &owner;
+            async move {
+                let finding = Finding::missing(Kind::Rule, format!("conformance pack {PACK}"), Some(region));
+                let outcome = match (self.without_keys(Some(region)), owner) {
+                    (Some(error), _) => Err(error),
+                    (None, Ok(owner)) => self.put_pack(owner, region, adopt).await,
+                    (None, Err(error)) => Err(error.clone()),
+                };
+                Done::of(&self.groundwork.security, &finding, outcome)
+            }
+        });
+        each.buffered(PACKS_AT_ONCE).collect().await
     }
 
     async fn put_pack(&self, owner: &Member, region: &str, adopt: bool) -> Result<Outcome, AwsError> {
@@ -291,7 +297,9 @@ impl Site {
         if there.is_some() && !adopt && !pack_is_ours(owner, region).await? {
             return Ok(Outcome::NotOurs);
         }
-        owner.put_organization_pack(region, PACK, &conformance_pack(&self.groundwork), &self.left_out()).await?;
+        owner
+            .put_organization_pack(region, PACK, &conformance_pack(&self.groundwork, region), &self.left_out())
+            .await?;
         let mut wait = Duration::from_millis(500);
         for _ in 0..PACK_LOOKS {
             match owner.organization_pack(region, PACK).await? {
@@ -358,16 +366,35 @@ async fn put_aggregator(member: &Member, region: &str, wanted: &AggregatorWanted
 }
 
 async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Outcome, AwsError> {
-    match member.role_made(&role.name).await? {
-        None => member.create_role(role).await.map(|()| Outcome::Made),
-        Some(made) if !made.ours && !adopt => Ok(Outcome::NotOurs),
-        Some(made) => {
-            if !made.ours {
-                member.tag_role(&role.name).await?;
-            }
-            member.update_role(role, &made).await.map(|()| Outcome::Changed)
+    let made = match member.role_made(&role.name).await? {
+        Some(made) => made,
+        None => match member.create_role(role).await {
+            // A deployment that was cut short created it, and IAM's reads do not show it yet.
+            Err(error) if error.code.starts_with("EntityAlreadyExists") => appeared(member, &role.name, error).await?,
+            outcome => return outcome.map(|()| Outcome::Made),
+        },
+    };
+    if !made.ours {
+        if !adopt {
+            return Ok(Outcome::NotOurs);
+        }
+        member.tag_role(&role.name).await?;
+    }
+    member.update_role(role, &made).await.map(|()| Outcome::Changed)
+}
+
+/// A role that exists and that IAM's reads do not show yet, once they do; `error` where they do not within the bound.
+async fn appeared(member: &Member, name: &str, error: AwsError) -> Result<RoleMade, AwsError> {
+    let until = Instant::now() + IAM_BOUND;
+    let mut wait = FIRST_WAIT;
+    while Instant::now() < until {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(settle::LONGEST_WAIT);
+        if let Some(made) = member.role_made(name).await? {
+            return Ok(made);
         }
     }
+    Err(error)
 }
 
 async fn put_document(

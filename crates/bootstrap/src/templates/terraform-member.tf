@@ -30,7 +30,7 @@ resource "aws_iam_role" "audit" {
   path                 = "@member_path@"
   description          = "Assumed by orgseal for audits; reads alone"
   assume_role_policy   = local.member_trust
-  max_session_duration = 3600
+  max_session_duration = @session_duration@
   tags                 = local.tags@boundary@
 }
 

@@ -143,9 +143,10 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "KMS takes no key policy that names a role or user which is not there, or that would lock the caller out: check \
              bootstrap.key_administrators"
         }
-        ("PutOrganizationConformancePack", _) => {
-            "enable trusted access for config-multiaccountsetup.amazonaws.com, and make the security account a delegated administrator \
-             of it; or set bootstrap.config_rule = false"
+        ("PutOrganizationConformancePack" | "DescribeOrganizationConformancePackStatuses", _) => {
+            "with the management account's credentials, enable trusted access for config-multiaccountsetup.amazonaws.com and register the \
+             security account as its delegated administrator: `shell/deploy.sh access` of `orgseal bootstrap render` does it; or set \
+             bootstrap.config_rule = false"
         }
         (
             "CreateRole"
@@ -221,6 +222,14 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             _,
             "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch",
         ) => "check the credentials: aws sts get-caller-identity",
+        ("PutConfigurationAggregator", "OrganizationAccessDeniedException") => {
+            "with the management account's credentials, register the security account as delegated administrator for \
+             config.amazonaws.com: `shell/deploy.sh access` of `orgseal bootstrap render` does it"
+        }
+        ("CreatePolicy" | "AttachPolicy" | "ListPolicies", "PolicyTypeNotEnabledException") => {
+            "with the management account's credentials, enable the policy type on the root: `shell/deploy.sh access` of `orgseal bootstrap \
+             render` does it"
+        }
         ("ListAccounts" | "DescribeOrganization", "AccessDeniedException") => {
             "run as the management account or a delegated administrator, with organizations:ListAccounts and organizations:DescribeOrganization"
         }
@@ -264,6 +273,9 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         }
         ("GetDocument", "InvalidDocumentVersion") => {
             "name a version in document.version that exists in this account and Region, or leave it out"
+        }
+        ("DescribeDocument", "AccessDeniedException") => {
+            "allow ssm:DescribeDocument on the document to the member role"
         }
         ("GetDocument", "AccessDeniedException") => "allow ssm:GetDocument on the document to the member role",
         ("StartAutomationExecution", "AccessDeniedException") => {

@@ -68,7 +68,7 @@ fn directory_buckets() -> Value {
 }
 
 fn read_documents() -> Value {
-    json!({ "Effect": "Allow", "Action": "ssm:GetDocument", "Resource": "*" })
+    json!({ "Effect": "Allow", "Action": ["ssm:GetDocument", "ssm:DescribeDocument"], "Resource": "*" })
 }
 
 /// What guards read of a bucket about to change, and of its account.
@@ -135,7 +135,9 @@ fn looks() -> Value {
 fn compares() -> Value {
     json!({
         "Effect": "Allow",
-        "Action": ["iam:GetAccountAuthorizationDetails", "ssm:GetDocument", "config:DescribeConfigRules"],
+        "Action": [
+            "iam:GetAccountAuthorizationDetails", "iam:GetRole", "ssm:GetDocument", "config:DescribeConfigRules"
+        ],
         "Resource": "*"
     })
 }

@@ -1,6 +1,8 @@
 //! Systems Manager Automation: the document, starts, and how executions stand.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -30,6 +32,10 @@ const UNFINISHED: [&str; 9] = [
     "ChangeCalendarOverrideApproved",
 ];
 
+/// The statuses that `DescribeAutomationExecutions` has had as filter values from its beginning: the model's enumeration names all
+/// nineteen, but its guide never said that each of them may be filtered by.
+const BASIC_UNFINISHED: [&str; 4] = ["Pending", "InProgress", "Waiting", "Cancelling"];
+
 /// The model's bound on a page of `DescribeAutomationExecutions`.
 const EXECUTIONS_A_PAGE: i32 = 50;
 
@@ -38,6 +44,8 @@ const EXECUTIONS_A_PAGE: i32 = 50;
 pub struct Ssm {
     pub(super) client: Client,
     pub(super) calls: Calls,
+    /// The service refused a status as a filter value.
+    basic_statuses: Arc<AtomicBool>,
 }
 
 /// A document as `GetDocument` returns it.
@@ -112,7 +120,7 @@ impl Ssm {
             .retry_partition(calls.partition.clone())
             .retry_classifier(calls.classifier)
             .interceptor(calls.observer.clone());
-        Ssm { client: Client::from_conf(settings.build()), calls: calls.clone() }
+        Ssm { client: Client::from_conf(settings.build()), calls: calls.clone(), basic_statuses: Arc::default() }
     }
 
     /// `GetDocument`: the version named, or the default one.
@@ -130,6 +138,20 @@ impl Ssm {
             version: answer.document_version().unwrap_or_default().to_owned(),
             content: answer.content().unwrap_or_default().to_owned(),
         })
+    }
+
+    /// `DescribeDocument`: the hash that Systems Manager itself computed of a version when it was created.
+    pub async fn document_hash(&self, reference: &str, version: &str) -> Result<Option<String>, AwsError> {
+        let _permit = self.calls.enter().await;
+        let answer = self
+            .client
+            .describe_document()
+            .name(reference)
+            .document_version(version)
+            .send()
+            .await
+            .map_err(|error| self.calls.heed(aws_error("DescribeDocument", &error)))?;
+        Ok(answer.document().and_then(|document| document.hash()).map(str::to_owned))
     }
 
     /// `StartAutomationExecution`, once: the SDK does not repeat it, so that whoever does knows of each answer.
@@ -206,12 +228,23 @@ impl Ssm {
         self.page([tagged, recent], token).await
     }
 
-    /// `DescribeAutomationExecutions`, one page of those that have not ended, whenever they were started.
+    /// `DescribeAutomationExecutions`, one page of those that have not ended, whenever they were started. Where the service refuses a
+    /// status as a filter value, the four basic ones are asked for instead, in this Region and session from then on.
     pub async fn unfinished(&self, token: Option<String>) -> Result<Page, AwsError> {
-        let filter = AutomationExecutionFilter::builder()
-            .key(AutomationExecutionFilterKey::ExecutionStatus)
-            .set_values(Some(UNFINISHED.map(str::to_owned).to_vec()));
-        self.page([filter], token).await
+        let filter = |statuses: &[&str]| {
+            AutomationExecutionFilter::builder()
+                .key(AutomationExecutionFilterKey::ExecutionStatus)
+                .set_values(Some(statuses.iter().map(|status| (*status).to_owned()).collect()))
+        };
+        if !self.basic_statuses.load(Ordering::Relaxed) {
+            match self.page([filter(&UNFINISHED)], token.clone()).await {
+                Err(error) if error.code.starts_with("InvalidFilterValue") => {
+                    self.basic_statuses.store(true, Ordering::Relaxed);
+                }
+                page => return page,
+            }
+        }
+        self.page([filter(&BASIC_UNFINISHED)], token).await
     }
 
     async fn page(

@@ -141,7 +141,7 @@ impl Campaign {
             }
         };
         let proof = proof.and_then(|()| match (&document, work.look.planned_document(region)) {
-            (Ok(document), Some(planned)) if document.runbook.hash() != planned => {
+            (Ok(document), Some(planned)) if !document.runbook.has_hash(planned) => {
                 Err((Reason::DiffersFromPlan, self.other_document(account, region, document)))
             }
             _ => Ok(()),

@@ -35,7 +35,7 @@ impl Campaign {
         AwsError {
             code: "DiffersFromPlan".to_owned(),
             message: format!(
-                "document {} in account {account} and {region} is not the one that the plan saw: its sha256 is {}",
+                "document {} in account {account} and {region} is not the one that the plan saw: its sha256 (of the canonical JSON form) is {}",
                 document.reference,
                 document.runbook.hash()
             ),

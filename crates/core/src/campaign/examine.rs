@@ -226,9 +226,14 @@ impl Campaign {
         };
         let read = async {
             self.key_serves(member, bucket).await?;
-            let document = self.document(&member.ssm(&bucket.region), &bucket.region).await;
+            let ssm = member.ssm(&bucket.region);
+            let document = self.document(&ssm, &bucket.region).await;
             let document = document.map_err(|error| (Reason::DocumentNotUsable, error))?;
-            self.plan_documents.note(bucket, &document);
+            if self.plans {
+                // For whoever compares with the console or the AWS CLI. The plan is made without it where the role may not read it.
+                let aws_hash = ssm.document_hash(&document.reference, &document.version).await;
+                self.plan_documents.note(bucket, &document, aws_hash);
+            }
             Ok(document)
         };
         Arc::new(cell.get_or_init(|| Box::pin(read)).await.clone())

@@ -12,9 +12,11 @@ use crate::config::{BlockedTypesChoice, CampaignFile};
 use crate::judge::guards::legacy_clients::NOTICE;
 use crate::judge::guards::{self, Need};
 use crate::ledger::{LedgerError, PLANS, PlanReference, kept_plan};
-use crate::model::{Account, AccountOutcome, AccountWarning, BlockingPrincipal, Bucket, GuardFinding, Verdict, now};
+use crate::model::{
+    Account, AccountOutcome, AccountWarning, AwsError, BlockingPrincipal, Bucket, GuardFinding, Verdict, now,
+};
 use crate::plan::{
-    AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, IacSnippet, MOST_PRINCIPALS,
+    AccountLimits, AccountWork, Content, Decision, Draft, Forecast, GuardReads, HashOf, IacSnippet, MOST_PRINCIPALS,
     PLAN_SCHEMA, PlanError, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
     PlannedPrincipal, PlannedWarning, PlannedWave, UnreadAccount, Workload, forecast,
 };
@@ -30,14 +32,22 @@ pub(super) struct PlanDocuments {
     /// By account and ARN.
     principals: Mutex<BTreeMap<(String, String), PlannedPrincipal>>,
     warnings: Mutex<BTreeMap<(String, String), PlannedWarning>>,
+    /// Why documents' own hashes could not be read, by code, with the hint and the number of places.
+    aws_hash_faults: Mutex<BTreeMap<String, (String, u64)>>,
 }
 
 impl PlanDocuments {
-    pub(super) fn note(&self, bucket: &Bucket, document: &Document) {
+    pub(super) fn note(&self, bucket: &Bucket, document: &Document, aws_hash: Result<Option<String>, AwsError>) {
+        if let Err(error) = &aws_hash {
+            let mut faults = self.aws_hash_faults.lock().unwrap_or_else(PoisonError::into_inner);
+            faults.entry(error.code.clone()).or_insert_with(|| (error.hint.clone(), 0)).1 += 1;
+        }
         let seen = PlannedDocument {
             name: document.reference.clone(),
             version: document.version.clone(),
             sha256: document.runbook.hash().to_owned(),
+            hash_of: Some(HashOf::CanonicalJson),
+            aws_hash: aws_hash.ok().flatten(),
             places: 1,
         };
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +98,18 @@ impl PlanDocuments {
         (all, more as u64)
     }
 
+    /// What the plan says of documents whose own hash could not be read. Two plans of the same organization say the same.
+    fn notices(&self) -> Vec<String> {
+        let faults = self.aws_hash_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = faults.iter().map(|(code, (hint, places))| {
+            format!(
+                "the hash that DescribeDocument shows (aws_hash) is not recorded for documents of {places} accounts and Regions: \
+                 {code}. To record it, {hint}"
+            )
+        });
+        said.collect()
+    }
+
     pub(super) fn suggest(&self, bucket: &Bucket, snippet: IacSnippet) {
         self.code.lock().unwrap_or_else(PoisonError::into_inner).push((bucket.clone(), snippet));
     }
@@ -104,7 +126,10 @@ impl PlanDocuments {
         let mut found: Vec<PlannedDocument> = Vec::new();
         for place in self.places.lock().unwrap_or_else(PoisonError::into_inner).values() {
             let same = |one: &PlannedDocument| {
-                one.name == place.name && one.version == place.version && one.sha256 == place.sha256
+                one.name == place.name
+                    && one.version == place.version
+                    && one.sha256 == place.sha256
+                    && one.aws_hash == place.aws_hash
             };
             match found.iter_mut().find(|one| same(one)) {
                 Some(known) => known.places += 1,
@@ -283,6 +308,7 @@ impl Campaign {
     /// What whoever approves the plan must know beyond its buckets.
     fn notices(&self) -> Vec<String> {
         let mut notices: Vec<String> = std::iter::once(NOTICE.to_owned()).chain(self.warnings.all()).collect();
+        notices.extend(self.plan_documents.notices());
         if self.file.encryption.blocked_types == BlockedTypesChoice::Prove {
             notices.push(
                 "encryption.blocked_types = \"prove\": where a document omits BlockedEncryptionTypes, one bucket in each Region may \

@@ -34,6 +34,10 @@ pub struct BootstrapChoice {
     /// AWS services that may use the key for buckets of the organization, such as `logging.s3.amazonaws.com`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
+    /// Accounts for whose resources those services may use the key, where a service tells the account (`aws:SourceAccount`) and not
+    /// the organization. Without any, the key's policy binds such a service by nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_accounts: Vec<String>,
     /// Put a permissions boundary on the roles, so that no later policy makes them more than they are.
     pub permissions_boundary: bool,
     /// Have AWS Config's rule and aggregator among what is deployed and compared. Where AWS Config records nothing, `false`.
@@ -52,6 +56,7 @@ impl Default for BootstrapChoice {
             break_glass: Vec::new(),
             pipelines: Vec::new(),
             services: Vec::new(),
+            service_accounts: Vec::new(),
             permissions_boundary: false,
             config_rule: true,
         }
@@ -115,6 +120,10 @@ impl BootstrapChoice {
         for (index, arn) in self.key_administrators.iter().enumerate().filter(|(_, arn)| arn.contains('*')) {
             let message = format!("`{arn}` is a pattern, and a key policy names its administrators one by one");
             problem(&format!("key_administrators[{index}]"), message, "write the whole ARN");
+        }
+        for (index, account) in self.service_accounts.iter().enumerate().filter(|(_, id)| !is_account_id(id)) {
+            let message = format!("`{account}` is not an account id");
+            problem(&format!("service_accounts[{index}]"), message, "write twelve digits");
         }
         for (index, service) in self.services.iter().enumerate() {
             if !is_service_name(service) {

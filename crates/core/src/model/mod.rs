@@ -4,6 +4,7 @@ mod account;
 mod blocked_types;
 mod bucket;
 mod denial;
+mod document;
 mod encryption;
 mod error;
 mod evidence;
@@ -25,6 +26,8 @@ pub use account::{Account, AccountOutcome, AccountRecord};
 pub use blocked_types::{BlockedTypesElement, OmissionOutcome, OmissionRecord};
 pub use bucket::Bucket;
 pub use denial::{Denial, DenialSource, Denier};
+pub(crate) use document::sha256_hex;
+pub use document::{DocumentContent, deserialize_boolean, deserialize_text, document_boolean};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};
 pub use error::{AwsError, REGION_DISABLED};
 pub use evidence::{

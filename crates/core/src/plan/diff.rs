@@ -181,7 +181,13 @@ fn keys(head: &PlanHead) -> Named {
 
 fn documents(head: &PlanHead) -> Named {
     named(head.documents.iter().map(|document| {
-        let value = json!({ "version": document.version, "sha256": document.sha256, "places": document.places });
+        let mut value = json!({ "version": document.version, "sha256": document.sha256, "places": document.places });
+        if let Some(hash_of) = document.hash_of {
+            value["hash_of"] = json!(hash_of);
+        }
+        if let Some(aws_hash) = &document.aws_hash {
+            value["aws_hash"] = json!(aws_hash);
+        }
         (format!("document {}", document.name), value)
     }))
 }
@@ -221,6 +227,8 @@ mod tests {
             name: "Doc".into(),
             version: version.into(),
             sha256: "h".into(),
+            hash_of: None,
+            aws_hash: None,
             places: 2,
         };
         let wave = |number, bake, approval| PlannedWave {

@@ -128,6 +128,14 @@ pub struct PlannedKey {
     pub fault: Option<AwsError>,
 }
 
+/// What a document's SHA-256 is the hash of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashOf {
+    /// The canonical JSON form of its content: members sorted by name, no white space.
+    CanonicalJson,
+}
+
 /// A document as it was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PlannedDocument {
@@ -135,8 +143,14 @@ pub struct PlannedDocument {
     pub name: String,
     /// The version that would be started.
     pub version: String,
-    /// SHA-256 of its content.
+    /// SHA-256, of what `hash_of` says.
     pub sha256: String,
+    /// What `sha256` is the hash of; `None` in plans of earlier versions: the text that `GetDocument` returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash_of: Option<HashOf>,
+    /// `DescribeDocument`'s own hash (`Hash`), of the text that was uploaded; `None` where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_hash: Option<String>,
     /// In how many accounts and Regions.
     pub places: u64,
 }

@@ -20,8 +20,8 @@ pub use diff::{HeadDifference, PlanDifference, diff};
 pub use draft::{Draft, check_place, same_file};
 pub use error::{Content, PlanError};
 pub use file::{
-    Decision, MOST_PRINCIPALS, PLAN_SCHEMA, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument, PlannedKey,
-    PlannedPrincipal, PlannedWarning, PlannedWave, UnreadAccount,
+    Decision, HashOf, MOST_PRINCIPALS, PLAN_SCHEMA, PlanFile, PlanHead, PlanWriter, PlannedBucket, PlannedDocument,
+    PlannedKey, PlannedPrincipal, PlannedWarning, PlannedWave, UnreadAccount,
 };
 pub use forecast::{AccountWork, Forecast, GuardReads, KmsLoad, Money, Requests, WaveForecast, Workload, forecast};
 pub use iac::{IacSnippet, IacTool, suggest_iac};

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::assertion::contradiction;
 use super::parameter::{Limit, Parameter};
-use crate::model::{Algorithm, BlockedTypesElement, Bucket, DefaultEncryption, EncryptionRule};
+use crate::model::{
+    Algorithm, BlockedTypesElement, Bucket, DefaultEncryption, DocumentContent, EncryptionRule, deserialize_boolean,
+    deserialize_text, document_boolean, sha256_hex,
+};
 
 /// A document's content as far as orgseal rests on it (schema 0.3).
 #[derive(Clone, Debug)]
@@ -19,11 +21,13 @@ pub struct Runbook {
     parameters: BTreeMap<String, Parameter>,
     steps: Vec<Step>,
     hash: String,
+    content_hash: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Content {
+    #[serde(deserialize_with = "deserialize_text")]
     schema_version: String,
     assume_role: Option<String>,
     #[serde(default)]
@@ -39,7 +43,7 @@ struct Step {
     #[serde(default)]
     inputs: Value,
     next_step: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "deserialize_boolean")]
     is_end: bool,
 }
 
@@ -154,8 +158,9 @@ const NEEDED: [&str; 3] = ["BucketName", "KMSMasterKeyID", "AutomationAssumeRole
 impl Runbook {
     /// Reads a document's content, YAML or JSON, and refuses what must not be started.
     pub fn parse(content: &str) -> Result<Runbook, RunbookError> {
+        let tree = DocumentContent::parse(content).map_err(RunbookError::Unreadable)?;
         let parsed: Content =
-            serde_norway::from_str(content).map_err(|error| RunbookError::Unreadable(error.to_string()))?;
+            serde_json::from_value(tree.tree().clone()).map_err(|error| RunbookError::Unreadable(error.to_string()))?;
         if parsed.schema_version != "0.3" {
             return Err(RunbookError::Schema(parsed.schema_version));
         }
@@ -179,11 +184,16 @@ impl Runbook {
                 return Err(RunbookError::UnknownParameter(name.clone()));
             }
         }
-        let hash = Sha256::digest(content.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Runbook { parameters: parsed.parameters, steps: parsed.main_steps, hash })
+        Ok(Runbook {
+            parameters: parsed.parameters,
+            steps: parsed.main_steps,
+            hash: tree.sha256(),
+            content_hash: sha256_hex(content.as_bytes()),
+        })
     }
 
-    /// SHA-256 of the content, in hex: the same as `DescribeDocument`'s `Hash`.
+    /// SHA-256 of the content's canonical JSON form, in hex. It is not `DescribeDocument`'s `Hash`, which is of the text that was
+    /// uploaded.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
@@ -193,6 +203,13 @@ impl Runbook {
     /// valid Java, and not understood here.
     pub fn unreadable_patterns(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parameters.iter().filter_map(|(name, parameter)| Some((name.as_str(), parameter.unreadable_pattern()?)))
+    }
+
+    /// Whether a hash in a plan or ledger is this document's: of the canonical JSON form or, as
+    /// plans of earlier versions hold it, of the text that `GetDocument` returned.
+    #[must_use]
+    pub fn has_hash(&self, hash: &str) -> bool {
+        hash == self.hash || hash == self.content_hash
     }
 
     /// The parameters to start the document with, on a bucket that already blocks the wanted encryption types, if the result is
@@ -302,11 +319,12 @@ impl Runbook {
             .iter()
             .filter_map(|(name, parameter)| {
                 let value = match chosen.get(name).and_then(|values| values.first()) {
-                    Some(text) if parameter.is_boolean() => Value::Bool(text == "true"),
                     Some(text) => Value::String(text.clone()),
                     None => parameter.default.clone()?,
                 };
-                Some((name.clone(), value))
+                // A document may write the default of a Boolean as text.
+                let boolean = document_boolean(&value).filter(|_| parameter.is_boolean());
+                Some((name.clone(), boolean.map_or(value, Value::Bool)))
             })
             .collect()
     }
@@ -346,10 +364,10 @@ fn s3_call(
     let default = &rule["ApplyServerSideEncryptionByDefault"];
     let bucket_key = match &rule["BucketKeyEnabled"] {
         Value::Null => None,
-        Value::Bool(on) => Some(*on),
-        Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(word) if word.eq_ignore_ascii_case("false") => Some(false),
-        _ => return Err(unclear(step, "sets BucketKeyEnabled to something that is no Boolean")),
+        value => match document_boolean(value) {
+            Some(on) => Some(on),
+            None => return Err(unclear(step, "sets BucketKeyEnabled to something that is not a Boolean")),
+        },
     };
     let blocked = match &rule["BlockedEncryptionTypes"]["EncryptionType"] {
         Value::Null => None,
@@ -376,7 +394,9 @@ fn branch(step: &Step, values: &BTreeMap<String, Value>) -> Result<String, Canno
             return Err(unclear(step, "branches on a value which is known only while it runs"));
         }
         let matches = match (&choice["StringEquals"], &choice["BooleanEquals"]) {
-            (Value::Null, Value::Bool(wanted)) => text(&choice["Variable"]) == wanted.to_string(),
+            (Value::Null, wanted) if document_boolean(wanted).is_some() => {
+                document_boolean(&choice["Variable"]) == document_boolean(wanted)
+            }
             (Value::String(wanted), Value::Null) => choice["Variable"].as_str() == Some(wanted),
             _ => return Err(unclear(step, "compares in a way that is not followed here")),
         };
@@ -600,6 +620,61 @@ mod tests {
         assert_eq!(Runbook::parse(&keyless).unwrap_err(), RunbookError::Lacks("KMSMasterKeyID"));
         let more = ORIGINAL.replace("mainSteps:", "  Ticket:\n    type: String\nmainSteps:");
         assert_eq!(Runbook::parse(&more).unwrap_err(), RunbookError::UnknownParameter("Ticket".into()));
+    }
+
+    /// A document as CloudFormation may hand it on: Booleans and numbers as text.
+    fn as_text(value: &Value) -> Value {
+        match value {
+            Value::Bool(_) | Value::Number(_) => Value::String(value.to_string()),
+            Value::Array(items) => items.iter().map(as_text).collect(),
+            Value::Object(members) => Value::Object(members.iter().map(|(k, v)| (k.clone(), as_text(v))).collect()),
+            other => other.clone(),
+        }
+    }
+
+    #[test]
+    fn booleans_and_numbers_may_be_written_as_text() {
+        for document in [SHIPPED, RESTORE, ORIGINAL] {
+            let tree: Value = serde_norway::from_str(document).unwrap();
+            let wild = as_text(&tree).to_string();
+            assert_ne!(wild, tree.to_string());
+            for (bucket_key, blocked) in [(true, Some("SSE-C")), (false, None)] {
+                let rule = rule(bucket_key, blocked);
+                assert_eq!(carry(&wild, &rule), carry(document, &rule));
+            }
+            assert_ne!(Runbook::parse(document).unwrap().hash(), Runbook::parse(&wild).unwrap().hash());
+        }
+        let unquoted = ORIGINAL.replace("schemaVersion: '0.3'", "schemaVersion: 0.3");
+        assert!(unquoted != ORIGINAL && carry(&unquoted, &rule(false, None)).is_ok());
+        let neither = SHIPPED.replacen("isEnd: true", "isEnd: perhaps", 1);
+        assert!(
+            matches!(Runbook::parse(&neither).unwrap_err(), RunbookError::Unreadable(why) if why.contains("perhaps"))
+        );
+    }
+
+    #[test]
+    fn a_branch_compares_a_boolean_that_is_written_as_text() {
+        let branch = "  Idle: {type: Boolean, default: 'False'}
+mainSteps:
+  - name: Choose
+    action: aws:branch
+    inputs:
+      Choices:
+        - {Variable: '{{ Idle }}', BooleanEquals: 'true', NextStep: Nothing}
+        - {Variable: '{{ Idle }}', BooleanEquals: 'false', NextStep: STEP}";
+        let branches = ORIGINAL.replace("mainSteps:", branch);
+        let step = &Runbook::parse(ORIGINAL).unwrap().steps[0].name;
+        assert!(carry(&branches.replace("STEP", step), &rule(false, None)).is_ok());
+    }
+
+    #[test]
+    fn the_hash_is_of_the_canonical_json_and_earlier_ones_are_known() {
+        let json = serde_json::to_string_pretty(&serde_norway::from_str::<Value>(SHIPPED).unwrap()).unwrap();
+        let (yaml, json_form) = (Runbook::parse(SHIPPED).unwrap(), Runbook::parse(&json).unwrap());
+        assert_eq!(yaml.hash(), json_form.hash());
+        let of_text = sha256_hex(json.as_bytes());
+        assert!(json_form.has_hash(&of_text) && json_form.has_hash(yaml.hash()) && !yaml.has_hash(&of_text));
+        assert_ne!(yaml.hash(), sha256_hex(SHIPPED.as_bytes()));
     }
 
     #[test]

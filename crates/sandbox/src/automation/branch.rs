@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::document::Step;
+use super::parameter::boolean;
 use super::reference::text_of;
 
 /// The steps that a branch may lead to; empty for every other action.
@@ -92,14 +93,6 @@ fn holds(condition: &Value) -> bool {
 
 fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn boolean(value: &Value) -> Option<bool> {
-    value.as_bool().or_else(|| match value.as_str()? {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

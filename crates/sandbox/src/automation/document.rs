@@ -248,15 +248,16 @@ impl Step {
         }
         let flag = |key: &str, otherwise: bool| match from.get(key) {
             None => Ok(otherwise),
-            Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(fault(&format!("{key} must be true or false"))),
+            Some(value) => {
+                super::parameter::boolean(value).ok_or_else(|| fault(&format!("{key} must be true or false")))
+            }
         };
         let number = |key: &str| match from.get(key) {
             None => Ok(None),
-            Some(value) => {
-                let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-                number.filter(|n| *n > 0).map(Some).ok_or_else(|| fault(&format!("{key} must be a number above zero")))
-            }
+            Some(value) => super::parameter::number(value)
+                .filter(|n| *n > 0)
+                .map(Some)
+                .ok_or_else(|| fault(&format!("{key} must be a number above zero"))),
         };
         let on_failure = match text("onFailure").as_deref() {
             None | Some("Abort") => OnFailure::Abort,
@@ -321,6 +322,25 @@ mod tests {
             assert_eq!(runbook.steps.len(), 5);
             assert_eq!(runbook.parameters.len(), 7);
             assert_eq!(runbook.outputs, ["ReadBack.KMSMasterKeyID", "ReadBack.SSEAlgorithm"]);
+        }
+    }
+
+    #[test]
+    fn booleans_and_numbers_may_be_texts() {
+        let wild = SHIPPED.replace("isEnd: true", "isEnd: 'true'").replace("maxAttempts: 5", "maxAttempts: '5'");
+        assert_ne!(wild, SHIPPED);
+        let [plain, wild] = [SHIPPED, &wild].map(|text| Runbook::parse(text, Format::Yaml).unwrap());
+        for (plain, wild) in plain.steps.iter().zip(&wild.steps) {
+            assert_eq!((plain.is_end, plain.max_attempts), (wild.is_end, wild.max_attempts));
+        }
+        let head = "schemaVersion: '0.3'\nmainSteps:\n- {name: A, action: aws:sleep, inputs: {Duration: PT1S}}\nparameters:\n  P: ";
+        let typed = format!("{head}{{type: Boolean, default: 'True', minChars: '1', maxItems: '1'}}");
+        let typed = Runbook::parse(&typed, Format::Yaml).unwrap();
+        assert_eq!(typed.parameters[0].default, Some(json!(true)));
+        for wrong in
+            ["{type: Boolean, default: perhaps}", "{type: Integer, default: few}", "{type: String, minChars: few}"]
+        {
+            assert!(Runbook::parse(&format!("{head}{wrong}"), Format::Yaml).is_err(), "{wrong}");
         }
     }
 

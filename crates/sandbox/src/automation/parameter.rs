@@ -43,6 +43,31 @@ impl ParameterType {
             ParameterType::BucketName => "AWS::S3::Bucket::Name",
         }
     }
+
+    /// A default in this type, also where the document writes a Boolean or number as text; one that does not fit stays as it is.
+    fn typed(self, default: &Value) -> Value {
+        match self {
+            ParameterType::Boolean => boolean(default).map(Value::Bool),
+            ParameterType::Integer => default.as_str().and_then(|text| text.parse::<i64>().ok()).map(Value::from),
+            _ => None,
+        }
+        .unwrap_or_else(|| default.clone())
+    }
+}
+
+/// A Boolean, also where the document writes it as text: `isEnd: "true"` is common in published Automation documents.
+pub(crate) fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// A number that is not negative, also where the document writes it as text.
+pub(crate) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// A declared parameter.
@@ -89,16 +114,19 @@ impl Parameter {
                 Some((pattern.to_string(), regex))
             }
         };
-        let number = |key: &str| from.get(key).and_then(Value::as_u64);
+        let number = |key: &str| match from.get(key) {
+            None => Ok(None),
+            Some(value) => number(value).map(Some).ok_or_else(|| fault(format!("{key} must be a number"))),
+        };
         let parameter = Parameter {
             name: name.into(),
             kind,
             description: from.get("description").and_then(Value::as_str).unwrap_or_default().into(),
-            default: from.get("default").cloned(),
+            default: from.get("default").map(|default| kind.typed(default)),
             allowed_values: from.get("allowedValues").and_then(Value::as_array).cloned().unwrap_or_default(),
             allowed_pattern,
-            chars: (number("minChars"), number("maxChars")),
-            items: (number("minItems"), number("maxItems")),
+            chars: (number("minChars")?, number("maxChars")?),
+            items: (number("minItems")?, number("maxItems")?),
         };
         if let Some(default) = &parameter.default {
             let fits = match kind {

@@ -100,7 +100,7 @@ impl Controls {
     pub(super) fn new(spec: &Spec, organization: &Organization) -> Controls {
         let of_kind = |kind, specs: &[ControlPolicySpec]| OfKind {
             all: specs.iter().filter_map(|one| Control::new(kind, one, organization, spec.seed).ok()).collect(),
-            disabled: false,
+            disabled: !spec.trusted_access,
         };
         Controls {
             scps: of_kind(Kind::Scp, &spec.scp),

@@ -21,7 +21,8 @@ pub(crate) const ADMINISTRATOR: &str =
 /// What the security account's user may do beside the caller's policy: look after its own account.
 pub(crate) const OWN_ACCOUNT: &str = r#"{"Version":"2012-10-17","Statement":[
   {"Sid":"OwnAccount","Effect":"Allow","Action":["s3:*","s3express:*","ssm:*","kms:*","iam:*","config:*","cloudformation:*","cloudtrail:LookupEvents"],"Resource":"*"},
-  {"Sid":"LookAtTheOrganization","Effect":"Allow","Action":["organizations:ListParents","organizations:ListPolicies*","organizations:DescribePolicy","organizations:DescribeAccount","organizations:DescribeOrganizationalUnit"],"Resource":"*"}
+  {"Sid":"LookAtTheOrganization","Effect":"Allow","Action":["organizations:ListParents","organizations:ListPolicies*","organizations:DescribePolicy","organizations:DescribeAccount","organizations:DescribeOrganizationalUnit",
+    "organizations:ListAWSServiceAccessForOrganization","organizations:ListDelegatedAdministrators","organizations:ListDelegatedServicesForAccount"],"Resource":"*"}
 ]}"#;
 
 /// The name of the caller's user and role in the security account.

@@ -184,6 +184,9 @@ impl Spec {
                 "concurrent = 0 would let no execution run: write at least 1 (AWS: 100)".into(),
             ));
         }
+        if !(0.0..=3600.0).contains(&self.iam_consistency_seconds) {
+            return Some(("iam_consistency_seconds", "iam_consistency_seconds is a number from 0 to 3600".into()));
+        }
         if !(3600..=43_200).contains(&self.member_role.max_session_seconds) {
             return Some(("max_session_seconds", "max_session_seconds is 3600 to 43200 in IAM".into()));
         }
@@ -363,6 +366,7 @@ mod tests {
             ("every-state", include_str!("../../../../config/sandbox/every-state.toml")),
             ("clean", include_str!("../../../../config/sandbox/clean.toml")),
             ("fresh", include_str!("../../../../config/sandbox/fresh.toml")),
+            ("empty", include_str!("../../../../config/sandbox/empty.toml")),
             ("guards", include_str!("../../../../config/sandbox/guards.toml")),
             ("one-of-each-guard", include_str!("../../../../config/sandbox/one-of-each-guard.toml")),
             ("large", include_str!("../../../../config/sandbox/large.toml")),

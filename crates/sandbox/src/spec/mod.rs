@@ -63,6 +63,13 @@ pub struct Spec {
     /// Whether the roles, documents and keys that a campaign works with are there; without them the organization is fresh.
     #[serde(skip_serializing_if = "is_true")]
     pub groundwork: bool,
+    /// Whether the organization trusts StackSets, AWS Config and Security Hub, has handed them on to the security account, and has
+    /// the policy types for service and resource control policies enabled; without it nothing is enabled or registered yet.
+    #[serde(skip_serializing_if = "is_true")]
+    pub trusted_access: bool,
+    /// How long after its creation a role is missing from IAM's reads and cannot be assumed, in seconds at speed 1.
+    #[serde(skip_serializing_if = "is_default")]
+    pub iam_consistency_seconds: f64,
     /// The role which the security account assumes in each member.
     pub member_role: MemberRoleSpec,
     /// The role under which automations run.
@@ -134,6 +141,8 @@ impl Default for Spec {
             client_tokens: ClientTokens::Same,
             account_paths: true,
             groundwork: true,
+            trusted_access: true,
+            iam_consistency_seconds: 0.0,
             member_role: MemberRoleSpec::default(),
             automation_role: AutomationRoleSpec::default(),
             document: DocumentSpec::default(),
@@ -434,6 +443,10 @@ pub struct ExecutionsSpec {
     /// How long after its start DescribeAutomationExecutions first shows an execution, in milliseconds at speed 1.
     #[serde(skip_serializing_if = "is_usual")]
     pub visible_after_ms: u64,
+    /// Whether DescribeAutomationExecutions refuses statuses that were added to the API later as values of the filter
+    /// ExecutionStatus (InvalidFilterValue).
+    #[serde(skip_serializing_if = "is_default")]
+    pub basic_status_filter: bool,
 }
 
 const VISIBLE_AFTER_MS: u64 = 200;
@@ -450,6 +463,7 @@ impl Default for ExecutionsSpec {
             concurrent: 100,
             queue: 1000,
             visible_after_ms: VISIBLE_AFTER_MS,
+            basic_status_filter: false,
         }
     }
 }

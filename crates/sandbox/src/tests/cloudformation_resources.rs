@@ -37,11 +37,14 @@ async fn an_aggregator_an_organizations_pack_and_control_policies() {
     let shown = sandbox.json(&security, HERE, describe, json!({})).await.unwrap();
     assert_eq!(shown["ConfigurationAggregators"], json!([]));
 
-    // The shipped template, in the management account.
-    let shipped = include_str!("../../../../config/cloudformation/organization.json");
+    // The shipped templates, in the management account: the policies once, the pack of this Region.
     let admin = sandbox.admin();
-    sandbox.stack(&admin, "organization", shipped).await.unwrap();
-    assert_eq!(sandbox.stack_status(&admin, "organization").await, ("CREATE_COMPLETE".into(), String::new()));
+    let pack = include_str!("../../../../config/cloudformation/organization-config-us-east-1.json");
+    let control_policies = include_str!("../../../../config/cloudformation/organization-policies.json");
+    for (name, shipped) in [("policies", control_policies), ("config", pack)] {
+        sandbox.stack(&admin, name, shipped).await.unwrap();
+        assert_eq!(sandbox.stack_status(&admin, name).await, ("CREATE_COMPLETE".into(), String::new()), "{name}");
+    }
     let policies = async |kind: &str| {
         let organizations = ("organizations", "AWSOrganizationsV20161128");
         let listed = sandbox.json_of(organizations, &admin, HERE, "ListPolicies", json!({ "Filter": kind })).await;
@@ -54,14 +57,16 @@ async fn an_aggregator_an_organizations_pack_and_control_policies() {
         rules["ConfigRules"].as_array().unwrap().len()
     };
     assert_eq!(rules().await, 1);
-    sandbox.cfn(&admin, "DeleteStack", &[("StackName", "organization")]).await.unwrap();
+    for name in ["policies", "config"] {
+        sandbox.cfn(&admin, "DeleteStack", &[("StackName", name)]).await.unwrap();
+    }
     assert_eq!((policies("SERVICE_CONTROL_POLICY").await, rules().await), (1, 0));
     let packs = sandbox.json(&admin, HERE, "DescribeOrganizationConformancePacks", json!({})).await.unwrap();
     assert_eq!(packs["OrganizationConformancePacks"], json!([]));
 
     // A member may make none of it.
     let member = sandbox.session(ALPHA);
-    sandbox.stack(&member, "organization", shipped).await.unwrap();
+    sandbox.stack(&member, "organization", pack).await.unwrap();
     assert_eq!(sandbox.stack_status(&member, "organization").await.0, "ROLLBACK_COMPLETE");
     let events = sandbox.cfn(&member, "DescribeStackEvents", &[("StackName", "organization")]).await.unwrap();
     assert!(events.contains("registered delegated administrator for AWS Config"), "{events}");
@@ -151,6 +156,33 @@ async fn a_replica_is_made_in_the_stacks_region() {
         .json(&security, "eu-west-1", "DescribeKey", json!({ "KeyId": arn.replace("us-east-1", "eu-west-1") }))
         .await;
     assert_eq!(key.unwrap()["KeyMetadata"]["KeyState"], "PendingDeletion");
+}
+
+#[tokio::test]
+async fn the_booleans_and_numbers_of_a_documents_object_become_strings_and_those_of_its_text_stay() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    let nap = json!({ "schemaVersion": "0.3", "mainSteps": [{ "name": "Nap", "action": "aws:sleep",
+        "inputs": { "Duration": "PT1S" }, "timeoutSeconds": 60, "isEnd": true }] });
+    let yaml = "schemaVersion: '0.3'\nmainSteps:\n- name: Nap\n  action: aws:sleep\n  inputs: { Duration: PT1S }\n  timeoutSeconds: 60\n  isEnd: true\n";
+    let document = |name: &str, content: Value, format: &str| {
+        json!({ "Type": "AWS::SSM::Document", "Properties": {
+            "Name": name, "DocumentType": "Automation", "Content": content, "DocumentFormat": format } })
+    };
+    let both = template(
+        json!({ "Object": document("as-object", nap, "JSON"), "Text": document("as-text", json!(yaml), "YAML") }),
+    );
+    sandbox.stack(&keys, "documents", &both).await.unwrap();
+    assert_eq!(sandbox.stack_status(&keys, "documents").await.0, "CREATE_COMPLETE");
+    let step = async |name: &str| {
+        let got = sandbox.json(&keys, HERE, "GetDocument", json!({ "Name": name })).await.unwrap();
+        assert_eq!(got["DocumentFormat"], "JSON", "the default format, also of a YAML document");
+        let content: Value = serde_json::from_str(got["Content"].as_str().unwrap()).unwrap();
+        content["mainSteps"][0].clone()
+    };
+    let (object, text) = (step("as-object").await, step("as-text").await);
+    assert_eq!((&object["timeoutSeconds"], &object["isEnd"]), (&json!("60"), &json!("true")));
+    assert_eq!((&text["timeoutSeconds"], &text["isEnd"]), (&json!(60), &json!(true)));
 }
 
 #[tokio::test]

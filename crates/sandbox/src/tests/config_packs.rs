@@ -7,7 +7,7 @@ use super::{SMALL, spec, start};
 use crate::{Options, Sandbox};
 
 /// The pack that `config/` ships.
-const SHIPPED: &str = include_str!("../../../../config/aws-config/conformance-pack.yaml");
+const SHIPPED: &str = include_str!("../../../../config/aws-config/conformance-pack-us-east-1.yaml");
 
 /// A pack with a remediation, of which each account gets its own.
 const REMEDIED: &str = "
@@ -149,6 +149,23 @@ async fn an_organizations_pack_seals_in_every_account() {
     let gone = admin(&sandbox, "DeleteOrganizationConformancePack", name).await.unwrap_err();
     assert_eq!(gone, "NoSuchOrganizationConformancePackException");
     assert!(sandbox.dump().config.is_empty(), "nothing is left behind: {:?}", sandbox.dump().config);
+}
+
+/// InputParameters hold 1,024 characters: twelve key ARNs, and not thirteen.
+#[tokio::test]
+async fn a_rule_of_a_pack_names_twelve_keys_at_most() {
+    let sandbox = start(SMALL, 0.0).await;
+    let security = sandbox.session(sandbox.security_account());
+    let pack = |amount: usize| {
+        let arn = |n: usize| format!("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-{n:012}");
+        let keys: Vec<String> = (0..amount).map(arn).collect();
+        let place = SHIPPED.find("arn:aws:kms:").unwrap();
+        let own: String = SHIPPED[place..].chars().take_while(|letter| !letter.is_whitespace()).collect();
+        json!({ "OrganizationConformancePackName": "orgseal", "TemplateBody": SHIPPED.replace(&own, &keys.join(",")) })
+    };
+    let put = async |amount| sandbox.json(&security, HERE, "PutOrganizationConformancePack", pack(amount)).await;
+    assert_eq!(put(13).await.unwrap_err(), "OrganizationConformancePackTemplateValidationException");
+    put(12).await.unwrap();
 }
 
 #[tokio::test]

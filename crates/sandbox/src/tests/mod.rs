@@ -25,6 +25,7 @@ mod fuzz;
 mod generator;
 mod guards;
 mod iam;
+mod iam_consistency;
 mod iam_in_force;
 mod iam_policies;
 mod iam_roles;

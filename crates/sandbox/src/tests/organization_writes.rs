@@ -249,6 +249,11 @@ async fn trusted_services_and_delegated_administrators() {
     read().await.unwrap();
     let of = sandbox.manage("ListDelegatedAdministrators", json!({ "ServicePrincipal": service })).await.unwrap();
     assert_eq!(of["DelegatedAdministrators"][0]["Id"], ALPHA);
+    let services =
+        async |account: &str| sandbox.manage("ListDelegatedServicesForAccount", json!({ "AccountId": account })).await;
+    let delegated = services(ALPHA).await.unwrap()["DelegatedServices"].clone();
+    assert_eq!((delegated.as_array().unwrap().len(), &delegated[0]["ServicePrincipal"]), (1, &json!(service)));
+    assert_eq!(services(sandbox.management_account()).await.unwrap_err(), "AccountNotRegisteredException");
     let disable = json!({ "ServicePrincipal": service });
     let refused = sandbox.manage("DisableAWSServiceAccess", disable.clone()).await.unwrap_err();
     assert_eq!(refused, "ConstraintViolationException");

@@ -103,6 +103,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
         ("ListBuckets", "s3:ListAllMyBuckets"),
         ("ReadDefaultEncryption", "s3:GetEncryptionConfiguration"),
         ("ReadTheDocuments", "ssm:GetDocument"),
+        ("ReadTheDocuments", "ssm:DescribeDocument"),
         ("StartTheDocuments", "ssm:StartAutomationExecution"),
         ("TagExecutions", "ssm:AddTagsToResource"),
         ("FollowExecutions", "ssm:DescribeAutomationExecutions"),
@@ -144,6 +145,7 @@ async fn the_shipped_member_policy_is_enough_and_each_statement_is_needed() {
             sandbox.send(&keys, "us-east-1/s3", "GET", path, &id, "").await
         }
         "ssm:GetDocument" => sandbox.ssm(&keys, "GetDocument", json!({ "Name": document })).await,
+        "ssm:DescribeDocument" => sandbox.ssm(&keys, "DescribeDocument", json!({ "Name": document })).await,
         "ssm:DescribeAutomationExecutions" => sandbox.ssm(&keys, "DescribeAutomationExecutions", json!({})).await,
         "ssm:GetAutomationExecution" => {
             sandbox.ssm(&keys, "GetAutomationExecution", json!({ "AutomationExecutionId": id })).await

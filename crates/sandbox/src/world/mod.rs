@@ -165,7 +165,7 @@ impl World {
             central_arns: Vec::new(),
             key_states: key_state::KeyStates::default(),
             key_store: key_store::KeyStore::default(),
-            organization_state: organization_state::OrganizationState::default(),
+            organization_state: organization_state::OrganizationState::new(&spec),
             stacks: stacks::Stacks::default(),
             roles: records::Records::default(),
             managed: records::Records::default(),

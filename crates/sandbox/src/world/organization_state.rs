@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::journal::Entry;
 use crate::policy::controls::{Control, Target};
 use crate::policy::{Kind, Policy};
+use crate::spec::Spec;
 use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::key::GENERATED_MS;
@@ -58,15 +59,20 @@ pub(crate) struct OrganizationState {
 }
 
 /// The services that an organization with a security account trusts, and has handed on to it.
-const TRUSTED: [&str; 3] =
-    ["config.amazonaws.com", "securityhub.amazonaws.com", "member.org.stacksets.cloudformation.amazonaws.com"];
+const TRUSTED: [&str; 4] = [
+    "config.amazonaws.com",
+    "config-multiaccountsetup.amazonaws.com",
+    "securityhub.amazonaws.com",
+    "member.org.stacksets.cloudformation.amazonaws.com",
+];
 
-impl Default for OrganizationState {
-    fn default() -> OrganizationState {
-        let administrators = TRUSTED.iter().map(|name| ((Organization::SECURITY, (*name).to_string()), GENERATED_MS));
+impl OrganizationState {
+    pub(crate) fn new(spec: &Spec) -> OrganizationState {
+        let trusted = if spec.trusted_access { &TRUSTED[..] } else { &[] };
+        let administrators = trusted.iter().map(|name| ((Organization::SECURITY, (*name).to_string()), GENERATED_MS));
         OrganizationState {
             held: RwLock::new(Held {
-                services: TRUSTED.iter().map(|name| ((*name).to_string(), GENERATED_MS)).collect(),
+                services: trusted.iter().map(|name| ((*name).to_string(), GENERATED_MS)).collect(),
                 administrators: administrators.collect(),
                 tags: BTreeMap::new(),
             }),

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use crate::policy::store::{RolePolicies, bare};
+use crate::wire::now_ms;
 use crate::world::World;
 use crate::world::organization::Organization;
 use crate::world::records::Written;
+use crate::world::role_record::RoleRecord;
 
 /// A role that is there.
 #[derive(Debug, Clone)]
@@ -21,10 +23,18 @@ impl World {
     pub(crate) fn role(&self, account: usize, name: &str) -> Option<Role> {
         let policies = self.policies_of_role(account, name)?;
         let id = match self.roles.get(account, bare(name)) {
+            Written::Here(record) if !self.is_known(&record) => return None,
             Written::Here(record) => record.id.clone(),
             Written::Deleted | Written::Nothing => self.preset_role_id(account, name),
         };
         Some(Role { name: name.into(), id, policies })
+    }
+
+    /// Whether a role has reached IAM's readers and STS. IAM is eventually consistent: a role that was just created is missing there
+    /// for some seconds (IAM guide, "Changes that I make are not always immediately visible"). Writes know of it at once.
+    pub(crate) fn is_known(&self, role: &RoleRecord) -> bool {
+        let delay = self.latency.scale(self.spec.iam_consistency_seconds * 1000.0).as_millis() as i64;
+        now_ms() >= role.created_ms.saturating_add(delay)
     }
 
     /// The unique id of a role of the spec.

@@ -91,7 +91,17 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     // What was looked at before is more than what is looked at once it was told to stop.
     let after = match nothing_to_do || stop.is_cancelled() {
         true => Compared { interrupted: stop.is_cancelled(), ..compared },
-        false => site.compare().await?,
+        false => {
+            let mut said = false;
+            let waiting = |accounts: usize| {
+                if !std::mem::replace(&mut said, true) {
+                    let accounts = counted(accounts as u64, "account");
+                    let text = format!("waiting for IAM to show what was made in {accounts}, for two minutes at most");
+                    screen.suspend(|| output::err(&text));
+                }
+            };
+            site.compare_settled(&record.done, waiting).await?
+        }
     };
     screen.clear();
     show(common, own, json, &site, &record, &after)?;

@@ -4,7 +4,7 @@ use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType, R
 
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
 use crate::aws::Ssm;
-use crate::model::AwsError;
+use crate::model::{AwsError, DocumentContent};
 
 /// `ModifyDocumentPermission` takes so many accounts a call [model].
 const ACCOUNTS_A_CALL: usize = 20;
@@ -22,7 +22,7 @@ impl Ssm {
     /// Who made a document, and with whom it is shared (`ListTagsForResource`, `DescribeDocumentPermission`); `None` where it is
     /// not there.
     pub async fn document_made(&self, name: &str) -> Result<Option<DocumentMade>, AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         let Some(_) = found(call!(calls, "DescribeDocument", client.describe_document().name(name)))? else {
             return Ok(None);
         };
@@ -48,7 +48,7 @@ impl Ssm {
 
     /// Makes an Automation document of YAML (`CreateDocument`).
     pub async fn create_document(&self, name: &str, yaml: &str) -> Result<(), AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         let tag =
             Tag::builder().key(TAG).value(TAG_VALUE).build().map_err(|error| unbuilt("CreateDocument", &error))?;
         let request = client
@@ -64,7 +64,7 @@ impl Ssm {
     /// Adds a version of a document and makes it the default one (`UpdateDocument`, `UpdateDocumentDefaultVersion`): its number.
     /// A version that holds this already is made the default one.
     pub async fn update_document(&self, name: &str, yaml: &str) -> Result<String, AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         let request = client
             .update_document()
             .name(name)
@@ -91,16 +91,16 @@ impl Ssm {
     /// The version of a document with this content, the newest of several (`DescribeDocument`, `GetDocument`): versions are
     /// numbered from 1, and some may have been deleted.
     async fn version_that_holds(&self, name: &str, yaml: &str) -> Result<Option<String>, AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         let answer = call!(calls, "DescribeDocument", client.describe_document().name(name))?;
         let latest = answer.document().and_then(|document| document.latest_version());
         let latest: u64 = latest.and_then(|version| version.parse().ok()).unwrap_or_default();
-        // It is shown as JSON, whatever it was made of.
-        let tree = |text: &str| serde_norway::from_str::<serde_norway::Value>(text).ok();
-        let wanted = tree(yaml);
+        // It is returned as JSON, whatever it was created from.
+        let Ok(wanted) = DocumentContent::parse(yaml) else { return Ok(None) };
+        let holds = |text: &str| DocumentContent::parse(text).is_ok_and(|found| found.is_same_document(&wanted));
         for version in (1..=latest).rev().map(|version| version.to_string()) {
             match self.document(name, Some(&version)).await {
-                Ok(document) if wanted.is_some() && tree(&document.content) == wanted => return Ok(Some(version)),
+                Ok(document) if holds(&document.content) => return Ok(Some(version)),
                 Err(error) if error.code != "InvalidDocumentVersion" => return Err(error),
                 _ => {}
             }
@@ -110,7 +110,7 @@ impl Ssm {
 
     /// Marks a document as ours (`AddTagsToResource`).
     pub async fn tag_document(&self, name: &str) -> Result<(), AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         let tag = Tag::builder().key(TAG).value(TAG_VALUE).build();
         let tag = tag.map_err(|error| unbuilt("AddTagsToResource", &error))?;
         let request = client.add_tags_to_resource().resource_type(ResourceTypeForTagging::Document).resource_id(name);
@@ -119,7 +119,7 @@ impl Ssm {
 
     /// Shares a document with more accounts (`ModifyDocumentPermission`).
     pub async fn share_document(&self, name: &str, accounts: &[String]) -> Result<(), AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         for some in accounts.chunks(ACCOUNTS_A_CALL) {
             let request = client
                 .modify_document_permission()
@@ -133,7 +133,7 @@ impl Ssm {
 
     /// Takes a document away (`DeleteDocument`); it is shared with nobody before.
     pub async fn delete_document(&self, name: &str, shared: &[String]) -> Result<(), AwsError> {
-        let Ssm { client, calls } = self;
+        let Ssm { client, calls, .. } = self;
         for some in shared.chunks(ACCOUNTS_A_CALL) {
             let request = client
                 .modify_document_permission()

@@ -23,7 +23,7 @@ pub use guardrails::ControlPolicy;
 pub use keys::NewKey;
 pub use managed_policies::PolicyMade;
 pub use remediation::RemediationWanted;
-pub use roles::{RoleMade, RoleWanted};
+pub use roles::{LEAST_MAX_SESSION, RoleMade, RoleWanted};
 
 /// The tag's key.
 pub const TAG: &str = "orgseal";

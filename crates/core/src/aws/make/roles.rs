@@ -36,7 +36,12 @@ pub struct RoleMade {
     pub ours: bool,
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
+    /// How long a session of it may last, in seconds.
+    pub max_session: i32,
 }
+
+/// The least `MaxSessionDuration` that IAM takes, and its default, in seconds.
+pub const LEAST_MAX_SESSION: i32 = 3600;
 
 /// The tag of what we make, as IAM takes it.
 pub(super) fn tag() -> Result<Tag, AwsError> {
@@ -51,6 +56,7 @@ impl Member {
         Ok(answer.and_then(|answer| answer.role).map(|role| RoleMade {
             ours: role.tags().iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE),
             boundary: role.permissions_boundary().and_then(|set| set.permissions_boundary_arn()).map(str::to_owned),
+            max_session: role.max_session_duration().unwrap_or(LEAST_MAX_SESSION),
         }))
     }
 

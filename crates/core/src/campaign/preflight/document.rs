@@ -5,8 +5,8 @@ use crate::aws::Ssm;
 use crate::config::BlockedTypesChoice;
 use crate::judge::Wanted;
 use crate::model::{
-    Account, AccountChecks, AwsError, Bucket, Check, CheckKind, DefaultEncryption, EncryptionRule, Operation, Standing,
-    role_arn,
+    Account, AccountChecks, AwsError, Bucket, Check, CheckKind, DefaultEncryption, DocumentContent, EncryptionRule,
+    Operation, Standing, role_arn,
 };
 use crate::plan::{CannotCarry, Change, OmissionTerms, Runbook};
 
@@ -216,8 +216,17 @@ fn any_bucket(account: &Account, region: &str) -> Bucket {
 
 /// Whether a document is the one that ships, in whatever form Systems Manager shows it.
 fn is_shipped(content: &str) -> bool {
-    let tree = |text: &str| serde_norway::from_str::<serde_norway::Value>(text).ok();
-    tree(content).is_some_and(|found| tree(SHIPPED) == Some(found))
+    let read = |text: &str| DocumentContent::parse(text).ok();
+    read(content).zip(read(SHIPPED)).is_some_and(|(found, shipped)| found.is_same_document(&shipped))
+}
+
+/// What a document is told apart by: its hash, or that it is the shipped one, in which CloudFormation may have turned Booleans into
+/// text.
+fn identity(check: &Check) -> Option<&str> {
+    match check.known("shipped") {
+        Some("yes") => Some("shipped"),
+        _ => check.known("sha256"),
+    }
 }
 
 /// A document whose content differs from that of most other places is named: it does what is wanted, and is not the one that
@@ -226,14 +235,14 @@ pub(super) fn compare(accounts: &mut [AccountChecks]) {
     let (usual, places, all) = {
         let places = accounts.iter().flat_map(|account| &account.regions);
         let documents = places.flat_map(|place| &place.checks).filter(|check| check.kind == CheckKind::Document);
-        let counts = tally(documents.filter_map(|check| check.known("sha256")));
+        let counts = tally(documents.filter_map(identity));
         let all: usize = counts.values().sum();
         let Some((usual, places)) = counts.into_iter().max_by_key(|(_, places)| *places) else { return };
         (usual.to_owned(), places, all)
     };
     let standing = if 2 * places > all { Standing::Failed } else { Standing::Warning };
     for check in accounts.iter_mut().flat_map(|account| &mut account.regions).flat_map(|place| &mut place.checks) {
-        let differs = check.known("sha256").is_some_and(|hash| hash != usual);
+        let differs = identity(check).is_some_and(|identity| identity != usual);
         if check.kind == CheckKind::Document && check.standing == Standing::Ok && differs {
             check.standing = if check.known("shipped") == Some("yes") { Standing::Warning } else { standing };
             check.message = format!("{}, but its content differs from that in {places} other places", check.message);

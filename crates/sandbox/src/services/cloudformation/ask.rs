@@ -23,7 +23,7 @@ pub(super) fn allowed(call: &Call<'_>, operation: &str, fields: &Fields) -> Resu
 
 /// The ARN. A stack that is not there yet has no id, and IAM is asked about `stack/NAME/*`.
 fn resource(call: &Call<'_>, operation: &str, fields: &Fields) -> String {
-    if operation == "CreateStackSet" {
+    if operation == "CreateStackSet" || operation.ends_with("OrganizationsAccess") {
         return "*".into();
     }
     if let Some(set) = fields.peek("StackSetName") {

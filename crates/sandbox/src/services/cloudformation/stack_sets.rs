@@ -17,6 +17,7 @@ use super::{Call, arn_of, invalid, page, tags};
 use crate::wire::error::AwsError;
 use crate::world::World;
 use crate::world::organization::Organization;
+use crate::world::organization_state::OrganizationChange;
 use crate::world::place::Place;
 use crate::world::stacks::{AutoDeployment, InstanceRecord, StackSetChange, StackSetRecord, Targets};
 
@@ -47,6 +48,32 @@ pub(super) fn trusted(world: &World) -> Result<(), AwsError> {
         true => Ok(()),
         false => Err(invalid("You must enable organizations access to operate a service managed stack set")),
     }
+}
+
+/// ActivateOrganizationsAccess, by the management account alone; it may be repeated.
+pub(super) fn activate_access(call: &Call<'_>, fields: &mut Fields) -> Result<Value, AwsError> {
+    fields.finish()?;
+    if call.caller.account != Organization::MANAGEMENT {
+        let message = "You must be the management account of an organization to activate organizations access";
+        return Err(AwsError::client("InvalidOperationException", message));
+    }
+    if trusted(call.world).is_err() {
+        let since_ms = Some(crate::wire::now_ms());
+        call.world.change_organization(OrganizationChange::Service { principal: SERVICE.to_owned(), since_ms })?;
+    }
+    Ok(json!({}))
+}
+
+/// DescribeOrganizationsAccess
+pub(super) fn describe_access(call: &Call<'_>, fields: &mut Fields) -> Result<Value, AwsError> {
+    let administers = is_administrator(call, fields)?;
+    fields.finish()?;
+    if !administers {
+        let message = "You must be the management account or delegated admin account of an organization";
+        return Err(AwsError::client("InvalidOperationException", message));
+    }
+    let status = if trusted(call.world).is_ok() { "ENABLED" } else { "DISABLED" };
+    Ok(json!({ "Status": status }))
 }
 
 /// The stack set that is named, for whom it is there.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::organization_packs::administers;
+use super::organization_packs::{administers, enable_access};
 use super::permissions::pass_role;
 use super::{invalid, limit, listed, page, shape, tags, without_nulls};
 use crate::wire::error::AwsError;
@@ -13,6 +13,8 @@ use crate::world::config::{AccountSource, Aggregator, BUCKET, ConfigChange, Orga
 use crate::world::place::Place;
 use crate::world::session::Caller;
 
+/// Whose delegated administrators aggregate over the organization.
+const CONFIG: &str = "config.amazonaws.com";
 /// Config guide, service limits.
 const MOST: usize = 50;
 const MOST_ACCOUNTS: usize = 10_000;
@@ -55,7 +57,10 @@ pub(super) fn put(world: &World, caller: &Caller, place: Place, input: &mut Inpu
             return Err(invalid(message));
         }
         (Some(sources), None) => check_accounts(world, &sources[0])?,
-        (None, Some(_)) => administers(place)?,
+        (None, Some(_)) => {
+            administers(world, place, CONFIG)?;
+            enable_access(world, CONFIG)?;
+        }
     }
     let organization = organization.map(|value| check_organization(world, caller, place, value)).transpose()?;
     check_filters(aggregator_filters.as_ref())?;

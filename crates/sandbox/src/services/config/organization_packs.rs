@@ -16,11 +16,17 @@ use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::config::{Act, ConfigChange, ConfigState, Failure, MULTI_ACCOUNT, OrganizationPack};
 use crate::world::organization::Organization;
+use crate::world::organization_state::OrganizationChange;
 use crate::world::place::Place;
 
-/// Only the management account and the delegated administrator look after what is the organization's.
-pub(super) fn administers(place: Place) -> Result<(), AwsError> {
-    match [Organization::MANAGEMENT, Organization::SECURITY].contains(&place.account) {
+/// Whose delegated administrators deploy organization rules and conformance packs.
+const MULTI_ACCOUNT_SETUP: &str = "config-multiaccountsetup.amazonaws.com";
+
+/// Only the management account and a delegated administrator of the service look after what is the organization's.
+pub(super) fn administers(world: &World, place: Place, service: &str) -> Result<(), AwsError> {
+    let registered = (place.account, service.to_owned());
+    let delegated = world.organization_state.now().administrators.contains_key(&registered);
+    match delegated || place.account == Organization::MANAGEMENT {
         true => Ok(()),
         false => Err(AwsError::client(
             "OrganizationAccessDeniedException",
@@ -28,6 +34,15 @@ pub(super) fn administers(place: Place) -> Result<(), AwsError> {
              to call ListDelegatedAdministrators API.",
         )),
     }
+}
+
+/// The model: the call "enables organization service access" where the management account makes it.
+pub(super) fn enable_access(world: &World, service: &str) -> Result<(), AwsError> {
+    if world.organization_state.now().services.contains_key(service) {
+        return Ok(());
+    }
+    let since_ms = Some(now_ms());
+    world.change_organization(OrganizationChange::Service { principal: service.to_owned(), since_ms })
 }
 
 fn no_such(name: &str) -> AwsError {
@@ -58,7 +73,8 @@ fn at_rest(config: &ConfigState, name: &str, now_ms: i64) -> Result<Option<Organ
 }
 
 pub(super) fn put(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    administers(place)?;
+    administers(world, place, MULTI_ACCOUNT_SETUP)?;
+    enable_access(world, MULTI_ACCOUNT_SETUP)?;
     let name = name_of(input)?;
     let settings = deploy::settings(input)?;
     let body = deploy::body(input)?;
@@ -171,7 +187,7 @@ fn described(
     member: &str,
     show: impl Fn(&OrganizationPack, i64) -> Value,
 ) -> Result<Value, AwsError> {
-    administers(place)?;
+    administers(world, place, MULTI_ACCOUNT_SETUP)?;
     let names = input.texts("OrganizationConformancePackNames")?;
     let most = limit(input, 100, 100)?;
     let token = input.text("NextToken")?;
@@ -223,7 +239,7 @@ fn shown(pack: &OrganizationPack, failure: Option<&Failure>, now_ms: i64, mut be
 }
 
 pub(super) fn detailed(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    administers(place)?;
+    administers(world, place, MULTI_ACCOUNT_SETUP)?;
     let name = name_of(input)?;
     let filters = input.take("Filters").unwrap_or_default();
     let most = limit(input, 100, 100)?;
@@ -256,7 +272,7 @@ pub(super) fn detailed(world: &World, place: Place, input: &mut Input) -> Result
 }
 
 pub(super) fn delete(world: &World, place: Place, input: &mut Input) -> Result<Value, AwsError> {
-    administers(place)?;
+    administers(world, place, MULTI_ACCOUNT_SETUP)?;
     let name = name_of(input)?;
     input.finish()?;
     let now = now_ms();

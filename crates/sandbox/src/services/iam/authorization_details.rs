@@ -131,7 +131,7 @@ pub(super) fn answer(world: &World, caller: &Caller, form: &Form) -> Result<Stri
     for (name, policy) in std::mem::take(&mut found.groups) {
         found.group(&name, &policy);
     }
-    for role in world.role_records(account) {
+    for role in world.role_records(account).into_iter().filter(|role| world.is_known(role)) {
         found.role(&role);
     }
     let usage = world.policy_usage(account);

@@ -52,6 +52,10 @@ pub(super) fn unique_id(of: &str) -> String {
 
 pub(super) fn get(call: &Call<'_>) -> Result<String, AwsError> {
     let role = call.role()?;
+    if !call.world.is_known(&role) {
+        let message = format!("The role with name {} cannot be found.", role.name);
+        return Err(AwsError::new(404, "NoSuchEntity", message));
+    }
     Ok(format!("<Role>{}<RoleLastUsed/></Role>\n", shapes::role(call.world.spec.partition, call.account_id, &role)))
 }
 
@@ -95,7 +99,7 @@ pub(super) fn delete(call: &Call<'_>) -> Result<String, AwsError> {
 pub(super) fn list(call: &Call<'_>) -> Result<String, AwsError> {
     let prefix = input::path_prefix(call.form)?;
     let mut roles = call.world.role_records(call.account);
-    roles.retain(|role| role.path.starts_with(prefix));
+    roles.retain(|role| role.path.starts_with(prefix) && call.world.is_known(role));
     let shown =
         |role: &RoleRecord| (role.name.clone(), shapes::listed_role(call.world.spec.partition, call.account_id, role));
     let items: Vec<_> = roles.iter().map(|role| shown(role)).collect();

@@ -115,6 +115,26 @@ fn store(world: &World, account: usize, principal: String, since_ms: Option<i64>
     Ok(json!({}))
 }
 
+/// ListDelegatedServicesForAccount
+pub(super) fn services_of(world: &World, input: &mut Input) -> Result<Value, AwsError> {
+    let account = member(world, input)?;
+    let delegated: Vec<(String, i64)> = {
+        let now = world.organization_state.now();
+        let of_it = now.administrators.iter().filter(|((of, _), _)| *of == account);
+        of_it.map(|((_, principal), since_ms)| (principal.clone(), *since_ms)).collect()
+    };
+    if delegated.is_empty() {
+        let message = "The specified account is not a delegated administrator for this service.";
+        return Err(AwsError::client("AccountNotRegisteredException", message));
+    }
+    page(
+        input,
+        "DelegatedServices",
+        &delegated,
+        |(principal, since_ms)| json!({ "ServicePrincipal": principal, "DelegationEnabledDate": epoch(*since_ms) }),
+    )
+}
+
 pub(super) fn administrators(world: &World, input: &mut Input) -> Result<Value, AwsError> {
     let only = input.text("ServicePrincipal")?;
     only.as_deref().map(shaped).transpose()?;

@@ -33,6 +33,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "DescribePolicy",
     "ListAWSServiceAccessForOrganization",
     "ListDelegatedAdministrators",
+    "ListDelegatedServicesForAccount",
     "CreatePolicy",
     "UpdatePolicy",
     "DeletePolicy",
@@ -49,7 +50,7 @@ pub(crate) const OPERATIONS: &[&str] = &[
 ];
 
 /// Where the operations that change something begin in the list above.
-const WRITES_FROM: usize = 15;
+const WRITES_FROM: usize = 16;
 
 pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mut Input) -> Result<Value, AwsError> {
     let organization = &world.organization;
@@ -132,6 +133,7 @@ pub(crate) fn answer(world: &World, caller: &Caller, operation: &str, input: &mu
         "DescribePolicy" => policies::describe(world, input),
         "ListAWSServiceAccessForOrganization" => delegation::services(world, input),
         "ListDelegatedAdministrators" => delegation::administrators(world, input),
+        "ListDelegatedServicesForAccount" => delegation::services_of(world, input),
         "CreatePolicy" => policy_writes::create(world, caller, input),
         "UpdatePolicy" => policy_writes::update(world, input),
         "DeletePolicy" => policy_writes::delete(world, input),

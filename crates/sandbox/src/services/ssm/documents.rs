@@ -227,9 +227,11 @@ pub(super) fn get(world: &World, place: Place, input: &mut Input) -> Result<Valu
     let wanted = format(input)?;
     input.finish()?;
     let version = &found.document.versions[number - 1];
-    let content = match wanted {
-        Some(wanted) if wanted != version.format => converted(&version.content, version.format)?,
-        _ => version.content.to_string(),
+    // GetDocument, DocumentFormat: "JSON is the default format", also for a document that was created as YAML [model].
+    let wanted = wanted.unwrap_or(Format::Json);
+    let content = match wanted == version.format {
+        true => version.content.to_string(),
+        false => converted(&version.content, version.format)?,
     };
     let mut output = json!({
         "Name": found.name,
@@ -238,7 +240,7 @@ pub(super) fn get(world: &World, place: Place, input: &mut Input) -> Result<Valu
         "Status": "Active",
         "Content": content,
         "DocumentType": "Automation",
-        "DocumentFormat": wanted.unwrap_or(version.format).name(),
+        "DocumentFormat": wanted.name(),
     });
     if let Some(name) = &version.version_name {
         output["VersionName"] = json!(name);

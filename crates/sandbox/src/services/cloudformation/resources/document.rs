@@ -1,6 +1,6 @@
 //! AWS::SSM::Document
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Made, Making, Properties, Schema, present, tag_changes, tag_list};
 use crate::wire::error::AwsError;
@@ -30,12 +30,32 @@ pub(super) fn is_replaced(old: &Properties, new: &Properties) -> bool {
     changed && new.text("UpdateMethod").as_deref() != Some("NewVersion")
 }
 
+/// The document's content. CloudFormation may turn Booleans and numbers of an object into strings on the way
+/// (aws-cloudformation/cloudformation-cli#435): here it always does. A string is passed on as it is.
+fn content(properties: &Properties) -> Option<String> {
+    match properties.get("Content")? {
+        Value::String(text) => Some(text.clone()),
+        object => Some(as_strings(object).to_string()),
+    }
+}
+
+fn as_strings(value: &Value) -> Value {
+    match value {
+        Value::Bool(_) | Value::Number(_) => Value::String(value.to_string()),
+        Value::Array(items) => items.iter().map(as_strings).collect(),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, member)| (name.clone(), as_strings(member))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 pub(super) fn create(making: &Making<'_>, properties: &Properties) -> Result<Made, AwsError> {
     let name = properties.text("Name").unwrap_or_else(|| making.made_up_name(128));
     let tags = properties.tags();
     let mut input = json!({
         "Name": name,
-        "Content": properties.document("Content"),
+        "Content": content(properties),
         "DocumentFormat": properties.text("DocumentFormat").unwrap_or_else(|| "JSON".into()),
         "DocumentType": properties.value("DocumentType"),
         "TargetType": properties.value("TargetType"),
@@ -54,7 +74,7 @@ pub(super) fn update(making: &Making<'_>, name: &str, old: &Properties, new: &Pr
             "UpdateDocument",
             present(json!({
                 "Name": name,
-                "Content": new.document("Content"),
+                "Content": content(new),
                 "DocumentFormat": new.text("DocumentFormat").unwrap_or_else(|| "JSON".into()),
                 "TargetType": new.value("TargetType"),
                 "VersionName": new.value("VersionName"),
