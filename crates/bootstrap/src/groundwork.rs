@@ -9,7 +9,7 @@ use serde_norway::Value;
 
 use crate::services::{Services, listed};
 use crate::template::Filling;
-use crate::tree::{map, text};
+use crate::tree::{map, text, texts};
 
 /// What everything is made from.
 #[derive(Clone, Debug)]
