@@ -1,6 +1,7 @@
 //! AWS's time. What is compared with AWS's records (CloudTrail events, sessions' ends, executions' starts) must not depend on
 //! this machine's clock, so the difference is measured with each response's `Date` header and every moment is corrected by it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -127,6 +128,13 @@ pub fn warning() -> Option<String> {
         "this machine's clock is {time:#} {direction} AWS's clock. orgseal corrects every time that it compares with AWS and every \
          time in the ledger. Fix the clock all the same (chrony or NTP): other tools on this machine do not correct it"
     ))
+}
+
+/// The same, for whoever asks first: one process reports it once.
+#[must_use]
+pub fn warning_once() -> Option<String> {
+    static REPORTED: AtomicBool = AtomicBool::new(false);
+    warning().filter(|_| !REPORTED.swap(true, Ordering::Relaxed))
 }
 
 fn local_ms() -> i64 {

@@ -1,5 +1,6 @@
 //! The waves of a campaign with their counts, as reports and status show them.
 
+use orgseal_core::clock;
 use orgseal_core::ledger::{Reader, Run, WaveCount};
 use orgseal_core::model::{WaveRecord, WaveState};
 use serde::Serialize;
@@ -47,9 +48,19 @@ pub(crate) fn state(record: &WaveRecord) -> String {
         WaveState::Waiting => "waits for approval".to_owned(),
         WaveState::Approved => "approved, not begun".to_owned(),
         WaveState::Changing => "being changed".to_owned(),
-        WaveState::Baking => match record.bake_until {
-            Some(until) => format!("changed, watched until {}", moment(until)),
-            None => "changed, being watched".to_owned(),
+        WaveState::Baking => match (record.bake_until, record.settle_until) {
+            (Some(until), Some(settle)) if until <= clock::now() => {
+                format!("changed, waiting for CloudTrail until {}", moment(settle))
+            }
+            (Some(until), Some(settle)) => {
+                format!(
+                    "changed, watched until {}, then waiting for CloudTrail until {}",
+                    moment(until),
+                    moment(settle)
+                )
+            }
+            (Some(until), None) => format!("changed, watched until {}", moment(until)),
+            (None, _) => "changed, being watched".to_owned(),
         },
         WaveState::Done => "done".to_owned(),
         WaveState::Stopped => format!("stopped: {}", record.says.as_deref().unwrap_or("something speaks against it")),

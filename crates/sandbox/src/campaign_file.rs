@@ -8,6 +8,9 @@ use crate::world::World;
 use crate::world::key::CENTRAL_ALIAS;
 use crate::world::organization::Organization;
 
+/// The documented default of `settle`.
+const SETTLE_MS: f64 = 1_800_000.0;
+
 pub(crate) fn campaign_file(world: &World) -> String {
     let spec = &world.spec;
     let mut file = format!(
@@ -38,6 +41,11 @@ pub(crate) fn campaign_file(world: &World) -> String {
         let _ = writeln!(file, "owner = \"{}\"", world.security_account().id);
     }
     let _ = write!(file, "\n[automation_role]\nname = \"{}\"\n", spec.automation_role.name);
+    // A wave waits half an hour for CloudTrail; here everything is as many times faster as the sandbox.
+    let settle = world.latency.scale(SETTLE_MS).as_secs_f64().ceil() as u64;
+    if settle as f64 * 1000.0 != SETTLE_MS {
+        let _ = write!(file, "\n[cloudtrail]\nsettle = {settle}\n");
+    }
     // Where the groundwork is there from the start, it is the sandbox's own.
     if !spec.groundwork {
         let _ = write!(

@@ -48,10 +48,11 @@ pub use permissions::PolicyRefused;
 pub use rates::{Rate, RatesSpec};
 pub use spec::{
     AccessPointSpec, AccountChoice, AccountSpec, AclGrantSpec, All, ApplicationKind, ApplicationSpec,
-    AutomationElement, AutomationRoleSpec, BlockedTypesSpec, BucketBlockedTypes, BucketCount, BucketSpec,
-    CentralKeySpec, ClientTokens, ConfigRemediationSpec, ControlPolicySpec, Deploy, DirectoryBucketSpec,
-    DisabledRegionSpec, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec, ExecutionsSpec, FeaturesSpec,
-    InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, OmittedElement, PoliciesSpec, RoleSpec, Spec, SpecError,
+    AutomationElement, AutomationRoleSpec, BackgroundSpec, BlockedTypesSpec, BucketBlockedTypes, BucketCount,
+    BucketSpec, CentralKeySpec, ClientTokens, CloudTrailSpec, ConfigRemediationSpec, ControlPolicySpec, Deploy,
+    DirectoryBucketSpec, DisabledRegionSpec, DocumentSpec, DocumentVariant, EncryptionName, EncryptionSpec,
+    ExecutionsSpec, FeaturesSpec, InventorySpec, LatencySpec, MemberRoleSpec, ObserveSpec, OmittedElement,
+    PoliciesSpec, RoleSpec, Spec, SpecError,
 };
 
 pub use world::key_state::KeyState;

@@ -241,7 +241,7 @@ impl Site {
     fn began(&self) {
         let organization = self.organization.id.clone();
         self.events.emit(&Event::RunStarted { run: self.session_name.clone(), kind: "bootstrap", organization });
-        if let Some(message) = orgseal_core::clock::warning() {
+        if let Some(message) = orgseal_core::clock::warning_once() {
             self.events.emit(&Event::Warning { message });
         }
         self.events.emit(&Event::AccountsFound { accounts: self.accounts.len() });

@@ -22,6 +22,10 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
     if !json {
         let loaded = checked?;
         let regions: Vec<String> = loaded.campaign.keys().iter().map(|(region, _)| region.to_owned()).collect();
+        for warning in loaded.campaign.warnings() {
+            output::err_wrapped(&format!("warning: {}: {}", warning.path, warning.message));
+            output::err_wrapped(&format!("  help: {}", warning.instead));
+        }
         output::out(&format!("the campaign file is good: keys for {}, SHA-256 {}", regions.join(", "), loaded.hash))?;
         return Ok(0);
     }
@@ -29,7 +33,16 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
         Ok(loaded) => (Some(loaded.hash.clone()), Vec::new()),
         Err(failure) => (None, failure.problems()),
     };
+    let warnings = checked.as_ref().map(|loaded| loaded.campaign.warnings()).unwrap_or_default();
+    let warnings: Vec<_> = warnings
+        .iter()
+        .map(|warning| {
+            serde_json::json!({ "path": warning.path, "message": warning.message, "instead": warning.instead })
+        })
+        .collect();
     let code = u8::from(!problems.is_empty());
-    output::out_json(&serde_json::json!({ "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems }))?;
+    output::out_json(&serde_json::json!({
+        "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems, "warnings": warnings,
+    }))?;
     Ok(code)
 }

@@ -87,8 +87,14 @@ impl Bars {
                 clock(tally.began.elapsed().as_secs())
             ));
         } else if let Some(until) = tally.baking_until {
-            let left = (until.as_second() - orgseal_core::clock::now().as_second()).max(0).unsigned_abs();
-            self.buckets.set_message(format!("changed; watched for {} more", clock(left)));
+            let left =
+                |end: jiff::Timestamp| (end.as_second() - orgseal_core::clock::now().as_second()).max(0).unsigned_abs();
+            self.buckets.set_message(match tally.settle_until {
+                Some(settle) if left(until) == 0 => {
+                    format!("changed; waiting for CloudTrail, {} more", clock(left(settle)))
+                }
+                _ => format!("changed; watched for {} more", clock(left(until))),
+            });
         } else if let Some(sealing) = &tally.sealing {
             self.buckets.set_length(sealing.buckets);
             self.buckets.set_position(sealing.settled);

@@ -66,8 +66,13 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
         WaveState::Approved => wave.says.clone().unwrap_or_else(|| "approved".to_owned()),
         WaveState::Changing => "is being changed".to_owned(),
         WaveState::Baking => {
-            let until = wave.bake_until.map(|until| until.strftime("%-d %b %Y, %H:%M:%S UTC").to_string());
-            format!("is changed, and is watched until {}", until.unwrap_or_default())
+            let until = |end: jiff::Timestamp| end.strftime("%-d %b %Y, %H:%M:%S UTC").to_string();
+            match (wave.bake_until, wave.settle_until) {
+                (Some(bake), Some(settle)) if bake <= orgseal_core::clock::now() => {
+                    format!("has baked: waiting for CloudTrail until {}", until(settle))
+                }
+                (bake, _) => format!("is changed, and is watched until {}", bake.map(until).unwrap_or_default()),
+            }
         }
         WaveState::Done => "is done with".to_owned(),
         WaveState::Stopped => format!("is stopped: {}", wave.says.as_deref().unwrap_or_default()),

@@ -84,7 +84,9 @@ impl Listener for Log {
             }
             Event::WaveMoved { wave, of } => info!(
                 target: "orgseal",
-                wave = wave.number, of, name = %wave.name, state = wave.state.as_str(), says = wave.says.as_deref(), "wave moved"
+                wave = wave.number, of, name = %wave.name, state = wave.state.as_str(), says = wave.says.as_deref(),
+                bake_until = wave.bake_until.map(tracing::field::display), settle_until = wave.settle_until.map(tracing::field::display),
+                "wave moved"
             ),
             Event::AccountChanging { account, buckets } => {
                 info!(target: "orgseal", %account, buckets, "account changing")

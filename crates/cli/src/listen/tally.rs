@@ -41,6 +41,8 @@ pub(crate) struct Tally {
     pub(crate) sealing: Option<Sealing>,
     /// The wave is changed, and watched until then.
     pub(crate) baking_until: Option<jiff::Timestamp>,
+    /// Until when it waits for CloudTrail after that.
+    pub(crate) settle_until: Option<jiff::Timestamp>,
 }
 
 /// How far the sealing is.
@@ -66,6 +68,7 @@ impl Tally {
             verdicts: BTreeMap::new(),
             sealing: None,
             baking_until: None,
+            settle_until: None,
         }
     }
 
@@ -105,7 +108,9 @@ impl Tally {
                 });
             }
             Event::WaveMoved { wave, .. } => {
-                self.baking_until = wave.bake_until.filter(|_| wave.state == WaveState::Baking);
+                let baking = wave.state == WaveState::Baking;
+                self.baking_until = wave.bake_until.filter(|_| baking);
+                self.settle_until = wave.settle_until.filter(|_| baking);
             }
             Event::ExecutionStarted { .. } => self.sealing().in_flight += 1,
             Event::ExecutionEnded { .. } => {

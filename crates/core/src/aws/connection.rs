@@ -12,6 +12,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::ca_bundle::CaBundle;
 use super::caller_credentials::CallerCredentials;
+use super::cloudtrail::Intervals;
 use super::derived::derive;
 use super::disabled_region::{DisabledRegions, Regions, Source, is_token_refused, region_disabled};
 use super::error::no_credentials;
@@ -130,6 +131,8 @@ pub struct Aws {
     credentials: CallerCredentials,
     disabled: DisabledRegions,
     durations: SessionDurations,
+    /// When CloudTrail may be asked next, by account and Region.
+    lookups: Intervals,
 }
 
 impl Aws {
@@ -195,6 +198,7 @@ impl Aws {
             credentials,
             disabled,
             durations,
+            lookups: Intervals::default(),
         })
     }
 
@@ -313,7 +317,7 @@ impl Aws {
             None => Source::Caller(self.credentials.clone()),
         };
         let regions = Regions::new(session.account(), source, &self.config, &self.disabled);
-        Member::new(&self.config, session, regions, limits)
+        Member::new(&self.config, session, regions, limits, &self.lookups)
     }
 }
 

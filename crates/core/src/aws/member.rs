@@ -8,7 +8,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 
 use super::calls::Calls;
-use super::cloudtrail::Interval;
+use super::cloudtrail::{Interval, Intervals};
 use super::derived::derive;
 use super::disabled_region::Regions;
 use super::partition::for_iam;
@@ -36,7 +36,7 @@ pub struct Member {
     config_calls: Calls,
     s3_control_calls: Calls,
     cloudtrail_calls: Calls,
-    lookups: std::sync::Mutex<HashMap<String, Interval>>,
+    lookups: Intervals,
     iam_calls: Calls,
     s3: std::sync::Mutex<HashMap<String, S3>>,
 }
@@ -50,7 +50,13 @@ const READ_ATTEMPTS: u32 = 6;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 impl Member {
-    pub(super) fn new(config: &SdkConfig, session: &Session, regions: Regions, limits: CallLimits) -> Member {
+    pub(super) fn new(
+        config: &SdkConfig,
+        session: &Session,
+        regions: Regions,
+        limits: CallLimits,
+        lookups: &Intervals,
+    ) -> Member {
         let home = config.region().map(ToString::to_string).unwrap_or_default();
         let config = derive(config, &home, Some(regions.credentials(&home)))
             .to_builder()
@@ -66,7 +72,7 @@ impl Member {
             config_calls: Calls::new("config", session, &regions, OTHER_CALLS),
             s3_control_calls: Calls::new("s3control", session, &regions, OTHER_CALLS),
             cloudtrail_calls: Calls::new("cloudtrail", session, &regions, OTHER_CALLS),
-            lookups: std::sync::Mutex::default(),
+            lookups: lookups.clone(),
             iam_calls: Calls::new("iam", session, &regions, OTHER_CALLS),
             s3: std::sync::Mutex::default(),
             regions,
@@ -176,14 +182,13 @@ impl Member {
         evidence
     }
 
-    /// The client of CloudTrail in a Region of this account, what its calls share, and their pace in that Region.
+    /// The client of CloudTrail in a Region of this account, what its calls share, and their pace in that Region. It repeats
+    /// nothing by itself: its rate is small, and each attempt has to wait for its turn.
     pub(super) fn cloudtrail(&self, region: &str) -> (aws_sdk_cloudtrail::Client, &Calls, Interval) {
         let settings = aws_sdk_cloudtrail::config::Builder::from(&self.in_region(region))
-            .retry_partition(self.cloudtrail_calls.partition.clone())
-            .retry_classifier(self.cloudtrail_calls.classifier)
+            .retry_config(RetryConfig::disabled())
             .interceptor(self.cloudtrail_calls.observer.clone());
-        let mut lookups = self.lookups.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let interval = lookups.entry(region.to_owned()).or_default().clone();
+        let interval = self.lookups.of(&self.account, region);
         (aws_sdk_cloudtrail::Client::from_conf(settings.build()), &self.cloudtrail_calls, interval)
     }
 
@@ -214,6 +219,6 @@ impl Member {
         let regions = Regions::new(account, source, config, &DisabledRegions::default());
         let halt = super::Halt::new(aws_sdk_sts::Client::new(config));
         let session = Session { account: account.to_owned(), credentials: None, halt };
-        Member::new(config, &session, regions, limits)
+        Member::new(config, &session, regions, limits, &Intervals::default())
     }
 }

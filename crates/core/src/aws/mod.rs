@@ -38,6 +38,7 @@ mod session_policy;
 mod ssm;
 mod sts;
 
+pub use cloudtrail::{BETWEEN_REQUESTS, EVENTS_A_PAGE, EventsRead, Window};
 pub use config_rules::Remediation;
 pub use connection::{Aws, ConnectError, Connection, Environment};
 pub use halt::Halt;

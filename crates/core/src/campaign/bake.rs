@@ -7,19 +7,22 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::{join, join_all};
 use futures::stream::{self, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::denial_watch::{self, Events, Look, pages_of_look};
 use super::hands::Hands;
 use super::place::calls;
 use super::{Campaign, CampaignError};
-use crate::aws::Member;
+use crate::aws::{EventsRead, Member, Window};
 use crate::config::Wave;
-use crate::judge::KeyDenial;
-use crate::ledger::{BucketEvent, OpenBucket};
-use crate::model::{DefaultEncryption, Judgement, Reason, Verdict, WaveRecord, WaveState, now};
+use crate::event::Event;
+use crate::judge::Denied;
+use crate::ledger::{BucketEvent, LookupMark, OpenBucket};
+use crate::model::{AwsError, DefaultEncryption, Judgement, KeyArn, Reason, Verdict, WaveRecord, WaveState, now};
 use crate::plan::AccountLimits;
 
 /// A command of the user's that takes longer says nothing.
@@ -30,8 +33,14 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const MOST_SAID: u64 = 1024 * 1024;
 /// Lines of evidence that are kept of one look.
 const MOST_EVIDENCE: usize = 100;
-/// CloudTrail's clock and ours differ, and the look for denials begins a little early.
-const MARGIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+/// A look for denials begins a little before the first change: times of both are known to a second or two.
+const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// Where a record of an earlier version dates the first change in the future, its clock was wrong: this far back is looked.
+const UNDATED: SignedDuration = SignedDuration::from_hours(2);
+/// Reading that takes longer when the bake is over is not waited for.
+const LONGEST_READING: Duration = Duration::from_secs(3600);
+/// Between looks of a wave that only waits for events to be read.
+const BETWEEN_LAST_LOOKS: Duration = Duration::from_secs(5);
 
 /// What watching a wave came to.
 pub(super) enum Baked {
@@ -43,10 +52,44 @@ pub(super) enum Baked {
     Interrupted,
 }
 
-/// What a look found.
+/// What speaks against a wave.
 struct Trouble {
     says: String,
     evidence: Vec<String>,
+}
+
+/// What a look at a wave, or at an account of it, found.
+#[derive(Default)]
+struct Checked {
+    troubles: Vec<Trouble>,
+    /// Where CloudTrail's events were not all read yet.
+    unread: Vec<String>,
+}
+
+impl Checked {
+    fn trouble(&mut self, says: &str, evidence: Vec<String>) {
+        self.troubles.push(Trouble { says: says.to_owned(), evidence });
+    }
+}
+
+/// Until when a wave is watched.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// The end of the bake.
+    bake: Timestamp,
+    /// When CloudTrail has delivered what happened until then.
+    settle: Option<Timestamp>,
+}
+
+impl Ends {
+    fn last(self) -> Timestamp {
+        self.settle.map_or(self.bake, |settle| settle.max(self.bake))
+    }
+
+    /// The end that comes next.
+    fn next(self, now: Timestamp) -> Timestamp {
+        if now < self.bake { self.bake } else { self.last() }
+    }
 }
 
 impl Campaign {
@@ -70,44 +113,61 @@ impl Campaign {
             self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says, ..record }).await?;
             return Ok(Baked::Well);
         }
-        let (watched_since, accepted) =
-            record.as_ref().map(|record| (record.watched_since, record.accepted.clone())).unwrap_or_default();
+        let accepted = record.as_ref().map(|record| record.accepted.clone()).unwrap_or_default();
         let said = record.as_ref().and_then(|record| record.says.clone()).filter(|_| state != Some(WaveState::Stopped));
-        let until = match record.and_then(|record| record.bake_until).filter(|_| state != Some(WaveState::Changing)) {
-            Some(until) => until,
-            None => now() + jiff::SignedDuration::try_from(wave.bake()).unwrap_or_default(),
+        let kept = record.as_ref().filter(|_| state != Some(WaveState::Changing));
+        let until = kept.and_then(|record| record.bake_until).unwrap_or_else(|| now() + signed(wave.bake()));
+        let settle = Some(self.file.settle_of(wave)).filter(|settle| !settle.is_zero());
+        let ends = Ends {
+            bake: until,
+            settle: kept.and_then(|record| record.settle_until).or(settle.map(|settle| until + signed(settle))),
         };
-        let baking = |record| WaveRecord { bake_until: Some(until), says: said.clone(), ..record };
+        let baking =
+            |record| WaveRecord { bake_until: Some(until), settle_until: ends.settle, says: said.clone(), ..record };
         if !look_now {
             self.move_wave(number, wave, WaveState::Baking, baking).await?;
         }
+        let (mut reads_on, mut told, mut looked) = (false, false, Instant::now());
         loop {
-            let left =
-                Duration::from_millis(u64::try_from(until.as_millisecond() - now().as_millisecond()).unwrap_or(0));
+            let began = now();
+            let was_baking = began < ends.bake;
             if !look_now {
-                let pause = left.min(wave.check_every());
+                let left = ends.next(began).duration_since(began).max(SignedDuration::ZERO).unsigned_abs();
+                // From look to look: reading CloudTrail takes its time.
+                let due = wave.check_every().saturating_sub(looked.elapsed());
+                let pause = if reads_on { BETWEEN_LAST_LOOKS } else { left.min(due) };
                 tokio::select! {
                     () = self.stop.cancelled() => return Ok(Baked::Interrupted),
                     () = sleep(pause) => {}
                 }
             }
-            let over = now() >= until;
-            let Some(trouble) =
-                self.stop.run_until_cancelled(self.check(number, wave, watched_since, hands, &changed)).await
-            else {
+            looked = Instant::now();
+            let over = now() >= ends.last();
+            let checking = self.check(number, wave, record.as_ref(), hands, &changed, ends);
+            let Some(checked) = self.stop.run_until_cancelled(checking).await else {
                 return Ok(Baked::Interrupted);
             };
-            if let Some(Trouble { says, evidence }) = together(trouble?, &accepted) {
-                let stopped = |record| WaveRecord { bake_until: Some(until), evidence, ..record };
+            let Checked { troubles, unread } = checked?;
+            if let Some(Trouble { says, evidence }) = together(troubles, &accepted) {
+                let stopped =
+                    |record| WaveRecord { bake_until: Some(until), settle_until: ends.settle, evidence, ..record };
                 self.stopped(number, wave, says, stopped).await?;
                 return Ok(Baked::Stopped);
             }
-            if std::mem::take(&mut look_now) && !over {
-                self.move_wave(number, wave, WaveState::Baking, baking).await?;
-            }
-            if over {
+            if over && unread.is_empty() {
                 self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
                 return Ok(Baked::Well);
+            }
+            // After a stop it is watched again; and when the bake is over, it is told what is waited for.
+            let bake_ended = was_baking && now() >= ends.bake;
+            if std::mem::take(&mut look_now) || bake_ended {
+                self.move_wave(number, wave, WaveState::Baking, baking).await?;
+            }
+            reads_on = over;
+            if !unread.is_empty() && !std::mem::replace(&mut told, true) {
+                for message in unread {
+                    self.events.emit(&Event::Warning { message });
+                }
             }
         }
     }
@@ -117,27 +177,38 @@ impl Campaign {
         self: &Arc<Self>,
         number: u32,
         wave: &Wave,
-        since: Option<Timestamp>,
+        record: Option<&WaveRecord>,
         hands: &Hands,
         changed: &[String],
-    ) -> Result<Vec<Trouble>, CampaignError> {
+        ends: Ends,
+    ) -> Result<Checked, CampaignError> {
         self.key_watch.forget();
+        let denials = wave.looks_for_denials().then(|| Look {
+            // Of each Region its own first change, where the record has it.
+            changed: record.and_then(|record| record.changing_since).unwrap_or_else(|| now() - UNDATED),
+            accepted: record.and_then(|record| record.watched_since),
+            until: ends.bake,
+            settle: self.file.settle_of(wave),
+            pages: pages_of_look(wave.check_every()),
+        });
+        let over = now() >= ends.last();
         let mut looks = pin!(
             stream::iter(changed.to_vec())
                 .map(|account| {
                     let campaign = Arc::clone(self);
                     let entered = hands.sessions.get(&account).cloned();
                     let known = hands.accounts.get(&account).cloned();
-                    let denials = wave.looks_for_denials();
-                    async move { campaign.check_account(number, &account, entered, known, since, denials).await }
+                    async move { campaign.check_account(number, &account, entered, known, denials, over).await }
                 })
                 .buffer_unordered(self.file.limits.accounts)
         );
-        let mut found = Vec::new();
+        let mut found = Checked::default();
         while let Some(look) = looks.next().await {
-            found.extend(look?);
+            let Checked { troubles, unread } = look?;
+            found.troubles.extend(troubles);
+            found.unread.extend(unread);
         }
-        found.extend(self.ask_command(number, wave).await);
+        found.troubles.extend(self.ask_command(number, wave).await);
         Ok(found)
     }
 
@@ -147,17 +218,16 @@ impl Campaign {
         account: &str,
         entered: Option<super::read::Entered>,
         known: Option<crate::model::Account>,
-        since: Option<Timestamp>,
-        denials: bool,
-    ) -> Result<Vec<Trouble>, CampaignError> {
-        let mut found = Vec::new();
-        let mut trouble = |says: &str, evidence: Vec<String>| found.push(Trouble { says: says.to_owned(), evidence });
+        denials: Option<Look>,
+        over: bool,
+    ) -> Result<Checked, CampaignError> {
+        let mut found = Checked::default();
         let entered = match entered {
             Some(entered) => entered,
             None => match self.enter_again(account, known).await? {
                 Some(entered) => entered,
                 None => {
-                    trouble("an account of it cannot be entered any more", vec![format!("account {account}")]);
+                    found.trouble("an account of it cannot be entered any more", vec![format!("account {account}")]);
                     return Ok(found);
                 }
             },
@@ -174,39 +244,113 @@ impl Campaign {
             let first = regions.entry(open.bucket.region.clone()).or_insert(touched);
             *first = (*first).min(touched);
         }
-        for (region, first) in regions {
-            if let Some(fault) = self.key_fault(account, &region).await {
-                trouble("a central key cannot be used any more", vec![fault.to_string()]);
-            }
-            if denials {
-                let from = since.map_or(first - MARGIN, |since| since.max(first - MARGIN));
-                match self.denied(&member, account, &region, from).await {
-                    Ok(denied) if denied.is_empty() => {}
-                    Ok(denied) => {
-                        trouble("CloudTrail shows denied uses of the central key", describe(account, &region, &denied));
-                    }
-                    // Unknown is not well.
-                    Err(error) => {
-                        let line =
-                            format!("account {account}, {region}: {error} → {}; or say denials = false", error.hint);
-                        trouble("whether anybody was denied the central key cannot be told", vec![line]);
-                    }
-                }
+        for region in regions.keys() {
+            if let Some(fault) = self.key_fault(account, region).await {
+                found.trouble("a central key cannot be used any more", vec![fault.to_string()]);
             }
         }
-        let member = &member;
+        // Each Region has a rate of its own, and buckets do not wait for any of them.
+        let (campaign, member) = (&**self, &member);
+        let denied = join_all(regions.iter().map(|(region, first)| async move {
+            match denials {
+                Some(look) => campaign.check_denials(member, number, region, *first, look, over).await,
+                None => Ok(Checked::default()),
+            }
+        }));
+        let (denied, differ) = join(denied, self.check_buckets(member, limits.reads, &buckets)).await;
+        for checked in denied {
+            let Checked { troubles, unread } = checked?;
+            found.troubles.extend(troubles);
+            found.unread.extend(unread);
+        }
+        let differ = differ?;
+        if !differ.is_empty() {
+            found.trouble("buckets are not as they were set", differ);
+        }
+        Ok(found)
+    }
+
+    /// Whether anybody was denied the central key in an account and Region since its first change there.
+    async fn check_denials(
+        &self,
+        member: &Member,
+        number: u32,
+        region: &str,
+        first: Timestamp,
+        look: Look,
+        over: bool,
+    ) -> Result<Checked, CampaignError> {
+        let account = member.account();
+        let mut found = Checked::default();
+        let Some(key) = self.key_of(account, region) else { return Ok(found) };
+        let changed = if first <= now() { first - MARGIN } else { look.changed };
+        let mut mark = {
+            let (reader, run) = self.reader()?;
+            reader.lookup(&run, number, account, region)?
+        }
+        .unwrap_or_else(|| LookupMark {
+            wave: number,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            read_to: changed,
+            known: Vec::new(),
+            rate: None,
+        });
+        let source = Source { campaign: self, member, region, key: &key };
+        match denial_watch::look(&source, &mut mark, Look { changed, ..look }).await {
+            Ok(looked) if !looked.denied.is_empty() => {
+                let evidence = describe(account, region, &looked.denied);
+                found.trouble("CloudTrail shows denied uses of the central key", evidence);
+            }
+            Ok(looked) if over && looked.reading_left > LONGEST_READING => {
+                let line = format!(
+                    "account {account}, {region}: TooManyEvents: it has about {:.0} KMS events a second, and LookupEvents gives at most \
+                     {:.0}: reading what is left takes {} → {}; or say denials = false",
+                    mark.rate.unwrap_or_default(),
+                    denial_watch::readable_rate(),
+                    minutes(looked.reading_left),
+                    TOO_BUSY
+                );
+                found.trouble("whether anybody was denied the central key cannot be told", vec![line]);
+            }
+            Ok(looked) => {
+                if over && !looked.complete {
+                    found.unread.push(format!(
+                        "waiting for CloudTrail: the events of account {account}, {region}, are read up to {}; what is left takes about \
+                         {}",
+                        mark.read_to,
+                        minutes(looked.reading_left)
+                    ));
+                }
+            }
+            // Unknown is not well.
+            Err(error) => {
+                let line = format!("account {account}, {region}: {error} → {}; or say denials = false", error.hint);
+                found.trouble("whether anybody was denied the central key cannot be told", vec![line]);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Which buckets are not as they were set, a line each.
+    async fn check_buckets(
+        &self,
+        member: &Member,
+        at_once: usize,
+        buckets: &[OpenBucket],
+    ) -> Result<Vec<String>, CampaignError> {
         let mut looks = pin!(
-            stream::iter(&buckets)
+            stream::iter(buckets)
                 .map(|open| async move {
                     let look = member.s3(&open.bucket.region).default_encryption(&open.bucket.name).await;
                     (open, look)
                 })
-                .buffer_unordered(limits.reads)
+                .buffer_unordered(at_once)
         );
         let mut differ = Vec::new();
         while let Some((open, look)) = looks.next().await {
             let bucket = &open.bucket;
-            let place = format!("{} in account {account}, {}", bucket.name, bucket.region);
+            let place = format!("{} in account {}, {}", bucket.name, bucket.account, bucket.region);
             match look {
                 Ok(found) if self.judge(&found, bucket).verdict == Verdict::Sealed => {}
                 Ok(found) => {
@@ -218,10 +362,7 @@ impl Campaign {
                 Err(error) => differ.push(format!("{place}: it cannot be read any more ({error})")),
             }
         }
-        if !differ.is_empty() {
-            trouble("buckets are not as they were set", differ);
-        }
-        Ok(found)
+        Ok(differ)
     }
 
     /// Writes down that somebody changed a bucket since: it is not called sealed any more.
@@ -232,20 +373,6 @@ impl Campaign {
             self.ledger.record(&open.bucket, BucketEvent::Drifted { judgement, encryption }).await?;
         }
         Ok(())
-    }
-
-    /// Denied uses of a Region's key since a moment, those of this campaign's own sessions aside.
-    async fn denied(
-        &self,
-        member: &Member,
-        account: &str,
-        region: &str,
-        since: Timestamp,
-    ) -> Result<Vec<KeyDenial>, crate::model::AwsError> {
-        match self.key_of(account, region) {
-            Some(key) => member.kms_denials(region, &key, since).await,
-            None => Ok(Vec::new()),
-        }
     }
 
     /// The user's own command, where there is one.
@@ -349,19 +476,51 @@ fn together(found: Vec<Trouble>, accepted: &[String]) -> Option<Trouble> {
     (!says.is_empty()).then(|| Trouble { says: says.join("; "), evidence })
 }
 
+/// What to do where an account has more KMS events than LookupEvents gives.
+const TOO_BUSY: &str =
+    "query CloudTrail Lake or an organization trail in the wave's `command` instead (docs/cloudtrail.md)";
+
+/// CloudTrail in an account and Region, for a key.
+struct Source<'a> {
+    campaign: &'a Campaign,
+    member: &'a Member,
+    region: &'a str,
+    key: &'a KeyArn,
+}
+
+impl Events for Source<'_> {
+    async fn read(&self, window: Window, most_pages: usize, mark: &LookupMark) -> Result<EventsRead, AwsError> {
+        self.member.kms_denials(self.region, self.key, window, most_pages, &mark.known).await
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    async fn keep(&self, mark: &LookupMark) {
+        // A mark that is not kept is read from again; if the record itself has failed, the next entry says so.
+        let _ = self.campaign.ledger.remember_lookup(mark.clone()).await;
+    }
+}
+
 /// Who was denied what for which bucket, a line each, with the times of the first and the last.
-fn describe(account: &str, region: &str, denied: &[KeyDenial]) -> Vec<String> {
-    let mut groups: BTreeMap<(&str, &str, &str), (u64, Timestamp, Timestamp)> = BTreeMap::new();
-    for denial in denied {
+fn describe(account: &str, region: &str, denied: &[Denied]) -> Vec<String> {
+    let line = |Denied { denial, count, first, last }: &Denied| {
         let who = denial.role.as_deref().unwrap_or(&denial.principal);
         let bucket = denial.bucket.as_deref().unwrap_or("a bucket that the event does not name");
-        let (count, first, last) = groups.entry((who, &denial.event, bucket)).or_insert((0, denial.at, denial.at));
-        *count += 1;
-        (*first, *last) = ((*first).min(denial.at), (*last).max(denial.at));
-    }
-    let line = |((who, event, bucket), (count, first, last)): (_, (u64, Timestamp, Timestamp))| {
-        let times = if count == 1 { format!("at {first}") } else { format!("{count} times from {first} to {last}") };
-        format!("{who} was denied {event} for {bucket} in account {account}, {region}, {times}")
+        let times = match count {
+            1 => format!("at {first}"),
+            count => format!("{count} times from {first} to {last}"),
+        };
+        format!("{who} was denied {} for {bucket} in account {account}, {region}, {times}", denial.event)
     };
-    groups.into_iter().map(line).collect()
+    denied.iter().map(line).collect()
+}
+
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or_default()
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{} min", time.as_secs().div_ceil(60))
 }

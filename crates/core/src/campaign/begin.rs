@@ -172,7 +172,7 @@ impl Campaign {
             kind: began.kind,
             organization: organization.id.clone(),
         });
-        if let Some(message) = clock::warning() {
+        if let Some(message) = clock::warning_once() {
             events.emit(&Event::Warning { message });
         }
         let keys = loaded.campaign.keys();

@@ -11,6 +11,7 @@ mod bucket;
 mod change;
 mod control_policies;
 mod decide;
+mod denial_watch;
 mod discover;
 mod document;
 mod error;

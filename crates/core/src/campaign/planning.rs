@@ -425,7 +425,7 @@ impl Work<'_> {
             organization_accounts: self.organization_accounts,
             accounts_at_once: self.file.limits.accounts,
             accounts,
-            bakes: self.file.waves().iter().map(crate::config::Wave::bake).collect(),
+            bakes: self.file.waves().iter().map(|wave| wave.bake() + self.file.settle_of(wave)).collect(),
             lookups_per_bake: 1,
             guards: GuardReads {
                 per_bucket: needs.iter().filter(|need| !of_account(need)).count(),

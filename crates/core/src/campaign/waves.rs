@@ -112,6 +112,7 @@ impl Campaign {
                 WaveRecord {
                     says: Some(says),
                     bake_until: stopped.bake_until,
+                    settle_until: stopped.settle_until,
                     watched_since: Some(now()),
                     accepted,
                     accepted_failures: failed,
@@ -364,9 +365,10 @@ impl Campaign {
         }
         // What a person accepted stays accepted, however far the wave comes.
         let before = self.wave_record(number)?.unwrap_or_else(|| WaveRecord::new(number, &wave.name, state));
-        let WaveRecord { watched_since, accepted, accepted_failures, .. } = before;
+        let WaveRecord { watched_since, accepted, accepted_failures, changing_since, .. } = before;
+        let changing_since = changing_since.or_else(|| (state == WaveState::Changing).then(now));
         let new = WaveRecord::new(number, &wave.name, state);
-        let record = with(WaveRecord { watched_since, accepted, accepted_failures, ..new });
+        let record = with(WaveRecord { watched_since, accepted, accepted_failures, changing_since, ..new });
         self.events.emit(&Event::WaveMoved { wave: record.clone(), of: self.file.waves.len() });
         self.ledger.wave(record).await?;
         Ok(())

@@ -10,6 +10,7 @@ mod bootstrap;
 mod buckets;
 mod central_key;
 mod central_key_override;
+mod cloudtrail;
 mod day;
 mod document;
 mod encryption;
@@ -33,6 +34,8 @@ mod target;
 mod unknown;
 mod waves;
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +46,7 @@ pub use bootstrap::BootstrapChoice;
 pub use buckets::BucketFilter;
 pub use central_key::CentralKey;
 pub use central_key_override::CentralKeyOverride;
+pub use cloudtrail::CloudTrailChoice;
 pub use document::{DocumentChoice, SHARING_QUOTA};
 pub use encryption::{All, BlockedTypesChoice, EncryptionChoice, KeptKeys, WantedAlgorithm};
 pub use executions::Executions;
@@ -121,6 +125,9 @@ pub struct CampaignFile {
     /// How long an approved plan holds.
     #[serde(default)]
     pub plan: PlanChoice,
+    /// How CloudTrail is asked while a wave is watched.
+    #[serde(default, skip_serializing_if = "CloudTrailChoice::is_default")]
+    pub cloudtrail: CloudTrailChoice,
     /// What is changed first, and what must hold before the rest is. Without it: everything at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
@@ -180,6 +187,33 @@ impl CampaignFile {
         if self.waves.is_empty() { vec![Wave::everything()] } else { self.waves.clone() }
     }
 
+    /// How long a wave waits for CloudTrail after its bake: not at all where it is not watched for denied uses of the key.
+    #[must_use]
+    pub fn settle_of(&self, wave: &Wave) -> Duration {
+        if wave.bake().is_zero() || !wave.looks_for_denials() {
+            return Duration::ZERO;
+        }
+        wave.settle.as_ref().and_then(Span::duration).unwrap_or_else(|| self.cloudtrail.settle())
+    }
+
+    /// Shortens each settling time: a simulated organization is so many times faster than AWS, and without any delay at 0.
+    pub fn settle_faster(&mut self, speed: f64) {
+        let faster = |settle: Duration| match speed > 0.0 && speed.is_finite() {
+            true => Span::Seconds((settle.as_secs_f64() / speed).ceil() as u64),
+            false => Span::Seconds(0),
+        };
+        for wave in &mut self.waves {
+            wave.settle = wave.settle.as_ref().and_then(Span::duration).map(faster);
+        }
+        self.cloudtrail.settle = faster(self.cloudtrail.settle());
+    }
+
+    /// What is allowed and hardly meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Problem> {
+        waves::warnings(self)
+    }
+
     /// Whether the OUs above an account decide anything, and whether its tags do.
     #[must_use]
     pub fn needs_of_accounts(&self) -> (bool, bool) {
@@ -216,6 +250,7 @@ impl CampaignFile {
         self.guards.check(&mut found);
         self.forecast.check(&mut found);
         self.plan.check(&mut found);
+        self.cloudtrail.check(&mut found);
         self.bootstrap.check(&mut found);
         partition::check(self, &mut found);
         found

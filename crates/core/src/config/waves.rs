@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::span::Span;
-use super::{FailureTolerance, Limits, Problem};
+use super::{CampaignFile, FailureTolerance, Limits, Problem};
 
 /// What goes together. A bucket belongs to the first wave that takes it; one that none takes is held.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,10 @@ pub struct Wave {
     /// How often to look meanwhile; 5 minutes where it is left out. The last look is at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check_every: Option<Span>,
+    /// How long to wait for CloudTrail after the bake, which delivers events late: seconds, or words such as "30m". Where it is left
+    /// out, `settle` of `[cloudtrail]`; it means nothing where `denials` is false or there is no bake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle: Option<Span>,
     /// A command of your own, run at each look with ORGSEAL_CAMPAIGN and ORGSEAL_WAVE set: anything but exit code 0 stops the
     /// campaign.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -105,6 +109,39 @@ impl Wave {
     }
 }
 
+/// Waves that are watched for a shorter time than CloudTrail takes to deliver.
+pub(super) fn warnings(file: &CampaignFile) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (index, wave) in file.waves.iter().enumerate() {
+        let (bake, settle) = (wave.bake(), file.settle_of(wave));
+        if settle > bake {
+            found.push(Problem::new(
+                format!("waves[{index}].bake"),
+                format!(
+                    "wave {} bakes for {}, which is shorter than the {} for which it waits for CloudTrail afterwards (settle): what \
+                     breaks later than that is not seen",
+                    wave.name,
+                    in_words(bake),
+                    in_words(settle)
+                ),
+                "bake for an hour or more, so that an application's ordinary work falls into it",
+            ));
+        }
+        if wave.settle.is_some() && settle.is_zero() && wave.settle.as_ref().and_then(Span::duration) != Some(settle) {
+            found.push(Problem::new(
+                format!("waves[{index}].settle"),
+                format!("wave {} has no bake, or does not look for denials: it waits for nothing", wave.name),
+                "give it a bake, and leave denials = false out",
+            ));
+        }
+    }
+    found
+}
+
+fn in_words(time: Duration) -> String {
+    jiff::SignedDuration::try_from(time).map_or_else(|_| format!("{} s", time.as_secs()), |time| format!("{time:#}"))
+}
+
 /// Checks all waves together.
 pub(super) fn check(waves: &[Wave], limits: &Limits, found: &mut Vec<Problem>) {
     let mut names = BTreeSet::new();
@@ -143,7 +180,7 @@ pub(super) fn check(waves: &[Wave], limits: &Limits, found: &mut Vec<Problem>) {
             }
             *before = part;
         }
-        for (name, span) in [("bake", &wave.bake), ("check_every", &wave.check_every)] {
+        for (name, span) in [("bake", &wave.bake), ("check_every", &wave.check_every), ("settle", &wave.settle)] {
             if span.as_ref().is_some_and(|span| span.duration().is_none()) {
                 found.push(Problem::new(
                     path(name),

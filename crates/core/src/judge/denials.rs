@@ -43,6 +43,33 @@ impl KeyDenial {
     }
 }
 
+/// Denials of the same source for the same bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// One of them.
+    pub denial: KeyDenial,
+    /// How many.
+    pub count: u64,
+    /// When the first one was.
+    pub first: Timestamp,
+    /// When the last one was.
+    pub last: Timestamp,
+}
+
+impl Denied {
+    /// The first one that is met.
+    #[must_use]
+    pub fn new(denial: KeyDenial) -> Denied {
+        Denied { count: 1, first: denial.at, last: denial.at, denial }
+    }
+
+    /// Another one.
+    pub fn add(&mut self, denial: &KeyDenial) {
+        self.count += 1;
+        (self.first, self.last) = (self.first.min(denial.at), self.last.max(denial.at));
+    }
+}
+
 /// Why a record cannot be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {

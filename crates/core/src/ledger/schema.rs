@@ -158,6 +158,7 @@ CREATE TABLE lookup (
     region  TEXT NOT NULL,
     read_to INTEGER NOT NULL,
     known   TEXT NOT NULL,
+    rate    REAL,
     PRIMARY KEY (run, wave, account, region)
 ) STRICT, WITHOUT ROWID;
 ";

@@ -32,7 +32,7 @@ pub struct WaveCount {
 }
 
 /// How far CloudTrail's events of an account and Region were read for a wave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LookupMark {
     /// The wave, from 1.
     pub wave: u32,
@@ -44,12 +44,15 @@ pub struct LookupMark {
     pub read_to: jiff::Timestamp,
     /// Denials that were there before the wave changed anything.
     pub known: Vec<DenialSource>,
+    /// KMS events a second, where some were read.
+    pub rate: Option<f64>,
 }
 
 impl Reader {
     /// How far CloudTrail's events of an account and Region were read for a wave; `None` before the first look.
     pub fn lookup(&self, run: &Run, wave: u32, account: &str, region: &str) -> Result<Option<LookupMark>, LedgerError> {
-        let sql = "SELECT read_to, known FROM lookup WHERE run = ?1 AND wave = ?2 AND account = ?3 AND region = ?4";
+        let sql =
+            "SELECT read_to, known, rate FROM lookup WHERE run = ?1 AND wave = ?2 AND account = ?3 AND region = ?4";
         let marks: Vec<LookupMark> = self.gather(sql, params![run.number, wave, account, region], |row| {
             Ok(LookupMark {
                 wave,
@@ -57,6 +60,7 @@ impl Reader {
                 region: region.to_owned(),
                 read_to: moment(row, 0)?.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
                 known: parsed(row, 1)?.unwrap_or_default(),
+                rate: row.get(2)?,
             })
         })?;
         Ok(marks.into_iter().next())

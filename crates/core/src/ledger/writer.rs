@@ -471,8 +471,17 @@ fn apply(
         }
         Command::Lookup { run, mark } => {
             transaction.execute(
-                "INSERT OR REPLACE INTO lookup (run, wave, account, region, read_to, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![run, mark.wave, mark.account, mark.region, mark.read_to.as_millisecond(), json(&mark.known)?],
+                "INSERT OR REPLACE INTO lookup (run, wave, account, region, read_to, known, rate)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    run,
+                    mark.wave,
+                    mark.account,
+                    mark.region,
+                    mark.read_to.as_millisecond(),
+                    json(&mark.known)?,
+                    mark.rate
+                ],
             )?;
         }
         Command::Account { run, record } => {

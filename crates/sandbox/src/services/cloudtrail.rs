@@ -1,13 +1,17 @@
 //! CloudTrail: LookupEvents over the management events of the caller's account and Region, newest first.
-//! There are no trails and no Insights here; an event is there as soon as it was answered, not after minutes.
+//! There are no trails and no Insights here. An event shows after the delay of the spec, at once by default.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::authorize::{Ask, authorize};
+use crate::random::Random;
+use crate::trail::Kept;
+use crate::trail::background::{self, Stream};
 use crate::trail::record::Event;
-use crate::wire::epoch;
 use crate::wire::error::AwsError;
 use crate::wire::json::Input;
+use crate::wire::{epoch, now_ms};
 use crate::world::World;
 use crate::world::session::Caller;
 
@@ -101,39 +105,157 @@ pub(crate) fn answer(world: &World, caller: &Caller, region: usize, input: &mut 
     }
     // A token belongs to the parameters it was given for.
     let question = json!([wanted.as_ref().map(|w| (&w.key, &w.value)), from, to]).to_string();
-    let question = crate::random::Random::new(0, &question, 0).next();
-    let below = match token.as_deref() {
-        None => u64::MAX,
-        Some(text) => text
-            .split_once('-')
-            .filter(|(left, _)| *left == format!("{question:016x}"))
-            .and_then(|(_, place)| u64::from_str_radix(place, 16).ok())
-            .ok_or_else(|| AwsError::client("InvalidNextTokenException", "The token is not valid."))?,
+    let question = Random::new(0, &question, 0).next();
+    let now = now_ms();
+    let search = Search {
+        wanted,
+        // Event history goes back 90 days.
+        from: from.unwrap_or(i64::MIN).max(now - HISTORY_MS),
+        // EventTime has whole seconds: what happened within the last one belongs to it.
+        to: to.map_or(now, |to| to.div_euclid(1000) * 1000 + 999).min(now),
+        now,
     };
-    let region = region as u16;
-    world.trail.with_events(caller.account, |kept| {
-        let matching = kept.events.iter().enumerate().rev().filter(|(at, event)| {
-            kept.gone + (*at as u64) < below
-                && event.region == region
-                && from.is_none_or(|from| event.at_ms >= from)
-                && to.is_none_or(|to| event.at_ms <= to)
-                && wanted.as_ref().is_none_or(|wanted| wanted.admits(event))
+    let streams = background::streams(world, caller.account, region);
+    let mut places = Places::of(token.as_deref(), question, streams.len())?;
+    let page = world.trail.with_events(caller.account, |kept| {
+        search.page(world, region as u16, kept, &streams, &mut places, most as usize)
+    });
+    let events: Vec<Value> = page.events.iter().map(|event| shape(world, event)).collect();
+    let mut output = json!({ "Events": events });
+    if page.more {
+        output["NextToken"] = json!(places.token(question));
+    }
+    Ok(output)
+}
+
+/// CloudTrail's event history.
+const HISTORY_MS: i64 = 90 * 86_400_000;
+
+/// Where a page begins: below these numbers, of the events that are kept and of each stream.
+struct Places(Vec<u64>);
+
+impl Places {
+    fn of(token: Option<&str>, question: u64, streams: usize) -> Result<Places, AwsError> {
+        let Some(text) = token else { return Ok(Places(vec![u64::MAX; streams + 1])) };
+        let mut parts = text.split('-');
+        let places: Option<Vec<u64>> = parts
+            .next()
+            .filter(|left| *left == format!("{question:016x}"))
+            .and_then(|_| parts.map(|place| u64::from_str_radix(place, 16).ok()).collect());
+        places
+            .filter(|places| places.len() == streams + 1)
+            .map(Places)
+            .ok_or_else(|| AwsError::client("InvalidNextTokenException", "The token is not valid."))
+    }
+
+    fn token(&self, question: u64) -> String {
+        let places: Vec<String> = self.0.iter().map(|place| format!("{place:x}")).collect();
+        format!("{question:016x}-{}", places.join("-"))
+    }
+}
+
+/// What is asked for. Times in milliseconds, both ends belonging to it.
+struct Search {
+    wanted: Option<Wanted>,
+    from: i64,
+    to: i64,
+    now: i64,
+}
+
+struct Page {
+    events: Vec<Event>,
+    more: bool,
+}
+
+impl Search {
+    /// The next page, newest first: the events that are kept and those of the streams, together by time.
+    fn page(
+        &self,
+        world: &World,
+        region: u16,
+        kept: &Kept,
+        streams: &[Stream<'_>],
+        places: &mut Places,
+        most: usize,
+    ) -> Page {
+        let mut page = Page { events: Vec::new(), more: false };
+        loop {
+            let stored = self.stored(world, region, kept, places.0[0]).map(|(place, event)| (event.at_ms, 0, place));
+            let made = streams.iter().enumerate().filter_map(|(nth, stream)| {
+                let place = self.made(world, stream, places.0[nth + 1])?;
+                Some((stream.at_ms(place), nth + 1, place))
+            });
+            let Some((_, from, place)) = stored.into_iter().chain(made).max_by_key(|(at, ..)| *at) else { return page };
+            if page.events.len() == most {
+                page.more = true;
+                return page;
+            }
+            places.0[from] = place;
+            page.events.push(match from {
+                0 => kept.events[(place - kept.gone) as usize].clone(),
+                nth => streams[nth - 1].event(place),
+            });
+        }
+    }
+
+    /// The newest event that is kept below a place.
+    fn stored<'a>(&self, world: &World, region: u16, kept: &'a Kept, below: u64) -> Option<(u64, &'a Event)> {
+        let end = below.saturating_sub(kept.gone).min(kept.events.len() as u64) as usize;
+        let events = kept.events.range(..end).enumerate().rev();
+        let mut fitting = events.filter(|(_, event)| {
+            event.region == region
+                && (self.from..=self.to).contains(&event.at_ms)
+                && self.shows(world, event.event_id, event.at_ms)
+                && self.wanted.as_ref().is_none_or(|wanted| wanted.admits(event))
         });
-        let mut matching = matching.peekable();
-        let mut events = Vec::new();
-        let mut last = 0;
-        while events.len() < most as usize
-            && let Some((at, event)) = matching.next()
-        {
-            last = kept.gone + at as u64;
-            events.push(shape(world, event));
+        fitting.next().map(|(at, event)| (kept.gone + at as u64, event))
+    }
+
+    /// The newest event of a stream below a number. Its events differ by time and id alone.
+    fn made(&self, world: &World, stream: &Stream<'_>, below: u64) -> Option<u64> {
+        let fits = |k: u64| {
+            (self.from..=self.to).contains(&stream.at_ms(k)) && self.shows(world, stream.event_id(k), stream.at_ms(k))
+        };
+        if let Some(wanted) = &self.wanted {
+            if wanted.key == "EventId" {
+                let k = stream.number_of(wanted.value.parse().ok()?)?;
+                return (k < below && fits(k)).then_some(k);
+            }
+            if !wanted.admits(&stream.event(0)) {
+                return None;
+            }
         }
-        let mut output = json!({ "Events": events });
-        if matching.peek().is_some() {
-            output["NextToken"] = json!(format!("{question:016x}-{last:x}"));
+        let mut k = below;
+        if below == u64::MAX {
+            k = stream.after(self.to.min(self.now - delays(world).0));
         }
-        Ok(output)
-    })
+        while k > 0 {
+            k -= 1;
+            if stream.at_ms(k) < self.from {
+                return None;
+            }
+            if fits(k) {
+                return Some(k);
+            }
+        }
+        None
+    }
+
+    /// Whether an event was delivered by now.
+    fn shows(&self, world: &World, id: Uuid, at_ms: i64) -> bool {
+        let (least, most) = delays(world);
+        if most == 0 {
+            return true;
+        }
+        let part = Random::new(world.spec.seed, "delivery", id.as_u128() as u64).fraction();
+        at_ms + least + ((most - least) as f64 * part) as i64 <= self.now
+    }
+}
+
+/// The shortest and the longest delay of an event, in milliseconds.
+fn delays(world: &World) -> (i64, i64) {
+    let scaled = |seconds: f64| world.latency.scale(seconds * 1000.0).as_millis() as i64;
+    (scaled(world.spec.cloudtrail.delay_min_seconds), scaled(world.spec.cloudtrail.delay_max_seconds))
 }
 
 fn shape(world: &World, event: &Event) -> Value {

@@ -94,6 +94,7 @@ impl Spec {
             .or_else(|| self.config_remediation_fault())
             .or_else(|| self.disabled_region_fault())
             .or_else(|| self.application_fault())
+            .or_else(|| self.cloudtrail_fault())
     }
 
     fn accounts_fault(&self) -> Option<Fault> {

@@ -5,6 +5,7 @@ mod account;
 mod applications;
 mod blocked_types;
 mod check;
+mod cloudtrail;
 mod config_remediation;
 mod disabled_region;
 mod features;
@@ -24,6 +25,7 @@ pub use account::{AccessPointSpec, AccountSpec, AclGrantSpec, BucketSpec, Direct
 pub use applications::{ApplicationKind, ApplicationSpec};
 pub use blocked_types::{AutomationElement, BlockedTypesSpec, BucketBlockedTypes, OmittedElement};
 pub use check::SpecError;
+pub use cloudtrail::{BackgroundSpec, CloudTrailSpec};
 pub use config_remediation::{AccountChoice, All, ConfigRemediationSpec};
 pub use disabled_region::DisabledRegionSpec;
 pub(crate) use disabled_region::cannot_be_disabled;
@@ -105,6 +107,9 @@ pub struct Spec {
     /// What is written and kept of the requests.
     #[serde(skip_serializing_if = "is_default")]
     pub observe: ObserveSpec,
+    /// How LookupEvents behaves.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cloudtrail: CloudTrailSpec,
     /// AWS Config's remediations.
     #[serde(skip_serializing_if = "is_default")]
     pub config_remediation: Vec<ConfigRemediationSpec>,
@@ -157,6 +162,7 @@ impl Default for Spec {
             rcp: Vec::new(),
             rates: RatesSpec::default(),
             observe: ObserveSpec::default(),
+            cloudtrail: CloudTrailSpec::default(),
             config_remediation: Vec::new(),
             disabled_region: Vec::new(),
             fault: Vec::new(),

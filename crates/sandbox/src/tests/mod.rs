@@ -11,6 +11,7 @@ mod cloudformation_resources;
 mod cloudformation_stack_sets;
 mod cloudformation_templates;
 mod cloudformation_updates;
+mod cloudtrail;
 mod condition_keys;
 mod config;
 mod config_aggregators;

@@ -1,6 +1,7 @@
 //! The access log in CloudTrail's words: what is kept of each request, where, and for how long.
 //! How a record is written is in `record`; LookupEvents is in `services::cloudtrail`.
 
+pub(crate) mod background;
 pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};

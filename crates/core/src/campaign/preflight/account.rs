@@ -2,6 +2,7 @@
 
 use futures::future::{join, join_all, join4, join5};
 
+use super::super::denial_watch::readable_rate;
 use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
 use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
 use crate::config::{MemberRole, SessionPolicy};
@@ -14,6 +15,8 @@ use crate::plan::AccountLimits;
 
 /// Executions that run at once in an account and Region before the next ones wait (Systems Manager's default quota).
 const QUOTA: usize = 100;
+/// The part of what LookupEvents gives that a bake can keep up with for hours: rates are samples, and vary.
+const BUSY: f64 = 0.8;
 /// Calls of an account under way to a service: a preflight is in no hurry.
 const CALLS: usize = 8;
 
@@ -214,8 +217,8 @@ impl Look {
             [wave] => format!("wave {wave}"),
             waves => format!("waves {}", waves.join(", ")),
         };
-        Some(match member.may_look_up_events(region).await {
-            Ok(()) => Check::new(kind, Standing::Ok, format!("denied uses of the key can be looked for ({waves})")),
+        Some(match member.kms_event_rate(region).await {
+            Ok(rate) => rate_check(rate, member.account(), region, &waves),
             Err(error) => {
                 let check = of_error(kind, &error);
                 let fix = format!("{}; or set denials = false in {waves}, which looks for denials", error.hint);
@@ -316,6 +319,31 @@ impl Look {
             }
         }
     }
+}
+
+/// Whether a bake can keep up with an account's KMS events.
+fn rate_check(rate: f64, account: &str, region: &str, waves: &str) -> Check {
+    let (kind, readable) = (CheckKind::CloudTrail, readable_rate());
+    let check = if rate > readable * BUSY {
+        let message = format!(
+            "account {account} has about {rate:.0} KMS events a second in {region}, and LookupEvents gives at most {readable:.0} (half of \
+             2 requests a second, 50 events each): a bake there cannot tell whether anybody was denied the key, and stops the \
+             campaign ({waves})"
+        );
+        Check::new(kind, Standing::Warning, message).fix(format!(
+            "set denials = false in {waves}, and query CloudTrail Lake or an organization trail in its `command` instead \
+             (docs/cloudtrail.md)"
+        ))
+    } else if rate > readable / 2.0 {
+        let message = format!(
+            "account {account} has about {rate:.0} KMS events a second in {region}: denied uses of the key can be looked for, and may \
+             show only when they have settled ({waves})"
+        );
+        Check::new(kind, Standing::Ok, message)
+    } else {
+        Check::new(kind, Standing::Ok, format!("denied uses of the key can be looked for ({waves})"))
+    };
+    check.fact("kms_events_per_second", format!("{rate:.1}"))
 }
 
 /// What the weaknesses of a trust come to.
