@@ -19,7 +19,8 @@ from conformance import ROOT
 
 BIN = pathlib.Path(os.environ.get("ORGSEAL_CUSTODIAN", pathlib.Path(sys.executable).parent))
 ORGSEAL = os.environ.get("ORGSEAL_BIN", str(ROOT / "target/debug/orgseal"))
-REGIONS = ["us-east-1", "eu-west-1"]
+# The first one is not the Region that Organizations and IAM are served from.
+REGIONS = ["eu-west-1", "us-east-1"]
 LIMIT_SECONDS = 240
 
 SPEC = """
@@ -28,7 +29,7 @@ accounts = 5
 suspended = 0
 without_member_role = 0
 buckets_per_account = 8
-regions = ["us-east-1", "eu-west-1"]
+regions = ["eu-west-1", "us-east-1"]
 
 [encryption]
 none = 2
