@@ -9,16 +9,17 @@ use crate::failure::Failure;
 use crate::{connect, listen, signals};
 
 pub(crate) async fn run(common: &Common, audit: &Audit, json: bool) -> Result<u8, Failure> {
-    let mut common = common.clone();
+    let mut counting = common.clone();
     if audit.count_out_of_scope {
-        common.set.push("audit.count_out_of_scope=true".to_owned());
+        counting.set.push("audit.count_out_of_scope=true".to_owned());
     }
-    let place = connect::open(&common).await?;
+    let place = connect::open(&counting).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
     let campaign = Campaign::begin(place.setting(events, stop), Kind::Audit).await?;
     let ending = campaign.audit().await;
     screen.clear();
-    close(&common, &place.state, campaign.id(), ending?, json)
+    // The commands that are suggested next need not count again.
+    close(common, &place.state, campaign.id(), ending?, json)
 }
