@@ -184,7 +184,7 @@ fn without_the_check_one_execution_fails_and_the_rest_is_held_until_somebody_put
     let first = finding(&document, failed.first().unwrap());
     let rest = finding(&document, held.first().unwrap());
     let (cause, fix) =
-        ("with an explicit deny in a service control policy", "ask the management account to exempt the roles");
+        ("with an explicit deny in a service control policy", "ask the management account to exempt the role");
     for one in [first, rest] {
         assert!(one["error"]["message"].as_str().unwrap().contains(cause), "{one:#}");
         assert!(one["error"]["hint"].as_str().unwrap().contains(fix), "{one:#}");

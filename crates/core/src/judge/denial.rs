@@ -38,12 +38,11 @@ pub fn denial_in(message: &str) -> Option<Denial> {
 /// What to do where a call of orgseal's own roles was denied: the same wherever it shows.
 #[must_use]
 pub fn denial_fix(denial: Denial, roles: &[String; 2]) -> String {
-    let [member, automation] = roles;
+    let [member, automation] = roles.each_ref().map(|arn| arn.rsplit('/').next().unwrap_or(arn));
     match (denial.by, denial.explicit) {
-        (Denier::ServiceControlPolicy | Denier::ResourceControlPolicy, true) => format!(
-            "ask the management account to exempt the roles {member} and {automation} from {}, or exclude the account",
-            denial.by.says()
-        ),
+        (Denier::ServiceControlPolicy | Denier::ResourceControlPolicy, true) => {
+            control_policy_fix(denial.by).unwrap_or_default().to_owned()
+        }
         (Denier::ServiceControlPolicy | Denier::ResourceControlPolicy, false) => {
             format!(
                 "ask the management account to allow it to the roles {member} and {automation}, or exclude the account"

@@ -37,6 +37,8 @@ impl Guard for ChangeDenied {
 /// What denies a call, and what to do about it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Cause {
+    /// The kind of policy, for people.
+    kind: &'static str,
     /// The policy and the statement, for people.
     what: String,
     /// What it does to the call, for certain and perhaps.
@@ -79,8 +81,9 @@ fn look(at: &Sight<'_>) -> Word {
     }
     let certain = causes.keys().any(|cause| cause.perhaps.is_none());
     let told = causes.iter().filter(|(cause, _)| cause.perhaps.is_none() == certain);
-    let (mut evidence, mut hints) = (Vec::new(), Vec::new());
+    let (mut evidence, mut hints, mut kinds) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (cause, denied) in told {
+        kinds.insert(cause.kind);
         evidence.push(in_words(at, cause, denied));
         if !hints.contains(&cause.hint) {
             hints.push(cause.hint.clone());
@@ -88,7 +91,9 @@ fn look(at: &Sight<'_>) -> Word {
     }
     let mut hint = hints.join("; ");
     if certain {
-        let says = "a policy denies the change to orgseal's own roles".to_owned();
+        let verb = if kinds.len() == 1 { "denies" } else { "deny" };
+        let kinds = kinds.into_iter().collect::<Vec<_>>().join(" and ");
+        let says = format!("{kinds} {verb} the change to orgseal's own roles");
         return Word::Found { says, evidence, hint, principals: Vec::new() };
     }
     let unread = identities.err().into_iter().chain(bucket_policy.and_then(Result::err));
@@ -101,7 +106,9 @@ fn look(at: &Sight<'_>) -> Word {
 
 /// A statement, or the lack of one, and its fix.
 fn cause(at: &Sight<'_>, obstacle: &Obstacle, call: &RolloutCall) -> Cause {
+    // The name alone: it is the same in every account, and so is the fix.
     let role = at.rollout.map_or("", |rollout| rollout.roles.role(call.automation));
+    let role = format!("role {}", role.rsplit('/').next().unwrap_or(role));
     let shipped = if call.automation { "automation.json" } else { "member-rollout.json" };
     let (what, verbs, hint) = match (&obstacle.at, &obstacle.statement) {
         (Place::Control(found), statement) => {
@@ -150,7 +157,14 @@ fn cause(at: &Sight<'_>, obstacle: &Obstacle, call: &RolloutCall) -> Cause {
             format!("allow {} in the permissions boundary of {role}", call.action),
         ),
     };
-    Cause { what, verbs, perhaps: obstacle.perhaps.clone(), hint }
+    let kind = match &obstacle.at {
+        Place::Control(found) if found.kind == ControlKind::Service => "a service control policy",
+        Place::Control(_) => "a resource control policy",
+        Place::BucketPolicy => "the bucket policy",
+        Place::Role => "a role's own policy",
+        Place::Boundary => "a role's permissions boundary",
+    };
+    Cause { kind, what, verbs, perhaps: obstacle.perhaps.clone(), hint }
 }
 
 fn in_words(at: &Sight<'_>, cause: &Cause, denied: &BTreeMap<bool, BTreeSet<&'static str>>) -> String {
