@@ -73,7 +73,7 @@ fn a_proxy_is_used_and_named_when_the_connection_fails() {
         let said = failure(command);
         assert!(said.contains("sts:GetCallerIdentity failed"), "{said}");
         assert!(said.contains(&format!("proxy: http://{} ({variable})", proxy.address)), "{said}");
-        assert!(said.contains("NO_PROXY"), "{said}");
+        assert!(said.contains("the proxy did not connect to the endpoint") && said.contains("NO_PROXY"), "{said}");
         assert!(!said.contains("s3cret") && !said.contains("user:"), "{said}");
     }
     let asked = proxy.asked();
@@ -276,6 +276,14 @@ fn a_profile_that_does_not_exist_is_named() {
     let said = failure(command);
     assert!(said.contains("AWS profile securty does not exist"), "{said}");
     assert!(said.contains("audit, security"), "{said}");
+    let mut command = world.command(&["audit"]);
+    std::fs::write(&config, "[profile security]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = gone\n")
+        .unwrap();
+    command.env("AWS_PROFILE", "security").env("AWS_CONFIG_FILE", &config);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let said = failure(command);
+    assert!(said.contains("AWS profile gone does not exist"), "{said}");
+    assert!(said.contains("check source_profile of profile security"), "{said}");
 }
 
 #[test]
@@ -316,7 +324,7 @@ fn an_aws_login_profile_gives_credentials() {
     std::fs::create_dir(&cache).unwrap();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(arn.as_bytes());
     let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let cached = serde_json::json!({
+    let session = serde_json::json!({
         "accessToken": {
             "accessKeyId": access_key, "secretAccessKey": secret, "sessionToken": token,
             "accountId": world.sandbox.security_account(), "expiresAt": "2099-01-01T00:00:00Z",
@@ -337,7 +345,9 @@ fn an_aws_login_profile_gives_credentials() {
     let before = signed_in();
     assert_eq!(before.code, 1, "{}", before.stderr);
     assert!(before.stdout.contains("aws login"), "{}", before.stdout);
-    std::fs::write(cache.join(format!("{name}.json")), cached.to_string()).unwrap();
+    let cached = cache.join(format!("{name}.json"));
+    assert!(before.stdout.contains(cached.to_str().unwrap()), "the file that is missing: {}", before.stdout);
+    std::fs::write(&cached, session.to_string()).unwrap();
     let run = signed_in();
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
     let checks = document["checks"].as_array().unwrap();

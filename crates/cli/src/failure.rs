@@ -202,20 +202,22 @@ impl From<LedgerError> for Failure {
 fn connect_help(error: &ConnectError) -> String {
     match error {
         ConnectError::NoRegion => "set AWS_REGION, or set `region` in your AWS profile".to_owned(),
-        ConnectError::NoProfile { known, .. } if known.is_empty() => {
-            "check AWS_PROFILE: there are no profiles in ~/.aws/config and ~/.aws/credentials; `aws configure sso` and `aws login` \
+        ConnectError::NoProfile { setting, known, .. } if known.is_empty() => format!(
+            "check {setting}: there are no profiles in ~/.aws/config and ~/.aws/credentials; `aws configure sso` and `aws login` \
              create one"
+        ),
+        ConnectError::NoProfile { setting, known, .. } => format!("check {setting}: {}", shortened(known)),
+        ConnectError::ConfigFile(_) => {
+            "correct the file that AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names, or the one in ~/.aws"
                 .to_owned()
         }
-        ConnectError::NoProfile { known, .. } => {
-            format!("check AWS_PROFILE: {}", shortened(known))
-        }
-        ConnectError::ConfigFile(_) => "correct the file that AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE names, or the one in ~/.aws".to_owned(),
         ConnectError::Proxy { variable, .. } => {
             format!("set {variable} to a URL such as http://proxy.example.com:8080, or unset it")
         }
         ConnectError::CaBundle { setting, .. } => {
-            format!("set {setting} to a PEM file with the CA certificates to trust, or remove the setting to trust the machine's own")
+            format!(
+                "set {setting} to a PEM file with the CA certificates to trust, or remove the setting to trust the machine's own"
+            )
         }
         ConnectError::NoCaller(error) => error.hint.clone(),
     }

@@ -57,11 +57,13 @@ pub enum ConnectError {
     /// No Region is configured.
     #[error("no AWS Region is configured")]
     NoRegion,
-    /// `AWS_PROFILE` names a profile that is in none of the configuration files.
+    /// A profile is named that is in none of the configuration files.
     #[error("AWS profile {name} does not exist")]
     NoProfile {
         /// The name.
         name: String,
+        /// What names it: `AWS_PROFILE`, or another profile's `source_profile`.
+        setting: String,
         /// The profiles that exist.
         known: Vec<String>,
     },

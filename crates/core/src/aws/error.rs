@@ -1,12 +1,13 @@
 //! From the SDK's errors to one that a person can act on: code, message, hint.
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::disabled_region::RegionDisabled;
-use super::network::FailedConnection;
+use super::network::{FailedConnection, in_words};
 use super::not_renewed::NotRenewed;
 use crate::judge::{control_policy_fix, denial_in};
 use crate::model::AwsError;
@@ -58,7 +59,7 @@ where
 
 /// A connection that failed. Where a proxy or a CA bundle is in force, it is named: it is the likeliest cause.
 fn connection_error(operation: &str, code: &str, error: &(dyn std::error::Error + 'static)) -> AwsError {
-    let cause = innermost(error);
+    let cause = in_words(&innermost(error));
     let context = cause_of::<FailedConnection>(error).map(|failed| &failed.context);
     let hint =
         context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| hint(operation, code, &cause).to_owned());
@@ -71,7 +72,8 @@ fn connection_error(operation: &str, code: &str, error: &(dyn std::error::Error 
 
 /// Credentials that the default chain could not load.
 fn credentials_error(operation: &str, unloaded: &CredentialsError) -> AwsError {
-    if matches!(unloaded, CredentialsError::CredentialsNotLoaded(_)) {
+    // The chain ends with the instance metadata service: where that one refuses, no provider had any.
+    if matches!(unloaded, CredentialsError::CredentialsNotLoaded(_)) || cause_of::<ImdsError>(unloaded).is_some() {
         return AwsError { message: format!("{operation}: {NO_CREDENTIALS_FOUND}"), ..no_credentials() };
     }
     // A provider that was only slow (the instance's metadata, a credential process) may answer the next time.
@@ -80,12 +82,28 @@ fn credentials_error(operation: &str, unloaded: &CredentialsError) -> AwsError {
         _ => NO_CREDENTIALS,
     };
     let context = cause_of::<FailedConnection>(unloaded).map(|failed| &failed.context);
-    let cause = innermost(unloaded);
+    let cause = innermost_with_path(unloaded);
     let hint =
         context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| hint(operation, code, &cause).to_owned());
     let shown = context.map(|context| format!(" ({context})")).unwrap_or_default();
-    let message = format!("{operation}: the AWS credentials could not be loaded: {cause}{shown}");
+    let whose = match std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty()) {
+        Some(profile) => format!("the credentials of AWS profile {profile}"),
+        None => "the AWS credentials".to_owned(),
+    };
+    let message = format!("{operation}: {whose} could not be loaded: {cause}{shown}");
     AwsError { code: code.to_owned(), message, hint }
+}
+
+/// The last cause of an error; with the one before it where the last is the system's, which names no file.
+fn innermost_with_path(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes: Vec<&(dyn std::error::Error + 'static)> =
+        std::iter::successors(Some(error), |error| error.source()).collect();
+    let text = |error: &(dyn std::error::Error + 'static)| error.to_string().trim().to_owned();
+    match causes.as_slice() {
+        [.., before, last] if last.is::<std::io::Error>() => format!("{}: {}", text(*before), text(*last)),
+        [.., last] => text(*last),
+        [] => String::new(),
+    }
 }
 
 const NO_CREDENTIALS_FOUND: &str = "no AWS credentials were found";

@@ -52,6 +52,11 @@ impl ConnectionContext {
     /// What to do when the connection failed with this message.
     pub(super) fn hint(&self, message: &str) -> Option<String> {
         let certificate = message.contains("certificate");
+        if let (Some(proxy), true) = (&self.proxy, message.contains(PROXY_AUTHORIZATION)) {
+            return Some(format!(
+                "put the user and password of the proxy into its URL: http://USER:PASSWORD@HOST:PORT in place of {proxy}"
+            ));
+        }
         match (&self.proxy, &self.ca) {
             (_, Some(ca)) if certificate => {
                 let other =
@@ -78,6 +83,18 @@ impl fmt::Display for ConnectionContext {
         let named: Vec<String> =
             parts.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", value.as_ref()?))).collect();
         f.write_str(&named.join(", "))
+    }
+}
+
+/// How the HTTP client words a proxy that asks for credentials.
+const PROXY_AUTHORIZATION: &str = "proxy authorization required";
+
+/// What the HTTP client says of a connection that failed, in words that name the proxy.
+pub(super) fn in_words(cause: &str) -> String {
+    match cause.strip_prefix("tunnel error: ") {
+        Some(PROXY_AUTHORIZATION) => format!("the proxy asks for credentials ({PROXY_AUTHORIZATION})"),
+        Some(cause) => format!("the proxy did not connect to the endpoint ({cause})"),
+        None => cause.to_owned(),
     }
 }
 
