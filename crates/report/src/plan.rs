@@ -333,8 +333,8 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         writeln!(out, "\n{}", bold("Warnings"))?;
     }
     for warning in head.account_warnings.iter().take(SHOWN_PRINCIPALS) {
-        let says = format!("{}  {}: {}", warning.account, short(&warning.principal), warning.says);
-        wrapped(out, 2, style.width, &plain(&says))?;
+        let says = format!("  {}  {}: {}", warning.account, short(&warning.principal), warning.says);
+        writeln!(out, "{}", plain(&says))?;
         wrapped(out, 4, style.width, &format!("→ {}", plain(&warning.hint)))?;
     }
     let warnings = head.account_warnings.len();

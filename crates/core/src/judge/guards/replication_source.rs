@@ -4,7 +4,7 @@ use super::seen::Seen;
 use super::sight::{Sight, read};
 use super::{Guard, Need, Word};
 use crate::judge::policy::{Known, Text};
-use crate::model::ReplicationRule;
+use crate::model::{Partition, ReplicationRule};
 
 pub(super) struct ReplicationSource;
 
@@ -63,7 +63,7 @@ fn replica_key(rule: &ReplicationRule, key: &str, called: &str, at: &Sight<'_>, 
     };
     let request = role
         .request(&at.organization.id, ENCRYPT, resource)
-        .with("kms:ViaService", via_s3(partition, region).map_or(Known::Unknown, |via| Known::Values(vec![via.into()])))
+        .with("kms:ViaService", via_s3(partition, region))
         .with_value("kms:EncryptionContextKeys", "aws:s3:arn")
         .with_value("aws:RequestedRegion", *region)
         .with_value("aws:ResourceAccount", *account);
@@ -89,9 +89,12 @@ fn replica_key(rule: &ReplicationRule, key: &str, called: &str, at: &Sight<'_>, 
 
 const ENCRYPT: &str = "kms:Encrypt";
 
-/// The value of `kms:ViaService` in a Region, where it is documented.
-fn via_s3(partition: &str, region: &str) -> Option<String> {
-    matches!(partition, "aws" | "aws-us-gov").then(|| format!("s3.{region}.amazonaws.com"))
+/// The value that `kms:ViaService` may have in a Region.
+fn via_s3(partition: &str, region: &str) -> Known {
+    match Partition::named(partition).map(|partition| partition.via_s3(region)).unwrap_or_default() {
+        forms if forms.is_empty() => Known::Unknown,
+        forms => Known::OneOf(forms.into_iter().map(Text::Exactly).collect()),
+    }
 }
 
 #[cfg(test)]

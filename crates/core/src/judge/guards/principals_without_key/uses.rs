@@ -38,15 +38,16 @@ impl Uses {
             }
         }
         let replicates = holder.is_for_s3 || replication_rules(sides.at).any(|rule| rule.role == holder.arn);
-        let surely =
-            |what: &str| found.iter().any(|(action, right)| action.does == what && right.answer == Answer::Yes);
-        let (writes, reads) = (surely(WRITE), surely(READ));
+        let sure = |what: &str| {
+            found.iter().filter(|(action, _)| action.does == what).map(|(_, right)| certainty(right)).max().unwrap_or(0)
+        };
+        let (writes, reads) = (sure(WRITE), sure(READ));
         // Whoever may do everything (`s3:*`, `s3:Get*`) reads and writes. S3 alone replicates, as a role that it may assume.
-        found.retain(|(action, _)| match action.does.as_str() {
+        found.retain(|(action, right)| match action.does.as_str() {
             WRITE | READ => true,
-            REPLICATE_FROM if replicates => true,
-            REPLICATE_TO => replicates || !writes,
-            _ => !writes && !reads,
+            REPLICATE_FROM | REPLICATE_TO if replicates => true,
+            REPLICATE_TO => certainty(right) > writes,
+            _ => certainty(right) > writes.max(reads),
         });
         Uses(found)
     }
@@ -104,6 +105,15 @@ impl Uses {
             text.push_str(&format!(", as the role of replication rule {} to {}", rule.id, rule.destination));
         }
         text
+    }
+}
+
+/// Nothing, perhaps, surely.
+fn certainty(right: &Right) -> u8 {
+    match right.answer {
+        Answer::No => 0,
+        Answer::CannotTell(_) => 1,
+        Answer::Yes => 2,
     }
 }
 
