@@ -6,7 +6,7 @@ use std::process::Stdio;
 use orgseal_sandbox::{BucketEncryption, BucketState};
 use serde_json::Value;
 
-use crate::world::{World, finding, two_members};
+use crate::world::{World, finding, two_members, unbroken};
 
 const MEMBERS: [&str; 2] = ["555555555551", "555555555552"];
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -198,6 +198,13 @@ fn a_bucket_that_lost_its_block_is_sealed_again_by_the_command_that_is_reported(
         .filter(|finding| finding["reason"] == "blocked_types_changed")
         .collect();
     assert_eq!(failed.len(), REGIONS.len(), "one in each Region");
+    // The report for people shows the same commands, ready to be pasted.
+    let shown = unbroken(&world.run(&["report"]).stdout);
+    assert!(!shown.contains("BUCKET_NAME") && !shown.contains("get-automation-execution"), "{shown}");
+    for finding in &failed {
+        let hint = finding["error"]["hint"].as_str().unwrap();
+        assert!(shown.contains(&unbroken(hint)), "{hint} in {shown}");
+    }
     for finding in failed {
         let name = finding["bucket"].as_str().unwrap();
         // Trying again does not make it sealed, and loses nothing more.

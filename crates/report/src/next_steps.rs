@@ -1,7 +1,7 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
 use orgseal_core::ledger::{Reader, Run, Summary};
-use orgseal_core::model::{Bucket, Finding, WaveState};
+use orgseal_core::model::{Bucket, Finding, Reason, WaveState};
 
 use crate::ReportError;
 use crate::waves::WaveLine;
@@ -22,8 +22,11 @@ pub(crate) struct FailedExecution {
 }
 
 impl FailedExecution {
-    /// The failed execution of a finding, if it has one.
+    /// The failed execution of a finding, if it has one: where its effect is what failed, its steps say nothing.
     pub(crate) fn of(finding: &Finding) -> Option<Self> {
+        if finding.judgement.reason == Reason::BlockedTypesChanged {
+            return None;
+        }
         let id = finding.execution.as_ref()?.id.clone();
         Some(FailedExecution { bucket: finding.bucket.clone(), id })
     }

@@ -178,6 +178,9 @@ struct SameCause<'a> {
     findings: Vec<&'a Finding>,
 }
 
+/// Errors whose hint holds a command about one bucket: with another name in its place it could not be pasted.
+const TO_BE_PASTED: [&str; 2] = ["BlockedTypesChanged", "BlockedTypesNotKept"];
+
 /// Puts buckets with the same cause together, in the order in which the causes first occur.
 fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
     let mut keys: Vec<(String, Option<AwsError>)> = Vec::new();
@@ -189,10 +192,9 @@ fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
             let text = text.replace(name.as_str(), "BUCKET_NAME").replace(account.as_str(), "ACCOUNT_ID");
             if id.is_empty() { text } else { text.replace(id, "EXECUTION_ID").replace(region.as_str(), "REGION") }
         };
-        let general = finding.error.clone().map(|error| AwsError {
-            message: general(&error.message),
-            hint: general(&error.hint),
-            ..error
+        let general = finding.error.clone().map(|error| match TO_BE_PASTED.contains(&error.code.as_str()) {
+            true => error,
+            false => AwsError { message: general(&error.message), hint: general(&error.hint), ..error },
         });
         let key = (why(finding), general);
         // What a guard found is told of each bucket with its evidence.
