@@ -165,6 +165,28 @@ fn the_callers_own_account_with_its_own_credentials_is_not_taken_for_expired() {
 }
 
 #[test]
+fn buckets_of_the_callers_own_account_are_unread_and_the_run_goes_on() {
+    let world = World::of(&format!(
+        "accounts = 3\nbuckets_per_account = 12\nsuspended = 0\nwithout_member_role = 0\nregions = [\"us-east-1\", \"{BAHRAIN}\"]\n"
+    ));
+    let own = world.sandbox.security_account().to_owned();
+    world.sandbox.disable_region(&own, BAHRAIN).unwrap();
+    let there = world.sandbox.buckets_of(&own).iter().filter(|bucket| bucket.region == BAHRAIN).count();
+    assert!(there > 1, "{there}");
+    for entered in ["caller", "role"] {
+        world.sandbox.reset_counters();
+        let (code, document) = world.json(&["audit", "--set", &format!("member_role.own_account={entered}")]);
+        assert_eq!((code, &document["run"]["state"]), (3, &"finished".into()), "{entered}");
+        let unread = unread(&document);
+        assert_eq!(unread.len(), there, "{entered}");
+        for finding in unread {
+            assert_eq!((&finding["account"], &finding["reason"]), (&own.as_str().into(), &"region_disabled".into()));
+        }
+        assert_eq!(world.sandbox.counters().totals("sts", "GetCallerIdentity"), 2, "{entered}");
+    }
+}
+
+#[test]
 fn a_home_region_that_is_disabled_in_an_account_is_named() {
     let world = World::of(&in_alpha());
     let run: crate::world::Run =

@@ -211,7 +211,7 @@ impl Aws {
             credentials: self.credentials.source().await,
             profile: std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty()),
             proxies: proxies.into_iter().flatten().map(ToString::to_string).collect(),
-            trusted: self.network.trusted(),
+            trusted: self.network.trusted.clone(),
             endpoints: self.endpoints.clone(),
         }
     }
@@ -367,7 +367,7 @@ async fn network() -> Result<Network, ConnectError> {
         setting: unusable.setting,
         why: unusable.why,
     })?;
-    Ok(Network { proxies, ca_bundle })
+    Ok(Network::new(proxies, ca_bundle))
 }
 
 fn is_loopback(endpoint: &str) -> bool {

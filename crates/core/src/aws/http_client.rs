@@ -95,7 +95,7 @@ impl HttpConnector for RoutingConnector {
         let proxy = proxied.and(self.network.proxies.proxy_for(url));
         let context = ConnectionContext {
             proxy: proxy.map(ToString::to_string),
-            ca: if https { self.network.trusted() } else { None },
+            ca: if https { self.network.trusted.clone() } else { None },
         };
         let connector = if proxy.is_some() { proxied } else { None }.unwrap_or(&self.direct);
         let answer = connector.call(request);

@@ -12,25 +12,28 @@ use super::proxy::ProxySettings;
 pub(super) struct Network {
     pub(super) proxies: ProxySettings,
     pub(super) ca_bundle: Option<CaBundle>,
+    /// Where the trusted certificates come from, if not from the machine's own trust store.
+    pub(super) trusted: Option<String>,
 }
 
 impl Network {
-    /// Nothing is set that an error would have to name.
-    pub(super) fn is_default(&self) -> bool {
-        self.proxies.is_empty() && self.trusted().is_none()
+    pub(super) fn new(proxies: ProxySettings, ca_bundle: Option<CaBundle>) -> Network {
+        let trusted = ca_bundle.as_ref().map(ToString::to_string).or_else(replaced_trust_store);
+        Network { proxies, ca_bundle, trusted }
     }
 
-    /// Where the trusted certificates come from, if not from the machine's own trust store.
-    pub(super) fn trusted(&self) -> Option<String> {
-        if let Some(bundle) = &self.ca_bundle {
-            return Some(bundle.to_string());
-        }
-        // The two variables that replace the machine's trust store for rustls.
-        ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find_map(|name| {
-            let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-            Some(format!("{value} ({name})"))
-        })
+    /// Nothing is set that an error would have to name.
+    pub(super) fn is_default(&self) -> bool {
+        self.proxies.is_empty() && self.trusted.is_none()
     }
+}
+
+/// The two variables that replace the machine's trust store for rustls.
+fn replaced_trust_store() -> Option<String> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find_map(|name| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some(format!("{value} ({name})"))
+    })
 }
 
 /// The settings with which one connection was made.

@@ -115,3 +115,24 @@ async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest, duration:
         "orgseal-member",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::error::hint;
+
+    #[test]
+    fn each_limit_of_a_session_has_its_own_hint() {
+        let refused = |message: &str| AwsError {
+            code: "ValidationError".to_owned(),
+            message: message.to_owned(),
+            hint: hint("AssumeRole", "ValidationError", message).to_owned(),
+        };
+        let chained = refused(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+        );
+        assert!(is_chaining_limit(&chained) && chained.hint.contains("session_duration = 3600"), "{chained:?}");
+        let own = refused("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+        assert!(!is_chaining_limit(&own) && own.hint.contains("MaxSessionDuration"), "{own:?}");
+    }
+}

@@ -8,7 +8,11 @@ pub(super) fn check(environment: &Environment) -> Check {
     let credentials = match (environment.credentials, &environment.profile) {
         (Some(source), Some(profile)) => format!("credentials from {source}, profile {profile}"),
         (Some(source), None) => format!("credentials from {source}"),
-        (None, _) => "credentials of the sandbox".to_owned(),
+        (None, _) => {
+            let message =
+                "the simulated AWS of --sandbox: credentials, proxies and CA bundles of the environment are not used";
+            return Check::new(CheckKind::Environment, Standing::Ok, message);
+        }
     };
     let proxy = match environment.proxies.as_slice() {
         [] => "no proxy".to_owned(),
@@ -45,6 +49,7 @@ mod tests {
     fn it_names_what_is_in_force() {
         let plain = check(&Environment { credentials: Some("environment variables"), ..Environment::default() });
         assert_eq!(plain.message, "credentials from environment variables, no proxy, the machine's trusted CAs");
+        assert!(check(&Environment::default()).message.contains("--sandbox"));
         let all = check(&Environment {
             credentials: Some("a console session (aws login)"),
             profile: Some("security".into()),
