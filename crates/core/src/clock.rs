@@ -122,7 +122,8 @@ pub fn seconds_off() -> Option<i64> {
 #[must_use]
 pub fn warning() -> Option<String> {
     let off = seconds_off()?;
-    let time = jiff::SignedDuration::from_secs(off.abs());
+    // It is known to a second or so.
+    let time = jiff::SignedDuration::from_secs((off.abs() + 5) / 10 * 10);
     let direction = if off > 0 { "ahead of" } else { "behind" };
     Some(format!(
         "this machine's clock is {time:#} {direction} AWS's clock. orgseal corrects every time that it compares with AWS and every \
