@@ -126,7 +126,7 @@ pub(crate) fn parameter_values(
             (Some(texts), Some(default)) if Some(texts) == parameter.default_texts().as_ref() => default.clone(),
             (Some(texts), _) => parameter.read(texts)?,
             (None, Some(default)) => default.clone(),
-            (None, None) => return Err(format!("Parameter {} is required and has no default.", parameter.name)),
+            (None, None) => return Err(format!("Missing required parameter: {} in user inputs.", parameter.name)),
         };
         values.insert(parameter.name.clone(), value);
     }

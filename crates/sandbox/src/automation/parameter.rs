@@ -212,9 +212,11 @@ impl Parameter {
         let items: Vec<&Value> = value.as_array().map_or_else(|| vec![value], |list| list.iter().collect());
         if !self.allowed_values.is_empty() && !items.iter().all(|item| listed(item)) {
             let allowed: Vec<String> = self.allowed_values.iter().map(super::reference::text_of).collect();
+            // AWS's words, as CrowdStrike/aws-ssm-distributor#100 quotes them.
             return Err(format!(
-                "Parameter {}: the value must be one of allowedValues: [{}].",
+                "Parameter \"{}\" has value \"{}\" not found in [{}].",
                 self.name,
+                values.join(", "),
                 allowed.join(", ")
             ));
         }

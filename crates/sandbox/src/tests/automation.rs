@@ -48,6 +48,29 @@ async fn the_shipped_document_can_carry_blocked_types_and_dsse() {
 }
 
 #[tokio::test]
+async fn a_value_outside_the_limits_of_its_parameter_is_refused_and_nothing_runs() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    let shipped = include_str!("../../../../config/documents/EnableS3BucketEncryptionWithKMS.yaml");
+    let at = shipped.find("  BucketName:").unwrap();
+    let pattern = shipped[at..].lines().find(|line| line.contains("allowedPattern")).unwrap();
+    for limit in [
+        "allowedPattern: '^prod-[a-z]+$'",
+        "allowedPattern: 'alpha'",
+        "allowedValues: [other]",
+        "minChars: 10",
+        "maxChars: 8",
+    ] {
+        let content = shipped.replacen(pattern, &format!("    {limit}"), 1);
+        sandbox.put_document_content(ALPHA, "us-east-1", NAME, &content).unwrap();
+        let input = json!({ "DocumentName": NAME, "Parameters": seal(&sandbox, ALPHA, 0, "alpha-one") });
+        let refused = sandbox.start_execution(&keys, "us-east-1", input).await;
+        assert_eq!(refused.unwrap_err(), "InvalidAutomationExecutionParametersException", "{limit}");
+    }
+    assert!(sandbox.executions().is_empty());
+}
+
+#[tokio::test]
 async fn the_original_document_runs_by_its_own_three_parameters() {
     let sandbox = start(&SMALL.replacen("seed", "document.variant = \"original\"\nseed", 1), 0.0).await;
     let keys = sandbox.session(ALPHA);

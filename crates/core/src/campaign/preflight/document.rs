@@ -17,6 +17,8 @@ const SHIPPED: &str = include_str!("../../../../../config/documents/EnableS3Buck
 const SHORTEST_NAME: &str = "a1b";
 const DOTTED_NAME: &str = "0-team.logs.example-9";
 const LONGEST_NAME: usize = 63;
+/// Until March 2018 us-east-1 allowed capitals, underscores and up to 255 characters (the same page).
+const LEGACY_NAME: &str = "Team_Logs.2017";
 
 impl Look {
     /// The document that seals (`GetDocument`).
@@ -182,7 +184,8 @@ impl Look {
         let role = self.automation_role_arn(account);
         let rule = wanted.rule(&DefaultEncryption::from(EncryptionRule::SSE_S3));
         let longest = "a".repeat(LONGEST_NAME);
-        for name in [SHORTEST_NAME, DOTTED_NAME, &longest] {
+        let legacy = (region == "us-east-1").then_some(LEGACY_NAME);
+        for name in [SHORTEST_NAME, DOTTED_NAME, &longest].into_iter().chain(legacy) {
             let bucket = Bucket { name: name.to_owned(), ..any_bucket(account, region) };
             let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
             if let Err(why) = runbook.parameters_for(&change) {
