@@ -55,9 +55,12 @@ impl Group {
         }
     }
 
-    /// What to do about it.
-    fn hint(&self) -> Option<&str> {
-        self.some.iter().find_map(|(_, finding)| finding.as_ref()).map(|finding| finding.hint.as_str())
+    /// What to do about it, where the same is to be done for all of the first ones.
+    fn same_hint(&self) -> Option<&str> {
+        let mut hints =
+            self.some.iter().filter_map(|(_, finding)| finding.as_ref()).map(|finding| finding.hint.as_str());
+        let first = hints.next()?;
+        hints.all(|hint| hint == first).then_some(first)
     }
 }
 
@@ -303,13 +306,17 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
                 for line in lines.into_iter().take(EVIDENCE) {
                     wrapped(out, 6, style.width, &plain(line))?;
                 }
+                let told = finding.as_ref().is_some_and(|finding| principals.not_told(bucket, finding).1 > 0);
+                if let (Some(finding), None, false) = (finding, group.same_hint(), told) {
+                    wrapped(out, 6, style.width, &format!("→ {}", plain(&finding.hint)))?;
+                }
             }
             more(out, group.buckets, group.some.len())?;
             let is_told = |(bucket, finding): &(PlannedBucket, Option<GuardFinding>)| {
                 finding.as_ref().is_some_and(|finding| principals.not_told(bucket, finding).1 > 0)
             };
-            match group.hint() {
-                Some(_) if group.some.iter().all(is_told) => {
+            match group.same_hint() {
+                _ if group.some.iter().all(is_told) => {
                     writeln!(out, "    → for each principal its own fix: \"{PRINCIPALS}\", below")?;
                 }
                 Some(hint) => wrapped(out, 4, style.width, &format!("→ {}", plain(hint)))?,

@@ -28,6 +28,18 @@ pub(super) fn covers_objects(statement: &Statement, action: &str, at: &Subject<'
     statement.covers_action(action) && statement.coverage(&objects(at)) != Ok(Coverage::None)
 }
 
+/// What a statement lets be done with the bucket's objects, for people.
+pub(super) fn does(statement: &Statement, at: &Subject<'_>) -> &'static str {
+    let (reads, writes) =
+        (READS.iter().any(|read| covers_objects(statement, read, at)), covers_objects(statement, WRITE, at));
+    match (reads, writes) {
+        (true, true) => "read and write",
+        (true, false) => "read",
+        (false, true) => "write",
+        (false, false) => "use",
+    }
+}
+
 /// The values that a statement lets a key have; empty where it does not say, or not in a way that can be taken at its word.
 pub(super) fn only_values<'a>(statement: &'a Statement, key: &str) -> Vec<&'a str> {
     let bound = statement.conditions.iter().find(|condition| condition.key == key && is_equality(condition));

@@ -57,6 +57,8 @@ pub(super) fn is_delivery_account(account: &str) -> bool {
 pub(super) struct DeliveryAdmission<'a> {
     statement: &'a Statement,
     account: &'a str,
+    /// What the statement lets it do with objects.
+    does: &'static str,
     region: &'static str,
     pub(super) service: &'static DeliveryService,
 }
@@ -68,13 +70,14 @@ pub(super) fn delivery_admissions<'a>(policy: &'a Policy, guard: &str, at: &Sigh
         OBJECT_ACTIONS.iter().any(|action| access::covers_objects(statement, &action.action, at))
     };
     for statement in policy.allows().filter(on_objects) {
+        let does = access::does(statement, at);
         let named = statement.named_principals().iter().filter_map(|principal| principal.account());
         let by_condition = ["aws:principalarn", "aws:principalaccount"].into_iter().flat_map(|key| {
             access::only_values(statement, key).into_iter().map(|value| access::account_of(value).unwrap_or(value))
         });
         for account in named.chain(by_condition) {
             if let Some((service, region)) = BY_ACCOUNT.get(account).filter(|(service, _)| service.guard == guard) {
-                found.push(DeliveryAdmission { statement, account, region, service });
+                found.push(DeliveryAdmission { statement, account, does, region, service });
             }
         }
     }
@@ -84,10 +87,10 @@ pub(super) fn delivery_admissions<'a>(policy: &'a Policy, guard: &str, at: &Sigh
 impl DeliveryAdmission<'_> {
     /// Adds what was found, with the fix for this service, to a guard's findings.
     pub(super) fn report(&self, seen: &mut Seen) {
-        let Self { statement, account, region, service } = self;
+        let Self { statement, account, does, region, service } = self;
         let region = if *region == "global" { String::new() } else { format!(" in {region}") };
         seen.saw(format!(
-            "the bucket policy, {}: {account}, AWS's own account for {}{region}, may read or write objects",
+            "the bucket policy, {}: {account}, AWS's own account for {}{region}, may {does} objects",
             statement.called(),
             service.name
         ));

@@ -1,5 +1,6 @@
 //! `public-access`: who is anonymous cannot use KMS, so a website or a public bucket goes dark for its readers.
 
+use super::access::does;
 use super::seen::Seen;
 use super::sight::{Sight, read};
 use super::unsigned::{denies_unsigned, is_by_network, network_conditions};
@@ -104,9 +105,10 @@ fn by_network(at: &Sight<'_>, seen: &mut Seen) {
     }
     for statement in policy.allows().filter(|statement| is_by_network(statement, at)) {
         seen.saw(format!(
-            "the bucket policy, {}: everyone with {} may read or write objects, without a signature as well",
+            "the bucket policy, {}: everyone with {} may {} objects, without a signature as well",
             statement.called(),
-            network_conditions(statement).join(" and ")
+            network_conditions(statement).join(" and "),
+            does(statement, at)
         ));
         seen.fix(NETWORK_FIX);
     }
