@@ -22,35 +22,12 @@ use super::session::Renewable;
 use super::sts;
 use crate::model::{AwsError, Partition, REGION_DISABLED};
 
-/// Regions that no account can disable: those from before March 2019 (AWS Account Management, "Enable or disable AWS Regions").
-const ALWAYS_ENABLED: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
-
 /// A first call that is still under way after this long holds back no other.
 const LONGEST_FIRST_CALL: Duration = Duration::from_secs(40);
 
 /// Whether an account has to opt in to the Region before it can be used.
 fn is_opt_in(region: &str) -> bool {
-    // No other partition has such Regions.
-    let commercial = Partition::of_region(region).is_some_and(|partition| partition.name == "aws");
-    commercial && !ALWAYS_ENABLED.contains(&region)
+    Partition::of_region(region).is_some_and(|partition| partition.is_opt_in(region))
 }
 
 /// What a service says of a token that it does not know: the session has ended, or its account has disabled the Region.
@@ -293,17 +270,12 @@ enum Validity {
 
 /// The home Region, or where that one is in doubt, one of its partition that is always enabled.
 fn other_region(home: &str, refusing: &str) -> String {
-    let always = [
-        ("us-gov-", ["us-gov-west-1", "us-gov-east-1"]),
-        ("cn-", ["cn-north-1", "cn-northwest-1"]),
-        ("", ["us-east-1", "us-west-2"]),
-    ];
-    if home != refusing || home.is_empty() {
+    if home != refusing {
         return home.to_owned();
     }
-    let of_partition = always.iter().find(|(prefix, _)| home.starts_with(prefix)).map(|(_, regions)| *regions);
-    let other = of_partition.into_iter().flatten().find(|region| *region != refusing);
-    other.unwrap_or(home).to_owned()
+    let enabled = Partition::of_region(home).into_iter().flat_map(|partition| &partition.enabled_regions);
+    // A partition of one Region has no other.
+    enabled.into_iter().find(|region| *region != refusing).map_or(home, String::as_str).to_owned()
 }
 
 /// The credentials of an account for calls in one Region.
@@ -358,5 +330,8 @@ mod tests {
         assert_eq!(other_region("me-south-1", "me-south-1"), "us-east-1");
         assert_eq!(other_region("us-east-1", "us-east-1"), "us-west-2");
         assert_eq!(other_region("cn-north-1", "cn-north-1"), "cn-northwest-1");
+        assert_eq!(other_region("us-iso-east-1", "us-iso-east-1"), "us-iso-west-1");
+        assert_eq!(other_region("eusc-de-east-1", "eusc-de-east-1"), "eusc-de-east-1");
+        assert_eq!(other_region("moon-base-1", "moon-base-1"), "moon-base-1");
     }
 }

@@ -15,6 +15,10 @@ pub struct Partition {
     pub dns_suffix: String,
     /// How the names of its Regions begin.
     pub region_prefixes: Vec<String>,
+    /// Regions that every account has and cannot disable.
+    pub enabled_regions: Vec<String>,
+    /// Whether there are other Regions, which an account has to enable first.
+    opt_in: bool,
     via_service_documented: bool,
     /// Exceptions from `SERVICE.amazonaws.com`, by service.
     #[serde(default)]
@@ -66,6 +70,12 @@ impl Partition {
             suffixes.push(&self.dns_suffix);
         }
         suffixes.into_iter().map(|suffix| format!("s3.{region}.{suffix}")).collect()
+    }
+
+    /// Whether an account has to opt in to a Region of this partition before it can be used.
+    #[must_use]
+    pub fn is_opt_in(&self, region: &str) -> bool {
+        self.opt_in && !self.enabled_regions.iter().any(|enabled| enabled == region)
     }
 
     /// The principal of a service, such as `config`.

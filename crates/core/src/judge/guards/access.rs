@@ -83,13 +83,7 @@ pub(super) fn of_key(request: Request, at: &Subject<'_>, key: &KeyArn) -> Reques
         false => Known::Unknown,
     };
     request
-        .with(
-            "kms:ViaService",
-            match via_s3(at) {
-                forms if forms.is_empty() => Known::Unknown,
-                forms => Known::OneOf(forms.into_iter().map(Text::Exactly).collect()),
-            },
-        )
+        .with("kms:ViaService", known_via_s3(at.partition, &at.bucket.region))
         .with_value("kms:EncryptionContext:aws:s3:arn", context)
         .with_value("kms:EncryptionContextKeys", "aws:s3:arn")
         .with_value("aws:ResourceAccount", key.account.as_str())
@@ -97,8 +91,14 @@ pub(super) fn of_key(request: Request, at: &Subject<'_>, key: &KeyArn) -> Reques
         .with_value("aws:RequestedRegion", at.bucket.region.as_str())
 }
 
+/// What is known of `kms:ViaService` when S3 asks in a Region.
+pub(super) fn known_via_s3(partition: &str, region: &str) -> Known {
+    let forms = Partition::named(partition).map(|partition| partition.via_s3(region));
+    forms.map_or(Known::Unknown, |forms| Known::OneOf(forms.into_iter().map(Text::Exactly).collect()))
+}
+
 /// The values that `kms:ViaService` may have; none in a partition that is not known.
-pub(super) fn via_s3(at: &Subject<'_>) -> Vec<String> {
+fn via_s3(at: &Subject<'_>) -> Vec<String> {
     Partition::named(at.partition).map(|partition| partition.via_s3(&at.bucket.region)).unwrap_or_default()
 }
 

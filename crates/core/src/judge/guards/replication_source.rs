@@ -2,9 +2,9 @@
 
 use super::seen::Seen;
 use super::sight::{Sight, read};
-use super::{Guard, Need, Word};
-use crate::judge::policy::{Known, Text};
-use crate::model::{Partition, ReplicationRule};
+use super::{Guard, Need, Word, access};
+use crate::judge::policy::Text;
+use crate::model::ReplicationRule;
 
 pub(super) struct ReplicationSource;
 
@@ -63,7 +63,7 @@ fn replica_key(rule: &ReplicationRule, key: &str, called: &str, at: &Sight<'_>, 
     };
     let request = role
         .request(&at.organization.id, ENCRYPT, resource)
-        .with("kms:ViaService", via_s3(partition, region))
+        .with("kms:ViaService", access::known_via_s3(partition, region))
         .with_value("kms:EncryptionContextKeys", "aws:s3:arn")
         .with_value("aws:RequestedRegion", *region)
         .with_value("aws:ResourceAccount", *account);
@@ -88,14 +88,6 @@ fn replica_key(rule: &ReplicationRule, key: &str, called: &str, at: &Sight<'_>, 
 }
 
 const ENCRYPT: &str = "kms:Encrypt";
-
-/// The value that `kms:ViaService` may have in a Region.
-fn via_s3(partition: &str, region: &str) -> Known {
-    match Partition::named(partition).map(|partition| partition.via_s3(region)).unwrap_or_default() {
-        forms if forms.is_empty() => Known::Unknown,
-        forms => Known::OneOf(forms.into_iter().map(Text::Exactly).collect()),
-    }
-}
 
 #[cfg(test)]
 mod tests {
