@@ -83,10 +83,15 @@ fn credentials_error(operation: &str, unloaded: &CredentialsError) -> AwsError {
     };
     let context = cause_of::<FailedConnection>(unloaded).map(|failed| &failed.context);
     let cause = innermost_with_path(unloaded);
-    let hint =
-        context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| hint(operation, code, &cause).to_owned());
+    let profile = std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
+    let hint = context.and_then(|context| context.hint(&cause)).unwrap_or_else(|| match (&profile, code) {
+        (Some(profile), NO_CREDENTIALS) => {
+            format!("sign in again (`aws sso login --profile {profile}`, `aws login --profile {profile}`), then run the command again")
+        }
+        _ => hint(operation, code, &cause).to_owned(),
+    });
     let shown = context.map(|context| format!(" ({context})")).unwrap_or_default();
-    let whose = match std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty()) {
+    let whose = match profile {
         Some(profile) => format!("the credentials of AWS profile {profile}"),
         None => "the AWS credentials".to_owned(),
     };

@@ -96,6 +96,7 @@ const PROXY_AUTHORIZATION: &str = "proxy authorization required";
 pub(super) fn in_words(cause: &str) -> String {
     match cause.strip_prefix("tunnel error: ") {
         Some(PROXY_AUTHORIZATION) => format!("the proxy asks for credentials ({PROXY_AUTHORIZATION})"),
+        Some("unsuccessful") => "the proxy did not connect to the endpoint".to_owned(),
         Some(cause) => format!("the proxy did not connect to the endpoint ({cause})"),
         None => cause.to_owned(),
     }
