@@ -157,7 +157,7 @@ async fn a_rule_of_a_pack_names_twelve_keys_at_most() {
     let sandbox = start(SMALL, 0.0).await;
     let security = sandbox.session(sandbox.security_account());
     let pack = |amount: usize| {
-        let arn = |n: usize| format!("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-{n:012}");
+        let arn = |n: usize| format!("arn:aws:kms:ap-southeast-2:111122223333:key/1234abcd-12ab-34cd-56ef-{n:012}");
         let keys: Vec<String> = (0..amount).map(arn).collect();
         let place = SHIPPED.find("arn:aws:kms:").unwrap();
         let own: String = SHIPPED[place..].chars().take_while(|letter| !letter.is_whitespace()).collect();
