@@ -71,7 +71,6 @@ DIFFERENCES = {
     },
     "roles": {
         "a trust that is no JSON": ("ok", "IAM API Reference, CreateRole: MalformedPolicyDocument"),
-        "an operation that is not there": ("ok", "moto has ListGroups; the sandbox says InvalidAction"),
     },
     "documents": {
         "a version that is not there": ("InvalidDocument 400", VERSIONS),

@@ -112,6 +112,10 @@ class OtherServices(Case):
                 refusal = self.refused("InvalidAction", 400, call, api=client(service, credentials=self.keys))
                 self.assertIn("does not model", refusal["Error"]["Message"])
 
+    def test_an_operation_of_a_modelled_service(self):
+        refusal = self.refused("InvalidAction", 400, client("iam", credentials=self.keys).list_organizations_features)
+        self.assertIn("Could not find operation", refusal["Error"]["Message"])
+
     def test_json(self):
         for service, call in [
             ("resourcegroupstaggingapi", lambda api: api.get_resources()),
