@@ -21,11 +21,13 @@ pub(super) struct Uses(Vec<(&'static ObjectAction, Right)>);
 
 impl Uses {
     pub(super) fn of(holder: &Holder, sides: &Sides<'_>) -> Uses {
+        let replicates = holder.is_for_s3 || replication_rules(sides.at).any(|rule| rule.role == holder.arn);
         let mut found: Vec<(&'static ObjectAction, Right)> = Vec::new();
         for action in OBJECT_ACTIONS.iter() {
             let known = found.iter().position(|(known, _)| known.does == action.does);
             // What it surely may do by one action need not be asked of another to the same end.
-            if known.is_some_and(|at| found[at].1.answer == Answer::Yes) {
+            let is_sure = known.is_some_and(|at| found[at].1.answer == Answer::Yes);
+            if is_sure || !replicates && is_covered(action, 2, &found) {
                 continue;
             }
             let right = right(holder, action, sides);
@@ -37,17 +39,10 @@ impl Uses {
                 None => found.push((action, right)),
             }
         }
-        let replicates = holder.is_for_s3 || replication_rules(sides.at).any(|rule| rule.role == holder.arn);
-        let sure = |what: &str| {
-            found.iter().filter(|(action, _)| action.does == what).map(|(_, right)| certainty(right)).max().unwrap_or(0)
-        };
-        let (writes, reads) = (sure(WRITE), sure(READ));
-        // Whoever may do everything (`s3:*`, `s3:Get*`) reads and writes. S3 alone replicates, as a role that it may assume.
-        found.retain(|(action, right)| match action.does.as_str() {
-            WRITE | READ => true,
-            REPLICATE_FROM | REPLICATE_TO if replicates => true,
-            REPLICATE_TO => certainty(right) > writes,
-            _ => certainty(right) > writes.max(reads),
+        let all = found.clone();
+        found.retain(|(action, right)| {
+            replicates && matches!(action.does.as_str(), REPLICATE_FROM | REPLICATE_TO)
+                || !is_covered(action, certainty(right), &all)
         });
         Uses(found)
     }
@@ -105,6 +100,19 @@ impl Uses {
             text.push_str(&format!(", as the role of replication rule {} to {}", rule.id, rule.destination));
         }
         text
+    }
+}
+
+/// Whether writing or reading, at least as sure, says it all. Whoever may do everything (`s3:*`, `s3:Get*`) reads and writes; S3 alone
+/// replicates, as a role that it may assume.
+fn is_covered(action: &ObjectAction, sure: u8, found: &[(&'static ObjectAction, Right)]) -> bool {
+    let surest = |what: &str| {
+        found.iter().filter(|(known, _)| known.does == what).map(|(_, right)| certainty(right)).max().unwrap_or(0)
+    };
+    match action.does.as_str() {
+        WRITE | READ => false,
+        REPLICATE_TO => surest(WRITE) >= sure,
+        _ => surest(WRITE).max(surest(READ)) >= sure,
     }
 }
 
