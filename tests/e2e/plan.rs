@@ -303,11 +303,13 @@ fn a_plan_of_an_earlier_version_is_carried_out() {
     assert_eq!(world.run(&["plan", "--output", "a.json"]).code, 2);
     let plan = std::fs::read_to_string(world.path("a.json")).unwrap();
     let whole: Value = serde_json::from_str(&plan).unwrap();
-    let mut earlier = plan.clone();
+    // The head has a member on each line.
+    let is_new =
+        |line: &&str| ["\"hash_of\":", "\"aws_hash\":"].iter().any(|member| line.trim_start().starts_with(member));
+    let kept: Vec<&str> = plan.lines().filter(|line| !is_new(line)).collect();
+    let mut earlier = format!("{}\n", kept.join("\n"));
     for document in whole["documents"].as_array().unwrap() {
-        let (hash, aws_hash) = (document["sha256"].as_str().unwrap(), document["aws_hash"].as_str().unwrap());
-        earlier = earlier.replace(&format!(",\"hash_of\":\"canonical_json\",\"aws_hash\":\"{aws_hash}\""), "");
-        earlier = earlier.replace(hash, &sha256_of(text.as_bytes()));
+        earlier = earlier.replace(document["sha256"].as_str().unwrap(), &sha256_of(text.as_bytes()));
     }
     assert!(!earlier.contains("hash_of") && !earlier.contains("aws_hash"), "{earlier}");
     std::fs::write(world.path("b.json"), forged(&earlier)).unwrap();
