@@ -93,7 +93,11 @@ pub(crate) fn central_key(spec: &Spec, security: &str, organization: &str, admit
         "Sid": "ItsOwnAccount", "Effect": "Allow", "Principal": { "AWS": root },
         "Action": "kms:*", "Resource": "*" })];
     if admits_organization {
-        let through_s3 = format!("s3.*.{}", spec.via_service_suffix());
+        // As the rendered policy does where AWS does not document what kms:ViaService ends with: both forms.
+        let through_s3 = match spec.partition.dns_suffix() {
+            "amazonaws.com" => serde_json::json!("s3.*.amazonaws.com"),
+            suffix => serde_json::json!(["s3.*.amazonaws.com", format!("s3.*.{suffix}")]),
+        };
         let of = serde_json::json!({ "aws:PrincipalOrgID": organization });
         // In its own account "*" would admit everyone whatever IAM says: there the first statement hands on the decision.
         let others = serde_json::json!({ "aws:PrincipalAccount": security });
