@@ -107,7 +107,7 @@ fn a_replication_role_without_the_key_is_found_and_would_fail() {
         allow(r#""kms:Encrypt""#, "*"),
     ];
     let copy =
-        format!("[[account.buckets]]\nname = \"orders-copy\"\nregion = \"eu-west-1\"\nencryption = \"sealed\"\n");
+        "[[account.buckets]]\nname = \"orders-copy\"\nregion = \"eu-west-1\"\nencryption = \"sealed\"\n".to_owned();
     let world =
         world(&(bucket("orders", "") + &copy), &role("s3-replication", "s3.amazonaws.com", &replicates.join(", ")));
     let session = || world.assume(ACCOUNT, "OrganizationAccountAccessRole");

@@ -385,7 +385,7 @@ impl<'a> Principals<'a> {
         let told = lines.clone().filter(|line| is_told(line)).count();
         // "and 10 more" counts such lines too.
         let rest =
-            lines.filter(|line| !is_told(line) && !(told > 0 && line.starts_with("and ") && line.ends_with(" more")));
+            lines.filter(|line| !(is_told(line) || told > 0 && line.starts_with("and ") && line.ends_with(" more")));
         (rest.collect(), told)
     }
 }

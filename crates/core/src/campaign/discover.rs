@@ -137,7 +137,7 @@ pub(super) fn same_partition(aws: &Aws, file: &CampaignFile) -> Result<(), Campa
             caller: caller.arn.clone(),
             found: caller.partition.clone(),
             wanted: key.partition.clone(),
-            key,
+            key: Box::new(key),
         }),
     }
 }

@@ -37,7 +37,7 @@ pub enum CampaignError {
         /// The caller's partition.
         found: String,
         /// The key.
-        key: KeyArn,
+        key: Box<KeyArn>,
         /// The key's partition.
         wanted: String,
     },

@@ -84,7 +84,10 @@ pub enum Place {
 }
 
 /// The role policies that were parsed, by role, as long as the evidence is there: all buckets of the account share them.
-static ROLES: Kept<Identities, Mutex<HashMap<String, Option<Arc<Holder>>>>> = Kept::new();
+static ROLES: Kept<Identities, ParsedRoles> = Kept::new();
+
+/// Role ARN to its parsed policies; none where the evidence has no such role.
+type ParsedRoles = Mutex<HashMap<String, Option<Arc<Holder>>>>;
 
 impl RolloutRoles {
     /// The ARN of the role that makes a call.

@@ -149,11 +149,12 @@ impl Look<'_> {
     fn principal(&mut self, grant: &Grant<'_>, principal: &Principal) {
         match principal {
             Principal::Everyone => self.everyone(grant),
-            Principal::Aws(text) => match principal.account() {
-                Some(account) => self.named(grant, account, text),
-                // A principal that was deleted, or an origin access identity.
-                None => {}
-            },
+            // Without an account it is a principal that was deleted, or an origin access identity.
+            Principal::Aws(text) => {
+                if let Some(account) = principal.account() {
+                    self.named(grant, account, text);
+                }
+            }
             Principal::Federated(provider) => {
                 self.seen.unsure(grant.to(&format!("whoever signs in through {provider}")));
             }

@@ -11,12 +11,15 @@ use crate::wire::rest_xml::NAMESPACE;
 use crate::wire::{Answer, rest_xml};
 use crate::world::World;
 
+/// The name of a member of an answer, and its value.
+type Member = (&'static str, &'static str);
+
 /// What S3 answers where a configuration was never put.
 enum Answered {
     /// 404 with this code and message.
     Missing(&'static str, &'static str),
     /// 200 with this root element, and one member with its value in it, if any.
-    Default(&'static str, Option<(&'static str, &'static str)>),
+    Default(&'static str, Option<Member>),
 }
 
 /// A read of such a configuration.
@@ -128,7 +131,7 @@ pub(super) fn is_unset(operation: &str) -> bool {
 }
 
 /// Root element and the member in it; the error where S3 has one for "not configured".
-fn read(world: &World, place: &Place<'_>) -> Result<(&'static str, Option<(&'static str, &'static str)>), AwsError> {
+fn read(world: &World, place: &Place<'_>) -> Result<(&'static str, Option<Member>), AwsError> {
     place.with(world, false, |_| Ok(()))?;
     match named(place.operation).map(|one| &one.answered) {
         Some(Answered::Default(root, member)) => Ok((root, *member)),
