@@ -198,7 +198,9 @@ def objects(walk):
     made = kms.create_key()["KeyMetadata"]
     key = made["Arn"]
     s3.put_bucket_encryption(ServerSideEncryptionConfiguration={"Rules": [{
-        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, "BucketKeyEnabled": True}]}, **here)
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}, "BucketKeyEnabled": True,
+        # Since April 2026 new buckets block SSE-C.
+        "BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}]}, **here)
     walk("put by default", s3, "put_object", sealed, Key="b", Body=b"x", **here)
     walk("get by default", s3, "get_object", lambda a: (sealed(a), a.get("SSEKMSKeyId") == key), Key="b", **here)
     walk("put with a header", s3, "put_object", sealed, Key="c", Body=b"x", ServerSideEncryption="AES256", **here)
