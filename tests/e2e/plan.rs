@@ -315,7 +315,10 @@ fn a_plan_of_an_earlier_version_is_carried_out() {
     std::fs::write(world.path("b.json"), forged(&earlier)).unwrap();
     let shown = world.run(&["plan", "show", "b.json"]);
     assert!(shown.code == 0 && !shown.stdout.contains("canonical"), "{}", shown.stdout);
-    let run = carry_out(&world, "b.json", &[]);
+    // Another state directory: this one knows the hash of the plan that it made.
+    let hash = sha256_of(&std::fs::read(world.path("b.json")).unwrap());
+    let arguments = ["rollout", "--yes", "--plan", "b.json", "--plan-sha256", &hash];
+    let run = Run::from(world.command_with(&world.path("elsewhere"), &arguments).output().unwrap());
     let changed: Vec<String> =
         world.sandbox.buckets().into_iter().filter(|bucket| world.is_sealed(bucket)).map(|one| one.name).collect();
     assert_eq!(changed, ["done", "logs", "old", "reports"], "{}", run.stderr);
