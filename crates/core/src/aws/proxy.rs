@@ -114,6 +114,13 @@ fn parse_proxy(variable: &'static str, value: &str) -> Result<Option<Proxy>, Inv
     if scheme != "http" && scheme != "https" {
         return Err(InvalidProxy { variable, why: format!("the scheme {scheme} is not supported") });
     }
+    // Characters of a password that end the host's part of a URL would show what is before them, and name another host.
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if after.contains('@') || authority.matches('@').count() > 1 {
+        let why = "special characters in its user name and password have to be percent-encoded".to_owned();
+        return Err(InvalidProxy { variable, why });
+    }
     // The URL itself may hold a password, so it is in no message.
     match aws_smithy_http_client::proxy::ProxyConfig::all(url.as_str()) {
         Ok(_) => Ok(Some(Proxy { url, variable })),
@@ -296,7 +303,12 @@ mod tests {
         let shown = format!("{secret:?} {}", secret.https().unwrap());
         assert!(!shown.contains("s3cret") && !shown.contains("user"), "{shown}");
         assert!(shown.contains("http://proxy.example.com:3128 (HTTPS_PROXY)"), "{shown}");
-        for bad in ["socks5://user:s3cret@proxy:1080", "http://user:s3cret@pro xy:1"] {
+        for bad in [
+            "socks5://user:s3cret@proxy:1080",
+            "http://user:s3cret@pro xy:1",
+            "http://user:12/s3cret@proxy:3128",
+            "http://user:p@s3cret@proxy:3128",
+        ] {
             let error = ProxySettings::of(|name| lookup(&[("https_proxy", bad)], name)).unwrap_err();
             assert_eq!(error.variable, "https_proxy");
             assert!(!error.why.contains("s3cret"), "{error:?}");

@@ -51,8 +51,12 @@ pub(super) fn denies_unsigned(policy: &Policy, at: &Subject<'_>) -> bool {
         .all(|denied| denied == Answer::Yes)
 }
 
-/// The policy without the statements that let in by network alone: whom they let in is `public-access`' finding.
+/// The policy without the statements that allow by network alone: those callers are `public-access`' finding. Where the policy
+/// denies every unsigned request, only signed callers are left, and they need the key like all others.
 pub(super) fn without_network_statements(policy: &Policy, at: &Subject<'_>) -> Option<Policy> {
+    if denies_unsigned(policy, at) {
+        return None;
+    }
     let is_any = policy.statements.iter().any(|statement| is_by_network(statement, at));
     let kept = policy.statements.iter().filter(|statement| !is_by_network(statement, at));
     is_any.then(|| Policy { statements: kept.cloned().collect() })

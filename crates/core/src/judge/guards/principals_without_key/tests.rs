@@ -155,6 +155,16 @@ fn cannot_tell_of_whom_the_bucket_policy_lets_in_under_conditions_on_the_request
 }
 
 #[test]
+fn finds_callers_of_a_network_where_the_policy_denies_unsigned_requests() {
+    let endpoint = r#"{"Sid":"E","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}}"#;
+    let deny = r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-ours"}}}"#;
+    let look =
+        |policy: &str| Scene::with_policies(Some(policy), ORGANIZATION).with_roles(&[("none", &[])]).look(&GUARD);
+    assert_eq!(look(endpoint), Word::Clear, "`public-access` tells of them");
+    assert_ne!(look(&format!("{endpoint},{deny}")), Word::Clear);
+}
+
+#[test]
 fn finds_nobody_whom_everyone_does_not_hold_or_who_has_the_key() {
     for condition in [
         r#""StringEquals":{"aws:PrincipalOrgID":"o-theirs"}"#,
