@@ -153,9 +153,12 @@ fn a_replication_role_without_the_key_is_found_and_would_fail() {
     assert_eq!(replication("before").as_deref(), Some("COMPLETED"));
     let (plan, ..) = plan(&world);
     let evidence = said(&plan, "orders", "principals-without-key")["evidence"].to_string();
-    for part in
-        [role.as_str(), "replicate objects from here", "as the role of replication rule all", "lacks kms:Decrypt"]
-    {
+    for part in [
+        role.as_str(),
+        "replicate objects from this bucket",
+        "as the role of replication rule all",
+        "lacks kms:Decrypt",
+    ] {
         assert!(evidence.contains(part), "{part}: {evidence}");
     }
     // It was right: changed all the same, new objects are no longer replicated.
@@ -261,7 +264,7 @@ fn accounts_of_aws_are_never_to_be_trusted_and_unsigned_readers_get_no_key() {
     }
     for (name, _) in network {
         let word = said(&plan, name, "public-access");
-        assert!(word["evidence"].to_string().contains("without a signature as well"), "{word:#}");
+        assert!(word["evidence"].to_string().contains("with unsigned requests as well"), "{word:#}");
         assert!(word["hint"].as_str().unwrap().contains("sign their requests"), "{word:#}");
         let text = planned(&plan, name).to_string();
         assert!(!text.contains("trusted_accounts") && !text.contains("add to the"), "{text}");

@@ -86,6 +86,18 @@ fn edited(wanted: &Statement, found: &Statement) -> Vec<String> {
     said.collect()
 }
 
+/// The Sids that earlier versions of orgseal deployed, and what they are now: a statement with the earlier one is the same statement.
+const RENAMED_SIDS: [(&str, &str); 3] = [
+    ("ServicesForTheOrganization", "AllowServicesOfOrganization"),
+    ("ServicesForListedAccounts", "AllowServicesForListedAccounts"),
+    ("ServicesWithoutCondition", "AllowServicesUnconditionally"),
+];
+
+fn current_sid(sid: &str) -> String {
+    let renamed = RENAMED_SIDS.iter().find(|(earlier, _)| *earlier == sid);
+    renamed.map_or(sid, |(_, now)| now).to_owned()
+}
+
 /// The version of the policy's language, and its statements.
 fn statements(text: &str) -> Result<(String, Vec<Statement>), String> {
     let tree: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -101,7 +113,7 @@ fn statement(tree: &Value) -> Result<Statement, String> {
     let mut sid = None;
     for (element, value) in members {
         match element.as_str() {
-            "Sid" => sid = value.as_str().filter(|sid| !sid.is_empty()).map(str::to_owned),
+            "Sid" => sid = value.as_str().filter(|sid| !sid.is_empty()).map(current_sid),
             "Action" | "NotAction" => {
                 says.insert(element.clone(), texts(value).map(|action| action.to_ascii_lowercase()).collect());
             }
@@ -189,5 +201,29 @@ mod tests {
         assert_eq!(differences(TRUST, &old), ["its Version is 2008-10-17 instead of 2012-10-17"]);
         assert_eq!(differences(TRUST, "nothing").len(), 1);
         assert_eq!(differences(TRUST, "{}"), ["it is no policy: it has no Statement"]);
+    }
+
+    #[test]
+    fn a_statement_with_the_sid_of_an_earlier_version_is_the_same_statement() {
+        let services = |sid: &str, action: &str| {
+            format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"{sid}","Effect":"Allow","Principal":{{"Service":"x.amazonaws.com"}},
+                "Action":"{action}","Resource":"*"}}]}}"#
+            )
+        };
+        for (earlier, now) in RENAMED_SIDS {
+            let wanted = services(now, "kms:Decrypt");
+            assert_eq!(differences(&wanted, &services(earlier, "kms:Decrypt")), Vec::<String>::new());
+            // Two statements, so that the Sid alone can tell which one was edited.
+            let (one, more) = (services(earlier, "kms:*"), services("Other", "kms:Encrypt"));
+            let both = one.replace("}]}", &format!("}},{}]}}", more.split_once('[').unwrap().1.trim_end_matches("]}")));
+            assert_eq!(
+                differences(&wanted, &both),
+                [
+                    format!("statement {now}: Action has kms:* instead of kms:decrypt"),
+                    "statement Other is not of orgseal".to_owned()
+                ]
+            );
+        }
     }
 }

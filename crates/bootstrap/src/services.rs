@@ -117,10 +117,10 @@ services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazona
     #[test]
     fn a_service_is_bound_by_what_aws_documents_that_it_sends() {
         let policy = key_policy("service_accounts = [\"222233334444\", \"333344445555\"]");
-        let organization = statement(&policy, "ServicesForTheOrganization");
+        let organization = statement(&policy, "AllowServicesOfOrganization");
         assert_eq!(organization["Principal"]["Service"], "acm-pca.amazonaws.com");
         assert_eq!(organization["Condition"]["StringEquals"]["aws:SourceOrgID"], "o-a1b2c3d4e5");
-        let accounts = statement(&policy, "ServicesForListedAccounts");
+        let accounts = statement(&policy, "AllowServicesForListedAccounts");
         assert_eq!(
             accounts["Principal"]["Service"],
             serde_json::json!(["config.amazonaws.com", "cloudtrail.amazonaws.com"])
@@ -129,13 +129,13 @@ services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazona
             accounts["Condition"]["StringEquals"]["aws:SourceAccount"],
             serde_json::json!(["222233334444", "333344445555"])
         );
-        let unbound = statement(&policy, "ServicesWithoutCondition");
+        let unbound = statement(&policy, "AllowServicesUnconditionally");
         assert_eq!(unbound["Principal"]["Service"], "logging.s3.amazonaws.com");
         assert!(unbound["Condition"].is_null());
         // Without a list of accounts nothing is known to bind them by.
         let policy = key_policy("");
-        assert_eq!(statement(&policy, "ServicesForListedAccounts"), serde_json::Value::Null);
-        let unbound = statement(&policy, "ServicesWithoutCondition");
+        assert_eq!(statement(&policy, "AllowServicesForListedAccounts"), serde_json::Value::Null);
+        let unbound = statement(&policy, "AllowServicesUnconditionally");
         assert_eq!(unbound["Principal"]["Service"].as_array().unwrap().len(), 3);
     }
 

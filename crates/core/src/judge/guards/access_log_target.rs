@@ -37,13 +37,14 @@ impl Guard for AccessLogTarget {
         if let Some(acl) = seen.known(read(&at.evidence.acl, "GetBucketAcl")) {
             for (_, permission) in acl.grants.iter().filter(|(grantee, _)| grantee == LOG_DELIVERY) {
                 if matches!(permission.as_str(), "WRITE" | "FULL_CONTROL") {
-                    seen.saw(format!("the ACL gives the group LogDelivery {permission}"));
+                    seen.saw(format!("the ACL grants {permission} to the group LogDelivery"));
                 }
             }
         }
         seen.word(
             "the bucket may receive S3 server access logs, which S3 writes with SSE-S3 only",
-            "exempt the bucket, so that it keeps SSE-S3; or remove the statement or grant, if no bucket logs into this one any more",
+            "exempt the bucket so that it keeps SSE-S3; or, if no bucket delivers access logs to it, remove the statement or \
+             grant",
         )
     }
 }
@@ -70,7 +71,7 @@ mod tests {
         assert_eq!(seen, ["the bucket policy, statement Logs: logging.s3.amazonaws.com may s3:PutObject"]);
         scene.evidence.policy = Some(Ok(None));
         scene.evidence.acl = Some(Ok(acl(LOG_DELIVERY, "WRITE")));
-        assert_eq!(scene.found(&AccessLogTarget), ["the ACL gives the group LogDelivery WRITE"]);
+        assert_eq!(scene.found(&AccessLogTarget), ["the ACL grants WRITE to the group LogDelivery"]);
     }
 
     #[test]
@@ -92,6 +93,6 @@ mod tests {
             (vec!["AccessDenied: GetBucketAcl: Access Denied".into()], "allow s3:GetBucketAcl")
         );
         scene.evidence.policy = Some(Ok(Some("{".into())));
-        assert!(scene.untold(&AccessLogTarget)[0].starts_with("the bucket policy is not understood"));
+        assert!(scene.untold(&AccessLogTarget)[0].starts_with("the bucket policy could not be evaluated"));
     }
 }

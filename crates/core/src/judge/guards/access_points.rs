@@ -20,7 +20,7 @@ impl Guard for AccessPoints {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "other accounts are refused at an access point"
+        "other accounts lose access through an access point"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -41,7 +41,7 @@ impl Guard for AccessPoints {
         for point in points {
             let called = format!("access point {}", point.name);
             if point.account != at.bucket.account {
-                seen.saw(format!("{called} is of account {}", point.account));
+                seen.saw(format!("{called} belongs to account {}", point.account));
             }
             let text = point.policy.as_deref();
             let Some(policy) =
@@ -51,14 +51,15 @@ impl Guard for AccessPoints {
             };
             for statement in policy.allows() {
                 for who in strangers(statement, at) {
-                    seen.saw(format!("the policy of {called}, {}, admits {who}", statement.called()));
+                    seen.saw(format!("the policy of {called}, {}, allows {who}", statement.called()));
                 }
             }
         }
         seen.word(
-            "other accounts may use the bucket through access points, and are not known to have rights on the central key",
-            "allow these principals kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the key \
-             policy; then name the accounts in guards.trusted_accounts, or override the guard",
+            "other accounts can access the bucket through access points; could not determine whether they can use the central \
+             key",
+            "allow these principals kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the \
+             key policy; then add the accounts to guards.trusted_accounts, or override the guard",
         )
     }
 }
@@ -94,7 +95,7 @@ fn leaves_to(condition: &Condition, at: &Sight<'_>) -> Option<String> {
         return Some("of any account".to_owned());
     }
     if negated {
-        return Some(format!("of all but {}", condition.values.join(", ")));
+        return Some(format!("of any account except {}", condition.values.join(", ")));
     }
     let is_known = |value: &str| {
         let account = if condition.key == ARN { account_of(value) } else { Some(value) };
@@ -109,7 +110,7 @@ fn leaves_to(condition: &Condition, at: &Sight<'_>) -> Option<String> {
 fn strangers(statement: &Statement, at: &Sight<'_>) -> Vec<String> {
     match &statement.principals {
         Principals::Bearer => Vec::new(),
-        Principals::AllBut(_) => vec!["everyone but those it names".to_owned()],
+        Principals::AllBut(_) => vec!["everyone except the principals that it names".to_owned()],
         Principals::Are(principals) => principals.iter().filter_map(|one| stranger(one, statement, at)).collect(),
     }
 }
@@ -130,7 +131,7 @@ fn stranger(principal: &Principal, statement: &Statement, at: &Sight<'_>) -> Opt
             let account = principal.account()?;
             (!at.is_known(account, arn)).then(|| arn.clone())
         }
-        Principal::Federated(provider) => Some(format!("whoever signs in through {provider}")),
+        Principal::Federated(provider) => Some(format!("principals federated through {provider}")),
         Principal::CanonicalUser(id) if at.is_owner(id) => None,
         Principal::CanonicalUser(id) => Some(format!("the canonical user {id}")),
     }
@@ -181,7 +182,7 @@ mod tests {
                 r#"{"ArnLike":{"s3:DataAccessPointArn":"arn:aws:s3:*:*:accesspoint/*"}}"#,
                 "of arn:aws:s3:*:*:accesspoint/*",
             ),
-            (r#"{"StringNotEquals":{"s3:DataAccessPointAccount":"1"}}"#, "of all but 1"),
+            (r#"{"StringNotEquals":{"s3:DataAccessPointAccount":"1"}}"#, "of any account except 1"),
             (r#"{"StringEquals":{"s3:AccessPointNetworkOrigin":"VPC"}}"#, "of any account"),
         ] {
             let seen = delegating(condition).found(&AccessPoints);
@@ -201,7 +202,7 @@ mod tests {
         if let Some(Ok(points)) = &mut scene.evidence.access_points {
             points[0].account = "777788889999".into();
         }
-        assert_eq!(scene.found(&AccessPoints), ["access point analytics is of account 777788889999"]);
+        assert_eq!(scene.found(&AccessPoints), ["access point analytics belongs to account 777788889999"]);
     }
 
     #[test]

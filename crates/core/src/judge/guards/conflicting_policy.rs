@@ -27,7 +27,7 @@ impl Guard for ConflictingPolicy {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a bucket policy refuses writes that rely on the default, or makes writers name another encryption"
+        "the bucket policy denies uploads that rely on default encryption, or requires uploads to request another encryption"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -66,18 +66,18 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
                 continue;
             }
             (Effect::Deny, Answer::Yes, Answer::No) => {
-                "refuses writes that name no encryption: those that the default is for".to_owned()
+                "denies uploads without an encryption header, which is what default encryption applies to".to_owned()
             }
             (Effect::Deny, Answer::Yes, Answer::Yes) => {
                 format!(
-                    "refuses writes that name no encryption, and those that name the central key{}",
+                    "denies uploads without an encryption header and uploads that request the central key{}",
                     takes(statement, at)
                 )
             }
             (Effect::Deny, Answer::No, Answer::Yes) => {
-                format!("refuses writes that name the central key{}", takes(statement, at))
+                format!("denies uploads that request the central key{}", takes(statement, at))
             }
-            (Effect::Allow, Answer::No, Answer::No) => "admits only writes that name another encryption".to_owned(),
+            (Effect::Allow, Answer::No, Answer::No) => "allows only uploads that request another encryption".to_owned(),
             _ => continue,
         };
         let others: Vec<&str> = statement
@@ -91,18 +91,22 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
         seen.saw(format!("{called} {what}{bound}"));
     }
     let hint = format!(
-        "let the statement deny only where the header is there and wrong: {}",
+        "change the statement so that it denies only requests whose header is present and wrong: {}",
         r#""Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"} beside "StringNotEquals" on the central key"#
     );
-    Ok(seen.word("the bucket policy refuses writes that rely on the new default, or that name the central key", &hint))
+    Ok(seen.word(
+        "the bucket policy denies uploads that rely on the new default encryption, or uploads that request the central \
+                  key",
+        &hint,
+    ))
 }
 
 /// Which header a deny that refuses the central key takes, in words.
 fn takes(statement: &Statement, at: &Sight<'_>) -> &'static str {
     let refuses = |algorithm| holds(statement, Says::Algorithm(algorithm), at);
     match (refuses("AES256"), refuses("aws:kms")) {
-        (Answer::No, Answer::Yes) => "; it takes AES256",
-        (Answer::Yes, Answer::Yes) => "; it takes an encryption by the client's own key, if any",
+        (Answer::No, Answer::Yes) => "; it accepts AES256",
+        (Answer::Yes, Answer::Yes) => "; it accepts no encryption other than SSE-C, if any",
         _ => "",
     }
 }
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn finds_what_refuses_the_default_or_demands_something_else() {
-        let silent = "refuses writes that name no encryption: those that the default is for";
+        let silent = "denies uploads without an encryption header, which is what default encryption applies to";
         for (effect, condition, what) in [
             ("Deny", r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"aws:kms"}}"#, silent),
             ("Deny", r#"{"StringNotEqualsIfExists":{"s3:x-amz-server-side-encryption":["aws:kms"]}}"#, silent),
@@ -157,27 +161,28 @@ mod tests {
             (
                 "Deny",
                 r#"{"StringNotEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "refuses writes that name no encryption, and those that name the central key; it takes AES256",
+                "denies uploads without an encryption header and uploads that request the central key; it accepts AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"true"}}"#,
-                "refuses writes that name no encryption, and those that name the central key; it takes an encryption by the client's own key, if any",
+                "denies uploads without an encryption header and uploads that request the central key; it accepts no encryption other \
+                 than SSE-C, if any",
             ),
             (
                 "Deny",
                 r#"{"StringLike":{"s3:x-amz-server-side-encryption":"aws:kms*"}}"#,
-                "refuses writes that name the central key; it takes AES256",
+                "denies uploads that request the central key; it accepts AES256",
             ),
             (
                 "Deny",
                 r#"{"Null":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"false"},"StringNotEquals":{"s3:x-amz-server-side-encryption-aws-kms-key-id":"arn:aws:kms:us-east-1:111122223333:key/own"}}"#,
-                "refuses writes that name the central key",
+                "denies uploads that request the central key",
             ),
             (
                 "Allow",
                 r#"{"StringEquals":{"s3:x-amz-server-side-encryption":"AES256"}}"#,
-                "admits only writes that name another encryption",
+                "allows only uploads that request another encryption",
             ),
         ] {
             let found = site(effect, condition).found(&GUARD);

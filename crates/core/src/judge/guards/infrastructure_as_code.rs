@@ -13,7 +13,7 @@ impl Guard for InfrastructureAsCode {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "the next deployment takes the change back, or fails"
+        "the next deployment reverts the change, or fails"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -28,16 +28,16 @@ impl Guard for InfrastructureAsCode {
         let controllers = controllers(&signs);
         if controllers.is_empty() {
             return seen.word(
-                "the bucket is managed by code, whose next deployment may restore its own encryption",
-                "set the key in the template or module and deploy it, or override this guard when its owner agrees",
+                "the bucket is managed by infrastructure as code; its next deployment may restore the former encryption",
+                "set the central key in the template or module and deploy it; or override this guard when the owner agrees",
             );
         }
         let controllers = controllers.join(" and ");
         seen.word(
             &format!("the bucket is managed by {controllers}, a controller that re-applies its own configuration within minutes"),
             &format!(
-                "set the key in the Kubernetes resource that {controllers} reconciles, and apply it: any other change is reverted \
-                 within minutes; do not override this guard before"
+                "set the central key in the Kubernetes resource that {controllers} reconciles, and apply it: any other change \
+                 is reverted within minutes. Do not override this guard before that"
             ),
         )
     }

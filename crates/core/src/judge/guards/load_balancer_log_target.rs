@@ -43,8 +43,9 @@ impl Guard for LoadBalancerLogTarget {
             weigh_deliveries(&delivered, "", at, &mut seen);
         }
         seen.word(
-            "the bucket may receive load balancer logs, written with SSE-S3 only, or by a service that may not use the key",
-            "exempt the bucket, so that it keeps SSE-S3 (Application and Classic Load Balancers); or admit \
+            "the bucket may receive load balancer logs, which are written with SSE-S3 only or by a service that cannot use the \
+             central key",
+            "exempt the bucket so that it keeps SSE-S3 (Application and Classic Load Balancers); or allow \
              delivery.logs.amazonaws.com in the key policy (Network Load Balancers)",
         )
     }

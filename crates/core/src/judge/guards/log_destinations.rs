@@ -34,7 +34,7 @@ const DELIVERERS: [Deliverer; 4] = [
 /// The canonical user as whom CloudFront writes its older standard logs, by ACL: `awslogsdelivery`, from its user guide.
 const CLOUDFRONT_LOGS: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0";
 
-const KEEP: &str = "keep SSE-S3 on this bucket (an exemption), or send them to another one";
+const KEEP: &str = "keep SSE-S3 on this bucket (an exemption), or deliver them to another bucket";
 
 pub(super) struct LogDestinations;
 
@@ -70,15 +70,14 @@ impl Guard for LogDestinations {
         if let Some(acl) = seen.known(read(&at.evidence.acl, "GetBucketAcl"))
             && acl.grants.iter().any(|(grantee, _)| grantee == CLOUDFRONT_LOGS)
         {
-            seen.saw("the ACL lets awslogsdelivery write: CloudFront's standard logs");
-            seen.fix(format!(
-                "CloudFront's older standard logs need a statement of their own in the key policy: {KEEP}"
-            ));
+            seen.saw("the ACL allows awslogsdelivery to write (CloudFront standard logs, legacy)");
+            seen.fix(format!("CloudFront standard logs (legacy) need a separate statement in the key policy: {KEEP}"));
         }
         seen.word(
-            "an AWS service may deliver reports or logs here, and may not be able to under a key of another account",
-            "send them to a bucket that keeps SSE-S3, or admit the service in the key policy where its guide says that this is \
-             enough, and look at the next delivery",
+            "an AWS service may deliver reports or logs to this bucket, and may be unable to deliver with a KMS key of another \
+             account",
+            "deliver them to a bucket that keeps SSE-S3; or, where the service's guide says that this is enough, allow the \
+             service in the key policy and check the next delivery",
         )
     }
 }

@@ -193,7 +193,8 @@ pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<Guar
             // A guard that is off was not read for; what it cannot tell is nobody's question.
             Word::CannotTell { .. } if !ruling.asks() => continue,
             Word::CannotTell { evidence, hint, principals } => {
-                let says = format!("whether this would come of the change cannot be told: {}", guard.keeps_from());
+                let says =
+                    format!("could not determine whether the change would have this effect: {}", guard.keeps_from());
                 (GuardOutcome::CannotTell, says, evidence, hint, principals)
             }
         };

@@ -13,7 +13,7 @@ impl Guard for NotOwned {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a bucket is changed that another account has by now"
+        "a bucket that now belongs to another account is changed"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -28,9 +28,9 @@ impl Guard for NotOwned {
         let failed = || reads.iter().filter_map(|read| read.as_ref()?.as_ref().err());
         if let Some(gone) = failed().find(|error| error.code == "NoSuchBucket") {
             return Word::Found {
-                says: "the bucket is gone since it was listed".to_owned(),
+                says: "the bucket was deleted after it was listed".to_owned(),
                 evidence: vec![gone.to_string()],
-                hint: "run the command again to see what is there now".to_owned(),
+                hint: "run the command again to list the buckets again".to_owned(),
                 principals: Vec::new(),
             };
         }
@@ -40,7 +40,8 @@ impl Guard for NotOwned {
             // S3 answers AccessDenied for a missing permission and for an unexpected owner alike; only of the former does it ever
             // say which action it was.
             Some(first) if denied && !first.message.contains("not authorized to perform") => format!(
-                "{}; if it is allowed, another account owns the bucket by now: compare with `aws s3api list-buckets` there",
+                "{}; if it is allowed already, the bucket now belongs to another account: compare with `aws s3api list-buckets` \
+                 in this account",
                 first.hint
             ),
             Some(first) => first.hint.clone(),
@@ -98,7 +99,12 @@ mod tests {
         scene.evidence.tags = denied("GetBucketTagging", "allow s3:GetBucketTagging");
         let (why, hint) = (scene.untold(&NotOwned), scene.advice(&NotOwned));
         assert_eq!(why.len(), 2);
-        assert!(hint.starts_with("allow s3:GetBucketAcl; if it is allowed, another account owns"), "{hint}");
+        assert!(
+            hint.starts_with(
+                "allow s3:GetBucketAcl; if it is allowed already, the bucket now belongs to another account"
+            ),
+            "{hint}"
+        );
         let explained = AwsError {
             message: "GetBucketAcl: User: … is not authorized to perform: s3:GetBucketAcl".into(),
             ..denial("GetBucketAcl", "allow s3:GetBucketAcl")

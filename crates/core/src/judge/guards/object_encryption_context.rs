@@ -19,7 +19,7 @@ impl Guard for ObjectEncryptionContext {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "KMS rights that are bound to objects by their encryption context end with the Bucket Key"
+        "KMS permissions that are restricted to object ARNs by encryption context stop working with an S3 Bucket Key"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -50,11 +50,12 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
         }
     }
     let hint = format!(
-        "let the condition on kms:EncryptionContext:aws:s3:arn name {} as well as its objects",
+        "extend the condition on kms:EncryptionContext:aws:s3:arn with the bucket ARN, {}",
         access::bucket_arn(at)
     );
     Ok(look.seen.word(
-        "rights on the key are bound to the ARNs of objects; under a Bucket Key S3 names the bucket's instead",
+        "permissions on the central key are restricted to object ARNs; with an S3 Bucket Key, the encryption context is the \
+         bucket ARN",
         &hint,
     ))
 }
@@ -88,13 +89,14 @@ impl Look<'_> {
         let called = format!("{whose}, {}", statement.called());
         match (statement.effect, of_objects, of_bucket) {
             (Effect::Allow, Answer::Yes | Answer::CannotTell(_), Answer::No) => {
-                self.seen.saw(format!("{called} allows by the ARN of objects, and not by the bucket's"));
+                self.seen.saw(format!("{called} allows the object ARNs but not the bucket ARN"));
             }
             (Effect::Deny, Answer::No | Answer::CannotTell(_), Answer::Yes) => {
-                self.seen.saw(format!("{called} denies all but objects, and so the bucket's ARN"));
+                self.seen.saw(format!("{called} denies everything except the object ARNs, and so the bucket ARN"));
             }
             (Effect::Deny, Answer::Yes | Answer::CannotTell(_), Answer::No) => {
-                self.seen.saw(format!("{called} denies by the ARN of objects, and would no longer"));
+                self.seen
+                    .saw(format!("{called} denies the object ARNs, and would no longer deny with an S3 Bucket Key"));
             }
             (_, _, Answer::CannotTell(why)) => self.seen.unsure(format!("{called}: {why}")),
             _ => {}
@@ -129,16 +131,21 @@ mod tests {
     #[test]
     fn finds_what_is_bound_to_objects() {
         for (effect, operator, value, what) in [
-            ("Allow", "StringLike", r#""arn:aws:s3:::b/*""#, "allows by the ARN of objects, and not by the bucket's"),
+            ("Allow", "StringLike", r#""arn:aws:s3:::b/*""#, "allows the object ARNs but not the bucket ARN"),
+            ("Allow", "StringEquals", r#"["arn:aws:s3:::b/k"]"#, "allows the object ARNs but not the bucket ARN"),
+            ("Allow", "ArnLike", r#""arn:aws:s3:::*/logs/*""#, "allows the object ARNs but not the bucket ARN"),
             (
-                "Allow",
-                "StringEquals",
-                r#"["arn:aws:s3:::b/k"]"#,
-                "allows by the ARN of objects, and not by the bucket's",
+                "Deny",
+                "StringNotLike",
+                r#""arn:aws:s3:::b/*""#,
+                "denies everything except the object ARNs, and so the bucket ARN",
             ),
-            ("Allow", "ArnLike", r#""arn:aws:s3:::*/logs/*""#, "allows by the ARN of objects, and not by the bucket's"),
-            ("Deny", "StringNotLike", r#""arn:aws:s3:::b/*""#, "denies all but objects, and so the bucket's ARN"),
-            ("Deny", "StringLike", r#""arn:aws:s3:::b/secret/*""#, "denies by the ARN of objects, and would no longer"),
+            (
+                "Deny",
+                "StringLike",
+                r#""arn:aws:s3:::b/secret/*""#,
+                "denies the object ARNs, and would no longer deny with an S3 Bucket Key",
+            ),
         ] {
             let text = statement(effect, operator, value);
             let line = format!("arn:aws:iam::111122223333:role/app, policy team, statement C {what}");

@@ -20,7 +20,7 @@ impl Guard for ObjectOwnership {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "other accounts' uploads are refused, or nobody in the bucket's account can read them"
+        "uploads from other accounts fail, or the bucket's account cannot read them"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -36,7 +36,7 @@ impl Guard for ObjectOwnership {
         if ownership.is_some_and(|ownership| OWNERS.contains(&ownership)) {
             return Word::Clear;
         }
-        let mode = ownership.unwrap_or("not set, so ObjectWriter");
+        let mode = ownership.unwrap_or("not set, which means ObjectWriter");
         if let Some(Some(policy)) = seen.known(at.bucket_policy()) {
             for statement in policy.allows().filter(|statement| access::covers_objects(statement, WRITE, at)) {
                 // Of anyone else in the policy `outside-principals`, `public-access` or `access-points` tells.
@@ -51,14 +51,15 @@ impl Guard for ObjectOwnership {
             for (grantee, permission) in &acl.grants {
                 let writes = matches!(permission.as_str(), "WRITE" | "FULL_CONTROL");
                 if writes && !grantee.starts_with(GROUPS) && !at.is_owner(grantee) {
-                    seen.saw(format!("ownership {mode}; the ACL gives {grantee} {permission}"));
+                    seen.saw(format!("ownership {mode}; the ACL grants {permission} to {grantee}"));
                 }
             }
         }
         seen.word(
-            "other accounts may write here and own what they write; they, and whoever reads it, need rights on the central key",
-            "replace ACL grants by statements of the bucket policy, set Object Ownership to BucketOwnerEnforced, and allow the writers \
-             kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the key policy",
+            "other accounts can upload objects to this bucket and own them; they, and the readers of these objects, need \
+             permissions on the central key",
+            "replace ACL grants with bucket policy statements, set Object Ownership to BucketOwnerEnforced, and allow the \
+             writers kms:GenerateDataKey and kms:Decrypt on the central key, in their own accounts and in the key policy",
         )
     }
 }
@@ -98,12 +99,14 @@ mod tests {
     fn finds_writers_of_other_accounts_where_they_own_what_they_write() {
         for ownership in [None, Some("ObjectWriter")] {
             let found = granted(owned(ownership, OTHER)).found(&ObjectOwnership);
-            let mode = ownership.unwrap_or("not set, so ObjectWriter");
-            assert_eq!(found, [format!("ownership {mode}; the ACL gives other WRITE")]);
+            let mode = ownership.unwrap_or("not set, which means ObjectWriter");
+            assert_eq!(found, [format!("ownership {mode}; the ACL grants WRITE to other")]);
         }
         assert_eq!(
             everyone(r#"{"StringEquals":{"aws:PrincipalOrgID":"o-ours"}}"#).found(&ObjectOwnership),
-            ["ownership not set, so ObjectWriter; the bucket policy, statement Org: every account of o-ours may write"]
+            [
+                "ownership not set, which means ObjectWriter; the bucket policy, statement Org: every account of o-ours may write"
+            ]
         );
     }
 

@@ -12,7 +12,7 @@ impl Guard for OptOutTag {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "a bucket is changed although its team asked for it not to be"
+        "a bucket is changed although its team opted out"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -31,10 +31,7 @@ impl Guard for OptOutTag {
                 seen.saw(format!("the tag {key}={value}"));
             }
         }
-        seen.word(
-            "the bucket's team keeps it out of the campaign by a tag",
-            "ask the team; when it agrees, it takes the tag away",
-        )
+        seen.word("the bucket's team opted out of the campaign with a tag", "ask the team to remove the tag")
     }
 }
 

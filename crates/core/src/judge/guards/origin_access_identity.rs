@@ -33,7 +33,8 @@ impl Guard for OriginAccessIdentity {
                         }
                         // The same identity's other name. Whose a canonical id is, nothing tells.
                         Principal::CanonicalUser(id) if !at.is_owner(id) => seen.saw(format!(
-                            "the bucket policy, {}: the canonical user {id}, which may be such an identity, or an account",
+                            "the bucket policy, {}: the canonical user {id}, which may be an origin access identity or an \
+                             account",
                             statement.called()
                         )),
                         _ => {}
@@ -42,9 +43,10 @@ impl Guard for OriginAccessIdentity {
             }
         }
         seen.word(
-            "CloudFront may read the bucket through an origin access identity, which cannot read objects under a KMS key",
-            "change the distribution to origin access control, and admit cloudfront.amazonaws.com in the key policy; name an account \
-             by its id, not by a canonical user",
+            "CloudFront may read the bucket through an origin access identity, which cannot read objects encrypted with a KMS \
+             key",
+            "change the distribution to origin access control, and allow cloudfront.amazonaws.com in the key policy; if the \
+             canonical user is an account, specify its account ID instead",
         )
     }
 }

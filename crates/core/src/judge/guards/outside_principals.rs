@@ -23,7 +23,7 @@ impl Guard for OutsidePrincipals {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "readers and writers in other accounts without rights on the key are refused"
+        "readers and writers in other accounts without permissions on the central key lose access"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -68,8 +68,8 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
         }
     }
     let mut hint = format!(
-        "let the key policy admit them and their own accounts allow {}; then name the accounts in guards.trusted_accounts, or \
-         principals in guards.ignored_principals",
+        "allow these principals in the key policy, and allow {} in their own accounts; then add the accounts to \
+         guards.trusted_accounts, or the principals to guards.ignored_principals",
         access::statement(
             at,
             &look.key,
@@ -79,12 +79,12 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     );
     if look.is_wide {
         hint.push_str(
-            "; where a statement lets a whole organization in, narrow it to the accounts that use the bucket, or when those are \
-             known to have the key override this guard for the bucket in guards.overrides, with the reason",
+            "; where a statement allows a whole organization, restrict it to the accounts that use the bucket; or, once those \
+             accounts can use the key, override this guard for the bucket in guards.overrides with a reason",
         );
     }
     Ok(look.seen.word(
-        "other accounts may read or write objects here, and are not known to have rights on the central key",
+        "other accounts can read or write objects in this bucket; could not determine whether they can use the central key",
         &hint,
     ))
 }
@@ -156,7 +156,7 @@ impl Look<'_> {
                 }
             }
             Principal::Federated(provider) => {
-                self.seen.unsure(grant.to(&format!("whoever signs in through {provider}")));
+                self.seen.unsure(grant.to(&format!("principals federated through {provider}")));
             }
             // `origin-access-identity` tells of whoever is not the owner, guards on services of the services.
             Principal::CanonicalUser(_) | Principal::Service(_) => {}
@@ -194,12 +194,14 @@ impl Look<'_> {
             return;
         }
         let so = match self.admitted(grant, request) {
-            Some(Answer::No) => ", and the key policy does not admit it".to_owned(),
-            Some(Answer::Yes) => "; the key policy admits it, and its own policies cannot be seen from here".to_owned(),
+            Some(Answer::No) => ", and the key policy does not allow it".to_owned(),
+            Some(Answer::Yes) => "; the key policy allows it; its own policies could not be read".to_owned(),
             Some(Answer::CannotTell(why)) => {
-                format!("; its own policies cannot be seen from here, and whether the key policy admits it: {why}")
+                format!(
+                    "; its own policies could not be read; could not determine whether the key policy allows it: {why}"
+                )
             }
-            None => "; its own policies cannot be seen from here".to_owned(),
+            None => "; its own policies could not be read".to_owned(),
         };
         self.saw(grant, format!("{}{so}", grant.to(who)));
     }
@@ -212,8 +214,8 @@ impl Look<'_> {
             Narrowed::OfAnyAccount(patterns) => {
                 for who in patterns.into_iter().filter(|who| !self.at.ignores(who)) {
                     self.is_wide = true;
-                    let to = grant.to(&format!("{who}, of whatever account,"));
-                    self.saw(grant, format!("{to}; whether they may use the key cannot be seen from here"));
+                    let to = grant.to(&format!("{who}, in any account,"));
+                    self.saw(grant, format!("{to}; could not determine whether they can use the central key"));
                 }
             }
             Narrowed::Organization => self.organization(grant),
@@ -226,7 +228,7 @@ impl Look<'_> {
                 let keys: Vec<&str> =
                     grant.statement.conditions.iter().map(|condition| condition.key.as_str()).collect();
                 let who = format!("everyone, under conditions on {}", keys.join(", "));
-                self.seen.unsure(format!("{}; whom that lets in is not known", grant.to(&who)));
+                self.seen.unsure(format!("{}; could not determine whom that allows", grant.to(&who)));
             }
         }
     }
@@ -251,16 +253,18 @@ impl Look<'_> {
             paths => format!("every principal of the organization under {}", paths.join(", ")),
         };
         let so = match self.admitted(grant, request) {
-            Some(Answer::No) => ", and the key policy does not admit the organization".to_owned(),
+            Some(Answer::No) => ", and the key policy does not allow the organization".to_owned(),
             Some(Answer::Yes) => {
-                "; the key policy admits them, but whether their own policies let them use the key cannot be \
-                                  seen from here"
+                "; the key policy allows them; could not determine whether their own policies allow them to use the key"
                     .to_owned()
             }
             Some(Answer::CannotTell(why)) => {
-                format!("; their own policies cannot be seen from here, and whether the key policy admits each: {why}")
+                format!(
+                    "; their own policies could not be read; could not determine whether the key policy allows each of \
+                         them: {why}"
+                )
             }
-            None => "; neither their own policies nor the key policy can be seen from here".to_owned(),
+            None => "; neither their own policies nor the key policy could be read".to_owned(),
         };
         self.saw(grant, format!("{}{so}", grant.to(&who)));
     }
@@ -359,7 +363,7 @@ mod tests {
         let to = reads(role, "").replace(r#""s3:GetObject""#, r#"["s3:ReplicateObject","s3:ReplicateDelete"]"#);
         let replicates = Scene::with_policies(Some(&to), ORGANIZATION);
         let found = replicates.found(&GUARD);
-        assert!(found[0].contains("role/copy may replicate objects to here"), "{found:?}");
+        assert!(found[0].contains("role/copy may replicate objects to this bucket"), "{found:?}");
         assert!(replicates.advice(&GUARD).contains(r#""Action":["kms:Encrypt"]"#));
         assert!(site(role, "").advice(&GUARD).contains(r#""Action":["kms:Decrypt"]"#));
     }
@@ -379,14 +383,14 @@ mod tests {
             (
                 r#"{"AWS":"arn:aws:iam::444455556666:role/x"}"#,
                 "",
-                "arn:aws:iam::444455556666:role/x may read; the key policy admits it, and its own policies cannot be seen from here",
+                "arn:aws:iam::444455556666:role/x may read; the key policy allows it; its own policies could not be read",
             ),
             (ALL, theirs, "every account of o-theirs may read, from outside the organization"),
             (ALL, by_account, "777788889999 may read, from outside the organization"),
             (
                 ALL,
                 by_arn,
-                "arn:aws:iam::444455556666:role/* may read; the key policy admits it, and its own policies cannot be seen from here",
+                "arn:aws:iam::444455556666:role/* may read; the key policy allows it; its own policies could not be read",
             ),
         ] {
             let found = site(principal, condition).found(&GUARD);
@@ -401,21 +405,22 @@ mod tests {
         assert_eq!(
             found,
             [
-                "the bucket policy, statement P: every principal of the organization (o-ours) may read, and the key policy does not admit the organization"
+                "the bucket policy, statement P: every principal of the organization (o-ours) may read, and the key policy does \
+                 not allow the organization"
             ]
         );
         let found = Scene::with_policies(Some(&reads(r#"{"AWS":"444455556666"}"#, "")), &nobody).found(&GUARD);
-        assert!(found[0].ends_with("and the key policy does not admit it"), "{found:?}");
+        assert!(found[0].ends_with("and the key policy does not allow it"), "{found:?}");
         let read_only = ORGANIZATION.replace(r#","kms:GenerateDataKey""#, "");
         let writes = reads(ALL, OUR_ORG).replace("s3:GetObject", "s3:*");
-        let ends = "may read and write, and the key policy does not admit the organization";
+        let ends = "may read and write, and the key policy does not allow the organization";
         assert!(Scene::with_policies(Some(&writes), &read_only).found(&GUARD)[0].ends_with(ends));
     }
 
     #[test]
     fn finds_everyone_of_the_organization_though_the_key_admits_them() {
         let cannot_be_seen =
-            "the key policy admits them, but whether their own policies let them use the key cannot be seen from here";
+            "the key policy allows them; could not determine whether their own policies allow them to use the key";
         let paths = r#","Condition":{"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-ours/r-1/*"}}"#;
         let variable = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}}"#;
         let but =
@@ -434,7 +439,7 @@ mod tests {
         let but_one = reads(ALL, OUR_ORG).replace(r#""Principal":"*""#, r#""NotPrincipal":{"AWS":"777788889999"}"#);
         assert_eq!(Scene::with_policies(Some(&but_one), ORGANIZATION).found(&GUARD).len(), 1);
         let hint = site(ALL, OUR_ORG).advice(&GUARD);
-        assert!(hint.ends_with("override this guard for the bucket in guards.overrides, with the reason"), "{hint}");
+        assert!(hint.ends_with("override this guard for the bucket in guards.overrides with a reason"), "{hint}");
         assert!(!site(r#"{"AWS":"777788889999"}"#, "").advice(&GUARD).contains("overrides"));
         let mut trusting = site(ALL, OUR_ORG);
         trusting.terms.trusted_accounts = [SISTER, KEY_ACCOUNT].map(str::to_owned).into();
@@ -449,7 +454,7 @@ mod tests {
         let found = site(ALL, by_arn).found(&GUARD);
         assert_eq!(
             found[0],
-            "the bucket policy, statement P: arn:aws:iam::*:role/x, of whatever account, may read; whether they may use the key cannot be seen from here"
+            "the bucket policy, statement P: arn:aws:iam::*:role/x, in any account, may read; could not determine whether they can use the central key"
         );
         let own = by_arn.replace("}}", r#"},"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#);
         assert_eq!(site(ALL, &own).look(&GUARD), Word::Clear);
@@ -527,7 +532,7 @@ mod tests {
         let mut dark = site(ALL, OUR_ORG);
         dark.key.policy = denied("GetKeyPolicy", "allow it");
         let found = dark.found(&GUARD);
-        assert!(found[0].ends_with("neither their own policies nor the key policy can be seen from here"), "{found:?}");
+        assert!(found[0].ends_with("neither their own policies nor the key policy could be read"), "{found:?}");
         assert_eq!(found[1], "AccessDenied: GetKeyPolicy: Access Denied");
         let mut dark = site(ALL, OUR_ORG);
         dark.evidence.policy = denied("GetBucketPolicy", "allow it");

@@ -19,7 +19,7 @@ impl Guard for PublicAccess {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "anonymous readers and writers are refused"
+        "anonymous readers and writers lose access"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -45,7 +45,7 @@ impl Guard for PublicAccess {
                 .iter()
                 .filter(|(grantee, _)| GROUPS.contains(&grantee.as_str()))
                 .map(|(grantee, permission)| {
-                    format!("the ACL gives {} {permission}", grantee.rsplit('/').next().unwrap_or(grantee))
+                    format!("the ACL grants {permission} to {}", grantee.rsplit('/').next().unwrap_or(grantee))
                 })
                 .collect(),
         };
@@ -74,7 +74,7 @@ impl Guard for PublicAccess {
             match blocked {
                 Some(true) => {}
                 Some(false) => seen.saw(way),
-                None => seen.unsure(format!("{way}, unless a public access block closes it")),
+                None => seen.unsure(format!("{way}, unless Block Public Access restricts it")),
             }
         }
         if seen.found() > before {
@@ -84,14 +84,14 @@ impl Guard for PublicAccess {
     }
 }
 
-const PUBLIC_FIX: &str = "serve it through CloudFront with origin access control, or keep SSE-S3 here (an exemption); if it is \
-                          public by mistake, turn its public access block on";
-const NETWORK_FIX: &str = "let these callers sign their requests, as principals that may use the key, or keep SSE-S3 on this bucket \
-                           (an exemption); no right on the key helps an unsigned request";
+const PUBLIC_FIX: &str = "serve the content through CloudFront with origin access control, or keep SSE-S3 on this bucket (an \
+                          exemption); if it is public by mistake, enable Block Public Access on the bucket";
+const NETWORK_FIX: &str = "make these callers sign their requests as principals that can use the central key, or keep SSE-S3 on \
+                           this bucket (an exemption); unsigned requests cannot use a KMS key, whatever the key policy allows";
 
 fn word(seen: Seen) -> Word {
     seen.word(
-        "the bucket is open to unsigned requests, which cannot use a KMS key: new objects would be refused to them",
+        "the bucket allows unsigned requests, which cannot use a KMS key: they could not access new objects",
         PUBLIC_FIX,
     )
 }
@@ -105,7 +105,7 @@ fn by_network(at: &Sight<'_>, seen: &mut Seen) {
     }
     for statement in policy.allows().filter(|statement| is_by_network(statement, at)) {
         seen.saw(format!(
-            "the bucket policy, {}: everyone with {} may {} objects, without a signature as well",
+            "the bucket policy, {}: everyone with {} may {} objects, with unsigned requests as well",
             statement.called(),
             network_conditions(statement).join(" and "),
             does(statement, at)
@@ -157,7 +157,7 @@ mod tests {
     fn finds_policy_acl_and_website() {
         let seen = open().found(&PublicAccess);
         assert_eq!(seen.len(), 3, "{seen:?}");
-        assert_eq!(seen[1], "the ACL gives AllUsers READ");
+        assert_eq!(seen[1], "the ACL grants READ to AllUsers");
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         scene.account.public_access_block = denied("GetAccountPublicAccessBlock", "allow it");
         let (why, hint) = (scene.untold(&PublicAccess), scene.advice(&PublicAccess));
         assert_eq!((why.len(), hint.as_str()), (4, "allow it"), "{why:?}");
-        assert!(why[1].ends_with("IsPublic), unless a public access block closes it"), "{why:?}");
+        assert!(why[1].ends_with("IsPublic), unless Block Public Access restricts it"), "{why:?}");
         let mut scene = private();
         scene.evidence.policy_is_public = denied("GetBucketPolicyStatus", "allow s3:GetBucketPolicyStatus");
         assert_eq!(scene.advice(&PublicAccess), "allow s3:GetBucketPolicyStatus");

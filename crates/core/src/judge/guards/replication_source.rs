@@ -32,8 +32,8 @@ impl Guard for ReplicationSource {
                     replica_key(rule, key, &called, at, &mut seen);
                     continue;
                 }
-                (false, _) => "does not select objects under KMS keys",
-                (true, None) => "names no key for the replicas",
+                (false, _) => "does not select objects encrypted with KMS keys",
+                (true, None) => "does not specify a KMS key for the replicas",
             };
             seen.saw(format!("{called} {lacks}"));
             seen.fix(
@@ -42,8 +42,8 @@ impl Guard for ReplicationSource {
             );
         }
         seen.word(
-            "new objects would not be replicated: a rule, or its role, is not ready for objects under a KMS key",
-            "make the rule and its role ready for objects under a KMS key (S3 user guide, Replicating encrypted objects)",
+            "new objects would not be replicated: a rule or its role does not support objects encrypted with a KMS key",
+            "configure the rule and its role for objects encrypted with a KMS key (S3 user guide, Replicating encrypted objects)",
         )
     }
 }
@@ -78,11 +78,11 @@ fn replica_key(rule: &ReplicationRule, key: &str, called: &str, at: &Sight<'_>, 
     let lacks = format!("{called}: {} lacks {ENCRYPT} on the replicas' key {key} in its own policies", role.arn);
     // In the key's own account its policy may name the role, which is not seen from here.
     match *account == role.account {
-        true => seen.unsure(format!("{lacks}, unless the policy of that key names it")),
+        true => seen.unsure(format!("{lacks}, unless the policy of that key allows it")),
         false => seen.saw(lacks),
     }
     seen.fix(format!(
-        "allow {} {ENCRYPT} on {key} in its own policies, and let the policy of that key admit it",
+        "allow {} {ENCRYPT} on {key} in its own policies and in the policy of that key",
         role.arn.splitn(6, ':').nth(5).unwrap_or(&role.arn)
     ));
 }
@@ -110,8 +110,11 @@ mod tests {
     #[test]
     fn finds_a_rule_that_passes_over_the_new_objects() {
         let seen = rule(true, false, true).found(&ReplicationSource);
-        assert_eq!(seen, ["replication rule all to arn:aws:s3:::copy does not select objects under KMS keys"]);
-        assert!(rule(true, true, false).found(&ReplicationSource)[0].ends_with("no key for the replicas"));
+        assert_eq!(seen, ["replication rule all to arn:aws:s3:::copy does not select objects encrypted with KMS keys"]);
+        assert!(
+            rule(true, true, false).found(&ReplicationSource)[0]
+                .ends_with("does not specify a KMS key for the replicas")
+        );
     }
 
     #[test]
@@ -148,7 +151,9 @@ mod tests {
         assert!(
             with(&decrypts, other).advice(&ReplicationSource).starts_with("allow role/copy kms:Encrypt on arn:aws")
         );
-        assert!(with(&decrypts, own).untold(&ReplicationSource)[0].ends_with("unless the policy of that key names it"));
+        assert!(
+            with(&decrypts, own).untold(&ReplicationSource)[0].ends_with("unless the policy of that key allows it")
+        );
         let alias = own.replace("key/abc", "alias/copy");
         assert_eq!(with(&on("arn:aws:kms:eu-west-1:111122223333:key/*"), &alias).look(&ReplicationSource), Word::Clear);
         let guide = on(other).replace(

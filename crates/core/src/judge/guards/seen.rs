@@ -79,7 +79,7 @@ impl Seen {
         if !found.is_empty() {
             evidence.extend(shown(found, MOST_FOUND, "more"));
             evidence.extend(dark);
-            evidence.extend(shown(unsure, MOST_UNSURE, "more of which it cannot be told"));
+            evidence.extend(shown(unsure, MOST_UNSURE, "more that could not be determined"));
             return Word::Found { says: says.to_owned(), evidence, hint, principals };
         }
         if dark.is_empty() && unsure.is_empty() {

@@ -16,7 +16,7 @@ impl Guard for ServicePrincipals {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "AWS services that deliver to the bucket, or read from it, are refused by the key"
+        "AWS services that deliver to the bucket or read from it are denied the use of the central key"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -51,8 +51,9 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
             }
         }
     }
-    let hint = "read the conditions of the key policy, and let it admit these services for whom the bucket policy lets them in";
-    Ok(seen.word("AWS services use the bucket in their own name, and the key policy does not admit them", hint))
+    let hint = "check the conditions of the key policy, and allow these services with the same conditions as in the bucket \
+                policy";
+    Ok(seen.word("AWS services access the bucket as service principals, and the key policy does not allow them", hint))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl<'a> Sight<'a> {
         let takes_key = matches!(rule.algorithm, Some(Algorithm::SseKms | Algorithm::DsseKms));
         let Some(key) = rule.key.as_deref().filter(|_| takes_key) else { return Ok(None) };
         let key = key.parse().map(Some);
-        key.map_err(|error| Dark { why: format!("{error}"), hint: "name the key by its full ARN".to_owned() })
+        key.map_err(|error| Dark { why: format!("{error}"), hint: "specify the full key ARN".to_owned() })
     }
 
     /// Whether a canonical user id is the bucket owner's, as the ACL shows it.
@@ -113,10 +113,8 @@ pub(super) fn understood(text: &str, whose: &str) -> Result<Policy, Dark> {
 
 fn not_understood(whose: &str, why: &NotUnderstood) -> Dark {
     Dark {
-        why: format!("{whose} is not understood: {why}"),
-        hint: format!(
-            "read {whose} yourself; if nothing in it stands against the change, override this guard for the bucket"
-        ),
+        why: format!("{whose} could not be evaluated: {why}"),
+        hint: format!("review {whose}; if nothing in it prevents the change, override this guard for the bucket"),
     }
 }
 

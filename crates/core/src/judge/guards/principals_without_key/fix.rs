@@ -45,9 +45,11 @@ impl Fixes {
     pub(super) fn hint(&self, lets_everyone_in: bool) -> String {
         let mut fixes: Vec<String> = self.order.iter().map(|fix| in_words(fix, &self.who[fix])).collect();
         if lets_everyone_in {
-            fixes.push("or let the bucket policy name those that use the bucket instead of everyone".to_owned());
+            fixes.push(
+                "or replace \"everyone\" in the bucket policy with the principals that use the bucket".to_owned(),
+            );
         }
-        fixes.push("name principals that need no look in guards.ignored_principals".to_owned());
+        fixes.push("add principals that do not need the key to guards.ignored_principals".to_owned());
         fixes.join("; ")
     }
 }
@@ -80,11 +82,11 @@ fn fix(holder: &Holder, cause: &Cause, actions: &[&str], sides: &Sides<'_>) -> (
             (service_linked::fix(&holder.arn).unwrap_or_default(), String::new())
         }
         Cause::ObjectContext => (
-            "let the condition on kms:EncryptionContext:aws:s3:arn in the policies of".to_owned(),
-            format!("name {} as well as its objects, for {all}", access::bucket_arn(sides.at)),
+            "extend the condition on kms:EncryptionContext:aws:s3:arn in the policies of".to_owned(),
+            format!("with the bucket ARN, {}, for {all}", access::bucket_arn(sides.at)),
         ),
         Cause::Boundary => ("add to the permissions boundary of".to_owned(), statement()),
-        Cause::OwnDeny(by) => ("let".to_owned(), format!("use {key}: {by}, denies {all}")),
+        Cause::OwnDeny(by) => ("exempt".to_owned(), format!("from {by}, which denies {all} on {key}")),
         Cause::OwnPolicies if is_permission_set(&holder.arn) => {
             ("add to the IAM Identity Center permission set of".to_owned(), statement())
         }

@@ -26,12 +26,14 @@ impl Cause {
     fn says(&self) -> String {
         match self {
             Cause::OwnPolicies => "its own policies do not allow it".to_owned(),
-            Cause::ObjectContext => "its own policies allow it for the ARNs of objects alone \
-                                     (kms:EncryptionContext:aws:s3:arn), and with a Bucket Key S3 names the bucket's ARN"
-                .to_owned(),
+            Cause::ObjectContext => {
+                "its own policies allow it for object ARNs only (kms:EncryptionContext:aws:s3:arn), and \
+                                     with an S3 Bucket Key the encryption context is the bucket ARN"
+                    .to_owned()
+            }
             Cause::Boundary => "its permissions boundary does not allow it".to_owned(),
             Cause::OwnDeny(by) => format!("{by}, denies it"),
-            Cause::KeyPolicy => "the key policy does not admit it".to_owned(),
+            Cause::KeyPolicy => "the key policy does not allow it".to_owned(),
             Cause::KeyDeny(by) => format!("the key policy, {by}, denies it"),
         }
     }

@@ -34,7 +34,7 @@ impl Guard for PrincipalsWithoutKey {
     }
 
     fn keeps_from(&self) -> &'static str {
-        "users and roles of the bucket's account that may not use the key lose their access to objects"
+        "users and roles of the bucket's account that cannot use the central key lose access to objects"
     }
 
     fn needs(&self) -> &'static [Need] {
@@ -93,10 +93,12 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     }
     unseen_replication_roles(&holders, at).into_iter().for_each(|line| seen.unsure(line));
     let says = match seen.found() {
-        1 => "a user or role of the bucket's account may use objects here, and may not use the central key".to_owned(),
+        1 => "a user or role of the bucket's account can access objects in this bucket but cannot use the central key"
+            .to_owned(),
         count => {
             format!(
-                "{count} users and roles of the bucket's account may use objects here, and may not use the central key"
+                "{count} users and roles of the bucket's account can access objects in this bucket but cannot use the central \
+                 key"
             )
         }
     };
@@ -128,7 +130,8 @@ fn unseen_replication_roles(holders: &Holders, at: &Sight<'_>) -> Vec<String> {
     unseen
         .map(|rule| {
             format!(
-                "{}, the role of replication rule {} to {}, is not among the account's roles: whether it may {DECRYPT} cannot be told",
+                "{}, the role of replication rule {} to {}, is not one of the account's roles: could not determine whether it \
+                 may {DECRYPT}",
                 rule.role, rule.id, rule.destination
             )
         })
@@ -155,10 +158,10 @@ impl Doors {
 
     fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(statement, why)| match why {
-            None => format!("the bucket policy lets everyone of the account in ({statement})"),
+            None => format!("the bucket policy allows every principal of the account ({statement})"),
             Some(why) => {
                 let why = why.strip_prefix(statement.as_str()).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
-                format!("the bucket policy perhaps lets everyone of the account in ({statement}): {why}")
+                format!("the bucket policy possibly allows every principal of the account ({statement}): {why}")
             }
         })
     }

@@ -42,9 +42,9 @@ static KNOWN: LazyLock<Vec<KnownRole>> = LazyLock::new(|| {
     list.map(|list| list.role).unwrap_or_default()
 });
 
-const FIX: &str = "nobody can add a policy to a service-linked role: where the service lets you choose a role of your own, do so and give \
-                   it the key; otherwise keep SSE-S3 on this bucket (an exemption), or name the role in guards.ignored_principals when \
-                   the service does not use this bucket";
+const FIX: &str = "policies of a service-linked role cannot be changed: where the service supports a role of your own, use one \
+                   and allow it to use the key; otherwise keep SSE-S3 on this bucket (an exemption), or add the role to \
+                   guards.ignored_principals if the service does not use this bucket";
 
 pub(super) fn is_service_linked(arn: &str) -> bool {
     arn.contains(SERVICE_LINKED)
@@ -66,7 +66,9 @@ pub(super) fn effect(arn: &str) -> Option<Effect> {
 /// What to do about a service-linked role that lacks the key.
 pub(super) fn fix(arn: &str) -> Option<String> {
     is_service_linked(arn).then(|| match known(arn) {
-        Some(role) => format!("nobody can add a policy to the service-linked role of {}: {}", role.service, role.fix),
+        Some(role) => {
+            format!("policies of the service-linked role of {} cannot be changed: {}", role.service, role.fix)
+        }
         None => FIX.to_owned(),
     })
 }

@@ -33,8 +33,8 @@ fn finds_who_works_with_objects_and_has_no_right_on_the_key() {
     }
     let Word::Found { says, hint, .. } = site(&[WRITES]).look(&GUARD) else { panic!() };
     insta::assert_snapshot!(format!("{says}\n{hint}"), @r#"
-    a user or role of the bucket's account may use objects here, and may not use the central key
-    add to the policies of role/app {"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"arn:aws:kms:us-east-1:999900001111:key/k","Condition":{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}}; name principals that need no look in guards.ignored_principals
+    a user or role of the bucket's account can access objects in this bucket but cannot use the central key
+    add to the policies of role/app {"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],"Resource":"arn:aws:kms:us-east-1:999900001111:key/k","Condition":{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com"}}}; add principals that do not need the key to guards.ignored_principals
     "#);
 }
 
@@ -42,7 +42,7 @@ fn finds_who_works_with_objects_and_has_no_right_on_the_key() {
 fn finds_everyone_where_the_key_does_not_admit_the_account() {
     let sister = ORGANIZATION.replace("o-ours", "o-theirs");
     let site = Scene::with_policies(None, &sister).with_roles(&[("app", &[WRITES, ALL_KEYS])]);
-    assert!(site.found(&GUARD)[0].ends_with("the key policy does not admit it"));
+    assert!(site.found(&GUARD)[0].ends_with("the key policy does not allow it"));
     let Word::Found { hint, .. } = site.look(&GUARD) else { panic!() };
     assert!(
         hint.starts_with(
@@ -94,7 +94,7 @@ fn finds_whom_the_bucket_policy_lets_in_as_one_of_all() {
         (all, r#""ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/x"},"Bool":{"aws:SecureTransport":"true"}"#),
     ] {
         let found = open(principal, condition).found(&GUARD);
-        let door = "the bucket policy lets everyone of the account in (statement E)";
+        let door = "the bucket policy allows every principal of the account (statement E)";
         assert_eq!(found, [door, NONE], "{principal} {condition}");
     }
     // Its condition names whom it is for.
@@ -107,7 +107,7 @@ fn finds_whom_the_bucket_policy_lets_in_as_one_of_all() {
     users.account.identities = Some(Ok(Arc::new(Identities { principals: vec![user("ann"), user("bob")] })));
     assert!(matches!(users.found(&GUARD).as_slice(), [one] if one.contains("user/team/ann may write and read")));
     let hint = open(all, "").advice(&GUARD);
-    assert!(hint.contains("name those that use the bucket instead of everyone"), "{hint}");
+    assert!(hint.contains("with the principals that use the bucket"), "{hint}");
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn cannot_tell_of_whom_the_bucket_policy_lets_in_under_conditions_on_the_request
     ] {
         let untold = open(r#""Principal":"*""#, condition).untold(&GUARD);
         assert_eq!(untold.len(), 2, "{untold:?}");
-        let door = "the bucket policy perhaps lets everyone of the account in (statement E): its condition";
+        let door = "the bucket policy possibly allows every principal of the account (statement E): its condition";
         assert!(untold[0].starts_with(door), "{untold:?}");
-        assert!(untold[1].contains("role/none may perhaps, under conditions, write and read"), "{untold:?}");
+        assert!(untold[1].contains("role/none may possibly, under conditions, write and read"), "{untold:?}");
     }
     // Surely reads, and has what that needs; perhaps writes, and has not.
     let statement = r#"{"Sid":"E","Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"x"}}}"#;
@@ -253,7 +253,7 @@ fn cannot_tell_what_was_not_read_or_is_not_understood() {
     assert_eq!(dark.untold(&GUARD), ["GetKeyPolicy was not called"]);
     let mut dark = site(&[WRITES]);
     dark.evidence.policy = Some(Ok(Some("{}".into())));
-    assert_eq!(dark.untold(&GUARD), ["the bucket policy is not understood: it has no Statement"]);
+    assert_eq!(dark.untold(&GUARD), ["the bucket policy could not be evaluated: it has no Statement"]);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn shows_the_first_twenty() {
     let roles: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), [].as_slice())).collect();
     let found = Scene::with_policies(Some(all), ORGANIZATION).with_roles(&roles).found(&GUARD);
     assert_eq!((found.len(), found[21].as_str()), (22, "and 10 more"));
-    assert_eq!(found[0], "the bucket policy lets everyone of the account in (statement E)");
+    assert_eq!(found[0], "the bucket policy allows every principal of the account (statement E)");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn finds_the_role_of_a_replication_rule_by_what_it_reads() {
     assert_eq!(
         site.found(&GUARD),
         [
-            "arn:aws:iam::111122223333:role/app may replicate objects from here (policy team, a statement without Sid), as the role of \
+            "arn:aws:iam::111122223333:role/app may replicate objects from this bucket (policy team, a statement without Sid), as the role of \
           replication rule all to arn:aws:s3:::copy, and lacks kms:Decrypt: its own policies do not allow it"
         ]
     );
@@ -342,11 +342,11 @@ fn a_replication_role_may_be_bound_to_the_arns_of_objects() {
     let objects = r#"{"Effect":"Allow","Action":"kms:Decrypt","Resource":"*","Condition":{"StringLike":{"kms:ViaService":"s3.us-east-1.amazonaws.com","kms:EncryptionContext:aws:s3:arn":"arn:aws:s3:::b/*"}}}"#;
     let mut site = site(&[REPLICATES_FROM, objects]).trusting("app", "s3.amazonaws.com");
     let found = site.found(&GUARD);
-    assert!(found[0].contains("for the ARNs of objects alone (kms:EncryptionContext:aws:s3:arn)"), "{found:?}");
+    assert!(found[0].contains("for object ARNs only (kms:EncryptionContext:aws:s3:arn)"), "{found:?}");
     let hint = site.advice(&GUARD);
     assert!(
         hint.starts_with(
-            "let the condition on kms:EncryptionContext:aws:s3:arn in the policies of role/app name arn:aws:s3:::b "
+            "extend the condition on kms:EncryptionContext:aws:s3:arn in the policies of role/app with the bucket ARN, arn:aws:s3:::b, "
         ),
         "{hint}"
     );
@@ -358,7 +358,7 @@ fn a_replication_role_may_be_bound_to_the_arns_of_objects() {
 fn at_the_destination_a_replication_role_needs_to_encrypt() {
     let site = site(&[REPLICATES_TO, READS]).trusting("app", "s3.amazonaws.com");
     let found = site.found(&GUARD);
-    assert!(found[0].contains("may read (policy team, statement R) and replicate objects to here"), "{found:?}");
+    assert!(found[0].contains("may read (policy team, statement R) and replicate objects to this bucket"), "{found:?}");
     assert!(found[0].contains("and lacks kms:Encrypt and kms:Decrypt:"), "{found:?}");
     // Whoever may do everything is no replication role, and is not told to become one.
     let everything = r#"{"Sid":"All","Effect":"Allow","Action":"s3:*","Resource":"*"}"#;
@@ -377,7 +377,7 @@ fn finds_each_action_that_uses_the_key_where_nothing_else_tells_of_it() {
         ("s3:RestoreObject", "restore archived objects"),
         ("s3:GetObjectAttributes", "read attributes of objects"),
         ("s3:GetObjectVersionAttributes", "read attributes of objects"),
-        ("s3:GetObjectVersionForReplication", "replicate objects from here"),
+        ("s3:GetObjectVersionForReplication", "replicate objects from this bucket"),
     ] {
         let found = site(&[&READS.replace("s3:GetObject", action)]).found(&GUARD);
         assert!(found[0].contains(&format!("may {does} (")) && found[0].contains("lacks kms:Decrypt:"), "{found:?}");
@@ -417,12 +417,7 @@ fn the_fix_depends_on_the_cause() {
     let site = site(&[READS, ALL_KEYS, denies]);
     assert!(site.found(&GUARD)[0].ends_with("lacks kms:Decrypt: policy team, statement No, denies it"));
     let hint = site.advice(&GUARD);
-    assert!(
-        hint.starts_with(
-            "let role/app use arn:aws:kms:us-east-1:999900001111:key/k: policy team, statement No, denies"
-        ),
-        "{hint}"
-    );
+    assert!(hint.starts_with("exempt role/app from policy team, statement No, which denies"), "{hint}");
     let mut bound = self::site(&[READS, ALL_KEYS]);
     let reader = Identity {
         arn: format!("arn:aws:iam::{OWN}:role/app"),
@@ -458,7 +453,7 @@ fn finds_service_linked_roles_and_says_what_can_be_done() {
     assert!(found.len() == 2 && found[0].contains("AWSServiceRoleForLakeFormationDataAccess may write"), "{found:?}");
     let hint = site.advice(&GUARD);
     assert!(hint.contains("register the location in Lake Formation with a role of your own"), "{hint}");
-    assert!(hint.contains("nobody can add a policy to a service-linked role: where the service lets you"), "{hint}");
+    assert!(hint.contains("policies of a service-linked role cannot be changed: where the service supports"), "{hint}");
     assert!(!hint.contains("add to the policies"), "{hint}");
     let [warning] = account_warnings(&site.sight()).try_into().unwrap();
     assert!(warning.says.contains("Macie will not be able to read objects") && warning.hint.contains("create-grant"));

@@ -13,8 +13,8 @@ use crate::model::ReplicationRule;
 /// What actions are for, as the list says.
 const WRITE: &str = "write";
 const READ: &str = "read";
-const REPLICATE_FROM: &str = "replicate objects from here";
-const REPLICATE_TO: &str = "replicate objects to here";
+const REPLICATE_FROM: &str = "replicate objects from this bucket";
+const REPLICATE_TO: &str = "replicate objects to this bucket";
 
 /// The actions that a principal may do, or perhaps may, in the order of the list.
 pub(super) struct Uses(Vec<(&'static ObjectAction, Right)>);
@@ -91,7 +91,7 @@ impl Uses {
             }
         }
         let parts = said.into_iter().map(|(perhaps, does, by)| {
-            let perhaps = if perhaps { "perhaps, under conditions, " } else { "" };
+            let perhaps = if perhaps { "possibly, under conditions, " } else { "" };
             let by = by.map(|by| format!(" ({by})")).unwrap_or_default();
             format!("{perhaps}{}{by}", does.join(" and "))
         });
