@@ -37,7 +37,7 @@ CAMPAIGNS = {
     "thirty Regions": [
         f"regions={json.dumps(THIRTY)}",
         "central_key={ " + ", ".join(f'{region} = "{MRK.replace("us-east-1", region)}"' for region in THIRTY) + " }",
-        'bootstrap.services=["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazonaws.com"]',
+        'bootstrap.services=["acm-pca.amazonaws.com", "config.amazonaws.com", "cloudfront.amazonaws.com"]',
         'bootstrap.service_accounts=["222233334444", "333344445555"]',
     ],
 }

@@ -196,6 +196,8 @@ impl Groundwork {
             .tree("unsealers", listed(&self.unsealers()))
             .tree("services_by_organization", listed(&services.by_organization))
             .tree("services_by_account", listed(&services.by_account))
+            .tree("services_by_arn", listed(&services.by_arn))
+            .tree("service_source_arns", listed(&services.source_arns))
             .tree("services_unbound", listed(&services.unbound))
             .tree("service_accounts", listed(&bootstrap.service_accounts))
             .tree("key_administrators", listed(&bootstrap.key_administrators))

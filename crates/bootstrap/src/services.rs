@@ -1,58 +1,42 @@
-//! AWS services that use the central key in their own name, and what the key's policy binds each by:
-//! `templates/service-principals.yaml`, read.
+//! AWS services that use the central key in their own name, and what the key's policy binds each by
+//! (core's `judge/data/service_principals.toml`).
 //!
 //! A condition on a key that a service does not send refuses the service. So a service is bound by `aws:SourceOrgID` only where AWS
-//! documents that it sends it, by `aws:SourceAccount` where that is documented and the campaign file lists accounts, and by
-//! nothing otherwise.
+//! documents that it sends it, by `aws:SourceAccount` or `aws:SourceArn` where that is documented and the campaign file lists accounts,
+//! and by nothing otherwise.
 
-use serde::Deserialize;
+use orgseal_core::judge::{BoundBy, SERVICE_PRINCIPALS, ServicePrincipal};
 use serde_norway::Value;
 
 use crate::groundwork::Groundwork;
 use crate::tree::texts;
-
-const SOURCE: &str = include_str!("templates/service-principals.yaml");
-
-/// What a service sends to KMS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum BoundBy {
-    /// `aws:SourceOrgID`.
-    Organization,
-    /// `aws:SourceAccount`.
-    Account,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Documented {
-    service: String,
-    bound_by: BoundBy,
-    /// The AWS guide that says so.
-    source: String,
-}
-
-fn documented() -> Vec<Documented> {
-    serde_norway::from_str(SOURCE).unwrap_or_default()
-}
 
 /// The campaign's services by how the key's policy binds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Services {
     pub(crate) by_organization: Vec<String>,
     pub(crate) by_account: Vec<String>,
+    pub(crate) by_arn: Vec<String>,
+    /// What `aws:SourceArn` is like for the services that are bound by it.
+    pub(crate) source_arns: Vec<String>,
     pub(crate) unbound: Vec<String>,
 }
 
 impl Services {
     pub(crate) fn of(groundwork: &Groundwork) -> Services {
-        let known = documented();
         let bootstrap = &groundwork.file.bootstrap;
+        let accounts = &bootstrap.service_accounts;
         let mut found = Services::default();
         for service in &bootstrap.services {
-            let bound_by = known.iter().find(|one| one.service == *service).map(|one| one.bound_by);
-            let place = match bound_by {
+            let known = ServicePrincipal::find(service);
+            let place = match known.map(|one| one.bound_by) {
                 Some(BoundBy::Organization) => &mut found.by_organization,
-                Some(BoundBy::Account) if !bootstrap.service_accounts.is_empty() => &mut found.by_account,
+                Some(BoundBy::Account) if !accounts.is_empty() => &mut found.by_account,
+                Some(BoundBy::Arn) if !accounts.is_empty() => {
+                    let of_account = |account| known?.source_arn(&groundwork.partition, account);
+                    found.source_arns.extend(accounts.iter().filter_map(|account| of_account(account)));
+                    &mut found.by_arn
+                }
                 _ => &mut found.unbound,
             };
             place.push(service.clone());
@@ -70,10 +54,12 @@ pub(crate) fn listed(values: &[String]) -> Option<Value> {
 #[must_use]
 pub fn service_table() -> String {
     let mut out = String::from("| service | bound by | documented in |\n| --- | --- | --- |\n");
-    for Documented { service, bound_by, source } in documented() {
+    for ServicePrincipal { service, bound_by, source, .. } in SERVICE_PRINCIPALS.iter() {
         let key = match bound_by {
             BoundBy::Organization => "`aws:SourceOrgID`",
             BoundBy::Account => "`aws:SourceAccount`, for `bootstrap.service_accounts`",
+            BoundBy::Arn => "`aws:SourceArn`, for resources of `bootstrap.service_accounts`",
+            BoundBy::Nothing => "nothing",
         };
         out.push_str(&format!("| `{service}` | {key} | {source} |\n"));
     }
@@ -101,7 +87,7 @@ name = "Seal"
 [automation_role]
 name = "orgseal-automation"
 [bootstrap]
-services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazonaws.com", "cloudtrail.amazonaws.com"]
+services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "cloudfront.amazonaws.com", "cloudtrail.amazonaws.com"]
 {more}"#
         );
         let groundwork = Groundwork::new(&load(&text, "c.toml", &[]).unwrap().campaign).unwrap();
@@ -117,9 +103,13 @@ services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazona
     #[test]
     fn a_service_is_bound_by_what_aws_documents_that_it_sends() {
         let policy = key_policy("service_accounts = [\"222233334444\", \"333344445555\"]");
-        let organization = statement(&policy, "AllowServicesOfOrganization");
-        assert_eq!(organization["Principal"]["Service"], "acm-pca.amazonaws.com");
-        assert_eq!(organization["Condition"]["StringEquals"]["aws:SourceOrgID"], "o-a1b2c3d4e5");
+        let by_arn = statement(&policy, "AllowServicesForListedResources");
+        assert_eq!(by_arn["Principal"]["Service"], "cloudfront.amazonaws.com");
+        let arn = |account: &str| format!("arn:aws:cloudfront::{account}:distribution/*");
+        assert_eq!(
+            by_arn["Condition"],
+            serde_json::json!({ "ArnLike": { "aws:SourceArn": [arn("222233334444"), arn("333344445555")] } })
+        );
         let accounts = statement(&policy, "AllowServicesForListedAccounts");
         assert_eq!(
             accounts["Principal"]["Service"],
@@ -130,18 +120,20 @@ services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "logging.s3.amazona
             serde_json::json!(["222233334444", "333344445555"])
         );
         let unbound = statement(&policy, "AllowServicesUnconditionally");
-        assert_eq!(unbound["Principal"]["Service"], "logging.s3.amazonaws.com");
+        assert_eq!(unbound["Principal"]["Service"], "acm-pca.amazonaws.com");
         assert!(unbound["Condition"].is_null());
         // Without a list of accounts nothing is known to bind them by.
         let policy = key_policy("");
-        assert_eq!(statement(&policy, "AllowServicesForListedAccounts"), serde_json::Value::Null);
+        for sid in ["AllowServicesForListedAccounts", "AllowServicesForListedResources", "AllowServicesOfOrganization"] {
+            assert_eq!(statement(&policy, sid), serde_json::Value::Null);
+        }
         let unbound = statement(&policy, "AllowServicesUnconditionally");
-        assert_eq!(unbound["Principal"]["Service"].as_array().unwrap().len(), 3);
+        assert_eq!(unbound["Principal"]["Service"].as_array().unwrap().len(), 4);
     }
 
     #[test]
     fn the_documents_table_is_this_one() {
-        assert!(documented().len() > 5);
+        assert!(SERVICE_PRINCIPALS.len() > 5);
         let page = include_str!("../../../docs/bootstrap.md");
         assert!(page.contains(&service_table()), "put this into docs/bootstrap.md:\n{}", service_table());
     }

@@ -34,8 +34,8 @@ pub struct BootstrapChoice {
     /// AWS services that may use the key for buckets of the organization, such as `logging.s3.amazonaws.com`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
-    /// Accounts for whose resources those services may use the key, where a service tells the account (`aws:SourceAccount`) and not
-    /// the organization. Without any, the key's policy binds such a service by nothing.
+    /// Accounts for whose resources those services may use the key, where a service sends the account (`aws:SourceAccount`) or the
+    /// resource (`aws:SourceArn`). Without any, the key's policy binds such a service by nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub service_accounts: Vec<String>,
     /// Put a permissions boundary on the roles, so that no later policy makes them more than they are.

@@ -87,17 +87,16 @@ mod tests {
                 "Resource":"*"{condition}}}"#
             ))
         };
-        for condition in [
-            "",
-            r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-ours"}}"#,
-            r#","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#,
-        ] {
+        for condition in ["", r#","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#] {
             assert_eq!(under(condition).look(&LoadBalancerLogTarget), Word::Clear, "{condition}");
         }
         let elsewhere = under(r#","Condition":{"StringEquals":{"aws:SourceAccount":"444455556666"}}"#);
         assert_eq!(elsewhere.found(&LoadBalancerLogTarget).len(), 1);
         let untold = under(r#","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#).untold(&LoadBalancerLogTarget);
         assert!(untold[0].contains("its condition StringEquals on aws:sourcevpc depends on the request"), "{untold:?}");
+        let by_organization = r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-ours"}}"#;
+        let untold = under(by_organization).untold(&LoadBalancerLogTarget);
+        assert!(untold[0].ends_with("sends aws:SourceOrgID to KMS"), "{untold:?}");
         let account = r#"{"Effect":"Allow","Principal":{"AWS":"999900001111"},"Action":"kms:*","Resource":"*"}"#;
         let found = with(account).found(&LoadBalancerLogTarget);
         assert!(found[0].ends_with("the key policy does not allow it kms:GenerateDataKey"), "{found:?}");

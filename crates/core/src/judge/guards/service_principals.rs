@@ -2,7 +2,7 @@
 
 use super::access::{DECRYPT, GENERATE, READ, WRITE};
 use super::seen::Seen;
-use super::services::{GENERATE_ANY, OF_OTHER_GUARDS, admissions, binding_advice, key_admits, key_statement};
+use super::services::{GENERATE_ANY, OF_OTHER_GUARDS, admissions, binding_advice, key_admits, key_statement, unclear};
 use super::sight::{Dark, Sight};
 use super::{Guard, Need, Word};
 use crate::judge::policy::Answer;
@@ -46,13 +46,15 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
                     seen.fix(format!("add to the key policy {wanted}{}", binding_advice(&admission)));
                 }
                 Answer::CannotTell(why) => {
+                    let why = unclear(&admission, &why);
                     seen.unsure(format!("{admission} {verb}; whether the key policy allows it {action}: {why}"));
                 }
             }
         }
     }
-    let hint = "check the conditions of the key policy, and allow these services with the same conditions as in the bucket \
-                policy";
+    let hint = "check the conditions of the key policy, and allow these services with the same conditions as in the bucket policy, where \
+                AWS documents that they send those condition keys to KMS: aws:SourceAccount or aws:SourceArn, not \
+                aws:SourceOrgID (docs/bootstrap.md)";
     Ok(seen.word("AWS services access the bucket as service principals, and the key policy does not allow them", hint))
 }
 
@@ -123,8 +125,6 @@ mod tests {
         for (bucket, key) in [
             ("", key_for(TRAIL, "")),
             (OWN_SOURCE, key_for(TRAIL, OWN_SOURCE)),
-            (OWN_SOURCE, key_for(TRAIL, OUR_ORG)),
-            (OUR_ORG, key_for(TRAIL, OUR_ORG)),
             (
                 r#","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:cloudtrail:*:111122223333:trail/*"},"StringEquals":{"aws:SourceAccount":"111122223333"}}"#,
                 key_for(TRAIL, OWN_SOURCE),
@@ -136,6 +136,36 @@ mod tests {
                 "{bucket} {key}"
             );
         }
+    }
+
+    #[test]
+    fn an_organization_is_nothing_that_a_service_is_known_to_send() {
+        for bucket in [OWN_SOURCE, OUR_ORG, ""] {
+            let site = Scene::with_policies(Some(&writes(TRAIL, bucket)), &key_for(TRAIL, OUR_ORG));
+            let untold = site.untold(&GUARD);
+            let ends = "depends on the request, and AWS does not document that cloudtrail.amazonaws.com sends aws:SourceOrgID to KMS";
+            assert!(untold[0].ends_with(ends), "{untold:?}");
+            assert!(site.advice(&GUARD).contains("aws:SourceAccount or aws:SourceArn"));
+        }
+        // What is proposed is not bound by it either.
+        let both = r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-ours","aws:SourceAccount":"111122223333"}}"#;
+        for (bucket, bound) in [
+            (both, r#""Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}}"#),
+            (OUR_ORG, r#""Resource":"*"}, bound by aws:SourceArn or aws:SourceAccount where the service sends it"#),
+        ] {
+            let hint = Scene::with_policies(Some(&writes(TRAIL, bucket)), ORGANIZATION).advice(&GUARD);
+            assert!(hint.ends_with(bound), "{hint}");
+        }
+        // CloudFront sends the distribution's ARN alone.
+        let front = r#","Condition":{"StringEquals":{"aws:SourceArn":"arn:aws:cloudfront::111122223333:distribution/E1","aws:SourceAccount":"111122223333"}}"#;
+        let bucket = writes("cloudfront.amazonaws.com", front);
+        let with_key = |condition: &str| {
+            let key = key_for("cloudfront.amazonaws.com", condition);
+            Scene::with_policies(Some(&bucket), &key).look(&GUARD)
+        };
+        let any = r#","Condition":{"ArnLike":{"aws:SourceArn":"arn:aws:cloudfront::111122223333:distribution/*"}}"#;
+        assert_eq!(with_key(any), Word::Clear);
+        assert!(matches!(with_key(OWN_SOURCE), Word::CannotTell { .. }));
     }
 
     #[test]

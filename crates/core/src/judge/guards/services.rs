@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::access::{self, GENERATE, WRITE, only_values};
 use super::seen::Seen;
 use super::sight::Sight;
-use crate::judge::policy::{Answer, Known, Policy, Principal, Request, Statement, Text};
+use crate::judge::policy::{Answer, Condition, Known, Policy, Principal, Request, Statement, Text};
+use crate::judge::service_sends;
 
 /// What services' own documentation asks for where they write.
 pub(super) const GENERATE_ANY: &str = "kms:GenerateDataKey*";
@@ -60,13 +61,13 @@ pub(super) fn admissions<'a>(
     named.filter(|admission| is_meant(admission.service)).collect()
 }
 
-/// What to add to the key policy for a service: what it lacks, bound by the same source as in the bucket policy.
+/// What to add to the key policy for a service: what it lacks, bound by the same source as in the bucket policy, as far as AWS
+/// documents that the service sends it to KMS.
 pub(super) fn key_statement(admission: &Admission<'_>, actions: &[&str]) -> String {
     let service = admission.service;
     let actions: Vec<String> = actions.iter().map(|action| format!("\"{action}\"")).collect();
-    let bound = admission.statement.conditions.iter().filter(|condition| SOURCES.contains(&condition.key.as_str()));
     let mut operators: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for condition in bound {
+    for condition in binding_conditions(admission) {
         let key =
             SOURCE_NAMES.iter().find(|name| name.eq_ignore_ascii_case(&condition.key)).unwrap_or(&"aws:SourceArn");
         let values: Vec<String> = condition.values.iter().map(|value| format!("\"{value}\"")).collect();
@@ -87,11 +88,18 @@ pub(super) fn key_statement(admission: &Admission<'_>, actions: &[&str]) -> Stri
 
 /// How to bind a statement that the bucket policy does not bind.
 pub(super) fn binding_advice(admission: &Admission<'_>) -> &'static str {
-    let is_bound = admission.statement.conditions.iter().any(|condition| SOURCES.contains(&condition.key.as_str()));
-    match is_bound {
+    match binding_conditions(admission).next().is_some() {
         true => "",
         false => ", bound by aws:SourceArn or aws:SourceAccount where the service sends it",
     }
+}
+
+/// The conditions of the bucket policy that can bind the service in the key policy as well.
+fn binding_conditions<'a>(admission: &Admission<'a>) -> impl Iterator<Item = &'a Condition> {
+    let (conditions, service) = (&admission.statement.conditions, admission.service);
+    conditions
+        .iter()
+        .filter(move |condition| SOURCES.contains(&condition.key.as_str()) && service_sends(service, &condition.key))
 }
 
 /// The keys of conditions that tell on whose behalf a service asks, in lower case, and as AWS writes them.
@@ -118,6 +126,7 @@ pub(super) fn weigh_deliveries(admissions: &[Admission<'_>], what: &str, at: &Si
                 ));
             }
             Answer::CannotTell(why) => {
+                let why = unclear(admission, &why);
                 seen.unsure(format!("{admission} {WRITE}{what}; whether the key policy allows it {GENERATE}: {why}"))
             }
         }
@@ -141,7 +150,7 @@ pub(super) fn key_admits(
     let request = Request::of_service(admission.service, action, Text::Exactly(key.to_string()));
     // Whether S3 hands on that it asks for a service is not documented, so nothing may hang on it.
     let request = access::of_key(request, at, &key).with("kms:ViaService", Known::Unknown);
-    let said = |account| key_policy.admission(&of_source(request.clone(), admission.statement, account, at)).admitted();
+    let said = |account| key_policy.admission(&of_source(request.clone(), admission, account, at)).admitted();
     let sources = only_values(admission.statement, "aws:sourceaccount");
     if sources.is_empty() {
         return said(otherwise);
@@ -149,25 +158,39 @@ pub(super) fn key_admits(
     sources.into_iter().map(|account| said(Some(account))).fold(Answer::Yes, Answer::and)
 }
 
-/// The request with whom the service works for, as far as the bucket policy binds it.
-fn of_source(request: Request, statement: &Statement, account: Option<&str>, at: &Sight<'_>) -> Request {
+/// The request with whom the service works for, as far as the bucket policy binds it and AWS documents that the service sends it to
+/// KMS. A key policy that asks for anything else may refuse the service.
+fn of_source(request: Request, admission: &Admission<'_>, account: Option<&str>, at: &Sight<'_>) -> Request {
+    let statement = admission.statement;
+    let sends = |key: &str| service_sends(admission.service, key);
     let organizations = only_values(statement, "aws:sourceorgid");
     let is_ours = |account: &str| account == at.bucket.account || at.organization.accounts.contains(account);
     let request = match organizations.as_slice() {
+        _ if !sends("aws:sourceorgid") => request,
         [organization] => request.with_value("aws:SourceOrgID", *organization),
         _ if account.is_some_and(is_ours) => request.with_value("aws:SourceOrgID", at.organization.id.as_str()),
         _ => request,
     };
-    let request = match account {
+    let request = match account.filter(|_| sends("aws:sourceaccount")) {
         Some(account) => request.with_value("aws:SourceAccount", account),
         None => request,
     };
     match only_values(statement, "aws:sourcearn").as_slice() {
-        [arn] => match arn.split_once('*') {
+        [arn] if sends("aws:sourcearn") => match arn.split_once('*') {
             None => request.with_value("aws:SourceArn", *arn),
             Some((start, "")) => request.with_value("aws:SourceArn", Text::Beginning(start.to_owned())),
             Some(_) => request,
         },
         _ => request,
+    }
+}
+
+/// Why it cannot be told whether the key policy admits a service, with what to know of conditions on its organization.
+pub(super) fn unclear(admission: &Admission<'_>, why: &str) -> String {
+    let asks = |key: &str| why.contains(&format!(" on {key} "));
+    let unsent = SOURCES.iter().zip(SOURCE_NAMES).find(|(key, _)| asks(key) && !service_sends(admission.service, key));
+    match unsent {
+        Some((_, name)) => format!("{why}, and AWS does not document that {} sends {name} to KMS", admission.service),
+        None => why.to_owned(),
     }
 }
