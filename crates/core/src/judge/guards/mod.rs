@@ -184,7 +184,7 @@ impl Ruling {
 #[must_use]
 pub fn look(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling) -> Vec<GuardFinding> {
     let mut found = Vec::new();
-    let at = Sight::of(*at);
+    let at = Sight::of(*at).where_public_access_holds(ruling(&public_access::PublicAccess).severity == Severity::Hold);
     for &guard in ALL {
         let ruling = ruling(guard);
         let (outcome, says, evidence, hint, principals) = match guard.look(&at) {
@@ -284,6 +284,33 @@ mod tests {
                 let told = ALL.iter().filter(|one| scene.look(**one) != Word::Clear).map(|one| one.name());
                 assert_eq!(told.collect::<Vec<_>>(), guards, "{statement}");
             }
+        }
+    }
+
+    #[test]
+    fn callers_of_a_network_are_told_of_as_principals_where_public_access_does_not_hold_the_bucket() {
+        let endpoint = r#"{"Sid":"E","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"aws:SourceVpce":"vpce-1"}}}"#;
+        let scene =
+            fixture::Scene::with_everything_read(endpoint, fixture::ORGANIZATION).with_roles(&[("reader", &[])]);
+        let told = |severity: Severity| {
+            let because = (severity != Severity::Hold).then(|| "all callers sign".to_owned());
+            let ruling = |guard: &dyn Guard| match guard.name() {
+                "public-access" => Ruling { severity, because: because.clone() },
+                _ => Ruling { severity: guard.severity(), because: None },
+            };
+            let found = look(&scene.sight(), ruling).into_iter().filter(|one| one.guard == "principals-without-key");
+            found.collect::<Vec<_>>()
+        };
+        assert_eq!(told(Severity::Hold), []);
+        for severity in [Severity::Warn, Severity::Off] {
+            let [finding] = told(severity).try_into().unwrap();
+            assert_eq!((finding.outcome, finding.holds()), (GuardOutcome::CannotTell, true));
+            let door = "the bucket policy perhaps lets everyone of the account in (statement E): its condition StringEquals on aws:sourcevpce";
+            assert!(finding.evidence[0].starts_with(door), "{finding:?}");
+            assert!(
+                finding.evidence[1].contains("role/reader may perhaps")
+                    && finding.evidence[1].contains("lacks kms:Decrypt")
+            );
         }
     }
 

@@ -6,7 +6,7 @@ use super::delivery_accounts::is_delivery_account;
 use super::seen::Seen;
 use super::services::services;
 use super::sight::{Dark, Sight};
-use super::unsigned::{denies_unsigned, is_by_network};
+use super::unsigned::is_open_to_unsigned;
 use super::{Guard, Need, Word};
 use crate::judge::policy::{Answer, Known, Policy, Principal, Principals, Request, Statement, Text};
 use crate::judge::{OBJECT_ACTIONS, ObjectAction};
@@ -317,15 +317,17 @@ pub(super) fn narrowed<'a>(statement: &'a Statement, at: &'a Sight<'_>) -> Narro
     }
     let is_public = statement.conditions.iter().all(|condition| SAYS_NOT_WHO.contains(&condition.key.as_str()));
     let is_elsewhere = is_public
-        || is_by_network(statement, at) && !is_for_signed_callers_alone(at)
+        || is_left_to_public_access(statement, at)
         || statement.conditions.iter().any(is_of_access_points)
         || services(statement).next().is_some();
     if is_elsewhere { Narrowed::Elsewhere } else { Narrowed::Untold }
 }
 
-/// Whether the bucket policy denies every unsigned request, so that its statements by network are for signed callers.
-fn is_for_signed_callers_alone(at: &Sight<'_>) -> bool {
-    matches!(at.bucket_policy(), Ok(Some(policy)) if denies_unsigned(policy, at))
+/// Whether `public-access` holds the bucket for the callers of a statement. Where it is overridden, or the bucket policy denies unsigned
+/// requests, those who sign are left, and may be of any account.
+fn is_left_to_public_access(statement: &Statement, at: &Sight<'_>) -> bool {
+    let is_open = |policy: &Policy| is_open_to_unsigned(policy, statement, at);
+    at.public_access_holds && at.bucket_policy().is_ok_and(|policy| policy.is_some_and(is_open))
 }
 
 /// Whether a condition asks that a key be what a policy variable, given in lower case, stands for.

@@ -3,7 +3,7 @@
 use super::access::does;
 use super::seen::Seen;
 use super::sight::{Sight, read};
-use super::unsigned::{denies_unsigned, is_by_network, network_conditions};
+use super::unsigned::{is_open_to_unsigned, network_conditions};
 use super::{Guard, Need, Word};
 use crate::model::{PublicAccessBlock, Read};
 
@@ -36,6 +36,12 @@ impl Guard for PublicAccess {
     fn look(&self, at: &Sight<'_>) -> Word {
         let mut seen = Seen::default();
         by_network(at, &mut seen);
+        let [policies, acls] =
+            [blocked(at, |block| block.restrict_public_buckets), blocked(at, |block| block.ignore_public_acls)];
+        if policies == Some(true) && acls == Some(true) {
+            // Nobody comes in but by network, whatever else could not be read. No block closes that.
+            return word(seen);
+        }
         let policy = seen.known(read(&at.evidence.policy_is_public, "GetBucketPolicyStatus")).copied().unwrap_or(false);
         let website = seen.known(read(&at.evidence.website, "GetBucketWebsite")).copied().unwrap_or(false);
         let groups: Vec<String> = match seen.known(read(&at.evidence.acl, "GetBucketAcl")) {
@@ -49,12 +55,6 @@ impl Guard for PublicAccess {
                 })
                 .collect(),
         };
-        let [policies, acls] =
-            [blocked(at, |block| block.restrict_public_buckets), blocked(at, |block| block.ignore_public_acls)];
-        if policies == Some(true) && acls == Some(true) {
-            // Nobody else comes in who is not known, whatever else could not be read.
-            return if seen.found() > 0 { word(seen) } else { Word::Clear };
-        }
         let mut ways: Vec<(String, Option<bool>)> = groups.into_iter().map(|grant| (grant, acls)).collect();
         if policy {
             ways.insert(0, ("the bucket policy is public (GetBucketPolicyStatus: IsPublic)".to_owned(), policies));
@@ -100,10 +100,7 @@ fn word(seen: Seen) -> Word {
 /// closes it.
 fn by_network(at: &Sight<'_>, seen: &mut Seen) {
     let Some(Some(policy)) = seen.known(at.bucket_policy()) else { return };
-    if denies_unsigned(policy, at) {
-        return;
-    }
-    for statement in policy.allows().filter(|statement| is_by_network(statement, at)) {
+    for statement in policy.allows().filter(|statement| is_open_to_unsigned(policy, statement, at)) {
         seen.saw(format!(
             "the bucket policy, {}: everyone with {} may {} objects, with unsigned requests as well",
             statement.called(),
@@ -202,6 +199,9 @@ mod tests {
             ),
             (r#""StringEquals":{"aws:SourceVpce":"vpce-1"}"#, "aws:sourcevpce vpce-1"),
             (r#""StringEquals":{"aws:SourceVpc":"vpc-1"}"#, "aws:sourcevpc vpc-1"),
+            (r#""StringEquals":{"aws:VpceAccount":"111122223333"}"#, "aws:vpceaccount 111122223333"),
+            (r#""StringEquals":{"aws:VpceOrgID":"o-ours"}"#, "aws:vpceorgid o-ours"),
+            (r#""ForAnyValue:StringLike":{"aws:VpceOrgPaths":"o-ours/*"}"#, "aws:vpceorgpaths o-ours/*"),
             (r#""StringLike":{"aws:Referer":"https://www.example.com/*"}"#, "aws:referer https://www.example.com/*"),
             (
                 r#""StringEquals":{"aws:SourceVpce":"vpce-1"},"StringEqualsIfExists":{"aws:PrincipalOrgID":"o-ours"}"#,
@@ -232,6 +232,30 @@ mod tests {
         assert_eq!(by_conditions(&format!(r#""StringEquals":{{{org}}}"#), "").look(&PublicAccess), Word::Clear);
         let deny = r#",{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-ours"}}}"#;
         assert_eq!(by_conditions(&format!("{endpoint}}}"), deny).look(&PublicAccess), Word::Clear);
+    }
+
+    #[test]
+    fn a_deny_of_unsigned_requests_counts_for_what_the_statement_allows() {
+        let endpoint = r#""StringEquals":{"aws:SourceVpce":"vpce-1"}"#;
+        let deny = |action: &str| {
+            format!(
+                r#",{{"Effect":"Deny","Principal":"*","Action":"{action}","Resource":"arn:aws:s3:::b/*","Condition":{{"Null":{{"aws:PrincipalArn":"true"}}}}}}"#
+            )
+        };
+        assert_eq!(by_conditions(endpoint, &deny("s3:GetObject")).look(&PublicAccess), Word::Clear);
+        assert_eq!(by_conditions(endpoint, &deny("s3:PutObject")).found(&PublicAccess).len(), 1);
+    }
+
+    #[test]
+    fn a_bucket_policy_that_could_not_be_read_may_let_a_network_in_past_any_block() {
+        let mut scene = private();
+        scene.evidence.policy = denied("GetBucketPolicy", "allow s3:GetBucketPolicy");
+        scene.evidence.policy_is_public = denied("GetBucketPolicyStatus", "allow s3:GetBucketPolicyStatus");
+        let block = PublicAccessBlock { restrict_public_buckets: true, ignore_public_acls: true, ..Default::default() };
+        scene.evidence.public_access_block = Some(Ok(block));
+        assert_eq!(scene.untold(&PublicAccess), ["AccessDenied: GetBucketPolicy: Access Denied"]);
+        scene.evidence.policy = Some(Ok(None));
+        assert_eq!(scene.look(&PublicAccess), Word::Clear);
     }
 
     #[test]

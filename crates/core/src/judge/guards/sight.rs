@@ -13,6 +13,8 @@ use crate::model::{Algorithm, AwsError, KeyArn, Read};
 /// A bucket about to change, as guards see it.
 pub struct Sight<'a> {
     subject: Subject<'a>,
+    /// Whether a finding of `public-access` holds the bucket.
+    pub(super) public_access_holds: bool,
     bucket_policy: OnceCell<Result<Policy, NotUnderstood>>,
     key_policy: OnceCell<Parsed>,
 }
@@ -28,7 +30,12 @@ impl<'a> Sight<'a> {
     /// What guards see of a subject.
     #[must_use]
     pub fn of(subject: Subject<'a>) -> Sight<'a> {
-        Sight { subject, bucket_policy: OnceCell::new(), key_policy: OnceCell::new() }
+        Sight { subject, public_access_holds: true, bucket_policy: OnceCell::new(), key_policy: OnceCell::new() }
+    }
+
+    /// The same, where the campaign file may override `public-access`.
+    pub(super) fn where_public_access_holds(self, holds: bool) -> Sight<'a> {
+        Sight { public_access_holds: holds, ..self }
     }
 
     /// The bucket's policy; `None` where it has none.
@@ -36,12 +43,6 @@ impl<'a> Sight<'a> {
         let Some(text) = read(&self.subject.evidence.policy, "GetBucketPolicy")? else { return Ok(None) };
         let policy = self.bucket_policy.get_or_init(|| Policy::parse(text)).as_ref();
         policy.map(Some).map_err(|why| not_understood("the bucket policy", why))
-    }
-
-    /// The bucket's policy, for a guard that reads it only where another one does; `None` where it was not read, or there is none.
-    pub(super) fn bucket_policy_where_read(&self) -> Option<Result<&Policy, Dark>> {
-        self.subject.evidence.policy.as_ref()?;
-        self.bucket_policy().transpose()
     }
 
     /// The policy of the central key.

@@ -9,18 +9,22 @@ use crate::judge::OBJECT_ACTIONS;
 use crate::judge::policy::{Answer, Effect, Policy, Principal, Principals, Request, Statement, Text};
 
 /// Condition keys that tell where a request comes from, and not who makes it; in lower case.
-const NETWORK: [&str; 7] = [
+const NETWORK: [&str; 10] = [
     "aws:sourceip",
     "aws:vpcsourceip",
     "aws:sourcevpc",
     "aws:sourcevpcarn",
     "aws:sourcevpce",
+    // The owner of the VPC endpoint, and not of the credentials.
+    "aws:vpceaccount",
+    "aws:vpceorgid",
+    "aws:vpceorgpaths",
     "aws:referer",
     "aws:useragent",
 ];
 
 /// Whether a statement lets everyone have objects by where a request comes from alone, so that unsigned requests come in as well.
-pub(super) fn is_by_network(statement: &Statement, at: &Subject<'_>) -> bool {
+fn is_by_network(statement: &Statement, at: &Subject<'_>) -> bool {
     let is_for_everyone = match &statement.principals {
         Principals::Are(principals) => principals.contains(&Principal::Everyone),
         Principals::AllBut(_) => true,
@@ -43,23 +47,25 @@ pub(super) fn network_conditions(statement: &Statement) -> Vec<String> {
     of_network.map(|one| format!("{} {}", one.key, one.values.join(", "))).collect()
 }
 
-/// Whether the bucket policy denies unsigned requests whatever it allows.
-pub(super) fn denies_unsigned(policy: &Policy, at: &Subject<'_>) -> bool {
+/// Whether the bucket policy denies unsigned requests for every action on objects that a statement of it allows.
+fn denies_unsigned(policy: &Policy, statement: &Statement, at: &Subject<'_>) -> bool {
     OBJECT_ACTIONS
         .iter()
-        .map(|action| policy.admission(&unsigned(at, &action.action)).denied)
-        .all(|denied| denied == Answer::Yes)
+        .filter(|action| covers_objects(statement, &action.action, at))
+        .all(|action| policy.admission(&unsigned(at, &action.action)).denied == Answer::Yes)
 }
 
-/// The policy without the statements that allow by network alone: those callers are `public-access`' finding. Where the policy
-/// denies every unsigned request, only signed callers are left, and they need the key like all others.
+/// Whether unsigned requests come in by a statement of the bucket policy, from a network.
+pub(super) fn is_open_to_unsigned(policy: &Policy, statement: &Statement, at: &Subject<'_>) -> bool {
+    is_by_network(statement, at) && !denies_unsigned(policy, statement, at)
+}
+
+/// The policy without the statements by which unsigned requests come in from a network: those callers are `public-access`' finding.
+/// Where the policy denies unsigned requests, only signed callers are left, and they need the key like all others.
 pub(super) fn without_network_statements(policy: &Policy, at: &Subject<'_>) -> Option<Policy> {
-    if denies_unsigned(policy, at) {
-        return None;
-    }
-    let is_any = policy.statements.iter().any(|statement| is_by_network(statement, at));
-    let kept = policy.statements.iter().filter(|statement| !is_by_network(statement, at));
-    is_any.then(|| Policy { statements: kept.cloned().collect() })
+    let (open, kept): (Vec<&Statement>, Vec<&Statement>) =
+        policy.statements.iter().partition(|statement| is_open_to_unsigned(policy, statement, at));
+    (!open.is_empty()).then(|| Policy { statements: kept.into_iter().cloned().collect() })
 }
 
 fn unsigned(at: &Subject<'_>, action: &str) -> Request {

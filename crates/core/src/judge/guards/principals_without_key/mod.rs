@@ -72,8 +72,9 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
     let Some(key) = at.central_key()? else { return Ok(Word::Clear) };
     let holders = at.holders()?;
     let bucket = at.bucket_policy()?;
-    // `public-access` tells of whoever is let in by network alone.
-    let signed = bucket.and_then(|policy| without_network_statements(policy, at));
+    // Callers that are let in by network alone may be unsigned: `public-access` holds the bucket for them. Where it is overridden, the
+    // bucket is changed, and those of them that sign need the key.
+    let signed = bucket.filter(|_| at.public_access_holds).and_then(|policy| without_network_statements(policy, at));
     let (bucket, points) = (signed.as_ref().or(bucket), uses::points(at));
     let sides = Sides { at, bucket, points, key, key_policy: at.key_policy()? };
     let (mut seen, mut fixes, mut doors) = (Seen::default(), Fixes::default(), Doors::default());
