@@ -130,6 +130,22 @@ fn a_bucket_whose_name_the_document_does_not_accept_is_held_and_not_started() {
     }
 }
 
+/// S3 allowed such names in us-east-1 until March 2018, and the pattern of the shipped documents does not.
+#[test]
+fn a_name_that_begins_or_ends_with_a_dot_a_hyphen_or_an_underscore_is_held_with_a_fix_that_works() {
+    let old = ["_team-logs".to_owned(), "team.logs-".to_owned(), "Team_logs".to_owned()];
+    let world = World::of(&two_members(&on_sse_s3(&old), ""));
+    let (code, plan) = plan(&world, &[]);
+    assert_eq!((code, decided(&plan, "hold")), (2, set(old[..2].to_vec())), "{plan:#}");
+    for name in &old[..2] {
+        let held = planned(&plan, name);
+        let hint = held["error"]["hint"].as_str().unwrap();
+        assert_eq!(held["reason"], "parameter_not_accepted");
+        assert!(hint.contains("accept no bucket name that begins or ends with") && hint.contains("exempt"), "{hint}");
+        assert!(!hint.contains("use the document that ships"), "{hint}");
+    }
+}
+
 #[test]
 fn a_limit_that_is_a_quoted_number_is_one_all_the_same() {
     let content = SHIPPED.replace("allowedPattern: '^[0-9]{12}$'", "allowedPattern: '^[0-9]{12}$'\n    maxChars: '11'");
@@ -295,6 +311,41 @@ fn an_organization_without_policies_of_its_own_costs_two_requests_and_one_with_s
     plan(&world, &[]);
     assert_eq!((of("ListPolicies"), of("ListTargetsForPolicy"), of("ListPoliciesForTarget")), (2, 1, 1));
     assert_eq!(of("DescribePolicy"), 2, "this one and FullAWSAccess");
+}
+
+/// Two requests for each account would throttle Organizations for everybody, so accounts are not asked.
+#[test]
+fn a_caller_that_may_not_list_targets_is_warned_once_and_roots_and_ous_alone_are_asked() {
+    let spec = two_members(&on_sse_s3(&names("payments", 3)), &on_sse_s3(&names("analytics", 3)));
+    let spec =
+        spec.replace("accounts = 4", "accounts = 30").replace("buckets_per_account = 0", "buckets_per_account = 2");
+    let world = World::of(&format!("ou_depth = 5\n{spec}"));
+    let accounts = world.sandbox.accounts();
+    let above: BTreeSet<&str> =
+        accounts.iter().flat_map(|one| one.path.split('/')).filter(|part| part.contains('-')).collect();
+    // One above the one account, one attached to the other, where it is not seen.
+    world.sandbox.set_scp("above", &[&ou_of_payments_alone(&world)], ONLY_CONTROL_TOWER).unwrap();
+    world.sandbox.set_scp("own", &[ANALYTICS], ONLY_CONTROL_TOWER).unwrap();
+    let policy =
+        include_str!("../../config/policies/caller.json").replace("111122223333", world.sandbox.security_account());
+    world
+        .sandbox
+        .set_caller_policy(&policy.replace("organizations:ListTargetsForPolicy", "organizations:ListRoots"))
+        .unwrap();
+    world.sandbox.reset_counters();
+    let run = world.run(&["plan", "--output", "plan.json"]);
+    let plan: Value = serde_json::from_str(&std::fs::read_to_string(world.path("plan.json")).unwrap()).unwrap();
+    let asked = world.sandbox.counters().totals("organizations", "ListPoliciesForTarget");
+    assert!(asked > 0 && asked <= 2 * above.len() as u64, "{asked} requests, {} roots and OUs", above.len());
+    let said = unbroken(&run.stderr);
+    assert_eq!(said.matches("attached to accounts deny the change could not be determined").count(), 1, "{said}");
+    assert!(plan["notices"].to_string().contains("organizations:ListTargetsForPolicy"), "{}", plan["notices"]);
+    says(denied(planned(&plan, "payments-00")), &["service control policy above", "attached to OU"]);
+    assert_eq!(planned(&plan, "analytics-00")["decision"], "change");
+    // What was not seen shows at the first start, which goes alone.
+    let (_, document) = world.json(&["rollout", "--yes", "--account", ANALYTICS]);
+    assert_eq!(world.sandbox.executions().len(), 1, "{document:#}");
+    assert_eq!(reasons(&document, "change_denied").len(), 2);
 }
 
 #[test]

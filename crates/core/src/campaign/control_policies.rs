@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use jiff::Timestamp;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Campaign;
 use super::examine::AccountLook;
@@ -40,8 +40,29 @@ enum Attachments {
     Unknown,
 }
 
-/// Reads by what they are about, each made once.
-type Once<K, T> = Mutex<HashMap<K, Arc<OnceCell<T>>>>;
+/// Which roots, OUs and accounts are asked for their policies where the caller may not ask the policies what they are attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Each of them: two requests for each account.
+    Everything,
+    /// Roots and OUs, which accounts share. What is attached to accounts is unknown then.
+    RootsAndOus,
+}
+
+/// Reads by what they are about, each made once as long as it is not too old.
+type Reads<K, T> = Mutex<HashMap<K, Arc<Fresh<T>>>>;
+
+/// What was read of control policies so far. A run keeps it when it learns anew which policies there are, so that a root or OU that
+/// was read a minute before is not read again.
+#[derive(Default)]
+struct Known {
+    /// What the policies say, by their ids: most are attached in many places.
+    texts: Reads<String, Parsed>,
+    /// A denial is an answer: no account below asks again.
+    levels: Reads<(ControlKind, String), Result<Arc<Level>, AwsError>>,
+    /// The root and OUs above each account, where ListAccounts gives no `Paths`.
+    walked: Fresh<Arc<BTreeMap<String, Vec<String>>>>,
+}
 
 /// The control policies of the organization.
 pub(super) struct ControlPolicies {
@@ -54,11 +75,9 @@ pub(super) struct ControlPolicies {
     resource: Attachments,
     /// Why each root, OU and account has to be asked, where the caller may not ask the policies.
     denied: Option<AwsError>,
-    /// What the policies say, by their ids: most are attached in many places.
-    texts: Once<String, Parsed>,
-    levels: Once<(ControlKind, String), Arc<Level>>,
-    /// The root and OUs above each account, where ListAccounts gives no `Paths`.
-    walked: OnceCell<BTreeMap<String, Vec<String>>>,
+    asked: Asked,
+    max_age: Duration,
+    known: Arc<Known>,
 }
 
 impl ControlPolicies {
@@ -68,6 +87,20 @@ impl ControlPolicies {
         organizations: &Organizations,
         organization: &Organization,
         accounts: usize,
+    ) -> Result<ControlPolicies, AwsError> {
+        let known = Arc::default();
+        ControlPolicies::open_again(organizations, organization, accounts, Asked::Everything, Duration::MAX, known)
+            .await
+    }
+
+    /// The same, with what was read before, as far as it is not older than `max_age`.
+    async fn open_again(
+        organizations: &Organizations,
+        organization: &Organization,
+        accounts: usize,
+        asked: Asked,
+        max_age: Duration,
+        known: Arc<Known>,
     ) -> Result<ControlPolicies, AwsError> {
         let (reads, requests) = (Semaphore::new(READS), Arc::<AtomicUsize>::default());
         let denied = Mutex::new(None);
@@ -82,9 +115,9 @@ impl ControlPolicies {
             service: service?,
             resource: resource?,
             denied: denied.into_inner().unwrap_or_else(PoisonError::into_inner),
-            texts: Mutex::default(),
-            levels: Mutex::default(),
-            walked: OnceCell::new(),
+            asked,
+            max_age,
+            known,
         })
     }
 
@@ -101,10 +134,12 @@ impl ControlPolicies {
             }
             known => known,
         };
-        let targets: Vec<&str> = above.iter().map(String::as_str).chain([account]).collect();
+        let account_unread = self.asked == Asked::RootsAndOus && self.denied.is_some();
+        let own = (!account_unread).then_some(account);
+        let targets: Vec<&str> = above.iter().map(String::as_str).chain(own).collect();
         let (service, resource) =
             join(self.levels(ControlKind::Service, &targets), self.levels(ControlKind::Resource, &targets)).await;
-        Ok(AccountControls { service: service?, resource: resource? })
+        Ok(AccountControls { service: service?, resource: resource?, account_unread })
     }
 
     /// Why each root, OU and account has to be asked, where the caller may not ask the policies what they are attached to.
@@ -137,7 +172,8 @@ impl ControlPolicies {
 
     /// The root and the OUs above an account, by a walk of the tree.
     async fn above(&self, account: &str) -> Result<Vec<String>, AwsError> {
-        let walked = self.walked.get_or_try_init(|| self.organizations.walk()).await?;
+        let walk = async { self.organizations.walk().await.map(Arc::new) };
+        let walked = self.known.walked.try_get(self.max_age, walk).await?;
         walked.get(account).cloned().ok_or_else(|| AwsError {
             code: "OusNotKnown".to_owned(),
             message: format!("the OUs above account {account} are not known, and so neither are their policies"),
@@ -159,8 +195,14 @@ impl ControlPolicies {
     }
 
     async fn level(&self, kind: ControlKind, target: &str) -> Result<Arc<Level>, AwsError> {
-        let cell = once(&self.levels, (kind, target.to_owned()));
-        cell.get_or_try_init(|| self.read_level(kind, target)).await.cloned()
+        let cell = cell(&self.known.levels, (kind, target.to_owned()));
+        let read = async {
+            match self.read_level(kind, target).await {
+                Err(error) if !is_denied(&error) => Err(error),
+                answer => Ok(answer),
+            }
+        };
+        cell.try_get(self.max_age, read).await?
     }
 
     async fn read_level(&self, kind: ControlKind, target: &str) -> Result<Arc<Level>, AwsError> {
@@ -181,13 +223,13 @@ impl ControlPolicies {
     }
 
     async fn text(&self, id: &str) -> Result<Parsed, AwsError> {
-        let cell = once(&self.texts, id.to_owned());
-        let read = cell.get_or_try_init(|| async {
+        let cell = cell(&self.known.texts, id.to_owned());
+        let read = async {
             let _permit = self.reads.acquire().await;
             self.requests.fetch_add(1, Ordering::Relaxed);
             self.organizations.policy(id).await.map(|text| Arc::new(Policy::parse(&text)))
-        });
-        read.await.cloned()
+        };
+        cell.try_get(self.max_age, read).await
     }
 }
 
@@ -249,7 +291,7 @@ fn is_denied(error: &AwsError) -> bool {
     matches!(error.code.as_str(), "AccessDeniedException" | "AccessDenied")
 }
 
-fn once<K: Eq + Hash, T>(reads: &Once<K, T>, key: K) -> Arc<OnceCell<T>> {
+fn cell<K: Eq + Hash, T>(reads: &Reads<K, T>, key: K) -> Arc<Fresh<T>> {
     let mut reads = reads.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(reads.entry(key).or_default())
 }
@@ -258,6 +300,7 @@ fn once<K: Eq + Hash, T>(reads: &Once<K, T>, key: K) -> Arc<OnceCell<T>> {
 #[derive(Default)]
 pub(super) struct ControlReads {
     policies: Fresh<Result<Arc<ControlPolicies>, AwsError>>,
+    known: Arc<Known>,
     /// Requests that the last reading took so far.
     requests: Mutex<Arc<AtomicUsize>>,
 }
@@ -321,11 +364,35 @@ impl Campaign {
     async fn control_policies(&self, max_age: Duration) -> Result<Arc<ControlPolicies>, AwsError> {
         let accounts = self.population.get().map_or(0, |population| population.organization.accounts.len());
         let open = async {
-            let opened = ControlPolicies::open(&self.aws.organizations(), &self.organization, accounts).await?;
+            let known = Arc::clone(&self.controls.known);
+            let organizations = self.aws.organizations();
+            let open = ControlPolicies::open_again(
+                &organizations,
+                &self.organization,
+                accounts,
+                Asked::RootsAndOus,
+                max_age,
+                known,
+            );
+            let opened = open.await?;
+            if let Some(error) = opened.denied().filter(|_| !opened.is_empty()) {
+                self.warn_of_account_level(error);
+            }
             *self.controls.requests.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened.requests);
             Ok(Arc::new(opened))
         };
         self.controls.policies.get(max_age, Box::pin(open)).await.0
+    }
+
+    /// Told once, since the message is the same each time.
+    fn warn_of_account_level(&self, error: &AwsError) {
+        let message = format!(
+            "whether control policies that are attached to accounts deny the change could not be determined, since each account would have to \
+             be asked: {error}; those of roots and OUs are evaluated, and the first execution in each account and Region goes alone; \
+             help: {}",
+            error.hint
+        );
+        self.warnings.once(&self.events, message);
     }
 
     fn warn_of_controls(&self, error: &AwsError) {

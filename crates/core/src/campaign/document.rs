@@ -86,13 +86,10 @@ impl Campaign {
     pub(super) fn cannot_carry(&self, region: &str, cannot: &CannotCarry) -> (Reason, AwsError) {
         let name = self.file.document.name(self.operation);
         let (reason, code, hint) = match cannot {
-            CannotCarry::NotAllowed { parameter, limit, .. } if !matches!(limit, Limit::AllowedValues(_)) => (
+            CannotCarry::NotAllowed { parameter, limit, value } if !matches!(limit, Limit::AllowedValues(_)) => (
                 Reason::ParameterNotAccepted,
                 "ParameterNotAccepted",
-                format!(
-                    "change {} of parameter {parameter} in the document, or use the document that ships in config/documents",
-                    limit.element()
-                ),
+                parameter_hint(parameter, limit, value),
             ),
             CannotCarry::OmitsBlockedTypes(_) => (
                 Reason::DocumentCannotCarry,
@@ -120,5 +117,22 @@ impl Campaign {
             );
             self.warnings.once(&self.events, message);
         }
+    }
+}
+
+/// What to do about a value that is outside of a parameter's limit.
+fn parameter_hint(parameter: &str, limit: &Limit, value: &str) -> String {
+    let element = limit.element();
+    // S3 allowed such names in us-east-1 until March 2018. The pattern of the shipped documents begins and ends with a letter or digit.
+    let edges = ['.', '_', '-'];
+    match parameter == "BucketName" && (value.starts_with(edges) || value.ends_with(edges)) {
+        true => format!(
+            "the documents that ship in config/documents accept no bucket name that begins or ends with \".\", \"_\" or \"-\": change \
+             {element} of parameter {parameter} in a document of your own, or exempt the bucket and set its default encryption yourself \
+             (aws s3api put-bucket-encryption)"
+        ),
+        false => format!(
+            "change {element} of parameter {parameter} in the document, or use the document that ships in config/documents"
+        ),
     }
 }

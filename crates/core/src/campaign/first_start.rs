@@ -105,11 +105,15 @@ impl Drop for First {
 }
 
 impl Campaign {
-    /// Whether the control policies above an account could be read. They are not where nothing is started, or no guard asks for them.
+    /// Whether all control policies above an account, and its own, could be read. They are not where nothing is started, or no guard asks for them.
     pub(super) async fn controls_are_known(&self, look: &AccountLook) -> bool {
         let starts = self.operation == Operation::Seal && !self.options.dry_run && !self.options.settle_only;
         let asked_for = starts && self.file.guards.needs_somewhere().contains(&Need::ControlPolicies);
-        asked_for && self.rollout(look, self.file.guards.max_age()).await.0.controls.is_some()
+        if !asked_for {
+            return false;
+        }
+        let (rollout, _) = self.rollout(look, self.file.guards.max_age()).await;
+        rollout.controls.is_some_and(|controls| !controls.account_unread)
     }
 
     /// Whether a deny of the change could not be ruled out beforehand.

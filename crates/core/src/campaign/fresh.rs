@@ -31,6 +31,20 @@ impl<T: Clone> Fresh<T> {
         *last = Some((at, value.clone()));
         (value, at)
     }
+
+    /// The same for a read that may fail: only what was read is kept.
+    pub(super) async fn try_get<E>(&self, max_age: Duration, read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let mut last = self.0.lock().await;
+        if let Some((at, value)) = &*last
+            && !is_older(*at, max_age)
+        {
+            return Ok(value.clone());
+        }
+        let at = now();
+        let value = read.await?;
+        *last = Some((at, value.clone()));
+        Ok(value)
+    }
 }
 
 /// Whether something that was read then is older than this. A clock that went back makes nothing young.
@@ -56,5 +70,22 @@ mod tests {
         let (value, at) = cell.get(Duration::ZERO, read()).await;
         assert!(value == 1 && at > both.0.1);
         assert!(is_older(now() + jiff::SignedDuration::from_secs(60), hour), "a clock went back");
+    }
+
+    #[tokio::test]
+    async fn a_read_that_failed_is_not_kept() {
+        let (cell, reads) = (Fresh::default(), AtomicU32::new(0));
+        let read = |ok: bool| {
+            let reads = &reads;
+            async move {
+                let count = reads.fetch_add(1, Ordering::Relaxed);
+                if ok { Ok(count) } else { Err("denied") }
+            }
+        };
+        let hour = Duration::from_secs(3600);
+        assert_eq!(cell.try_get(hour, read(false)).await, Err("denied"));
+        assert_eq!(cell.try_get(hour, read(true)).await, Ok(1));
+        assert_eq!(cell.try_get(hour, read(false)).await, Ok(1));
+        assert_eq!(reads.load(Ordering::Relaxed), 2);
     }
 }

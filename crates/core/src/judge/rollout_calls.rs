@@ -57,6 +57,8 @@ pub struct AccountControls {
     pub service: Vec<Arc<Level>>,
     /// Resource control policies: they bound its buckets.
     pub resource: Vec<Arc<Level>>,
+    /// The policies that are attached to the account itself were not read; those of its OUs and root were.
+    pub account_unread: bool,
 }
 
 /// What denies a call, or may deny it.
@@ -68,6 +70,15 @@ pub struct Obstacle {
     pub statement: Option<String>,
     /// Why it could not be determined whether it denies; `None` where it denies for certain.
     pub perhaps: Option<String>,
+}
+
+/// What is known of the policy of the bucket that a call is made on.
+#[derive(Clone, Copy, Debug)]
+pub enum BucketPolicySeen<'a> {
+    /// The bucket has this policy; `None`: it has none, or the question is about no bucket in particular.
+    Known(Option<&'a Policy>),
+    /// It was not read, or is not understood: it may allow what the role's own policies do not.
+    Unknown,
 }
 
 /// The policies that may deny a call.
@@ -232,7 +243,7 @@ impl RolloutRoles {
         &self,
         call: &RolloutCall,
         identities: &Arc<Identities>,
-        bucket_policy: Option<&Policy>,
+        bucket_policy: BucketPolicySeen<'_>,
     ) -> Option<Obstacle> {
         let arn = self.role(call.automation);
         if self.member_is_caller && !call.automation {
@@ -243,7 +254,12 @@ impl RolloutRoles {
             let why = "IAM does not list the role".to_owned();
             return Some(Obstacle { at: Place::Role, statement: None, perhaps: Some(why) });
         };
-        let bucket_policy = bucket_policy.filter(|_| call.action.starts_with("s3:"));
+        let is_on_bucket = call.action.starts_with("s3:");
+        let may_be_allowed_there = is_on_bucket && matches!(bucket_policy, BucketPolicySeen::Unknown);
+        let bucket_policy = match bucket_policy {
+            BucketPolicySeen::Known(policy) => policy.filter(|_| is_on_bucket),
+            BucketPolicySeen::Unknown => None,
+        };
         // Denies of the bucket policy are told on their own.
         let may = |resource: &Text| {
             let request = self.request(call, resource.clone());
@@ -273,7 +289,7 @@ impl RolloutRoles {
             return None;
         }
         let perhaps = match answers.iter().all(|answer| *answer == Answer::No) {
-            true => None,
+            true => may_be_allowed_there.then(|| "the bucket policy, which may allow it, is not known".to_owned()),
             false => Some(match answers.iter().find(|answer| matches!(answer, Answer::CannotTell(_))) {
                 Some(Answer::CannotTell(why)) => why.clone(),
                 _ => "it is allowed on some of the resources of the call".to_owned(),

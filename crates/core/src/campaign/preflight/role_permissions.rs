@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Look, with_error};
 use crate::aws::Member;
-use crate::judge::Place;
+use crate::judge::{BucketPolicySeen, Place};
 use crate::model::{Account, Check, CheckKind, Denier, Standing};
 
 impl Look {
@@ -31,7 +31,7 @@ impl Look {
         // That a role is missing is told by the check of the role.
         let is_listed = |arn: &str| identities.principals.iter().any(|identity| identity.arn == arn);
         for call in self.calls(&roles, account).into_iter().filter(|call| is_listed(roles.role(call.automation))) {
-            if let Some(obstacle) = roles.denied_by_role(&call, &identities, None) {
+            if let Some(obstacle) = roles.denied_by_role(&call, &identities, BucketPolicySeen::Known(None)) {
                 let cause = (obstacle.at, obstacle.statement, obstacle.perhaps, call.automation);
                 found.entry(cause).or_default().insert(call.action);
             }

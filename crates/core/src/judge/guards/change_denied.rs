@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sight::{Dark, Sight, read};
 use super::{Guard, Need, Word};
 use crate::judge::policy::ControlKind;
-use crate::judge::{Obstacle, Place, RolloutCall};
+use crate::judge::{BucketPolicySeen, Obstacle, Place, RolloutCall};
 
 /// Each execution would fail, or not even start. A deny that is certain holds the bucket; one that may or may not apply is a warning,
 /// since the first execution in an account and Region goes alone where it may be denied (`campaign/first_start.rs`).
@@ -55,7 +55,12 @@ fn look(at: &Sight<'_>) -> Word {
     let Some(rollout) = at.rollout else { return Word::from(Dark::not_read("the roles of the rollout")) };
     let (roles, region) = (&rollout.roles, at.bucket.region.as_str());
     let identities = read(&at.account.identities, "GetAccountAuthorizationDetails");
-    let bucket_policy = at.bucket_policy_where_read();
+    // `None`: no guard that is asked reads it.
+    let bucket_policy = at.evidence.policy.as_ref().map(|_| at.bucket_policy());
+    let seen = match &bucket_policy {
+        Some(Ok(policy)) => BucketPolicySeen::Known(*policy),
+        Some(Err(_)) | None => BucketPolicySeen::Unknown,
+    };
     let mut causes: BTreeMap<Cause, BTreeMap<bool, BTreeSet<&'static str>>> = BTreeMap::new();
     let mut add = |obstacle: Obstacle, call: &RolloutCall| {
         let cause = cause(at, &obstacle, call);
@@ -71,12 +76,13 @@ fn look(at: &Sight<'_>) -> Word {
                 add(Obstacle { at: Place::Control(found), statement, perhaps }, &call);
             }
         }
-        let policy = bucket_policy.as_ref().and_then(|policy| policy.as_ref().ok()).copied();
-        if let Some(policy) = policy.filter(|_| call.action.starts_with("s3:")) {
+        if let BucketPolicySeen::Known(Some(policy)) = seen
+            && call.action.starts_with("s3:")
+        {
             roles.denied_by_bucket_policy(&call, policy).into_iter().for_each(|found| add(found, &call));
         }
         if let Ok(identities) = identities {
-            roles.denied_by_role(&call, identities, policy).into_iter().for_each(|found| add(found, &call));
+            roles.denied_by_role(&call, identities, seen).into_iter().for_each(|found| add(found, &call));
         }
     }
     let certain = causes.keys().any(|cause| cause.perhaps.is_none());
@@ -188,6 +194,7 @@ mod tests {
     use super::*;
     use crate::judge::AccountControls;
     use crate::judge::policy::{ControlPolicy, Level, Policy};
+    use crate::model::Read;
 
     const GUARD: ChangeDenied = ChangeDenied;
     const AUTOMATION: &str = "arn:aws:iam::111122223333:role/orgseal-automation";
@@ -235,7 +242,7 @@ mod tests {
         let level =
             |text: &str| Arc::new(Level { target: "ou-1".into(), policies: vec![control(full), control(text)] });
         let mut with = |text: &str| {
-            let controls = AccountControls { service: vec![level(text)], resource: Vec::new() };
+            let controls = AccountControls { service: vec![level(text)], ..AccountControls::default() };
             scene.rollout.as_mut().unwrap().controls = Some(Arc::new(controls));
             scene.look(&GUARD)
         };
@@ -271,6 +278,32 @@ mod tests {
         );
         let scene = self::scene(None).with_roles(&[("orgseal-member", &OLDER)]);
         assert!(scene.untold(&GUARD)[0].contains("IAM does not list the role"), "{:?}", scene.untold(&GUARD));
+    }
+
+    #[test]
+    fn a_bucket_policy_that_is_not_known_may_allow_what_the_roles_own_policies_do_not() {
+        let reads = r#"{"Effect":"Allow","Action":"s3:GetEncryptionConfiguration","Resource":"*"}"#;
+        let all = r#"{"Effect":"Allow","Action":["ssm:*","iam:PassRole"],"Resource":"*"}"#;
+        let scene = |policy: Read<Option<String>>| {
+            let mut scene =
+                self::scene(None).with_roles(&[("orgseal-member", &[all]), ("orgseal-automation", &[reads])]);
+            scene.evidence.policy = policy;
+            scene
+        };
+        let lacks = "the role's own policies do not allow s3:PutEncryptionConfiguration";
+        assert!(scene(Some(Ok(None))).found(&GUARD)[0].starts_with(lacks));
+        let may = "may not allow s3:PutEncryptionConfiguration to arn:aws:iam::111122223333:role/orgseal-automation: the bucket policy, \
+                   which may allow it, is not known";
+        for unread in [denied("GetBucketPolicy", "allow it"), None, Some(Ok(Some("{}".to_owned())))] {
+            let untold = scene(unread).untold(&GUARD);
+            assert!(untold[0].ends_with(may), "{untold:?}");
+        }
+        // What the role itself denies is denied whatever the bucket policy says.
+        let denies = r#"{"Sid":"No","Effect":"Deny","Action":"s3:Put*","Resource":"*"}"#;
+        let mut scene =
+            self::scene(None).with_roles(&[("orgseal-member", &[all]), ("orgseal-automation", &[reads, denies])]);
+        scene.evidence.policy = denied("GetBucketPolicy", "allow it");
+        assert!(scene.found(&GUARD)[0].contains("statement No of the role denies"), "{:?}", scene.found(&GUARD));
     }
 
     /// Policies of before name `automation-definition` instead of the document.
