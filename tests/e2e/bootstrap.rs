@@ -1,9 +1,12 @@
 //! From an organization in which nothing of orgseal is to one that is sealed: the groundwork is rendered, deployed, compared; what
 //! somebody changes in it is named; what was made is taken away again.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::world::{Run, World, block_on, two_members, unbroken};
+use crate::world::{Run, World, block_on, two_members, unbroken, wait_until};
 
 const FRESH: &str = include_str!("../../config/sandbox/fresh.toml");
 const SEAL: &str = "EnableS3BucketEncryptionWithKMS";
@@ -496,6 +499,36 @@ fn a_deployment_waits_until_iam_shows_its_roles() {
     let (code, after) = world.json(&["bootstrap", "diff"]);
     assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");
     assert_eq!(world.run(&["preflight"]).code, 0);
+}
+
+/// A deployment that was killed created roles that IAM does not show yet: the next one waits for them, and not past a Ctrl-C.
+#[test]
+fn an_interrupt_ends_the_wait_for_a_role_that_iam_does_not_show() {
+    let spec = "groundwork = false\naccounts = 2\nsuspended = 0\nbuckets_per_account = 1\nregions = [\"us-east-1\"]\n\
+                iam_consistency_seconds = 3600\n";
+    let world = World::at_speed(spec, 1.0);
+    let (access_key, secret_key) = world.sandbox.management_credentials();
+    let deploy = || {
+        let mut command =
+            world.command(&["bootstrap", "deploy", "--yes", "--through", "OrganizationAccountAccessRole"]);
+        command.env("AWS_ACCESS_KEY_ID", &access_key).env("AWS_SECRET_ACCESS_KEY", &secret_key);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let created = || world.sandbox.counters().totals("iam", "CreateRole");
+    let mut first = deploy();
+    wait_until("a role is created", || created() > 0);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let before = created();
+    let second = deploy();
+    wait_until("a role is found to exist", || created() > before);
+    std::thread::sleep(Duration::from_secs(1));
+    let sent = std::process::Command::new("kill").args(["-INT", &second.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let at = Instant::now();
+    let output = second.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(at.elapsed() < Duration::from_secs(20), "{:?}", at.elapsed());
 }
 
 /// StackSets and AWS Config refuse whoever is not registered, and the way out is named.

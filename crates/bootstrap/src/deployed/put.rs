@@ -121,6 +121,9 @@ impl Site {
         };
         let mut done = Vec::new();
         for finding in findings {
+            if self.stop.is_cancelled() {
+                break;
+            }
             let outcome = self.put_piece(&member, &pieces, finding, adopt).await;
             done.push(Done::of(&account.id, finding, outcome));
         }
@@ -139,7 +142,7 @@ impl Site {
         let region = finding.region.as_deref().unwrap_or(&self.groundwork.home_region);
         match finding.kind {
             Kind::Role => match pieces.roles.iter().find(|role| role.name == *name) {
-                Some(role) => put_role(member, role, adopt).await,
+                Some(role) => self.put_role(member, role, adopt).await,
                 None => Err(unknown(finding)),
             },
             Kind::Policy => match pieces.policies.iter().find(|policy| policy.name == *name) {
@@ -160,7 +163,7 @@ impl Site {
                     }
                     member.tag_aggregator(region, &arn).await?;
                 }
-                put_aggregator(member, region, wanted).await?;
+                self.put_aggregator(member, region, wanted).await?;
                 Ok(made_or_changed(finding))
             }
             Kind::KeyPolicy => {
@@ -187,6 +190,59 @@ impl Site {
             }
             Kind::KeyAlias | Kind::Key | Kind::Account | Kind::Rule | Kind::Guardrail => Err(unknown(finding)),
         }
+    }
+
+    /// A role that was just created is not known to AWS Config for some seconds.
+    async fn put_aggregator(&self, member: &Member, region: &str, wanted: &AggregatorWanted) -> Result<(), AwsError> {
+        let mut tries = 0;
+        loop {
+            match member.put_aggregator(region, &wanted.name, &wanted.role_arn).await {
+                Err(error) if error.code.starts_with("InvalidRole") && tries < AGGREGATOR_TRIES => {
+                    tries += 1;
+                    tokio::select! {
+                        () = tokio::time::sleep(BETWEEN_TRIES) => {}
+                        () = self.stop.cancelled() => return Err(error),
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn put_role(&self, member: &Member, role: &RoleWanted, adopt: bool) -> Result<Outcome, AwsError> {
+        let made = match member.role_made(&role.name).await? {
+            Some(made) => made,
+            None => match member.create_role(role).await {
+                // A deployment that was cut short created it, and IAM's reads do not show it yet.
+                Err(error) if error.code.starts_with("EntityAlreadyExists") => {
+                    self.appeared(member, &role.name, error).await?
+                }
+                outcome => return outcome.map(|()| Outcome::Made),
+            },
+        };
+        if !made.ours {
+            if !adopt {
+                return Ok(Outcome::NotOurs);
+            }
+            member.tag_role(&role.name).await?;
+        }
+        member.update_role(role, &made).await.map(|()| Outcome::Changed)
+    }
+
+    /// A role that exists and that IAM's reads do not show yet, once they do; `error` where they do not within the bound.
+    async fn appeared(&self, member: &Member, name: &str, error: AwsError) -> Result<RoleMade, AwsError> {
+        let until = Instant::now() + IAM_BOUND;
+        let mut wait = FIRST_WAIT;
+        while Instant::now() < until {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(settle::LONGEST_WAIT),
+                () = self.stop.cancelled() => return Err(interrupted(name)),
+            }
+            if let Some(made) = member.role_made(name).await? {
+                return Ok(made);
+            }
+        }
+        Err(error)
     }
 
     fn key(&self, id: &str, region: &str) -> Option<&KeyArn> {
@@ -351,52 +407,6 @@ fn made_or_changed(finding: &Finding) -> Outcome {
     if finding.state == State::Missing { Outcome::Made } else { Outcome::Changed }
 }
 
-/// A role that was just made is not known to AWS Config for some seconds.
-async fn put_aggregator(member: &Member, region: &str, wanted: &AggregatorWanted) -> Result<(), AwsError> {
-    let mut tries = 0;
-    loop {
-        match member.put_aggregator(region, &wanted.name, &wanted.role_arn).await {
-            Err(error) if error.code.starts_with("InvalidRole") && tries < AGGREGATOR_TRIES => {
-                tries += 1;
-                tokio::time::sleep(BETWEEN_TRIES).await;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-async fn put_role(member: &Member, role: &RoleWanted, adopt: bool) -> Result<Outcome, AwsError> {
-    let made = match member.role_made(&role.name).await? {
-        Some(made) => made,
-        None => match member.create_role(role).await {
-            // A deployment that was cut short created it, and IAM's reads do not show it yet.
-            Err(error) if error.code.starts_with("EntityAlreadyExists") => appeared(member, &role.name, error).await?,
-            outcome => return outcome.map(|()| Outcome::Made),
-        },
-    };
-    if !made.ours {
-        if !adopt {
-            return Ok(Outcome::NotOurs);
-        }
-        member.tag_role(&role.name).await?;
-    }
-    member.update_role(role, &made).await.map(|()| Outcome::Changed)
-}
-
-/// A role that exists and that IAM's reads do not show yet, once they do; `error` where they do not within the bound.
-async fn appeared(member: &Member, name: &str, error: AwsError) -> Result<RoleMade, AwsError> {
-    let until = Instant::now() + IAM_BOUND;
-    let mut wait = FIRST_WAIT;
-    while Instant::now() < until {
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(settle::LONGEST_WAIT);
-        if let Some(made) = member.role_made(name).await? {
-            return Ok(made);
-        }
-    }
-    Err(error)
-}
-
 async fn put_document(
     member: &Member,
     region: &str,
@@ -413,6 +423,14 @@ async fn put_document(
             }
             ssm.update_document(&document.name, document.yaml).await.map(|_| Outcome::Changed)
         }
+    }
+}
+
+fn interrupted(role: &str) -> AwsError {
+    AwsError {
+        code: "Interrupted".to_owned(),
+        message: format!("role {role} exists, and IAM did not show it before the deployment was interrupted"),
+        hint: "run `orgseal bootstrap deploy` again".to_owned(),
     }
 }
 
