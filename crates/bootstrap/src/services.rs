@@ -124,7 +124,8 @@ services = ["acm-pca.amazonaws.com", "config.amazonaws.com", "cloudfront.amazona
         assert!(unbound["Condition"].is_null());
         // Without a list of accounts nothing is known to bind them by.
         let policy = key_policy("");
-        for sid in ["AllowServicesForListedAccounts", "AllowServicesForListedResources", "AllowServicesOfOrganization"] {
+        for sid in ["AllowServicesForListedAccounts", "AllowServicesForListedResources", "AllowServicesOfOrganization"]
+        {
             assert_eq!(statement(&policy, sid), serde_json::Value::Null);
         }
         let unbound = statement(&policy, "AllowServicesUnconditionally");

@@ -289,7 +289,9 @@ impl RolloutRoles {
             return None;
         }
         let perhaps = match answers.iter().all(|answer| *answer == Answer::No) {
-            true => may_be_allowed_there.then(|| "the bucket policy, which may allow it, is not known".to_owned()),
+            true => {
+                may_be_allowed_there.then(|| "the bucket policy, which may allow it, could not be evaluated".to_owned())
+            }
             false => Some(match answers.iter().find(|answer| matches!(answer, Answer::CannotTell(_))) {
                 Some(Answer::CannotTell(why)) => why.clone(),
                 _ => "it is allowed on some of the resources of the call".to_owned(),

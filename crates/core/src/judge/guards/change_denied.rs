@@ -293,7 +293,7 @@ mod tests {
         let lacks = "the role's own policies do not allow s3:PutEncryptionConfiguration";
         assert!(scene(Some(Ok(None))).found(&GUARD)[0].starts_with(lacks));
         let may = "may not allow s3:PutEncryptionConfiguration to arn:aws:iam::111122223333:role/orgseal-automation: the bucket policy, \
-                   which may allow it, is not known";
+                   which may allow it, could not be evaluated";
         for unread in [denied("GetBucketPolicy", "allow it"), None, Some(Ok(Some("{}".to_owned())))] {
             let untold = scene(unread).untold(&GUARD);
             assert!(untold[0].ends_with(may), "{untold:?}");

@@ -305,10 +305,10 @@ mod tests {
         for severity in [Severity::Warn, Severity::Off] {
             let [finding] = told(severity).try_into().unwrap();
             assert_eq!((finding.outcome, finding.holds()), (GuardOutcome::CannotTell, true));
-            let door = "the bucket policy perhaps lets everyone of the account in (statement E): its condition StringEquals on aws:sourcevpce";
+            let door = "the bucket policy possibly allows every principal of the account (statement E): its condition StringEquals on aws:sourcevpce";
             assert!(finding.evidence[0].starts_with(door), "{finding:?}");
             assert!(
-                finding.evidence[1].contains("role/reader may perhaps")
+                finding.evidence[1].contains("role/reader may possibly")
                     && finding.evidence[1].contains("lacks kms:Decrypt")
             );
         }

@@ -47,7 +47,9 @@ fn look(at: &Sight<'_>) -> Result<Word, Dark> {
                 }
                 Answer::CannotTell(why) => {
                     let why = unclear(&admission, &why);
-                    seen.unsure(format!("{admission} {verb}; whether the key policy allows it {action}: {why}"));
+                    seen.unsure(format!(
+                        "{admission} {verb}; could not determine whether the key policy allows it {action}: {why}"
+                    ));
                 }
             }
         }

@@ -127,7 +127,9 @@ pub(super) fn weigh_deliveries(admissions: &[Admission<'_>], what: &str, at: &Si
             }
             Answer::CannotTell(why) => {
                 let why = unclear(admission, &why);
-                seen.unsure(format!("{admission} {WRITE}{what}; whether the key policy allows it {GENERATE}: {why}"))
+                seen.unsure(format!(
+                    "{admission} {WRITE}{what}; could not determine whether the key policy allows it {GENERATE}: {why}"
+                ))
             }
         }
     }
@@ -185,7 +187,7 @@ fn of_source(request: Request, admission: &Admission<'_>, account: Option<&str>,
     }
 }
 
-/// Why it cannot be told whether the key policy admits a service, with what to know of conditions on its organization.
+/// Why it could not be determined whether the key policy allows a service, with what is not documented of its condition keys.
 pub(super) fn unclear(admission: &Admission<'_>, why: &str) -> String {
     let asks = |key: &str| why.contains(&format!(" on {key} "));
     let unsent = SOURCES.iter().zip(SOURCE_NAMES).find(|(key, _)| asks(key) && !service_sends(admission.service, key));
