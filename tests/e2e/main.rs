@@ -32,6 +32,7 @@ mod refusals;
 mod remediation;
 mod resume;
 mod rollback;
+mod rollback_request;
 mod sealing;
 mod selections;
 mod soak;

@@ -249,6 +249,9 @@ pub(crate) struct Rollback {
     /// Only what was changed in this wave
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) wave: Option<u32>,
+    /// Cancel a requested rollback that has not changed a bucket yet; `orgseal resume` then continues the campaign
+    #[arg(long, conflicts_with_all = ["wave", "dry_run"])]
+    pub(crate) cancel: bool,
     /// Do everything up to the first start, and stop there
     #[arg(long)]
     pub(crate) dry_run: bool,

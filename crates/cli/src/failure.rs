@@ -143,6 +143,13 @@ impl From<CampaignError> for Failure {
             CampaignError::Undone { .. } => {
                 "begin a new rollout: it reads every bucket anew, and seals what is not sealed".to_owned()
             }
+            CampaignError::RollbackRequested { campaign, request } => format!(
+                "choose: continue it with `orgseal rollback --campaign {campaign}{}{}`, or cancel it with `orgseal rollback --cancel --campaign {campaign}` \
+                 and then resume the campaign",
+                request.wave.map(|wave| format!(" --wave {wave}")).unwrap_or_default(),
+                crate::connect::narrowed_again(&request.narrowed),
+            ),
+            CampaignError::NoRollbackRequested(_) => "`orgseal status` shows the newest campaign".to_owned(),
             CampaignError::RollbackOpen(id) => format!("finish it first: orgseal resume --campaign {id}"),
             CampaignError::Plan(PlanError::Altered { .. }) => {
                 "take the plan from where it was approved, or make a new one with `orgseal plan`".to_owned()

@@ -1,6 +1,7 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
-use orgseal_core::ledger::{Reader, Run, Summary};
+use orgseal_core::campaign::rollback_covers;
+use orgseal_core::ledger::{Reader, RollbackRequest, Run, Summary};
 use orgseal_core::model::{Bucket, Finding, Reason, WaveState};
 
 use crate::ReportError;
@@ -43,6 +44,11 @@ pub(crate) fn next_steps(
     waves: &[WaveLine],
 ) -> Result<Vec<Step>, ReportError> {
     let mut steps = Steps::default();
+    if let Some((campaign, request)) = reader.rollback_request_over(run)?
+        && (run.parent.is_none() || run.stage == "reading")
+    {
+        return Ok(requested_rollback(place, &campaign, &request));
+    }
     let undone = reader.undone_by(run)?;
     match run.kind.as_str() {
         // It cannot go on: what was put back would be taken for what it never was.
@@ -82,6 +88,21 @@ pub(crate) fn next_steps(
         );
     }
     Ok(steps.0)
+}
+
+/// What leads on from a rollback that was requested and has not begun: the campaign does not go on sealing before that.
+fn requested_rollback(place: &str, campaign: &Run, request: &RollbackRequest) -> Vec<Step> {
+    let mut steps = Steps::default();
+    let covers = rollback_covers(&campaign.id, request.wave, &request.narrowed);
+    steps.add(
+        Some(format!("orgseal resume --campaign {}{place}", campaign.id)),
+        format!("continues the requested rollback of {covers}; it asks before it starts"),
+    );
+    steps.add(
+        Some(format!("orgseal rollback --cancel --campaign {}{place}", campaign.id)),
+        "cancels the requested rollback; after that, `orgseal resume` continues the campaign".to_owned(),
+    );
+    steps.0
 }
 
 /// The command that begins a run of the same kind once more: by the same plan, or of the same campaign.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anstyle::Effects;
+use orgseal_core::campaign::rollback_covers;
 use orgseal_core::ledger::{Head, PlanReference, Reader, Run, Scope, Session, Summary};
 use serde::Serialize;
 
@@ -80,7 +81,13 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         "killed" => "not running: the process that worked on it was ended by force".to_owned(),
         other => ending(run).unwrap_or(other).to_owned(),
     };
-    writeln!(out, "{said}\n")?;
+    writeln!(out, "{said}")?;
+    if let Some(request) = &run.rollback_request {
+        let covers = rollback_covers(&run.id, request.wave, &request.narrowed);
+        let (at, by) = (moment(request.requested_at), &request.session.caller);
+        writeln!(out, "A rollback of {covers} was requested {at} by {by} and is not finished.")?;
+    }
+    writeln!(out)?;
     let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
     let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
     let line = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
@@ -189,7 +196,18 @@ struct Document<'a> {
     waves: &'a [WaveLine],
     sessions: Vec<SessionRecord<'a>>,
     rollbacks: Vec<RollbackRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback_requested: Option<RequestRecord<'a>>,
     ledger: &'a Head,
+}
+
+#[derive(Serialize)]
+struct RequestRecord<'a> {
+    requested_at: jiff::Timestamp,
+    caller: &'a str,
+    wave: Option<u32>,
+    selection: String,
+    confirmed: bool,
 }
 
 #[derive(Serialize)]
@@ -260,6 +278,13 @@ pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -
                 restored: summary.restored,
             })
             .collect(),
+        rollback_requested: run.rollback_request.as_ref().map(|request| RequestRecord {
+            requested_at: request.requested_at,
+            caller: &request.session.caller,
+            wave: request.wave,
+            selection: request.narrowed.in_words(),
+            confirmed: request.confirmed,
+        }),
         ledger: &standing.head,
     };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;

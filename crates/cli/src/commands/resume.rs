@@ -1,11 +1,11 @@
-//! `orgseal resume`: go on with a rollout or a rollback where an earlier process ended.
+//! `orgseal resume`: resume a rollout or a rollback where an earlier process ended.
 
-use orgseal_core::campaign::{Campaign, ChangeOptions};
+use orgseal_core::campaign::{Campaign, ChangeOptions, rollback_to_continue};
 use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::rollout::with_waves;
-use super::{close, confirm};
+use super::{close, confirm, rollback};
 use crate::args::{Common, Resume};
 use crate::failure::Failure;
 use crate::{connect, listen, signals};
@@ -13,6 +13,9 @@ use crate::{connect, listen, signals};
 pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("resume", yes, false)?;
     let place = connect::open(common).await?;
+    if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
+        return rollback::carry_on(common, place, requested, json, yes).await;
+    }
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::control_policies::ControlReads;
 use super::discover::the_organization;
+use super::fail_point::fail_point;
 use super::key_proof::KeyProofs;
 use super::key_watch::KeyWatch;
 use super::omission::Omissions;
 use super::planning::{self, PlanDocuments};
 use super::warnings::Warnings;
-use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id};
+use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id, requested};
 use crate::aws::Organization;
 use crate::clock;
 use crate::config::{CampaignFile, differences};
@@ -37,7 +38,7 @@ impl Campaign {
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
         let (organization, ledger) = open(&setting).await?;
         let (parent, unfinished) = match &kind {
-            Kind::Rollback { of, .. } => (Some(to_undo(ledger.folder(), of.as_deref())?), None),
+            Kind::Rollback { of, .. } => (Some(requested::to_undo(ledger.folder(), of.as_deref())?), None),
             Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
             Kind::Audit | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
         };
@@ -49,12 +50,12 @@ impl Campaign {
             _ => (None, None),
         };
         known_waves(&setting.loaded.campaign, &kind.options())?;
-        if let (Kind::Rollback { wave: Some(wanted), .. }, Some(campaign)) = (&kind, &parent) {
-            let reader = Reader::open(ledger.folder())?;
-            let counts = reader.wave_counts(&reader.run(campaign)?)?;
-            if !counts.iter().any(|count| count.number == *wanted) {
-                return Err(CampaignError::NoSuchWave { wanted: *wanted, waves: counts.len() });
+        if let Some(campaign) = &parent {
+            requested::known_wave(ledger.folder(), campaign, wave)?;
+            if !kind.options().dry_run {
+                requested::commit(&ledger, &setting, campaign, wave, false).await?;
             }
+            fail_point("before_rollback_begun");
         }
         let id = new_id(&kind);
         let settings = setting.loaded.campaign.target();
@@ -74,6 +75,9 @@ impl Campaign {
                 session: session(&setting, kind.as_str()),
             })
             .await?;
+        if parent.is_some() {
+            fail_point("after_rollback_begun");
+        }
         let operation = if parent.is_some() { Operation::Restore } else { Operation::Seal };
         let began = Began {
             id,
@@ -230,7 +234,7 @@ struct Began {
 }
 
 /// Checks that this may be worked on, and opens its ledger.
-async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
+pub(super) async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
     let Setting { aws, loaded, state, .. } = setting;
     let organization = the_organization(aws, &loaded.campaign).await?;
     let binding = Binding {
@@ -251,7 +255,7 @@ fn known_waves(file: &CampaignFile, options: &ChangeOptions) -> Result<(), Campa
     }
 }
 
-fn session(setting: &Setting, command: &'static str) -> NewSession {
+pub(super) fn session(setting: &Setting, command: &'static str) -> NewSession {
     NewSession {
         command: command.to_owned(),
         caller: setting.aws.caller().arn.clone(),
@@ -262,24 +266,6 @@ fn session(setting: &Setting, command: &'static str) -> NewSession {
         selection: setting.narrowed.in_words(),
         clock_off_seconds: clock::seconds_off(),
     }
-}
-
-/// The campaign that a rollback is to undo.
-fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
-    let reader = Reader::open(folder)?;
-    let run = match of {
-        Some(id) => reader.run(id)?,
-        None => reader.newest_to_undo()?.ok_or_else(|| CampaignError::NothingToUndo(folder.display().to_string()))?,
-    };
-    let what = match run.kind.as_str() {
-        "rollout" => match open_rollback(&reader, &run)? {
-            Some(open) => return Err(CampaignError::RollbackOpen(open)),
-            None => return Ok(run.id),
-        },
-        "rollback" => "a rollback, which is not undone: begin a rollout instead",
-        _ => "an audit, which changed nothing",
-    };
-    Err(CampaignError::NotThat { id: run.id, what })
 }
 
 /// Whether a run is one that can go on.
@@ -300,6 +286,9 @@ fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), Cam
     if let Some(open) = open_rollback(reader, run)? {
         return Err(CampaignError::RollbackOpen(open));
     }
+    if run.rollback_request.is_some() {
+        return Err(requested::stands_over(run.clone()));
+    }
     match reader.undone_by(run)? {
         Some(rollback) => Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id }),
         None => Ok(()),
@@ -315,6 +304,7 @@ fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
     {
         return Err(CampaignError::RollbackOpen(rollback.id));
     }
+    requested::nothing_requested(&reader)?;
     let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
     let open = [WaveState::Changing, WaveState::Baking, WaveState::Stopped];
     if let Some(wave) = reader.waves(&newest)?.into_iter().find(|wave| open.contains(&wave.state))
@@ -335,7 +325,7 @@ fn is_done(run: &Run) -> bool {
 }
 
 /// A rollback of the campaign that began to change buckets and is not done with.
-fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
+pub(super) fn open_rollback(reader: &Reader, campaign: &Run) -> Result<Option<String>, CampaignError> {
     for rollback in reader.rollbacks_of(campaign)? {
         if is_open(reader, &rollback)? {
             return Ok(Some(rollback.id));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 
 use super::decide::{Decide, Preview, RegionPreview, WavePreview};
+use super::fail_point::fail_point;
 use super::hands::{Hands, InWave};
 use super::read::{Entered, record};
 use super::tolerance::Tolerance;
@@ -38,6 +39,9 @@ impl Campaign {
         };
         // What was read is durable before anything rests on it.
         self.ledger.flush().await?;
+        if self.operation == Operation::Restore && !self.options.settle_only {
+            fail_point("after_touched_read");
+        }
         if self.stop.is_cancelled() {
             return self.finish(self.ending(None).await).await;
         }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::rollback_covers;
 use crate::aws::ConnectError;
 use crate::config::SHARING_QUOTA;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, RollbackRequest};
 use crate::model::{AwsError, KeyArn};
 use crate::plan::PlanError;
 
@@ -77,6 +78,22 @@ pub enum CampaignError {
     /// An earlier rollback of the same campaign is not done with.
     #[error("the rollback {0} of this campaign is not finished")]
     RollbackOpen(String),
+    /// A rollback was requested, and has not come to its end: sealing goes no further until a person says which of both counts.
+    #[error(
+        "a rollback of {} was requested at {} by {} and is not finished",
+        rollback_covers(campaign, request.wave, &request.narrowed),
+        request.requested_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        request.session.caller
+    )]
+    RollbackRequested {
+        /// The campaign that is to be rolled back.
+        campaign: String,
+        /// What was requested.
+        request: Box<RollbackRequest>,
+    },
+    /// There is no request to cancel.
+    #[error("the ledger in {0} holds no requested rollback")]
+    NoRollbackRequested(String),
     /// The selection names nothing that exists.
     #[error("the selection matches no {0}")]
     NothingSelected(&'static str),

@@ -35,6 +35,7 @@ mod population;
 mod preflight;
 mod read;
 mod read_back;
+mod requested;
 mod restore;
 mod slots;
 mod start;
@@ -72,6 +73,7 @@ pub use error::{CampaignError, PARTITION_FIX};
 pub use kind::{ApprovedPlan, ChangeOptions, Ending, Kind};
 pub use planning::WrittenPlan;
 pub use preflight::preflight;
+pub use requested::{cancel_rollback, request_rollback, rollback_covers, rollback_to_continue};
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
 const SESSION_PREFIX: &str = "orgseal-";
@@ -186,9 +188,15 @@ impl Campaign {
 
     /// Ends a run that failed as a whole, so that it is not taken for one that goes on.
     async fn closed<T>(&self, outcome: Result<T, CampaignError>) -> Result<T, CampaignError> {
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
             // When the record itself is what failed, there is nothing to write it to.
             let _ = self.finish(Ending::Failed).await;
+            // There is nothing to roll back: the campaign may be resumed.
+            if let (CampaignError::NothingSelected(_), Some(campaign), false) =
+                (error, &self.parent, self.options.dry_run || self.resumed)
+            {
+                let _ = self.ledger.close_rollback_request(campaign, "nothing to roll back").await;
+            }
         }
         outcome
     }

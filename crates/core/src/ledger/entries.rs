@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Binding;
 use super::chain::{self, Link};
 use super::moves::BucketState;
+use super::rollback_request::RollbackRequest;
 use crate::model::{AccountOutcome, AwsError, Bucket, DirectoryBuckets, OmissionRecord, WaveRecord, now};
 
 /// A run about to begin, with who runs it.
@@ -110,6 +111,24 @@ pub(super) enum RunEvent {
     PlanWritten {
         sha256: String,
     },
+    /// A rollback of this campaign was requested: nothing more is sealed until that request has come to its end.
+    RollbackRequested {
+        request: RollbackRequest,
+    },
+    /// The requested rollback was carried out (by the run named), declined or cancelled.
+    RollbackRequestClosed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        outcome: String,
+    },
+}
+
+/// Whether a statement wrote the one row that it was to write: a row that a trigger or a rule kept away is an error.
+pub(super) fn written(rows: usize) -> rusqlite::Result<()> {
+    match rows {
+        1 => Ok(()),
+        other => Err(rusqlite::Error::StatementChangedRows(other)),
+    }
 }
 
 /// The last entry: the next one is chained to it.

@@ -14,6 +14,7 @@ pub mod moves;
 mod narrow;
 mod omissions;
 mod reader;
+mod rollback_request;
 mod rows;
 mod schema;
 mod tables;
@@ -32,6 +33,7 @@ pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition
 pub use reader::{
     AccountWork, Head, OpenBucket, OutOfScope, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
 };
+pub use rollback_request::RollbackRequest;
 pub use verify::{Verified, verify};
 pub use waves::{LookupMark, WaveCount};
 pub use writer::Ledger;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
+use super::rollback_request::{RollbackRequest, request_of};
 use super::rows::{
     SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, plan_of, session_of, state_of,
 };
@@ -45,6 +46,8 @@ pub struct Run {
     pub plan: Option<PlanReference>,
     /// The exemptions that it began with, as JSON.
     pub exemptions: Option<String>,
+    /// A rollback of it that was requested and has not come to its end.
+    pub rollback_request: Option<RollbackRequest>,
 }
 
 /// A process that worked on a run.
@@ -561,6 +564,11 @@ impl Reader {
         )
     }
 
+    /// The runs for which a condition of SQL holds, the oldest first.
+    pub(super) fn runs_where(&self, condition: &str) -> Result<Vec<Run>, LedgerError> {
+        self.gather(&format!("{RUN} WHERE {condition} ORDER BY number"), [], run_of)
+    }
+
     /// The rollbacks of a campaign, the oldest first.
     pub fn rollbacks_of(&self, campaign: &Run) -> Result<Vec<Run>, LedgerError> {
         self.gather(&format!("{RUN} WHERE parent = ?1 ORDER BY number"), params![campaign.id], run_of)
@@ -633,7 +641,7 @@ impl Reader {
 
 const RUN: &str =
     "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage,
-            plan, exemptions
+            plan, exemptions, rollback_request
      FROM run";
 
 /// The buckets of a wave. What a campaign of an older schema is about belongs to the only one there was.
@@ -685,6 +693,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
         stage: row.get(12)?,
         plan: plan_of(row, 13)?,
         exemptions: row.get(14)?,
+        rollback_request: request_of(row, 15)?,
     })
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -184,6 +184,11 @@ CREATE TABLE omission (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The seventh: a rollback that was requested for a campaign and has not come to its end.
+const SEVENTH: &str = "
+ALTER TABLE run ADD COLUMN rollback_request TEXT;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -238,6 +243,9 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 6 {
         transaction.execute_batch(SIXTH)?;
+    }
+    if found < 7 {
+        transaction.execute_batch(SEVENTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.

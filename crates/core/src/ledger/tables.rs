@@ -9,6 +9,7 @@ use super::entries::{NewSession, PlanReference, RunEvent};
 use super::fault::{Fault, is_damage, moment};
 use super::fold::{self, Folded};
 use super::moves::BucketState;
+use super::rollback_request::{RollbackRequest, request_of};
 use super::rows::{
     OMISSION_COLUMNS, SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, WAVE_COLUMNS, account_of,
     omission_of, plan_of, session_of, state_of, wave_of,
@@ -167,6 +168,7 @@ struct RunShown {
     exemptions: Option<String>,
     waves: BTreeMap<u32, (WaveRecord, i64)>,
     omissions: BTreeMap<OmissionKey, (OmissionRecord, i64)>,
+    rollback_request: Option<RollbackRequest>,
     state: String,
     stage: String,
     started_at: i64,
@@ -252,6 +254,7 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
                 exemptions,
                 waves: BTreeMap::new(),
                 omissions: BTreeMap::new(),
+                rollback_request: None,
                 state: "running".to_owned(),
                 stage: "reading".to_owned(),
                 started_at: millis(began_at),
@@ -274,6 +277,8 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
         (RunEvent::PlanWritten { sha256 }, Some(run)) => {
             run.plan = Some(PlanReference { id: entry.of.clone(), sha256, approver: String::new() });
         }
+        (RunEvent::RollbackRequested { request }, Some(run)) => run.rollback_request = Some(request),
+        (RunEvent::RollbackRequestClosed { .. }, Some(run)) => run.rollback_request = None,
         (RunEvent::RunEnded { state, ended_at }, Some(run)) => {
             run.finished_at = Some(millis(ended_at));
             if let Some(session) = run.sessions.last_mut() {
@@ -318,7 +323,7 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
         .collect::<rusqlite::Result<_>>()?;
     connection.query_row(
         "SELECT kind, parent, target, state, stage, started_at, finished_at, caller, version, host, config_hash, selection,
-                plan, exemptions
+                plan, exemptions, rollback_request
          FROM run WHERE number = ?1",
         params![run],
         |row| {
@@ -335,6 +340,7 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
                 exemptions: row.get(13)?,
                 waves,
                 omissions,
+                rollback_request: request_of(row, 14)?,
                 state: row.get(3)?,
                 stage: row.get(4)?,
                 started_at: row.get(5)?,

@@ -17,6 +17,7 @@ use super::entries::{
 };
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
+use super::rollback_request::{self, RollbackRequest};
 use super::rows::{STATE_COLUMNS, state_of};
 use super::{Binding, LedgerError, LookupMark, schema};
 use crate::clock::local_now;
@@ -91,6 +92,17 @@ enum Command {
         learned: Option<Box<OmissionRecord>>,
         ack: Option<Ack<BucketState>>,
     },
+    /// `false`: there is no such campaign.
+    RequestRollback {
+        campaign: String,
+        request: Box<RollbackRequest>,
+        ack: Ack<bool>,
+    },
+    CloseRollbackRequest {
+        campaign: String,
+        outcome: &'static str,
+        ack: Ack<()>,
+    },
     Flush {
         ack: Ack<()>,
     },
@@ -158,6 +170,20 @@ impl Ledger {
     pub async fn lay_out_plan(&self, entries: Vec<(String, String, String)>) -> Result<(), LedgerError> {
         let run = self.number()?;
         self.ask(|ack| Command::Planned { run, entries, ack }).await
+    }
+
+    /// Writes down that a rollback of a campaign is requested, and returns when it is durable.
+    pub async fn request_rollback(&self, campaign: &str, request: RollbackRequest) -> Result<(), LedgerError> {
+        let (id, request) = (campaign.to_owned(), Box::new(request));
+        match self.ask(|ack| Command::RequestRollback { campaign: id, request, ack }).await? {
+            true => Ok(()),
+            false => Err(LedgerError::NoSuchRun(campaign.to_owned())),
+        }
+    }
+
+    /// Writes down that the rollback requested of a campaign will not be carried out, and why.
+    pub async fn close_rollback_request(&self, campaign: &str, outcome: &'static str) -> Result<(), LedgerError> {
+        self.ask(|ack| Command::CloseRollbackRequest { campaign: campaign.to_owned(), outcome, ack }).await
     }
 
     /// Remembers how many starts a second an account and Region takes. No evidence, so no entry.
@@ -343,6 +369,8 @@ impl Command {
             | Command::Wave { .. }
             | Command::PlanWritten { .. }
             | Command::Planned { .. }
+            | Command::RequestRollback { .. }
+            | Command::CloseRollbackRequest { .. }
             | Command::Flush { .. }
             | Command::Finish { .. } => true,
             Command::Bucket { ack, .. } => ack.is_some(),
@@ -364,9 +392,11 @@ fn refuse(command: Command, error: &LedgerError) {
     match command {
         Command::Begin { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Resume { ack, .. } => drop(ack.send(Err(stopped()))),
+        Command::RequestRollback { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Flush { ack }
         | Command::Finish { ack, .. }
         | Command::Wave { ack, .. }
+        | Command::CloseRollbackRequest { ack, .. }
         | Command::PlanWritten { ack, .. }
         | Command::Planned { ack, .. } => drop(ack.send(Err(stopped()))),
         Command::Bucket { ack: Some(ack), .. } => drop(ack.send(Err(stopped()))),
@@ -528,6 +558,14 @@ fn apply(
                 },
             }
         }
+        Command::RequestRollback { campaign, request, ack } => {
+            let found = rollback_request::request(transaction, head, &campaign, *request, at)?;
+            waiting.push(once_durable(ack, found));
+        }
+        Command::CloseRollbackRequest { campaign, outcome, ack } => {
+            rollback_request::close(transaction, head, &campaign, (None, outcome), at)?;
+            waiting.push(once_durable(ack, ()));
+        }
         Command::Flush { ack } => waiting.push(once_durable(ack, ())),
         Command::Finish { run, state, ack } => {
             transaction.execute(
@@ -541,6 +579,7 @@ fn apply(
             )?;
             let ended = RunEvent::RunEnded { state: state.to_owned(), ended_at: None };
             head.add(transaction, run, NOWHERE, &json(&ended)?, at)?;
+            rollback_request::closed_by_end_of(transaction, head, run, state, at)?;
             waiting.push(once_durable(ack, ()));
         }
     }

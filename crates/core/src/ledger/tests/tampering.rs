@@ -31,7 +31,7 @@ enum Named {
     Nothing,
 }
 
-const TABLES: [(&str, Named); 36] = [
+const TABLES: [(&str, Named); 37] = [
     ("UPDATE bucket SET region = region || 'x' WHERE name = 'logs'", Named::Bucket),
     ("UPDATE bucket SET phase = 'settled' WHERE name = 'logs'", Named::Bucket),
     ("UPDATE bucket SET phase = 'never heard of' WHERE name = 'logs'", Named::Bucket),
@@ -68,6 +68,7 @@ const TABLES: [(&str, Named); 36] = [
     ("UPDATE run SET started_at = started_at - 1", Named::Run),
     ("UPDATE run SET finished_at = NULL", Named::Run),
     ("UPDATE run SET stage = 'reading', target = '[]', parent = 'r', kind = 'audit'", Named::Run),
+    ("UPDATE run SET rollback_request = '{}'", Named::Run),
     ("UPDATE session SET host = 'elsewhere' WHERE number = 2", Named::Run),
     ("UPDATE session SET number = 5 WHERE number = 2", Named::Run),
     ("DELETE FROM session WHERE number = 1", Named::Run),

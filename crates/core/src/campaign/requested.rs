@@ -1,0 +1,171 @@
+//! A rollback is an intent too: it is in the ledger before what is in flight is followed, and before anything is read or asked.
+
+use std::path::Path;
+
+use super::begin::{open, open_rollback, session};
+use super::fail_point::fail_point;
+use super::{CampaignError, Setting};
+use crate::clock;
+use crate::ledger::{Ledger, LedgerError, Reader, RollbackRequest, Run};
+use crate::plan::Narrowed;
+
+/// Writes down that a campaign is to be rolled back (the newest one that changed anything, where none is named), and says which.
+///
+/// A request for other buckets of the same campaign that has not come to its end is an error: a person decides which one counts.
+pub async fn request_rollback(
+    setting: &Setting,
+    of: Option<&str>,
+    wave: Option<u32>,
+    confirmed: bool,
+) -> Result<String, CampaignError> {
+    let (_, ledger) = open(setting).await?;
+    let campaign = to_undo(ledger.folder(), of)?;
+    known_wave(ledger.folder(), &campaign, wave)?;
+    commit(&ledger, setting, &campaign, wave, confirmed).await?;
+    Ok(campaign)
+}
+
+/// The same, with the ledger open: what is requested already is not written down again.
+pub(super) async fn commit(
+    ledger: &Ledger,
+    setting: &Setting,
+    campaign: &str,
+    wave: Option<u32>,
+    confirmed: bool,
+) -> Result<(), CampaignError> {
+    let run = Reader::open(ledger.folder())?.run(campaign)?;
+    match run.rollback_request {
+        Some(earlier) if !earlier.covers_the_same(wave, &setting.narrowed) => {
+            return Err(CampaignError::RollbackRequested { campaign: run.id, request: Box::new(earlier) });
+        }
+        Some(earlier) if earlier.confirmed || !confirmed => return Ok(()),
+        _ => {}
+    }
+    let request = RollbackRequest {
+        requested_at: clock::now(),
+        wave,
+        narrowed: setting.narrowed.clone(),
+        confirmed,
+        session: session(setting, "rollback"),
+    };
+    ledger.request_rollback(campaign, request).await?;
+    fail_point("after_rollback_requested");
+    Ok(())
+}
+
+/// Cancels the rollback that was requested of a campaign (of the only one, where none is named) and has changed nothing yet.
+pub async fn cancel_rollback(state: &Path, of: Option<&str>) -> Result<(String, RollbackRequest), CampaignError> {
+    let reader = Reader::open(state)?;
+    let run = match of {
+        Some(id) => Some(reader.run(id)?),
+        None => reader.rollbacks_requested()?.pop(),
+    };
+    let over = run.map(|run| reader.rollback_request_over(&run)).transpose()?.flatten();
+    let (campaign, request) = over.ok_or_else(|| CampaignError::NoRollbackRequested(state.display().to_string()))?;
+    if let Some(open) = open_rollback(&reader, &campaign)? {
+        return Err(CampaignError::RollbackOpen(open));
+    }
+    let ledger = Ledger::open(state, &reader.binding()?)?;
+    ledger.close_rollback_request(&campaign.id, "cancelled").await?;
+    Ok((campaign.id, request))
+}
+
+/// The rollback that `resume` has to continue: the one requested of the run that is named, or of the newest one.
+pub fn rollback_to_continue(
+    state: &Path,
+    run: Option<&str>,
+) -> Result<Option<(String, RollbackRequest)>, CampaignError> {
+    let reader = match Reader::open(state) {
+        Err(LedgerError::Missing { .. }) => return Ok(None),
+        reader => reader?,
+    };
+    let chosen = match run {
+        Some(id) => Some(reader.run(id)?),
+        None => reader.newest_of(&["rollout", "rollback"])?,
+    };
+    let Some(chosen) = chosen else { return Ok(None) };
+    let over = match reader.rollback_request_over(&chosen)? {
+        // Without a name, one that was requested of an older campaign comes first: the two would undo each other.
+        None if run.is_none() => reader
+            .rollbacks_requested()?
+            .pop()
+            .and_then(|run| run.rollback_request.clone().map(|request| (run, request))),
+        over => over,
+    };
+    let Some((campaign, request)) = over else { return Ok(None) };
+    // Once it changes buckets it is resumed like any run.
+    match open_rollback(&reader, &campaign)? {
+        Some(_) => Ok(None),
+        None => Ok(Some((campaign.id, request))),
+    }
+}
+
+/// The campaign that a rollback is to undo.
+pub(super) fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
+    let reader = Reader::open(folder)?;
+    let run = match of {
+        Some(id) => reader.run(id)?,
+        None => {
+            let (newest, requested) = (reader.newest_to_undo()?, reader.rollbacks_requested()?.pop());
+            match (newest, requested) {
+                (None, None) => return Err(CampaignError::NothingToUndo(folder.display().to_string())),
+                (Some(newest), None) => newest,
+                (None, Some(requested)) => requested,
+                (Some(newest), Some(requested)) if newest.id == requested.id => newest,
+                (Some(_), Some(requested)) => return Err(stands_over(requested)),
+            }
+        }
+    };
+    let what = match run.kind.as_str() {
+        "rollout" => match open_rollback(&reader, &run)? {
+            Some(open) => return Err(CampaignError::RollbackOpen(open)),
+            None => return Ok(run.id),
+        },
+        "rollback" => "a rollback, which is not undone: begin a rollout instead",
+        _ => "an audit, which changed nothing",
+    };
+    Err(CampaignError::NotThat { id: run.id, what })
+}
+
+/// Whether the campaign has the wave that is to be rolled back.
+pub(super) fn known_wave(folder: &Path, campaign: &str, wave: Option<u32>) -> Result<(), CampaignError> {
+    let Some(wanted) = wave else { return Ok(()) };
+    let reader = Reader::open(folder)?;
+    let counts = reader.wave_counts(&reader.run(campaign)?)?;
+    match counts.iter().any(|count| count.number == wanted) {
+        true => Ok(()),
+        false => Err(CampaignError::NoSuchWave { wanted, waves: counts.len() }),
+    }
+}
+
+/// A rollback that was requested and has not come to its end: nothing may be sealed meanwhile.
+pub(super) fn nothing_requested(reader: &Reader) -> Result<(), CampaignError> {
+    match reader.rollbacks_requested()?.pop() {
+        Some(campaign) => Err(match open_rollback(reader, &campaign)? {
+            Some(open) => CampaignError::RollbackOpen(open),
+            None => stands_over(campaign),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Why a campaign over which a request stands does not go on sealing.
+pub(super) fn stands_over(campaign: Run) -> CampaignError {
+    match campaign.rollback_request {
+        Some(request) => CampaignError::RollbackRequested { campaign: campaign.id, request: Box::new(request) },
+        None => CampaignError::NoRollbackRequested(campaign.id),
+    }
+}
+
+/// What a request covers, in words.
+#[must_use]
+pub fn rollback_covers(campaign: &str, wave: Option<u32>, narrowed: &Narrowed) -> String {
+    let mut covers = match wave {
+        Some(wave) => format!("wave {wave} of campaign {campaign}"),
+        None => format!("campaign {campaign}"),
+    };
+    if !narrowed.is_empty() {
+        covers.push_str(&format!(" (only {})", narrowed.in_words()));
+    }
+    covers
+}
