@@ -12,7 +12,7 @@ const MEMBERS: [&str; 2] = ["555555555551", "555555555552"];
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
 const KINDS: [&str; 3] = ["SSE-C", "NONE", "absent"];
 /// The article's document cannot set a Bucket Key; a change that does not show is not waited for.
-const SETTINGS: [&str; 4] = ["--set", "encryption.bucket_key=false", "--set", "executions.read_back_for=0"];
+pub(crate) const SETTINGS: [&str; 4] = ["--set", "encryption.bucket_key=false", "--set", "executions.read_back_for=0"];
 
 /// Two buckets of each kind in each account and Region.
 fn buckets(account: &str) -> String {
@@ -35,7 +35,7 @@ fn organization(settings: &str, document: &str) -> String {
     format!("blocked_types = {{ {settings} }}\ndocument = {{ variant = \"{document}\" }}\n{members}")
 }
 
-fn blocks(bucket: &BucketState) -> bool {
+pub(crate) fn blocks(bucket: &BucketState) -> bool {
     bucket.encryption.as_ref().is_some_and(|encryption| encryption.blocked.iter().any(|kind| kind == "SSE-C"))
 }
 
@@ -49,14 +49,14 @@ fn described(world: &World) -> BTreeMap<String, BucketState> {
     all.map(|bucket| (bucket.name.clone(), bucket)).collect()
 }
 
-fn reason(document: &Value, bucket: &str) -> String {
+pub(crate) fn reason(document: &Value, bucket: &str) -> String {
     let finding = finding(document, bucket);
     format!("{} {}", finding["verdict"].as_str().unwrap(), finding["reason"].as_str().unwrap())
 }
 
-const SEALED: &str = "sealed as_wanted";
-const CHANGED: &str = "failed blocked_types_changed";
-const HELD: &str = "held document_cannot_carry";
+pub(crate) const SEALED: &str = "sealed as_wanted";
+pub(crate) const CHANGED: &str = "failed blocked_types_changed";
+pub(crate) const HELD: &str = "held document_cannot_carry";
 
 /// What is to become of the buckets of one kind in a Region: all of them sealed, all held, or one that proved and was changed.
 #[derive(Debug, PartialEq)]

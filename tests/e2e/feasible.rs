@@ -2,7 +2,9 @@
 //! denies the change to orgseal's own roles. Where that was not checked, one execution fails and not twelve.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 
+use orgseal_sandbox::{Fault, FaultFilter, FaultKind};
 use serde_json::{Value, json};
 
 use crate::world::{World, finding, two_members, unbroken};
@@ -213,6 +215,34 @@ fn without_the_check_one_execution_fails_and_the_rest_is_held_until_somebody_put
     let (code, document) = world.json(&[&["resume", "--yes", "--retry-failed"][..], &OFF].concat());
     assert_eq!(code, 0, "{document:#}");
     assert_eq!(sealed(&world).len(), 14);
+}
+
+#[test]
+fn an_execution_that_fails_for_another_reason_frees_nobody() {
+    let world = world();
+    let ou = ou_of_payments_alone(&world);
+    world.sandbox.set_scp("encryption-guard", &[&ou], ONLY_CONTROL_TOWER).unwrap();
+    let filter = FaultFilter { account: Some(PAYMENTS.into()), ..FaultFilter::default() };
+    let fault = Fault { filter, nth: Some(1), ..Fault::new(FaultKind::AutomationTimedOut) };
+    world.sandbox.set_faults(vec![fault]).unwrap();
+    let (code, document) = world.json(&[&["rollout", "--yes", "--set", "executions.attempts=1"][..], &OFF].concat());
+    assert_eq!(code, 3, "{document:#}");
+    let statuses: Vec<String> =
+        world.sandbox.executions().into_iter().filter(|one| one.account == PAYMENTS).map(|one| one.status).collect();
+    assert_eq!(statuses, ["TimedOut", "Failed"], "the second one is denied, and stops the others");
+    assert_eq!(reasons(&document, "change_denied").len(), 10);
+}
+
+#[test]
+fn a_denial_is_known_to_the_process_that_resumes() {
+    let world = World::of(&two_members(&on_sse_s3(&names("payments", 12)), ""));
+    world.sandbox.set_scp("encryption-guard", &["root"], ONLY_CONTROL_TOWER).unwrap();
+    let mut child = world.command(&[&["rollout", "--yes"][..], &OFF].concat());
+    child.env("ORGSEAL_FAIL_POINT", "after_ended:1").stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(child.status().unwrap().code(), None, "killed");
+    let (code, document) = world.json(&[&["resume", "--yes"][..], &OFF].concat());
+    assert_eq!((code, world.sandbox.executions().len()), (3, 1), "{document:#}");
+    assert_eq!((reasons(&document, "execution_failed").len(), reasons(&document, "change_denied").len()), (1, 11));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bucket_users;
 mod budgets;
 mod caller;
 mod campaign_file;
+mod changed_blocks;
 mod clock;
 mod disabled_regions;
 mod exemptions;

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use futures::future::{join, join3, try_join_all};
+use futures::future::{join, join_all, join3, try_join_all};
 use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
@@ -57,10 +57,11 @@ impl Campaign {
             wave: wave.map(|wave| wave.number),
             own_session: entered.session.is_own(),
         };
+        self.omissions.expect_only_in(&account, &open.iter().map(|open| open.bucket.region.as_str()).collect());
         let regions = open.chunk_by(|a, b| a.bucket.region == b.bucket.region);
         let _watched = self.watch_elsewhere(&work, &open).await;
         // Every Region is looked at before the first start in any: what runs there counts for the account.
-        let ready = try_join_all(regions.map(|open| self.ready(&work, open))).await?;
+        let ready = try_join_all(regions.map(|open| self.ready_or_none(&work, open))).await?;
         let (places, lives): (Vec<_>, Vec<_>) = ready.into_iter().flatten().unzip();
         let changes = places.iter().zip(lives).map(|(place, lives)| self.change_region(place, lives));
         try_join_all(changes).await?;
@@ -106,6 +107,19 @@ impl Campaign {
             events: self.events.clone(),
             stop: self.stop.clone(),
         }
+    }
+
+    /// The same as `ready`. Where nothing can be done, nobody waits for a proof by this account.
+    async fn ready_or_none<'a>(
+        &self,
+        work: &'a AccountAtWork<'a>,
+        open: &'a [OpenBucket],
+    ) -> Result<Option<(Place<'a>, Vec<Life>)>, CampaignError> {
+        let ready = self.ready(work, open).await?;
+        if let (None, Some(first)) = (&ready, open.first()) {
+            self.omissions.expect_no_more(&first.bucket.account, Some(&first.bucket.region));
+        }
+        Ok(ready)
     }
 
     /// Makes one Region ready for starts, and takes room for what is in flight there already. `None`: nothing can be done
@@ -223,8 +237,11 @@ impl Campaign {
     /// Changes the buckets of one Region, at most `limits.executions_per_region` in flight, and no more in the account than
     /// its own slots have room for. What is in flight already comes first.
     async fn change_region(&self, place: &Place<'_>, lives: Vec<Life>) -> Result<(), CampaignError> {
-        let (under_way, waiting): (Vec<Life>, Vec<Life>) =
+        let (mut under_way, waiting): (Vec<Life>, Vec<Life>) =
             lives.into_iter().partition(|life| in_flight(life.state().phase));
+        // Before anything new is started: an execution that failed may say that the next ones will.
+        let ended = under_way.iter_mut().filter(|life| life.state().phase == Phase::Ended);
+        join_all(ended.map(|life| self.recall_failure(place, life))).await;
         let waiting = self.provers_first(place, waiting);
         // All of these are in flight whatever the limit says, so all are followed.
         let followed = try_join_all(under_way.into_iter().map(|life| self.carry(place, life)));

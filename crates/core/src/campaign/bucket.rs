@@ -8,29 +8,26 @@ use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 
+use super::changed_types::{still_changed, with_types_changed};
 use super::examine::{Outlook, hold};
+use super::execution_failure::failure;
 use super::fail_point::fail_point;
-use super::first_start::denial_of_change;
 use super::follow::Followed;
 use super::life::{Life, not_started};
 use super::omission::Stake;
 use super::place::{Place, keep, pause};
 use super::slots::Slot;
 use super::start::Sent;
+use super::under_way::FORGOTTEN;
 use super::{Campaign, CampaignError};
-use crate::clock::system_now;
 use crate::event::Event;
-use crate::judge::{FailureClass, classify, denial, denial_fix, execution_is_retryable};
-use crate::ledger::{BucketEvent, BucketState, Intent, Phase, Unsettled};
+use crate::judge::{FailureClass, classify, execution_is_retryable};
+use crate::ledger::{BucketEvent, BucketState, Intent, Phase};
 use crate::model::{
     AwsError, BlockedTypesElement, Bucket, DefaultEncryption, ExecutionStatus, GuardFinding, Judgement, Operation,
     Reason, Verdict,
 };
 use crate::plan::{Change, client_token};
-
-/// `AutomationExecutionNotFoundException`: executions are kept for thirty days, and one that is not known any more does nothing
-/// any more.
-const FORGOTTEN: &str = "AutomationExecutionNotFoundException";
 
 /// What a step comes to.
 enum Step {
@@ -128,18 +125,18 @@ impl Campaign {
         // Law 8: what was read when the bucket was judged may be hours old.
         let mut look =
             self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref()).await;
-        still_changed(life.state(), &mut look);
+        still_changed(life.bucket(), life.state(), &mut look);
         let found = match look {
             BucketEvent::Judged { judgement, encryption: Some(ref found), .. } if waits(judgement) => {
                 let (same, found) = (self.says_nothing_new(life, judgement, found), found.clone());
                 if !same {
-                    life.open.state = self.record(life, look).await?;
+                    life.open.state = self.record_look(life, look).await?;
                 }
                 found
             }
             mut changed => {
                 own_doing(life.state(), &mut changed);
-                return Ok(Step::Over(self.record(life, changed).await?));
+                return Ok(Step::Over(self.record_look(life, changed).await?));
             }
         };
         if let Some(step) = Box::pin(self.still_planned(place, life, &found)).await? {
@@ -148,6 +145,7 @@ impl Campaign {
         let intent = match self.intent(place, life, &found).await {
             Ok(intent) => intent,
             Err((reason, error)) => {
+                let error = with_types_changed(life.state(), error);
                 let held = not_started(Verdict::Held, reason, Some(found), &error);
                 return Ok(Step::Over(self.record(life, held).await?));
             }
@@ -346,7 +344,7 @@ impl Campaign {
                 // Only a failure is worth a call of its own.
                 let message = match status.is_success() {
                     true => None,
-                    false => why_it_failed(place, &execution.id).await,
+                    false => self.why_it_failed(place, &execution.id).await,
                 };
                 self.ended(place, life, status, message).await
             }
@@ -364,12 +362,12 @@ impl Campaign {
     ) -> Result<Step, CampaignError> {
         life.failure = failure(life, &status, message.clone(), &self.own_roles(place.account));
         // Before the next bucket gets its slot: it must not send what is rejected.
-        self.note_refusal(life);
+        self.learn_from_failure(place, life);
         life.slots = None;
-        if let Some(failure) = &life.failure {
-            self.learn_denial(place, life.bucket(), failure);
+        // A failure says nothing of denies: it may have come before the change was asked for.
+        if status.is_success() {
+            place.first.allowed();
         }
-        place.first.allowed();
         self.events.emit(&Event::ExecutionEnded { bucket: life.bucket().clone(), status: status.clone() });
         fail_point("before_ended");
         let state = self.record(life, BucketEvent::Ended { status, message }).await?;
@@ -379,18 +377,16 @@ impl Campaign {
 
     /// From the end of an execution to what S3 shows.
     async fn look_back(&self, place: &Place<'_>, life: &mut Life) -> Result<Step, CampaignError> {
-        if life.failure.is_none()
-            && let Some(execution) = life.state().execution.clone()
-            && let Some(status) = execution.status.filter(|status| !status.is_success())
-        {
-            // An earlier process saw it fail; its words are asked for again.
-            let message = why_it_failed(place, &execution.id).await;
-            life.failure = failure(life, &status, message, &self.own_roles(place.account));
-        }
+        self.recall_failure(place, life).await;
         let Some(read) = self.read_back(place, life, life.failure.clone()).await else { return Ok(Step::Left) };
         fail_point("before_read_back");
         let state = self.record_read_back(life, read).await?;
         fail_point("after_read_back");
+        match state.phase == Phase::Settled && state.was_read_back() {
+            true => place.first.allowed(),
+            // The next bucket goes alone, and shows it.
+            false => life.first = None,
+        }
         if state.phase == Phase::Judged {
             // Nothing was changed, and this attempt does not count: the next one omits what Automation does not know.
             life.attempts = life.attempts.saturating_sub(1);
@@ -419,34 +415,6 @@ impl Campaign {
         }
         life.seen = false;
         self.attempt(place, life).await
-    }
-
-    /// Whether a start of another run may still act on the bucket: then nothing new is started on it, and this is why.
-    async fn under_way(&self, place: &Place<'_>, bucket: &Bucket, earlier: &Unsettled) -> Option<AwsError> {
-        let why = match &earlier.execution {
-            Some(id) => match place.ssm.explain(id).await {
-                Ok(seen) if seen.status.has_ended() => return None,
-                Ok(seen) => format!("execution {id} of run {} is {}", earlier.run, seen.status.as_str()),
-                Err(error) if error.code == FORGOTTEN => return None,
-                Err(error) => format!("how execution {id} of run {} stands cannot be learned ({error})", earlier.run),
-            },
-            // Its execution is not known, but an execution ends.
-            None if system_now()
-                .duration_since(earlier.since)
-                .is_ok_and(|since| since > self.file.executions.time_limit()) =>
-            {
-                return None;
-            }
-            None => format!("a start of run {} left, and its answer never came", earlier.run),
-        };
-        Some(AwsError {
-            code: "UnderWay".to_owned(),
-            message: format!("{why}, so nothing new is started on {}", bucket.name),
-            hint: format!(
-                "run again when it has ended: aws ssm describe-automation-executions --region {}, in account {}",
-                place.region, place.account
-            ),
-        })
     }
 
     /// Room within both limits, or what it comes to that there is none to be had.
@@ -499,22 +467,6 @@ fn own_doing(state: &BucketState, look: &mut BucketEvent) {
     }
 }
 
-/// A bucket whose blocked encryption types a change of this campaign altered is not as wanted for being on the central key.
-fn still_changed(state: &BucketState, look: &mut BucketEvent) {
-    let BucketEvent::Judged { judgement, encryption: Some(shown), .. } = look else { return };
-    let (Some(left), Some(rule)) = (&state.left, state.intent.as_ref().and_then(|intent| intent.rule.as_ref())) else {
-        return;
-    };
-    let waiting = match judgement.verdict {
-        Verdict::Sealed => Verdict::NotSealed,
-        Verdict::Restored => Verdict::NotRestored,
-        _ => return,
-    };
-    if left.blocked_types() != rule.blocked_types() && shown.blocked_types() == left.blocked_types() {
-        *judgement = Judgement { verdict: waiting, reason: Reason::BlockedTypesChanged, observed: None };
-    }
-}
-
 /// Whether a bucket of this judgement waits for a change.
 fn waits(judgement: Judgement) -> bool {
     matches!(judgement.verdict, Verdict::NotSealed | Verdict::NotRestored)
@@ -535,39 +487,10 @@ fn worth_another(state: &BucketState) -> bool {
     }
 }
 
-/// Why an execution failed, for people; `None` if it says that it succeeded.
-fn failure(life: &Life, status: &ExecutionStatus, message: Option<String>, roles: &[String; 2]) -> Option<AwsError> {
-    if status.is_success() {
-        return None;
-    }
-    let id = life.state().execution.as_ref().map_or("", |execution| execution.id.as_str());
-    let Bucket { account, region, .. } = life.bucket();
-    let mut error = AwsError {
-        code: format!("Execution{}", status.as_str()),
-        message: message.unwrap_or_else(|| format!("execution {id} ended as {}", status.as_str())),
-        hint: format!(
-            "look at it in account {account}: aws ssm get-automation-execution --region {region} --automation-execution-id {id}; \
-             then `orgseal resume --retry-failed`"
-        ),
-    };
-    if let Some(denial) = denial_of_change(&error) {
-        error.hint = format!("{}; {}", denial_fix(denial, roles), error.hint);
-    }
-    Some(error)
-}
-
 fn no_key(region: &str) -> AwsError {
     AwsError {
         code: "NoKey".to_owned(),
         message: format!("the campaign has no central key for {region}"),
         hint: "name one in [central_key]".to_owned(),
-    }
-}
-
-/// What an execution says of its failure. That it may not be asked is said in its place: whoever reads can do something about it.
-async fn why_it_failed(place: &Place<'_>, execution: &str) -> Option<String> {
-    match place.ssm.explain(execution).await {
-        Ok(failure) => failure.message,
-        Err(error) => denial(&error).map(|_| format!("which step failed could not be read: {error}")),
     }
 }

@@ -258,9 +258,9 @@ impl Campaign {
         wave: Option<InWave>,
         tolerance: &Arc<Tolerance>,
     ) -> Result<(), CampaignError> {
-        // The longest first: what takes longest must not begin last.
-        work.sort_by_key(|account| std::cmp::Reverse(account.buckets));
-        self.expect_blocks(wave.map(|wave| wave.number))?;
+        self.expect_blocks(wave.map(|wave| wave.number), &work)?;
+        // Those for which others wait, then the longest: what takes longest must not begin last.
+        work.sort_by_key(|account| (!self.omissions.expects(&account.account), std::cmp::Reverse(account.buckets)));
         let scope = self.scope();
         let stopped = self.stop.clone().cancelled_owned();
         let own = wave.and_then(|wave| wave.limits.accounts).unwrap_or(usize::MAX);

@@ -37,6 +37,8 @@ struct Region {
     kept: BTreeSet<Stake>,
     changed: BTreeMap<Stake, OmissionRecord>,
     provers: Vec<Prover>,
+    /// Since when buckets that block nothing have waited for one that blocks types: they wait once, together.
+    waited_for_block: Option<Instant>,
 }
 
 /// A bucket whose read-back is to decide.
@@ -172,6 +174,26 @@ impl Omissions {
         }
     }
 
+    /// Other accounts come to work: buckets may have to wait for one of theirs.
+    pub(super) fn expect_anew(&self) {
+        for region in self.lock().regions.values_mut() {
+            region.waited_for_block = None;
+        }
+    }
+
+    /// Whether one of the account's buckets is to go first somewhere.
+    pub(super) fn expects(&self, account: &str) -> bool {
+        self.lock().expected.values().any(|accounts| accounts.contains(account))
+    }
+
+    /// The account works in these Regions alone.
+    pub(super) fn expect_only_in(&self, account: &str, regions: &BTreeSet<&str>) {
+        for (_, accounts) in self.lock().expected.iter_mut().filter(|(place, _)| !regions.contains(place.as_str())) {
+            accounts.remove(account);
+        }
+        self.moved.notify_waiters();
+    }
+
     /// The account has no such bucket (any more): in a Region, or in any.
     pub(super) fn expect_no_more(&self, account: &str, region: Option<&str>) {
         for (place, accounts) in &mut self.lock().expected {
@@ -217,14 +239,13 @@ impl Omissions {
         stake: Stake,
         stop: &CancellationToken,
     ) -> Option<Turn> {
-        let began = Instant::now();
         let turn = |prover| Some(Turn { stake, hash: hash.to_owned(), prover });
         loop {
             let moved = self.moved.notified();
             tokio::pin!(moved);
             // From here on no news is missed.
             moved.as_mut().enable();
-            match self.ask(bucket, hash, stake, began) {
+            match self.ask(bucket, hash, stake) {
                 Answer::Free => return turn(None),
                 Answer::Prove(number) => return turn(Some((Arc::clone(self), number))),
                 Answer::Wait(time) => {
@@ -234,7 +255,7 @@ impl Omissions {
         }
     }
 
-    fn ask(&self, bucket: &Bucket, hash: &str, stake: Stake, began: Instant) -> Answer {
+    fn ask(&self, bucket: &Bucket, hash: &str, stake: Stake) -> Answer {
         let mut known = self.lock();
         let number = known.number();
         let block_is_expected = known.expected.get(&bucket.region).is_some_and(|accounts| !accounts.is_empty());
@@ -242,13 +263,15 @@ impl Omissions {
         if self.verdict(region, stake).is_some() {
             return Answer::Free;
         }
-        let waited = began.elapsed();
         let block_first = stake == Stake::Open
             && block_is_expected
             && self.choice == BlockedTypesChoice::Prove
             && !region.kept.contains(&Stake::Block);
-        if block_first && waited < self.patience {
-            return Answer::Wait(self.patience - waited);
+        if block_first {
+            let since = region.waited_for_block.get_or_insert_with(Instant::now);
+            if let Some(left) = self.patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
+                return Answer::Wait(left);
+            }
         }
         if region.kept.contains(&stake) {
             return Answer::Free;
@@ -353,6 +376,23 @@ mod tests {
         by_default.learn(&learned(OmissionOutcome::Changed, &["SSE-C"]));
         assert!(by_default.changed("us-east-1", "h", Stake::Open).is_none(), "a lost block says nothing of it");
         assert_eq!(proves(&now(&omissions, "b", Stake::Block).await), Some(false));
+    }
+
+    #[tokio::test]
+    async fn a_block_that_nobody_proves_is_waited_for_once() {
+        let patience = Duration::from_millis(200);
+        let omissions = Omissions::new(BlockedTypesChoice::Prove, patience);
+        omissions.expect("a", "us-east-1");
+        let (began, stop) = (Instant::now(), CancellationToken::new());
+        for account in ["b", "b", "c"] {
+            let turn = omissions.turn(&bucket(account), "h", Stake::Open, &stop).await;
+            assert_eq!(proves(&turn), Some(true));
+        }
+        omissions.learn(&learned(OmissionOutcome::Kept, &[]));
+        let turn = omissions.turn(&bucket("e"), "h", Stake::Open, &stop).await;
+        assert_eq!(proves(&turn), Some(false));
+        let waited = began.elapsed();
+        assert!((patience..patience * 2).contains(&waited), "{waited:?}");
     }
 
     #[tokio::test]

@@ -9,8 +9,8 @@ use super::place::Place;
 use super::{Campaign, CampaignError};
 use crate::config::BlockedTypesChoice;
 use crate::judge::former_rule;
-use crate::ledger::Reader;
-use crate::model::{BlockedTypesElement, DefaultEncryption, EncryptionRule, Reason};
+use crate::ledger::{AccountWork, Reader};
+use crate::model::{BlockedTypesElement, DefaultEncryption, EncryptionRule};
 use crate::plan::Change;
 
 impl Campaign {
@@ -30,13 +30,17 @@ impl Campaign {
     }
 
     /// Notes where buckets that block encryption types wait: where a block is to be proven, one of them goes first.
-    pub(super) fn expect_blocks(&self, wave: Option<u32>) -> Result<(), CampaignError> {
+    pub(super) fn expect_blocks(&self, wave: Option<u32>, work: &[AccountWork]) -> Result<(), CampaignError> {
         if self.options.dry_run || self.file.encryption.blocked_types != BlockedTypesChoice::Prove {
             return Ok(());
         }
+        self.omissions.expect_anew();
+        let at_work: BTreeSet<&str> = work.iter().map(|account| account.account.as_str()).collect();
         let (reader, run) = self.reader()?;
         for (account, region) in reader.blocking_places(&run, wave)? {
-            self.omissions.expect(&account, &region);
+            if at_work.contains(account.as_str()) {
+                self.omissions.expect(&account, &region);
+            }
         }
         Ok(())
     }
@@ -44,19 +48,15 @@ impl Campaign {
     /// The rule that a bucket is to have; `None` where the campaign has no key for it.
     pub(super) fn rule_for(&self, life: &Life, found: &DefaultEncryption) -> Option<EncryptionRule> {
         let state = life.state();
-        if let Some(restore) = state.restore.as_deref() {
-            return Some(former_rule(restore, found));
-        }
-        let rule = self.wanted(life.bucket())?.rule(found);
-        // What an earlier attempt altered is not what the bucket is to keep.
-        let before = state.intent.as_ref().and_then(|intent| intent.rule.as_ref());
-        match before.filter(|_| state.judgement.reason == Reason::BlockedTypesChanged) {
-            Some(before) => Some(EncryptionRule {
-                blocked: before.blocked.clone().or_else(|| Some(vec!["NONE".to_owned()])),
-                ..rule
-            }),
-            None => Some(rule),
-        }
+        let rule = match state.restore.as_deref() {
+            Some(restore) => former_rule(restore, found),
+            None => self.wanted(life.bucket())?.rule(found),
+        };
+        // What an earlier attempt altered is not what the bucket is to keep, whatever key it is on by now.
+        Some(match state.types_to_set_again(found) {
+            Some(types) => EncryptionRule { blocked: Some(types), ..rule },
+            None => rule,
+        })
     }
 
     /// What is at stake in the start on a bucket, where it omits the element; with the document's hash.
@@ -94,16 +94,16 @@ impl Campaign {
         carried
     }
 
-    /// Buckets in the order in which they are taken up: one for each proof that is missing, those that need none, the rest.
+    /// Buckets in the order in which they are taken up: those that are to prove a block, one for the other proof, those that need no proof,
+    /// the rest.
     pub(super) fn provers_first(&self, place: &Place<'_>, waiting: Vec<Life>) -> Vec<Life> {
-        let (mut first, mut free, mut last) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut seen, mut blocks) = (BTreeSet::new(), 0);
+        let (mut block, mut open, mut free) = (Vec::new(), Vec::new(), Vec::new());
+        let blocks = waiting.iter().filter(|life| is_blocking(life)).count();
         for life in waiting {
-            blocks += usize::from(is_blocking(&life));
             match self.omission(place, &life) {
-                Some((stake, hash)) if !self.omissions.is_kept(place.region, hash, stake) => match seen.insert(stake) {
-                    true => first.push((stake, life)),
-                    false => last.push(life),
+                Some((stake, hash)) if !self.omissions.is_kept(place.region, hash, stake) => match stake {
+                    Stake::Block => block.push(life),
+                    Stake::Open => open.push(life),
                 },
                 _ => free.push(life),
             }
@@ -113,9 +113,18 @@ impl Campaign {
             0 => self.omissions.expect_no_more(place.account, Some(place.region)),
             _ => self.omissions.expect(place.account, place.region),
         }
-        first.sort_by_key(|(stake, _)| *stake);
-        first.into_iter().map(|(_, life)| life).chain(free).chain(last).collect()
+        // One that was started and not read back may hold the proof already.
+        block.sort_by_key(|life| !is_undecided(life));
+        open.sort_by_key(|life| !is_undecided(life));
+        let rest = open.split_off(open.len().min(1));
+        block.into_iter().chain(open).chain(free).chain(rest).collect()
     }
+}
+
+/// Whether a start that omitted the element was made on a bucket and its effect is not known.
+fn is_undecided(life: &Life) -> bool {
+    let state = life.state();
+    state.omits_types() && state.execution.is_some() && !state.was_read_back()
 }
 
 /// Whether a bucket that waits blocks encryption types.

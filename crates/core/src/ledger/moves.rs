@@ -311,7 +311,12 @@ pub fn transition(
                 // A hold says nothing new of the configuration: the last one read stands.
                 encryption: encryption.clone().or_else(|| state.and_then(|state| state.encryption.clone())),
                 found: state.and_then(|state| state.found.clone()),
-                left: state.and_then(|state| state.left.clone()),
+                // Seen only now: what the last change left.
+                left: match judgement.reason {
+                    Reason::BlockedTypesChanged => encryption.clone(),
+                    _ => None,
+                }
+                .or_else(|| state.and_then(|state| state.left.clone())),
                 intent: state.and_then(|state| state.intent.clone()),
                 execution: state.and_then(|state| state.execution.clone()),
                 starts: state.map_or(0, |state| state.starts),
@@ -354,16 +359,18 @@ pub fn transition(
             }
             // What an earlier attempt left is our own doing: the configuration before it is the one to go back to.
             // Entries of earlier versions are read as these versions read them, or their rows would not follow from them.
-            let same = |record: &DefaultEncryption| match intent.blocked_types {
-                Some(_) => found.is_as_recorded(record),
-                None => found.means_with_none_apart(record),
+            let former = match intent.blocked_types {
+                Some(_) => before.to_go_back_to(found),
+                None => {
+                    let same = |record: &DefaultEncryption| found.means_with_none_apart(record);
+                    let ours = before.left.as_ref().is_some_and(same);
+                    before.found.clone().filter(|first| ours || same(first)).unwrap_or_else(|| found.clone())
+                }
             };
-            let ours = before.left.as_ref().is_some_and(same);
-            let first = before.found.clone().filter(|first| ours || same(first));
             Ok(BucketState {
                 phase: Phase::Intended,
                 encryption: Some(found.clone()),
-                found: Some(first.unwrap_or_else(|| found.clone())),
+                found: Some(former),
                 intent: Some(intent.clone()),
                 execution: None,
                 touched_at: before.touched_at.or(Some(at)),
@@ -438,11 +445,14 @@ pub fn transition(
             if ![success, Verdict::Failed, Verdict::Unread].contains(&judgement.verdict) {
                 return Err(illegal());
             }
+            // A bucket that could not be read shows nothing new. Entries of earlier versions are read as these versions read them.
+            let of_now = before.intent.as_ref().is_some_and(|intent| intent.blocked_types.is_some());
+            let left = encryption.clone().or_else(|| before.left.clone().filter(|_| of_now));
             Ok(BucketState {
                 phase: Phase::Settled,
                 judgement: *judgement,
                 encryption: encryption.clone().or(before.encryption.clone()),
-                left: encryption.clone(),
+                left,
                 error: error.clone(),
                 ..before
             })

@@ -257,6 +257,41 @@ fn entries_of_earlier_versions_are_read_as_these_versions_read_them() {
 }
 
 #[test]
+fn a_block_that_s3_began_to_return_belongs_to_the_configuration_to_go_back_to() {
+    let blocking = |kind: Option<&str>| {
+        let blocked = kind.map(|kind| vec![kind.to_owned()]);
+        DefaultEncryption::from(EncryptionRule { blocked, ..EncryptionRule::SSE_S3 })
+    };
+    let intended_as = |blocked_types, attempt, found: DefaultEncryption| BucketEvent::Intended {
+        intent: Intent { blocked_types, ..intent(Operation::Seal, attempt) },
+        found,
+    };
+    // An earlier version's attempt failed when S3 did not return the element; the next one finds that SSE-C is blocked.
+    for read_back in [Some(blocking(None)), None] {
+        let mut events = vec![judged(Verdict::NotSealed, false), intended_as(None, 1, blocking(None))];
+        events.extend(failed_with(blocking(None)));
+        let Some(BucketEvent::ReadBack { encryption, .. }) = events.last_mut() else {
+            panic!("a read-back comes last")
+        };
+        *encryption = read_back;
+        events.push(judged(Verdict::NotSealed, false));
+        let state = after(&events);
+        let found = |element| {
+            let event = intended_as(element, 2, blocking(Some("SSE-C")));
+            transition(Some(&state), &event, at()).unwrap().found.unwrap()
+        };
+        assert_eq!(found(Some(BlockedTypesElement::Sent)), blocking(Some("SSE-C")));
+    }
+    // Where an attempt left the block there, it is our own doing.
+    let mut events =
+        vec![judged(Verdict::NotSealed, false), intended_as(Some(BlockedTypesElement::Omitted), 1, blocking(None))];
+    events.extend(failed_with(blocking(Some("SSE-C"))));
+    events.push(judged(Verdict::NotSealed, false));
+    let event = intended_as(Some(BlockedTypesElement::Sent), 2, blocking(Some("SSE-C")));
+    assert_eq!(transition(Some(&after(&events)), &event, at()).unwrap().found, Some(blocking(None)));
+}
+
+#[test]
 fn an_intent_without_an_answer_is_adopted_or_given_up() {
     let unknown = vec![judged(Verdict::NotSealed, false), intended(1), BucketEvent::StartUnknown { error: error() }];
     let state = after(&unknown);
