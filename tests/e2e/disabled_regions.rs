@@ -72,11 +72,15 @@ fn an_audit_reads_the_other_regions_and_asks_the_disabled_one_once() {
     assert_eq!(finding(&document, "alpha-virginia")["reason"], "sse_s3");
     assert_eq!(finding(&document, "beta-bahrain-0")["reason"], "sse_s3");
     let counters = world.sandbox.counters();
-    assert_eq!(counters.totals("sts", "AssumeRole"), 4, "no session is renewed for it");
+    assert_eq!(counters.totals("sts", "AssumeRole"), 4 + 1, "one session is renewed before the Region is written off");
     // The caller's own, and one that confirms the refused session.
     assert_eq!(counters.totals("sts", "GetCallerIdentity"), 2);
     let refused = world.sandbox.answers().into_iter().filter(|answer| answer.code == "InvalidToken");
-    assert_eq!(refused.map(|answer| answer.count).sum::<u64>(), 1, "the Region is asked once for twelve buckets");
+    assert_eq!(
+        refused.map(|answer| answer.count).sum::<u64>(),
+        2,
+        "the Region is asked once, and once more, for twelve buckets"
+    );
 }
 
 #[test]
@@ -196,5 +200,43 @@ fn a_home_region_that_is_disabled_in_an_account_is_named() {
     let account = document["unread_accounts"].as_array().and_then(|accounts| accounts.first());
     let text = account.unwrap_or(&document["accounts"]).to_string();
     assert!(text.contains("RegionDisabled") && text.contains(ALPHA), "{text}");
-    assert_eq!(world.sandbox.counters().totals("sts", "AssumeRole"), 4);
+    assert_eq!(world.sandbox.counters().totals("sts", "AssumeRole"), 4 + 1);
+}
+
+/// An audit while a fault refuses the session of one account: `fits` says where, `when` how often.
+fn audit_with_refusals(fits: &str, when: &str) -> (World, Value) {
+    let fits = format!("service = \"s3\", account = \"{ALPHA}\", {fits}");
+    let fault = format!("[[fault]]\nkind = \"invalid_token\"\nwhere = {{ {fits} }}\n{when}\n");
+    let world = World::of(&format!("{}\n{fault}", spec("")));
+    let (_, document) = world.json(&["audit"]);
+    assert_eq!(document["run"]["state"], "finished");
+    (world, document)
+}
+
+#[test]
+fn one_refused_answer_writes_off_no_region() {
+    for region in [BAHRAIN, "us-east-1"] {
+        let (world, document) = audit_with_refusals(&format!("region = \"{region}\""), "first = 1");
+        assert_eq!(document["summary"]["unread"], 0, "{region}: {:#}", document["summary"]);
+        assert_eq!(world.sandbox.counters().totals("sts", "AssumeRole"), 4 + 1, "{region}");
+    }
+}
+
+#[test]
+fn a_region_that_cannot_be_disabled_or_accepted_the_session_before_is_not_called_disabled() {
+    let default = "region = \"us-east-1\", operation = \"GetBucketEncryption\"";
+    let worked_before = format!("region = \"{BAHRAIN}\"");
+    for (fits, when) in [(default, ""), (&worked_before, "nth = 4\ncount = 1000")] {
+        let (world, document) = audit_with_refusals(fits, when);
+        let unread = unread(&document);
+        assert!(!unread.is_empty(), "{fits}: {:#}", document["summary"]);
+        for finding in unread {
+            let error = &finding["error"];
+            assert_ne!(finding["reason"], "region_disabled", "{finding}");
+            assert_eq!(error["code"], "InvalidToken", "{finding}");
+            assert!(error["hint"].as_str().unwrap().starts_with("run the command again"), "{finding}");
+        }
+        let sessions = world.sandbox.counters().totals("sts", "AssumeRole");
+        assert!(sessions <= 4 + 3, "{fits}: {sessions}");
+    }
 }

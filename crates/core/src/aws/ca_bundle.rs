@@ -54,12 +54,16 @@ impl CaBundle {
     }
 
     /// What TLS connections trust: these certificates and no others.
-    pub(super) fn tls_context(&self) -> Option<TlsContext> {
+    pub(super) fn tls_context(&self) -> Result<TlsContext, UnusableBundle> {
         let store = self
             .certificates
             .iter()
             .fold(TrustStore::empty(), |store, certificate| store.with_pem_certificate(certificate.as_bytes()));
-        TlsContext::builder().with_trust_store(store).build().ok()
+        TlsContext::builder().with_trust_store(store).build().map_err(|error| UnusableBundle {
+            path: self.path.clone(),
+            setting: self.setting.clone(),
+            why: error.to_string(),
+        })
     }
 }
 

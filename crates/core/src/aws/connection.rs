@@ -14,7 +14,7 @@ use super::ca_bundle::CaBundle;
 use super::caller_credentials::CallerCredentials;
 use super::cloudtrail::Intervals;
 use super::derived::derive;
-use super::disabled_region::{DisabledRegions, Regions, Source, is_token_refused, region_disabled};
+use super::disabled_region::{DisabledRegions, Regions, Source, is_opt_in, is_token_refused, region_disabled};
 use super::error::no_credentials;
 use super::http_client::{direct_client, http_client};
 use super::measured::{AwsTime, measured};
@@ -143,8 +143,9 @@ impl Aws {
         let (config, endpoints, binding, network) = match connection {
             Connection::DefaultChain => {
                 let network = Arc::new(network().await?);
+                let client = http_client(&network)?;
                 let config = aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(measured(http_client(&network)))
+                    .http_client(measured(client))
                     .time_source(AwsTime)
                     .disable_clock_skew_correction(true)
                     .retry_config(retries())
@@ -265,8 +266,12 @@ impl Aws {
 
     /// `DescribeKey` as the security account's caller, in the key's own Region.
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyFacts, AwsError> {
-        let client = self.kms(key);
-        match super::kms::describe_key(&client, &key.to_string()).await {
+        let (client, arn) = (self.kms(key), key.to_string());
+        let answer = match super::kms::describe_key(&client, &arn).await {
+            Err(error) if is_token_refused(&error.code) => super::kms::describe_key(&client, &arn).await,
+            answer => answer,
+        };
+        match answer {
             Ok(facts) => Ok(facts),
             Err(error) => Err(self.heed_in(&key.region, error).await),
         }
@@ -274,18 +279,23 @@ impl Aws {
 
     /// `GetKeyPolicy` as the security account's caller, in the key's own Region. Works in the key's own account alone.
     pub async fn key_policy(&self, key: &KeyArn) -> Result<String, AwsError> {
-        let client = self.kms(key);
-        match super::kms::key_policy(&client, &key.to_string()).await {
+        let (client, arn) = (self.kms(key), key.to_string());
+        let answer = match super::kms::key_policy(&client, &arn).await {
+            Err(error) if is_token_refused(&error.code) => super::kms::key_policy(&client, &arn).await,
+            answer => answer,
+        };
+        match answer {
             Ok(policy) => Ok(policy),
             Err(error) => Err(self.heed_in(&key.region, error).await),
         }
     }
 
-    /// Looks at the error of a call that the caller made in a Region: one that the caller's account has disabled refuses credentials that
-    /// are valid.
+    /// Checks the error of a call that the caller made in a Region: an opt-in Region that the caller's account has disabled refuses
+    /// credentials that are valid in the home Region.
     async fn heed_in(&self, region: &str, error: AwsError) -> AwsError {
         let error = self.halt.heed(error);
-        match is_token_refused(&error.code) && self.halt.reason().await.is_none() {
+        let may_be_disabled = is_opt_in(region) && region != self.region;
+        match is_token_refused(&error.code) && may_be_disabled && self.halt.reason().await.is_none() {
             true => region_disabled(&self.caller.account, region, &format!("services answer {}", error.code)),
             false => error,
         }

@@ -2,10 +2,12 @@
 //!
 //! A bucket outlives the disabling of its Region and stays in `ListBuckets`. Services there then call the session's token invalid (S3
 //! `InvalidToken`, JSON services `UnrecognizedClientException`, query services `InvalidClientTokenId`), although the same session works
-//! in every other Region. So a refused token is confirmed with `GetCallerIdentity` in another Region: if the session is valid there, the
-//! Region is disabled, and is not asked again; if not, the session is renewed.
+//! in every other Region. So a refused call is first tried once more, with a new session. If that one is refused as well,
+//! `GetCallerIdentity` in another Region decides: where the session is valid, an opt-in Region that never accepted one is disabled, and
+//! gets no more requests. In a Region that cannot be disabled, or that accepted a session before, the refusal is reported as it is.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,9 +26,12 @@ use crate::model::{AwsError, Partition, REGION_DISABLED};
 
 /// A first call that is still under way after this long holds back no other.
 const LONGEST_FIRST_CALL: Duration = Duration::from_secs(40);
+/// So many sessions are renewed in a run before an opt-in Region is taken to be disabled. After that, the second try uses the same session:
+/// in an organization where hundreds of accounts have disabled a Region, each would cost an AssumeRole call.
+const MOST_TRIAL_RENEWALS: u32 = 3;
 
 /// Whether an account has to opt in to the Region before it can be used.
-fn is_opt_in(region: &str) -> bool {
+pub(super) fn is_opt_in(region: &str) -> bool {
     Partition::of_region(region).is_some_and(|partition| partition.is_opt_in(region))
 }
 
@@ -57,16 +62,26 @@ pub(super) struct RegionDisabled(pub(super) AwsError);
 /// The Regions that were found to be disabled, by account, with what a service said there: kept for the whole run, since sessions come
 /// and go.
 #[derive(Clone, Default)]
-pub(super) struct DisabledRegions(Arc<Mutex<HashMap<String, BTreeMap<String, String>>>>);
+pub(super) struct DisabledRegions(Arc<AllDisabled>);
+
+#[derive(Default)]
+struct AllDisabled {
+    by_account: Mutex<HashMap<String, BTreeMap<String, String>>>,
+    trial_renewals: AtomicU32,
+}
 
 impl DisabledRegions {
     fn add(&self, account: &str, region: &str, refusal: &str) {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.0.by_account);
         all.entry(account.to_owned()).or_default().insert(region.to_owned(), refusal.to_owned());
     }
 
+    fn may_renew(&self) -> bool {
+        self.0.trial_renewals.fetch_add(1, Ordering::Relaxed) < MOST_TRIAL_RENEWALS
+    }
+
     fn error(&self, account: &str, region: &str) -> Option<AwsError> {
-        let all = lock(&self.0);
+        let all = lock(&self.0.by_account);
         let refusal = all.get(account)?.get(region)?;
         Some(region_disabled(account, region, refusal))
     }
@@ -105,6 +120,17 @@ struct Seen {
     first_call: Option<Instant>,
     /// The access key that was refused, and with which code.
     refused: Option<(String, String)>,
+    /// A refused call was tried once more.
+    tried_again: bool,
+    /// The session is valid and the Region is not disabled: each call gets the service's own answer.
+    reported: bool,
+}
+
+/// Whether a call may be sent, or what is known of its Region has changed while it waited.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    Send,
+    LookAgain,
 }
 
 impl Regions {
@@ -130,17 +156,15 @@ impl Regions {
         let refused = code.filter(|code| is_token_refused(code));
         {
             let mut seen = lock(&self.0.seen);
-            if let Some(known) = seen.get(region)
-                && known.accepts
-                && refused.is_none()
-            {
+            let known = seen.get(region);
+            if refused.is_none() && known.is_some_and(|known| known.accepts && !known.tried_again) {
                 return;
             }
             let region = seen.entry(region.to_owned()).or_default();
             region.first_call = None;
             match refused {
                 Some(code) => region.refused = Some((key.to_owned(), code.to_owned())),
-                None => region.accepts = true,
+                None => *region = Seen { accepts: true, ..Seen::default() },
             }
         }
         self.0.changed.notify_waiters();
@@ -174,13 +198,26 @@ impl Regions {
     }
 
     async fn for_call(&self, region: &str) -> Result<Credentials, CredentialsError> {
-        self.stop_if_disabled(region)?;
-        self.wait_for_first_call(region).await;
-        self.stop_if_disabled(region)?;
-        if lock(&self.0.seen).get(region).is_some_and(|seen| seen.refused.is_some()) {
-            self.confirm(region).await?;
+        loop {
+            self.stop_if_disabled(region)?;
+            self.wait_for_first_call(region).await;
+            self.stop_if_disabled(region)?;
+            let in_doubt = lock(&self.0.seen).get(region).is_some_and(|seen| seen.refused.is_some() && !seen.reported);
+            if !in_doubt || self.confirm(region).await? == Turn::Send {
+                return self.current().await;
+            }
         }
-        self.current().await
+    }
+
+    /// Whether a Region that refuses a session may be disabled: the account has to opt in to it, it never accepted a session, and the
+    /// session was found valid in another one.
+    fn may_be_disabled(&self, region: &str) -> bool {
+        let accepted = lock(&self.0.seen).get(region).is_some_and(|seen| seen.accepts);
+        is_opt_in(region) && !accepted && other_region(&self.home(), region) != region
+    }
+
+    fn home(&self) -> String {
+        self.0.config.region().map(ToString::to_string).unwrap_or_default()
     }
 
     fn stop_if_disabled(&self, region: &str) -> Result<(), CredentialsError> {
@@ -214,41 +251,57 @@ impl Regions {
         }
     }
 
-    /// Whether a refused session has ended, or its Region is disabled: one asks, the others wait for the answer.
-    async fn confirm(&self, region: &str) -> Result<(), CredentialsError> {
+    /// Decides what a refused session means: one call asks, the others wait for the answer.
+    async fn confirm(&self, region: &str) -> Result<Turn, CredentialsError> {
         let _one = self.0.confirming.lock().await;
         self.stop_if_disabled(region)?;
         let Some((key, code)) = lock(&self.0.seen).get(region).and_then(|seen| seen.refused.clone()) else {
-            return Ok(());
+            return Ok(Turn::LookAgain);
         };
         let credentials = self.current().await?;
         // Another call had the session renewed since.
         let renewed = credentials.access_key_id() != key;
-        let refusal = if renewed { None } else { Some(self.validity(region, credentials).await) };
+        let first_refusal = lock(&self.0.seen).get(region).is_some_and(|seen| !seen.tried_again);
+        if first_refusal {
+            if !renewed && (!self.may_be_disabled(region) || self.0.disabled.may_renew()) {
+                self.renew(&key);
+            }
+            self.try_again(region);
+            return Ok(Turn::Send);
+        }
+        let refusal = if renewed { Validity::Unknown } else { self.validity(region, credentials).await };
+        let may_be_disabled = self.may_be_disabled(region);
         if let Some(seen) = lock(&self.0.seen).get_mut(region) {
             seen.refused = None;
+            seen.reported = matches!(refusal, Validity::Valid) && !may_be_disabled;
         }
         match (refusal, &self.0.source) {
-            (None, _) | (Some(Validity::Unknown), _) => Ok(()),
-            (Some(Validity::Valid), _) => {
+            (Validity::Valid, _) if may_be_disabled => {
                 self.0.disabled.add(&self.0.account, region, &format!("services answer {code}"));
-                self.stop_if_disabled(region)
+                self.stop_if_disabled(region)?;
             }
-            (Some(Validity::Invalid(_)), Source::Member(renewable)) => {
-                renewable.refuse(&key);
-                Ok(())
+            (Validity::Valid | Validity::Unknown, _) => {}
+            (Validity::Invalid(_), Source::Member(renewable)) => renewable.refuse(&key),
+            (Validity::Invalid(error), Source::Caller(_)) => {
+                return Err(CredentialsError::provider_error(NotRenewed(error)));
             }
-            (Some(Validity::Invalid(error)), Source::Caller(_)) => {
-                Err(CredentialsError::provider_error(NotRenewed(error)))
-            }
+        }
+        Ok(Turn::Send)
+    }
+
+    /// The next call decides; in an opt-in Region it goes alone.
+    fn try_again(&self, region: &str) {
+        if let Some(seen) = lock(&self.0.seen).get_mut(region) {
+            seen.refused = None;
+            seen.tried_again = true;
+            seen.first_call = Some(Instant::now());
         }
     }
 
     /// Whether credentials are valid: `GetCallerIdentity` in another Region.
     async fn validity(&self, refusing: &str, credentials: Credentials) -> Validity {
-        let home = self.0.config.region().map(ToString::to_string).unwrap_or_default();
         let config = (self.0.config.to_builder())
-            .region(Region::new(other_region(&home, refusing)))
+            .region(Region::new(other_region(&self.home(), refusing)))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         match sts::caller_identity(&sts::client(&config)).await {

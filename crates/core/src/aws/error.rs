@@ -241,6 +241,10 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | NO_CREDENTIALS) => {
             "sign in again (`aws sso login`, `aws login`, or new access keys), then run the command again"
         }
+        (_, "InvalidToken") => {
+            "run the command again; if S3 refuses the session again, check that the Region is enabled in the account, and that no \
+             proxy or endpoint in between changes requests"
+        }
         (
             _,
             "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch",

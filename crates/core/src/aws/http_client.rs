@@ -15,28 +15,41 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use super::ca_bundle::CaBundle;
+use super::connection::ConnectError;
 use super::network::{ConnectionContext, Network};
+use super::proxy::Proxy;
 
 /// A client without a proxy, which trusts what the machine trusts: for the sandbox inside the process.
 pub(super) fn direct_client() -> SharedHttpClient {
     client(None, None)
 }
 
-/// A client that follows the network settings of the environment.
-pub(super) fn http_client(network: &Arc<Network>) -> SharedHttpClient {
-    let context = network.ca_bundle.as_ref().and_then(super::ca_bundle::CaBundle::tls_context);
+/// A client that follows the network settings of the environment. A setting that cannot be used is an error: without it, calls would
+/// bypass the proxy, or trust the machine's own CAs.
+pub(super) fn http_client(network: &Arc<Network>) -> Result<SharedHttpClient, ConnectError> {
+    let context = network.ca_bundle.as_ref().map(tls_context).transpose()?;
     if network.is_default() {
-        return client(context, None);
+        return Ok(client(context, None));
     }
-    let proxied = |proxy: Option<&super::proxy::Proxy>| {
-        let config = ProxyConfig::all(proxy?.url.as_str()).ok()?;
-        Some(client(context.clone(), Some(config)))
+    let through = |proxy: &Proxy| match ProxyConfig::all(proxy.url.as_str()) {
+        Ok(config) => Ok(client(context.clone(), Some(config))),
+        // The URL may hold a password, and so may the error.
+        Err(_) => Err(ConnectError::Proxy { variable: proxy.variable, why: "its value is not a URL".to_owned() }),
     };
-    SharedHttpClient::new(RoutingClient {
+    Ok(SharedHttpClient::new(RoutingClient {
         network: Arc::clone(network),
-        http: proxied(network.proxies.http()),
-        https: proxied(network.proxies.https()),
-        direct: client(context, None),
+        http: network.proxies.http().map(through).transpose()?,
+        https: network.proxies.https().map(through).transpose()?,
+        direct: client(context.clone(), None),
+    }))
+}
+
+fn tls_context(bundle: &CaBundle) -> Result<TlsContext, ConnectError> {
+    bundle.tls_context().map_err(|unusable| ConnectError::CaBundle {
+        path: unusable.path.display().to_string(),
+        setting: unusable.setting,
+        why: unusable.why,
     })
 }
 
@@ -120,5 +133,19 @@ fn in_context(error: ConnectorError, context: ConnectionContext) -> ConnectorErr
     match connection {
         Some(connection) => wrapped.with_connection(connection),
         None => wrapped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::proxy::ProxySettings;
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_an_error_and_not_a_direct_connection() {
+        let proxy = Proxy { url: "http://[::1:8080".to_owned(), variable: "HTTPS_PROXY" };
+        let network = Arc::new(Network::new(ProxySettings::for_https(proxy), None));
+        let refused = http_client(&network).unwrap_err();
+        assert!(matches!(refused, ConnectError::Proxy { variable: "HTTPS_PROXY", .. }), "{refused}");
     }
 }

@@ -83,6 +83,11 @@ impl ProxySettings {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn for_https(proxy: Proxy) -> ProxySettings {
+        ProxySettings { https: Some(proxy), ..ProxySettings::default() }
+    }
+
     /// The proxy through which a request for this URL goes; `None`: it goes directly.
     pub(super) fn proxy_for(&self, url: &str) -> Option<&Proxy> {
         let target = Target::of(url)?;

@@ -39,6 +39,8 @@ pub enum FaultKind {
     Malformed,
     /// The session token is said to have expired.
     ExpiredToken,
+    /// The session token is said to be unknown.
+    InvalidToken,
     /// AccessDenied in AWS's words.
     Denied,
     /// After a put, GetBucketEncryption shows the former configuration for `ms`.

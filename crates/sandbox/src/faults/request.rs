@@ -59,6 +59,7 @@ impl Blow {
             FaultKind::InternalError => error(internal(service)),
             FaultKind::Unavailable => error(unavailable(service)),
             FaultKind::ExpiredToken => error(expired(service)),
+            FaultKind::InvalidToken => error(invalid_token(service)),
             FaultKind::Denied => error(denied(service, who, operation)),
             FaultKind::ResetBefore => {
                 self.no_effect = true;
@@ -133,6 +134,16 @@ pub(crate) fn expired(service: &str) -> AwsError {
             AwsError::new(403, "ExpiredToken", "The security token included in the request is expired")
         }
         _ => AwsError::client("ExpiredTokenException", "The security token included in the request is expired"),
+    }
+}
+
+/// The session token is not known: in a Region that its account has disabled, for example.
+fn invalid_token(service: &str) -> AwsError {
+    let message = "The security token included in the request is invalid.";
+    match service {
+        "s3" => AwsError::client("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        "sts" | "iam" | "cloudformation" => AwsError::new(403, "InvalidClientTokenId", message),
+        _ => AwsError::client("UnrecognizedClientException", message),
     }
 }
 

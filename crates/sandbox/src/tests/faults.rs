@@ -46,6 +46,13 @@ async fn errors_come_in_each_services_own_words() {
             (403, "ExpiredToken"),
         ),
         (
+            "invalid_token",
+            (400, "InvalidToken"),
+            (400, "UnrecognizedClientException"),
+            "UnrecognizedClientException",
+            (403, "InvalidClientTokenId"),
+        ),
+        (
             "denied",
             (403, "AccessDenied"),
             (400, "AccessDeniedException"),
