@@ -107,7 +107,7 @@ fn what_somebody_changes_is_named_and_refused() {
     let (code, refused) = world.json(&["preflight"]);
     assert_eq!(code, 2, "{refused:#}");
     let said = refused.to_string();
-    assert!(said.contains("its trust lets in everyone"), "{said}");
+    assert!(said.contains("its trust policy allows everyone"), "{said}");
     // It is put right by a deployment, and nothing else is touched.
     let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -126,7 +126,9 @@ fn what_somebody_changes_is_named_and_refused() {
     let (code, refused) = world.json(&["preflight"]);
     assert_eq!(code, 2, "{refused:#}");
     assert!(
-        refused.to_string().contains("is not the document that a deployment of this campaign file makes"),
+        refused
+            .to_string()
+            .contains("is not the document that `orgseal bootstrap deploy` creates from this campaign file"),
         "{refused:#}"
     );
     let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
@@ -193,7 +195,7 @@ fn where_nobody_can_be_entered_the_ways_are_explained() {
     assert_eq!(run.code, 3, "{}\n{}", run.stdout, run.stderr);
     let said = unbroken(&run.stderr);
     assert!(said.contains("--through OrganizationAccountAccessRole") && said.contains("StackSets"), "{said}");
-    assert!(said.contains("No StackSet reaches the management account"), "{said}");
+    assert!(said.contains("StackSets does not deploy to the management account"), "{said}");
     assert!(said.contains("--template-file DIR/cloudformation/management-account.json"), "{said}");
     // Without a person and without --yes nothing is done.
     let run = world.run(&["bootstrap", "deploy"]);
@@ -247,7 +249,11 @@ fn a_deployment_that_was_cut_short_makes_no_key_twice() {
     // Without the security account no key is made, and nothing is put that would name it.
     let narrow = ["bootstrap", "deploy", "--yes", "--account", "payments-test", "--guardrail", "scp-other-key"];
     let run = as_management(&world, &narrow);
-    assert!(run.code != 0 && unbroken(&run.stdout).contains("is yet to be made, and this names it"), "{}", run.stdout);
+    assert!(
+        run.code != 0 && unbroken(&run.stdout).contains("does not exist yet, and this refers to it"),
+        "{}",
+        run.stdout
+    );
     // The first one gets as far as the keys: the campaign file was never written.
     let before = std::fs::read_to_string(world.campaign_file()).unwrap();
     let run =
@@ -277,7 +283,7 @@ fn a_guardrail_is_attached_where_a_person_says_and_tells_whom_it_stops() {
     let guardrail = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal"];
     let run = as_management(&world, &guardrail);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
-    assert!(unbroken(&run.stdout).contains("guardrail orgseal-scp-keep-seal: made"), "{}", run.stdout);
+    assert!(unbroken(&run.stdout).contains("guardrail orgseal-scp-keep-seal: created"), "{}", run.stdout);
     // It is attached to nothing, and stops nobody.
     unseal().unwrap();
     assert_eq!(world.run(&["rollout", "--yes"]).code, 0);
@@ -312,7 +318,7 @@ fn a_policy_that_bears_the_right_name_is_not_taken_for_the_right_one() {
     let (code, found) = world.json(&["bootstrap", "diff"]);
     let [finding] = findings(&found).try_into().unwrap();
     assert_eq!((code, finding[2].as_str()), (2, "orgseal-member"), "{found:#}");
-    assert!(finding[5].contains(&format!("policy {arn} is attached, and is not of orgseal")), "{finding:?}");
+    assert!(finding[5].contains(&format!("policy {arn} is attached, and was not created by orgseal")), "{finding:?}");
     let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
 }
@@ -325,7 +331,10 @@ fn a_key_that_somebody_else_made_is_not_taken_for_ours() {
     let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
     assert_eq!(run.code, 1, "{}", run.stdout);
     let said = unbroken(&run.stderr);
-    assert!(said.contains("is that of") && said.contains("bootstrap.key_alias"), "{said}");
+    assert!(
+        said.contains("was not created by a deployment of orgseal") && said.contains("bootstrap.key_alias"),
+        "{said}"
+    );
     let text = std::fs::read_to_string(world.campaign_file()).unwrap();
     assert!(text.contains("us-east-1:") && text.contains("key/NEW"), "{text}");
     // Nor is a key made of which the file could not be told, or that nobody asked this account for.
@@ -342,7 +351,7 @@ fn a_key_that_somebody_else_made_is_not_taken_for_ours() {
         text.replace(&format!("{}:key/NEW", world.sandbox.security_account()), &format!("{}:key/NEW", member(&world)))
     });
     let run = as_management(&world, &["bootstrap", "deploy", "--yes"]);
-    assert!(run.code == 1 && unbroken(&run.stderr).contains("a deployment makes keys in the"), "{}", run.stderr);
+    assert!(run.code == 1 && unbroken(&run.stderr).contains("deploy creates keys in the"), "{}", run.stderr);
 }
 
 #[test]
@@ -355,7 +364,7 @@ fn what_cannot_be_done_whole_is_not_begun() {
     assert!(run.code == 1 && unbroken(&run.stderr).contains("a path cannot be changed"), "{}", run.stderr);
     // With the member role alone nothing can be taken away, and so nothing is.
     let run = world.run(&["bootstrap", "destroy", "--yes"]);
-    assert!(run.code == 3 && unbroken(&run.stderr).contains("nothing was taken away"), "{}", run.stderr);
+    assert!(run.code == 3 && unbroken(&run.stderr).contains("nothing was deleted"), "{}", run.stderr);
     assert_eq!(world.json(&["bootstrap", "diff"]).1["counts"], before["counts"]);
     assert_eq!(world.key("us-east-1"), key);
     // What would be taken away is shown without a terminal.
@@ -364,7 +373,11 @@ fn what_cannot_be_done_whole_is_not_begun() {
     // A target that is not there.
     let typo = ["bootstrap", "deploy", "--yes", "--guardrail", "scp-keep-seal", "--attach", "ou-typo-12345678"];
     let run = as_management(&world, &typo);
-    assert!(run.code == 1 && run.stderr.contains("no root, OU or account ou-typo-12345678"), "{}", run.stderr);
+    assert!(
+        run.code == 1 && run.stderr.contains("root, OU or account ou-typo-12345678 does not exist"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// AWS Config in a Region, with these credentials.
@@ -494,7 +507,7 @@ fn a_deployment_waits_until_iam_shows_its_roles() {
     let world = World::at_speed(spec, 20.0);
     let run = as_management(&world, &["bootstrap", "deploy", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains("waiting for IAM to show what was made in"), "{}", run.stderr);
+    assert!(run.stderr.contains("waiting until IAM returns what was created in"), "{}", run.stderr);
     // The member roles can be assumed at once, and nothing is found missing.
     let (code, after) = world.json(&["bootstrap", "diff"]);
     assert_eq!((code, findings(&after)), (0, Vec::new()), "{after:#}");

@@ -144,7 +144,7 @@ fn a_name_that_begins_or_ends_with_a_dot_a_hyphen_or_an_underscore_is_held_with_
         let hint = held["error"]["hint"].as_str().unwrap();
         assert_eq!(held["reason"], "parameter_not_accepted");
         assert!(hint.contains("accept no bucket name that begins or ends with") && hint.contains("exempt"), "{hint}");
-        assert!(!hint.contains("use the document that ships"), "{hint}");
+        assert!(!hint.contains("use the shipped document"), "{hint}");
     }
 }
 

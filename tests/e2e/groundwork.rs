@@ -62,12 +62,26 @@ fn the_shipped_groundwork_is_what_the_shipped_campaign_file_makes() {
 }
 
 #[test]
+fn rendering_from_a_sandbox_without_a_campaign_file_says_how_to_get_one() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_orgseal"));
+    let output = command.args(["bootstrap", "render", "groundwork", "--sandbox"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n        ", " ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("makes no AWS calls") && said.contains("--write-config campaign.toml"), "{said}");
+    assert!(!said.contains("add --sandbox"), "{said}");
+}
+
+#[test]
 fn what_the_campaign_file_does_not_say_is_asked_for() {
     let world = World::of("accounts = 3");
     world.edit(|text| text.lines().filter(|line| !line.starts_with("id = \"o-")).collect::<Vec<_>>().join("\n"));
     let run = world.run(&["bootstrap", "render", "groundwork"]);
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("which organization") && run.stderr.contains("[organization]"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("organization.id is missing") && run.stderr.contains("[organization]"),
+        "{}",
+        run.stderr
+    );
     // A secret stands in no file.
     let folder = rendered(&world);
     let secret = world.sandbox.external_id();

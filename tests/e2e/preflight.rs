@@ -84,7 +84,7 @@ fn a_shared_document_is_looked_at_by_its_arn() {
         "document",
         "failed",
         found.iter().find(|found| found.0 == "us-east-1").unwrap(),
-        "not shared with it",
+        "is not shared with account",
     );
     assert!(found[0].3["fix"].as_str().unwrap().contains("modify-document-permission"), "{}", found[0].3);
 }
@@ -146,7 +146,7 @@ fn an_automation_role_that_trusts_somebody_else_or_cannot_be_seen_is_named() {
     let found = not_ok(&document);
     assert_eq!(found.len(), 2, "{found:#?}");
     is("", "automation_role", "failed", &found[0], "ssm.amazonaws.com");
-    is("", "trust", "failed", &found[1], "lets in the service ec2.amazonaws.com");
+    is("", "trust", "failed", &found[1], "allows the service ec2.amazonaws.com");
 
     let world = self::world();
     let policy = include_str!("../../config/policies/member-rollout.json").replace("iam:GetRole", "iam:GetUser");
@@ -156,10 +156,10 @@ fn an_automation_role_that_trusts_somebody_else_or_cannot_be_seen_is_named() {
     assert_eq!(code, 3);
     let found = not_ok(&document);
     assert_eq!(found.len(), 2, "{found:#?}");
-    is("", "automation_role", "unknown", &found[0], "cannot be seen");
+    is("", "automation_role", "unknown", &found[0], "could not read");
     assert_eq!(found[0].3["denied_by"], "identity_policy");
     // A rollout works without a look at the member role itself.
-    is("", "trust", "warning", &found[1], "cannot be seen");
+    is("", "trust", "warning", &found[1], "could not read");
 }
 
 /// A trust that asks for an external ID, whichever.
@@ -183,19 +183,19 @@ fn a_role_that_lets_in_somebody_else_is_refused() {
     let caller = |world: &World| format!("arn:aws:iam::{}:user/orgseal", world.sandbox.security_account());
     type Change = fn(String, &str) -> String;
     let cases: [(&str, Change, &str, &str); 5] = [
-        ("orgseal-member", |trust, caller| trust.replace(caller, "*"), "failed", "lets in everyone"),
+        ("orgseal-member", |trust, caller| trust.replace(caller, "*"), "failed", "allows everyone"),
         ("orgseal-member", |trust, _| any_external_id(&trust), "failed", "external ID"),
         (
             "orgseal-member",
             |trust, caller| trust.replace(&format!("\"{caller}\""), &format!("[\"{caller}\", \"555555555552\"]")),
             "failed",
-            "lets in 555555555552",
+            "allows 555555555552",
         ),
         (
             "orgseal-automation",
             |trust, _| trust.replace("\"ssm.amazonaws.com\"", "[\"ssm.amazonaws.com\", \"lambda.amazonaws.com\"]"),
             "failed",
-            "lets in the service lambda.amazonaws.com",
+            "allows the service lambda.amazonaws.com",
         ),
         (
             "orgseal-automation",
@@ -205,7 +205,7 @@ fn a_role_that_lets_in_somebody_else_is_refused() {
                     .replace("\"aws:SourceArn\"", "\"aws:PrincipalTag/y\"")
             },
             "warning",
-            "binds Systems Manager to no account",
+            "does not restrict Systems Manager to this account",
         ),
     ];
     for (role, change, standing, says) in cases {
@@ -342,7 +342,7 @@ fn a_service_control_policy_that_denies_is_named() {
     assert_eq!(document["denials"], json!([{ "by": "service_control_policy", "accounts": [MEMBER] }]));
     let run = world.run(&["preflight"]);
     let said = unbroken(&run.stdout);
-    assert!(said.contains("Seen to deny: a service control policy in 1 account"), "{}", run.stdout);
+    assert!(said.contains("Denied by: a service control policy in 1 account"), "{}", run.stdout);
     assert!(said.contains("explicit deny in a service control policy"), "{}", run.stdout);
 }
 
@@ -442,7 +442,7 @@ fn a_slip_of_the_pen_in_a_wave_is_named_and_so_are_accounts_in_none() {
     let standings: Vec<_> = found.iter().map(|check| check["standing"].as_str().unwrap()).collect();
     assert_eq!(standings, ["failed", "failed", "warning"], "{found:#?}");
     assert_eq!(found[0]["facts"], json!({ "wave": "1", "pattern": "nosuch-*" }));
-    assert!(found[0]["message"].as_str().unwrap().contains("wave 1 (canary) names \"nosuch-*\""), "{}", found[0]);
+    assert!(found[0]["message"].as_str().unwrap().contains("wave 1 (canary) has \"nosuch-*\""), "{}", found[0]);
     assert_eq!(found[1]["facts"]["pattern"], "ou-none-12345678");
     assert!(found[2]["message"].as_str().unwrap().contains("3 of 4 accounts are in no wave"), "{}", found[2]);
     // All else was looked at all the same.
@@ -539,7 +539,7 @@ fn a_service_control_policy_at_the_root_stands_in_the_way_everywhere_but_in_the_
     let run = world.run(&["preflight"]);
     let said = unbroken(&run.stdout);
     assert_eq!(said.matches("✗ control policies —").count(), 1, "{}", run.stdout);
-    assert!(said.contains("Seen to deny: a service control policy in 3 accounts"), "{}", run.stdout);
+    assert!(said.contains("Denied by: a service control policy in 3 accounts"), "{}", run.stdout);
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn what_happens_while_a_wave_is_watched_stops_it() {
                 let policy = policy.replace("111122223333", world.sandbox.security_account());
                 world.sandbox.set_role_policy(CANARY, "orgseal-member", &policy).unwrap();
             },
-            "cannot be told",
+            "could not determine",
             "cloudtrail:LookupEvents",
         ),
         (

@@ -60,10 +60,10 @@ impl fmt::Debug for Places {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GroundworkError {
     /// The key's policy and the guardrails are for one organization.
-    #[error("the campaign file does not say which organization it is for")]
+    #[error("organization.id is missing in the campaign file")]
     NoOrganization,
     /// The central key's ARN says which partition everything is in.
-    #[error("the campaign file names no central key in a known partition")]
+    #[error("the campaign file has no central key in a known partition")]
     NoPartition,
 }
 

@@ -11,8 +11,8 @@ const SECRET: &str = "sts:externalid";
 pub(crate) fn differences(wanted: &str, found: &str) -> Vec<String> {
     let (wanted, found) = match (statements(wanted), statements(found)) {
         (Ok(wanted), Ok(found)) => (wanted, found),
-        (_, Err(why)) => return vec![format!("it is no policy: {why}")],
-        (Err(why), _) => return vec![format!("what it is compared with is no policy: {why}")],
+        (_, Err(why)) => return vec![format!("not a valid policy: {why}")],
+        (Err(why), _) => return vec![format!("the expected policy is not valid: {why}")],
     };
     let ((version, wanted), (other, mut extra)) = (wanted, found);
     let mut missing = Vec::new();
@@ -35,7 +35,7 @@ pub(crate) fn differences(wanted: &str, found: &str) -> Vec<String> {
             None => said.push(format!("{} is missing", statement.called())),
         }
     }
-    said.extend(extra.iter().map(|statement| format!("{} is not of orgseal", statement.called())));
+    said.extend(extra.iter().map(|statement| format!("{} is not part of the policy of orgseal", statement.called())));
     said
 }
 
@@ -195,7 +195,10 @@ mod tests {
     #[test]
     fn what_is_more_or_less_is_named() {
         let wide = TRUST.replace("}]}", r#"},{"Effect":"Allow","Principal":"*","Action":"sts:*"}]}"#);
-        assert_eq!(differences(TRUST, &wide), ["a statement (Allow sts:* to AWS *) is not of orgseal"]);
+        assert_eq!(
+            differences(TRUST, &wide),
+            ["a statement (Allow sts:* to AWS *) is not part of the policy of orgseal"]
+        );
         assert_eq!(differences(&wide, TRUST), ["a statement (Allow sts:* to AWS *) is missing"]);
         let old = TRUST.replace("2012-10-17", "2008-10-17");
         assert_eq!(differences(TRUST, &old), ["its Version is 2008-10-17 instead of 2012-10-17"]);
@@ -221,7 +224,7 @@ mod tests {
                 differences(&wanted, &both),
                 [
                     format!("statement {now}: Action has kms:* instead of kms:decrypt"),
-                    "statement Other is not of orgseal".to_owned()
+                    "statement Other is not part of the policy of orgseal".to_owned()
                 ]
             );
         }

@@ -41,7 +41,7 @@ impl Kind {
 
 /// A policy is longer than AWS takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the policy {name} has {length} characters without white space, and AWS takes {limit}")]
+#[error("the policy {name} has {length} characters without white space, but AWS accepts {limit}")]
 pub struct TooLarge {
     /// Which.
     pub name: String,

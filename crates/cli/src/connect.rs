@@ -184,6 +184,14 @@ fn state_folder(common: &Common) -> Result<PathBuf, Failure> {
 
 /// The campaign file, with single values laid over it.
 pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
+    // Whoever calls AWS gets the sandbox's own campaign file. What is left calls nothing, and has no sandbox to ask.
+    if common.config.is_none() && common.sandbox.is_some() {
+        return Err(Failure::plain(
+            "this command makes no AWS calls, so --sandbox does not give it a campaign file",
+            "write the sandbox's campaign file with `orgseal sandbox --write-config campaign.toml` (--spec SPEC for your own spec), \
+             then run this command with --config campaign.toml in place of --sandbox",
+        ));
+    }
     let path = common.config.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE));
     let text = std::fs::read_to_string(&path).map_err(|error| {
         let help = match error.kind() {

@@ -182,7 +182,7 @@ impl From<CampaignError> for Failure {
                  or undo it: orgseal rollback --campaign {campaign} --wave {wave}"
             ),
             CampaignError::NobodyInWave { .. } => {
-                "put it right in [[waves]]: an id or a name of an account in `accounts`, the id of an OU in `ous`".to_owned()
+                "correct it in [[waves]]: account IDs or names in `accounts`, OU IDs in `ous`".to_owned()
             }
             CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
             CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),

@@ -3,6 +3,9 @@
 use orgseal_core::model::AwsError;
 use serde::Serialize;
 
+/// How the line ends that says of a role that its path differs: IAM has no call that changes one.
+pub const PATH_IS_FIXED: &str = "a path cannot be changed";
+
 /// What kind of piece it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -232,7 +232,7 @@ impl Site {
                 code: "PolicyInUse".to_owned(),
                 message: format!("it is attached to {}", targets.join(", ")),
                 hint: format!(
-                    "detach it first, if what it keeps may go: aws organizations detach-policy --policy-id {} --target-id ID",
+                    "if it is no longer needed, detach it first: aws organizations detach-policy --policy-id {} --target-id ID",
                     policy.id
                 ),
             });
@@ -254,11 +254,11 @@ impl Site {
             return Err(error);
         }
         let wanted =
-            policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("there is no guardrail {name}")))?;
+            policies::one(&self.groundwork, name).ok_or_else(|| fault(&format!("guardrail {name} does not exist")))?;
         let content = wanted.minified().map_err(|error| fault(&error))?;
         match self.guardrail(organizations, name, full).await? {
             None => {
-                let description = "orgseal, see guardrails/README.md of the groundwork";
+                let description = "orgseal, see guardrails/README.md of the rendered prerequisites";
                 let id = organizations.create_control_policy(kind_of(name), full, description, &content).await?;
                 Ok((id, Some(Outcome::Made)))
             }

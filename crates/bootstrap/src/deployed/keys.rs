@@ -50,17 +50,17 @@ impl Site {
         let refused = |message: String| AwsError {
             code: "NotMade".to_owned(),
             message,
-            hint: "make that key yourself, and write its ARN into the campaign file".to_owned(),
+            hint: "create that key, and write its ARN into the campaign file".to_owned(),
         };
         for over in &self.groundwork.file.central_key_overrides {
             if over.keys().iter().any(|(_, key)| key.is_placeholder()) {
-                return Err(refused("a deployment makes no key for [[central_key_overrides]]".to_owned()));
+                return Err(refused("deploy creates no key for [[central_key_overrides]]".to_owned()));
             }
         }
         let mut keys: Vec<KeyArn> = self.groundwork.keys.iter().filter(|key| key.is_placeholder()).cloned().collect();
         if let Some(key) = keys.iter().find(|key| key.account != self.groundwork.security) {
             let message = format!(
-                "the key for {} is to be account {}'s, and a deployment makes keys in the security account, {}, alone",
+                "the key for {} belongs to account {}, but deploy creates keys in the security account {} only",
                 key.region, key.account, self.groundwork.security
             );
             return Err(refused(message));
@@ -85,13 +85,12 @@ impl Site {
                 return Err(AwsError {
                     code: "NotOurs".to_owned(),
                     message: format!(
-                        "{alias} in {} is that of {arn}, which is {} and is not one that a deployment made for this",
+                        "{alias} in {} refers to {arn}, which is {} and was not created by a deployment of orgseal",
                         wanted.region, facts.state
                     ),
-                    hint:
-                        "if it is the key that you mean, write its ARN into the campaign file; otherwise name another \
-                           bootstrap.key_alias"
-                            .to_owned(),
+                    hint: "if this is the right key, write its ARN into the campaign file; otherwise set another \
+                         bootstrap.key_alias"
+                        .to_owned(),
                 });
             }
             self.rotate(&owner, &arn).await?;
@@ -140,8 +139,8 @@ impl Site {
         }
         Err(AwsError {
             code: "Timeout".to_owned(),
-            message: format!("the replica {key} is still being made"),
-            hint: "deploy again in a few minutes: it goes on with this one".to_owned(),
+            message: format!("the replica {key} is still being created"),
+            hint: "run deploy again in a few minutes: it continues with this replica".to_owned(),
         })
     }
 
@@ -151,7 +150,7 @@ impl Site {
         for key in self.groundwork.keys.iter().filter(|key| key.account == self.groundwork.security) {
             let (name, region) = (key.id.clone(), Some(key.region.as_str()));
             if key.is_placeholder() {
-                let says = vec!["it is to be made".to_owned()];
+                let says = vec!["not created yet".to_owned()];
                 found.push(Some(Finding { says, ..Finding::missing(Kind::Key, name, region) }));
                 continue;
             }
@@ -180,7 +179,7 @@ impl Site {
             found.push(match owner.key_rotates(key).await {
                 Ok(true) => None,
                 Ok(false) => {
-                    Finding::differing(Kind::KeyRotation, name, region, vec!["it does not rotate by itself".to_owned()])
+                    Finding::differing(Kind::KeyRotation, name, region, vec!["automatic rotation is off".to_owned()])
                 }
                 Err(error) => Some(Finding::unread(Kind::KeyRotation, name, region, &error)),
             });

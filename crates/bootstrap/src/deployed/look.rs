@@ -11,7 +11,7 @@ use serde_norway::Value;
 
 use super::remediation::RULE;
 use super::tree::first_difference;
-use super::{AccountFound, Compared, Finding, Kind, Site, SiteError, State};
+use super::{AccountFound, Compared, Finding, Kind, PATH_IS_FIXED, Site, SiteError, State};
 use crate::meaning::differences;
 use crate::pieces::{CALLERS, PACK, Pieces, PolicyWanted};
 
@@ -97,7 +97,7 @@ impl Site {
         let who = there.identities.principals.iter().find(|one| one.arn.ends_with(&format!(":{caller}")));
         let is_callers = wanted.name == CALLERS;
         let nobody = (is_callers && who.is_none())
-            .then(|| format!("{caller}, whom bootstrap.caller names, is not there: every member role is to trust it"));
+            .then(|| format!("{caller} (bootstrap.caller) does not exist, but every member role must trust it"));
         let Some(text) = there.policies.get(&wanted.arn) else {
             let says = nobody.into_iter().collect();
             return Some(Finding { says, ..Finding::missing(Kind::Policy, &wanted.name, None) });
@@ -133,7 +133,10 @@ impl Site {
                 Ok(document) => {
                     let tree: Value = serde_norway::from_str(&document.content).unwrap_or_default();
                     let says = first_difference(&wanted.tree, &tree).map(|place| {
-                        format!("version {} has another content than the shipped one, {place}", document.version)
+                        format!(
+                            "the content of version {} differs from the shipped document, {place}",
+                            document.version
+                        )
                     });
                     Finding::differing(Kind::Document, &wanted.name, Some(region), says.into_iter().collect())
                 }
@@ -193,8 +196,8 @@ impl Site {
                     wanted.name,
                     Some(home),
                     vec![match role.is_empty() {
-                        true => "it reads something else than the organization in all Regions".to_owned(),
-                        false => format!("it reads the organization as {role}, and not as {}", wanted.role_arn),
+                        true => "it does not aggregate the organization in all Regions".to_owned(),
+                        false => format!("it aggregates the organization with {role} instead of {}", wanted.role_arn),
                     }],
                 ),
             });
@@ -209,7 +212,7 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
     let Some(role) = role else { return Some(Finding::missing(Kind::Role, &wanted.name, None)) };
     let mut says = Vec::new();
     if !role.arn.ends_with(&format!(":role{}{}", wanted.path, wanted.name)) {
-        says.push(format!("its path cannot be changed: it is {}", role.arn));
+        says.push(format!("its path is {}, and {PATH_IS_FIXED}", role.arn));
     }
     let part =
         |part: &str, said: Vec<String>| said.into_iter().map(|said| format!("{part}: {said}")).collect::<Vec<_>>();
@@ -223,16 +226,16 @@ fn of_role(wanted: &RoleWanted, there: &Authorizations) -> Option<Finding> {
         }
     }
     let others = held.inline.iter().filter(|(name, _)| !wanted.inline.iter().any(|(wanted, _)| wanted == name));
-    says.extend(others.map(|(name, _)| format!("policy {name} is not of orgseal")));
+    says.extend(others.map(|(name, _)| format!("policy {name} was not created by orgseal")));
     let lacking = wanted.attached.iter().filter(|arn| !held.attached.contains(arn));
     says.extend(lacking.map(|arn| format!("policy {arn} is not attached")));
     let others = held.attached.iter().filter(|arn| !wanted.attached.contains(arn));
-    says.extend(others.map(|arn| format!("policy {arn} is attached, and is not of orgseal")));
+    says.extend(others.map(|arn| format!("policy {arn} is attached, and was not created by orgseal")));
     match (&wanted.boundary, &held.boundary) {
-        (None, Some(_)) => says.push("it has a permissions boundary, and none is wanted".to_owned()),
-        (Some(arn), None) => says.push(format!("it lacks its permissions boundary {arn}")),
+        (None, Some(_)) => says.push("it has a permissions boundary that the campaign file does not define".to_owned()),
+        (Some(arn), None) => says.push(format!("its permissions boundary {arn} is missing")),
         (Some(arn), Some(found)) if arn != found => {
-            says.push(format!("its permissions boundary is {found}, and not {arn}"));
+            says.push(format!("its permissions boundary is {found} instead of {arn}"));
         }
         _ => {}
     }

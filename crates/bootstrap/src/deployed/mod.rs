@@ -29,7 +29,7 @@ use crate::documents::DocumentError;
 use crate::groundwork::{Groundwork, GroundworkError};
 use crate::pieces::DocumentWanted;
 
-pub use finding::{AccountFound, Compared, Counts, Finding, Kind, State};
+pub use finding::{AccountFound, Compared, Counts, Finding, Kind, PATH_IS_FIXED, State};
 pub use guardrails::{Guardrail, KEEP_SEAL, Unsealers};
 pub use keys::{KeyMade, KeyStep};
 pub use put::{Done, Outcome, is_put};
@@ -154,8 +154,8 @@ impl Site {
         let key = keys.find(|key| key.is_placeholder())?;
         Some(AwsError {
             code: "NotMade".to_owned(),
-            message: format!("{key} is yet to be made, and this names it"),
-            hint: "deploy without --account and --ou first: that makes the keys".to_owned(),
+            message: format!("{key} does not exist yet, and this refers to it"),
+            hint: "deploy without --account and --ou first: this creates the keys".to_owned(),
         })
     }
 

@@ -380,8 +380,8 @@ impl Site {
         }
         Err(AwsError {
             code: "Timeout".to_owned(),
-            message: format!("the organization's conformance pack {PACK} in {region} is still being made"),
-            hint: "AWS Config goes on with it: look later with `orgseal bootstrap diff`".to_owned(),
+            message: format!("the organization's conformance pack {PACK} in {region} is still being created"),
+            hint: "AWS Config continues to create it: check later with `orgseal bootstrap diff`".to_owned(),
         })
     }
 }
@@ -435,5 +435,5 @@ fn interrupted(role: &str) -> AwsError {
 }
 
 fn unknown(finding: &Finding) -> AwsError {
-    fault(&format!("the campaign makes no {} {}", finding.kind.title(), finding.name))
+    fault(&format!("the campaign file defines no {} {}", finding.kind.title(), finding.name))
 }

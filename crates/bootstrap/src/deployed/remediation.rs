@@ -20,7 +20,7 @@ pub const RULE: &str = "orgseal-seal-by-itself";
 /// What stands for the bucket while the document's parameters are found.
 const ANY_BUCKET: &str = "orgseal-any-bucket";
 /// Why a bucket is left alone that the campaign knows nothing of.
-const UNKNOWN: &str = "not compliant when remediation was switched on";
+const UNKNOWN: &str = "noncompliant when remediation was switched on";
 /// So often the rule is asked what it found of the account's buckets.
 const LOOKS: u32 = 40;
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
@@ -169,7 +169,7 @@ impl Site {
         let parameters = self.parameters(account, region, &document.content)?;
         let (bucket, others): (Vec<_>, Vec<_>) = parameters.iter().partition(|(_, value)| *value == ANY_BUCKET);
         let [(bucket_parameter, _)] = bucket.as_slice() else {
-            return Err(fault(&format!("document {reference} has no parameter of its own for the bucket")));
+            return Err(fault(&format!("document {reference} has no parameter for the bucket name alone")));
         };
         let mut wanted = RemediationWanted {
             rule: RULE,
@@ -194,11 +194,11 @@ impl Site {
             return Err(AwsError {
                 code: "NotExcepted".to_owned(),
                 message: format!(
-                    "AWS Config takes no exception for a bucket that complies, and would seal these once they drift: {}",
+                    "AWS Config accepts no exception for a compliant bucket, and would seal these buckets after drift: {}",
                     closed.join(", ")
                 ),
                 hint:
-                    "nothing is remedied by itself there; end their exemption, or leave the account out with --account"
+                    "automatic remediation stays off there; end their exemption, or exclude the account with --account"
                         .to_owned(),
             });
         }
@@ -214,8 +214,8 @@ impl Site {
         if let Some(lacking) = by_reason.values().flatten().find(|bucket| !left_alone.contains(*bucket)) {
             return Err(AwsError {
                 code: "NotExcepted".to_owned(),
-                message: format!("AWS Config does not show the exception of bucket {lacking}"),
-                hint: "nothing is remedied by itself there; try again in a few minutes".to_owned(),
+                message: format!("AWS Config does not return the exception of bucket {lacking}"),
+                hint: "automatic remediation stays off there; try again in a few minutes".to_owned(),
             });
         }
         wanted.automatic = true;
@@ -261,8 +261,9 @@ impl Site {
         }
         Err(AwsError {
             code: "Timeout".to_owned(),
-            message: format!("AWS Config has not looked at every bucket of account {} in {region}", account.id),
-            hint: "nothing is remedied by itself there; check that its recorder is on and records S3 buckets, then try again"
+            message: format!("AWS Config has not evaluated every bucket of account {} in {region}", account.id),
+            hint: "automatic remediation stays off there; check that its configuration recorder is on and records S3 buckets, \
+                   then try again"
                 .to_owned(),
         })
     }
@@ -277,7 +278,7 @@ impl Site {
         };
         let runbook = Runbook::parse(content).map_err(|error| unusable(error.to_string()))?;
         let wanted = file.wanted(&file.keys_of(account), region);
-        let wanted = wanted.ok_or_else(|| unusable("there is no central key for this Region".to_owned()))?;
+        let wanted = wanted.ok_or_else(|| unusable("no central key is configured for this Region".to_owned()))?;
         let rule = wanted.rule(&DefaultEncryption::from(EncryptionRule::SSE_S3));
         let role = &file.automation_role;
         let role = role_arn(&self.groundwork.partition, &account.id, &role.path, &role.name);

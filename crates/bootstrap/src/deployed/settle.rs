@@ -66,7 +66,7 @@ fn is_pending(account: &AccountFound, done: &[Done]) -> bool {
 fn may_settle(finding: &Finding) -> bool {
     match finding.state {
         State::Missing | State::Unread => true,
-        State::Differs => finding.says.iter().any(|line| !line.contains("whom bootstrap.caller names")),
+        State::Differs => finding.says.iter().any(|line| !line.contains("(bootstrap.caller) does not exist")),
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
         assert!(!is_pending(&missing("orgseal-audit"), &made));
         assert!(!is_pending(&missing("orgseal-member"), &[done(Kind::Role, "orgseal-member", Outcome::NotOurs)]));
         assert!(!is_pending(&found(vec![Finding::missing(Kind::Document, "d", Some("us-east-1"))]), &made));
-        let caller = "user/x, whom bootstrap.caller names, is not there: every member role is to trust it".to_owned();
+        let caller = "user/x (bootstrap.caller) does not exist, but every member role must trust it".to_owned();
         let differs =
             |says| found(Finding::differing(Kind::Policy, "orgseal-caller", None, says).into_iter().collect());
         let made = [done(Kind::Policy, "orgseal-caller", Outcome::Made)];

@@ -15,8 +15,8 @@ use crate::{connect, listen, output, signals};
 pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8, Failure> {
     if !common.bucket.is_empty() {
         return Err(Failure::plain(
-            "--bucket narrows a run to buckets, and a preflight is about accounts and Regions",
-            "narrow it with --account and --region",
+            "--bucket selects buckets, but preflight checks accounts and Regions",
+            "use --account and --region instead",
         ));
     }
     let place = connect::open(common).await?;

@@ -175,7 +175,7 @@ fn replication(configuration: &ReplicationConfiguration) -> Vec<ReplicationRule>
 fn empty(operation: &str, member: &str) -> AwsError {
     AwsError {
         code: "Unreadable".to_owned(),
-        message: format!("{operation}: the answer holds no {member}"),
+        message: format!("{operation}: the response has no {member}"),
         hint: "check the endpoint".to_owned(),
     }
 }

@@ -83,7 +83,7 @@ fn read(path: &Path) -> Result<Vec<String>, String> {
     let sections = text.split("-----BEGIN CERTIFICATE-----").skip(1);
     let usable: Vec<String> = sections.filter_map(certificate).collect();
     if usable.is_empty() {
-        return Err("it holds no PEM certificate".to_owned());
+        return Err("it contains no PEM certificate".to_owned());
     }
     Ok(usable)
 }
@@ -125,7 +125,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\n",
             "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
         ] {
-            assert_eq!(read(file(text).path()).unwrap_err(), "it holds no PEM certificate", "{text}");
+            assert_eq!(read(file(text).path()).unwrap_err(), "it contains no PEM certificate", "{text}");
         }
         assert!(read(Path::new("/no/such/file.pem")).unwrap_err().contains("No such file"));
         assert!(read(&std::env::temp_dir()).is_err());

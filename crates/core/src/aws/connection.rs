@@ -68,10 +68,10 @@ pub enum ConnectError {
         known: Vec<String>,
     },
     /// A configuration file cannot be read.
-    #[error("the AWS configuration files cannot be read: {0}")]
+    #[error("could not read the AWS configuration files: {0}")]
     ConfigFile(String),
     /// A variable names a proxy that cannot be used.
-    #[error("{variable} names no usable proxy: {why}")]
+    #[error("{variable} is not a usable proxy URL: {why}")]
     Proxy {
         /// The variable.
         variable: &'static str,

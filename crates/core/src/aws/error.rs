@@ -44,9 +44,9 @@ where
                 Some(status) => format!("Http{status}"),
                 None => "Unreadable".to_owned(),
             });
-            (code, meta.message().unwrap_or("no message was given").to_owned())
+            (code, meta.message().unwrap_or("no message").to_owned())
         }
-        SdkError::TimeoutError(_) => ("Timeout".to_owned(), "no answer came in time".to_owned()),
+        SdkError::TimeoutError(_) => ("Timeout".to_owned(), "no response before the timeout".to_owned()),
         SdkError::DispatchFailure(failure) => {
             let code = if failure.is_timeout() { "Timeout" } else { "ConnectionFailed" };
             return connection_error(operation, code, error);
@@ -149,7 +149,7 @@ macro_rules! allow_to_member {
         concat!(
             "allow ",
             $action,
-            " to the member role, and look for a bucket policy or a service control policy that denies it"
+            " to the member role, and check whether a bucket policy or a service control policy denies it"
         )
     };
 }
@@ -160,10 +160,11 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
     }
     match (operation, code) {
         ("CreateRole" | "UpdateAssumeRolePolicy", "MalformedPolicyDocument" | "MalformedPolicyDocumentException") => {
-            "IAM takes no trust in a role or user that is not there: make whom bootstrap.caller names in the security account first"
+            "IAM rejects a trust policy whose principal does not exist: create the role or user of bootstrap.caller in the \
+             security account first"
         }
         ("CreateKey" | "PutKeyPolicy" | "ReplicateKey", "MalformedPolicyDocumentException") => {
-            "KMS takes no key policy that names a role or user which is not there, or that would lock the caller out: check \
+            "KMS rejects a key policy whose principals do not exist, or that would lock out the caller: check \
              bootstrap.key_administrators"
         }
         ("PutOrganizationConformancePack" | "DescribeOrganizationConformancePackStatuses", _) => {
@@ -186,23 +187,23 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             | "PutKeyPolicy",
             "AccessDenied" | "AccessDeniedException",
         ) => {
-            "the role by which the account is entered may not do this: name one that may with --through, or deploy by StackSets \
-             (docs/bootstrap.md)"
+            "the role that orgseal assumes in the account does not have this permission: choose another role with --through, or \
+             deploy with StackSets (docs/bootstrap.md)"
         }
         ("AssumeRole", "AccessDenied") => {
-            "check that the member role exists in this account, trusts your caller, and asks for this external ID; \
-             check that your caller may sts:AssumeRole on it"
+            "check that the member role exists in this account, that its trust policy allows your caller with this external ID, \
+             and that your caller has sts:AssumeRole on it"
         }
         ("ListDirectoryBuckets", "AccessDenied") => {
             "allow s3express:ListAllMyDirectoryBuckets to the member role, or audit without --count-out-of-scope \
              (audit.count_out_of_scope): directory buckets are out of scope"
         }
         ("ListDirectoryBuckets", "ConnectionFailed") => {
-            "S3 Express One Zone is not available in every Region: where it is not, there are no directory buckets to count"
+            "S3 Express One Zone is not available in every Region; a Region without it has no directory buckets"
         }
         ("AssumeRole", "ValidationError") if message.contains("role chaining") => {
-            "set member_role.session_duration = 3600: your caller is itself a role's session, and a role that it assumes has a session of \
-             one hour at most"
+            "set member_role.session_duration = 3600: your caller is itself a role session, and role chaining limits sessions \
+             to one hour"
         }
         ("AssumeRole", "ValidationError") if message.contains("MaxSessionDuration") => {
             "set member_role.session_duration to at most the member role's MaxSessionDuration"
@@ -211,7 +212,7 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "set member_role.session_policy = \"none\", or shorten the session's tags"
         }
         ("AssumeRole", "RegionDisabledException") => {
-            "activate STS for this Region in the account, or set AWS_REGION to an active one"
+            "activate STS for this Region in the account, or set AWS_REGION to a Region where STS is active"
         }
         (
             "GetBucketEncryption"
@@ -235,8 +236,8 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             | "GetAccountAuthorizationDetails",
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired",
         ) => {
-            "the session in this account was refused again although it was new: check this machine's clock, and policies there \
-             that look at aws:TokenIssueTime"
+            "AWS rejected a new session in this account as well: check this machine's clock, and policies in the account with \
+             conditions on aws:TokenIssueTime"
         }
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | NO_CREDENTIALS) => {
             "sign in again (`aws sso login`, `aws login`, or new access keys), then run the command again"
@@ -276,10 +277,11 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         }
         ("ListBuckets", "AccessDenied") => "allow s3:ListAllMyBuckets to the member role",
         ("GetBucketEncryption", "AccessDenied") => {
-            "allow s3:GetEncryptionConfiguration to the member role, and look for a bucket policy or a service control policy that denies it"
+            "allow s3:GetEncryptionConfiguration to the member role, and check whether a bucket policy or a service control \
+             policy denies it"
         }
         ("HeadBucket", "AccessDenied") => {
-            "allow s3:ListBucket to the member role: the bucket's Region is not known otherwise"
+            "allow s3:ListBucket to the member role: orgseal needs it to determine the bucket's Region"
         }
         ("GetBucketPolicy", "AccessDenied") => allow_to_member!("s3:GetBucketPolicy"),
         ("GetBucketPolicyStatus", "AccessDenied") => allow_to_member!("s3:GetBucketPolicyStatus"),
@@ -293,13 +295,13 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("ListAccessPoints", "AccessDenied") => "allow s3:ListAccessPoints to the member role",
         ("GetAccessPointPolicy", "AccessDenied") => "allow s3:GetAccessPointPolicy to the member role",
         (_, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
-            "the bucket is in another Region than when it was listed: run the command again"
+            "the bucket's Region changed after it was listed: run the command again"
         }
         ("GetDocument", "InvalidDocument") => {
-            "create the document in this account and Region, or share it and name its account as document.owner"
+            "create the document in this account and Region, or share it and set document.owner to its account"
         }
         ("GetDocument", "InvalidDocumentVersion") => {
-            "name a version in document.version that exists in this account and Region, or leave it out"
+            "set document.version to a version that exists in this account and Region, or omit it"
         }
         ("DescribeDocument", "AccessDeniedException") => {
             "allow ssm:DescribeDocument on the document to the member role"
@@ -309,11 +311,12 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "allow ssm:StartAutomationExecution on the document and on automation-execution/*, and iam:PassRole on the automation role, to the member role"
         }
         ("StartAutomationExecution", "InvalidAutomationExecutionParametersException") => {
-            "check that automation_role.name and .path name a role in this account which trusts ssm.amazonaws.com, and that the \
-             document allows the values"
+            "check that the role of automation_role.name and automation_role.path exists in this account and trusts \
+             ssm.amazonaws.com, and that the document accepts the parameter values"
         }
         ("StartAutomationExecution", "IdempotentParameterMismatch") => {
-            "an earlier try of this start was accepted: look for its execution, and run again when it has ended"
+            "Systems Manager accepted an earlier attempt of this start: find its execution, and run the command again after it \
+             has completed"
         }
         ("StartAutomationExecution", "AutomationDefinitionNotFoundException") => {
             "create the document in this account and Region, or share it"
@@ -322,31 +325,33 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
             "allow ssm:DescribeAutomationExecutions to the member role"
         }
         ("LookupEvents", "AccessDeniedException") => {
-            "allow cloudtrail:LookupEvents to the member role: without it nobody sees whether a change denies somebody the key"
+            "allow cloudtrail:LookupEvents to the member role: orgseal uses it to detect denied requests for the central key"
         }
         ("LookupEvents", "TooManyEvents") => {
-            "look for denied KMS events of the central key in the organization's own trail (CloudTrail Lake, Athena) before the next wave"
+            "query the organization trail (CloudTrail Lake, Athena) for denied KMS events of the central key before the next \
+             wave"
         }
-        ("LookupEvents", "Unreadable") => "look the event up in CloudTrail's event history in this account and Region",
+        ("LookupEvents", "Unreadable") => "find the event in CloudTrail event history in this account and Region",
         ("GetAccountAuthorizationDetails", "AccessDenied") => {
-            "allow iam:GetAccountAuthorizationDetails to the member role: guards read there who uses a bucket and may not use the key"
+            "allow iam:GetAccountAuthorizationDetails to the member role: guards use it to find principals that use a bucket \
+             but cannot use the key"
         }
         ("DescribeKey", "AccessDeniedException") => "allow kms:DescribeKey to your caller in the key's policy",
         ("GetKeyPolicy", "AccessDeniedException") => {
-            "allow kms:GetKeyPolicy to your caller, which must be of the key's own account"
+            "allow kms:GetKeyPolicy to your caller, which must be in the key's account"
         }
         ("DescribeKey" | "GetKeyPolicy", "NotFoundException") => "check the key's ARN in [central_key]",
-        (_, "NoSuchBucket") => "nothing: the bucket is gone",
+        (_, "NoSuchBucket") => "no action required: the bucket was deleted",
         (_, "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException") => {
-            "lower the limits for this account, or run again later"
+            "lower the limits for this account, or run the command again later"
         }
         (_, "ConnectionFailed") if message.contains("certificate") => {
-            "set AWS_CA_BUNDLE to a PEM file with the certificate of the CA that signed the endpoint's certificate: a proxy that inspects \
-             TLS has its own"
+            "set AWS_CA_BUNDLE to a PEM file with the certificate of the CA that signed the endpoint's certificate: a proxy \
+             that inspects TLS uses its own CA"
         }
-        (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run again",
-        (_, "AccessDenied" | "AccessDeniedException") => "allow the named action to the role",
-        _ => "look the code up in the service's documentation, then run again",
+        (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run the command again",
+        (_, "AccessDenied" | "AccessDeniedException") => "allow the action in the message to the role",
+        _ => "find the error code in the service's documentation, then run the command again",
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn key_policy(client: &Client, key: &str) -> Result<String, Aws
     let answer = answer.map_err(|error| aws_error("GetKeyPolicy", &error))?;
     answer.policy().map(str::to_owned).ok_or_else(|| AwsError {
         code: "Unreadable".to_owned(),
-        message: "GetKeyPolicy: the answer holds no policy".to_owned(),
+        message: "GetKeyPolicy: the response has no policy".to_owned(),
         hint: "check the endpoint".to_owned(),
     })
 }

@@ -57,7 +57,7 @@ impl ConnectionContext {
         let certificate = message.contains("certificate");
         if let (Some(proxy), true) = (&self.proxy, message.contains(PROXY_AUTHORIZATION)) {
             return Some(format!(
-                "put the user and password of the proxy into its URL: http://USER:PASSWORD@HOST:PORT in place of {proxy}"
+                "set the proxy's user name and password in its URL: http://USER:PASSWORD@HOST:PORT instead of {proxy}"
             ));
         }
         match (&self.proxy, &self.ca) {
@@ -95,7 +95,7 @@ const PROXY_AUTHORIZATION: &str = "proxy authorization required";
 /// What the HTTP client says of a connection that failed, in words that name the proxy.
 pub(super) fn in_words(cause: &str) -> String {
     match cause.strip_prefix("tunnel error: ") {
-        Some(PROXY_AUTHORIZATION) => format!("the proxy asks for credentials ({PROXY_AUTHORIZATION})"),
+        Some(PROXY_AUTHORIZATION) => format!("the proxy requires credentials ({PROXY_AUTHORIZATION})"),
         Some("unsuccessful") => "the proxy did not connect to the endpoint".to_owned(),
         Some(cause) => format!("the proxy did not connect to the endpoint ({cause})"),
         None => cause.to_owned(),

@@ -123,7 +123,7 @@ fn parse_proxy(variable: &'static str, value: &str) -> Result<Option<Proxy>, Inv
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if after.contains('@') || authority.matches('@').count() > 1 {
-        let why = "special characters in its user name and password have to be percent-encoded".to_owned();
+        let why = "special characters in its user name and password must be percent-encoded".to_owned();
         return Err(InvalidProxy { variable, why });
     }
     // The URL itself may hold a password, so it is in no message.

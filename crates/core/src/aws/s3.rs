@@ -70,7 +70,7 @@ impl S3 {
         };
         region.ok_or_else(|| AwsError {
             code: "NoRegion".to_owned(),
-            message: "HeadBucket: the answer does not name the bucket's Region".to_owned(),
+            message: "HeadBucket: the response does not contain the bucket's Region".to_owned(),
             hint: "check the endpoint".to_owned(),
         })
     }

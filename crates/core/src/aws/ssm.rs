@@ -177,7 +177,7 @@ impl Ssm {
                     Some(id) => Started::Yes(id.to_owned()),
                     None => Started::Unknown(AwsError {
                         code: "Unreadable".to_owned(),
-                        message: "StartAutomationExecution: the answer holds no execution id".to_owned(),
+                        message: "StartAutomationExecution: the response has no execution ID".to_owned(),
                         hint: "check the endpoint".to_owned(),
                     }),
                 };

@@ -33,8 +33,8 @@ pub(super) async fn caller_identity(sts: &aws_sdk_sts::Client) -> Result<Caller,
     let partition = arn.split(':').nth(1).filter(|name| !name.is_empty()).map(str::to_owned);
     let partition = partition.ok_or_else(|| AwsError {
         code: "Unreadable".to_owned(),
-        message: format!("GetCallerIdentity: the ARN `{arn}` names no partition"),
-        hint: "check the endpoint: AWS answers an ARN such as arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
+        message: format!("GetCallerIdentity: the ARN `{arn}` has no partition"),
+        hint: "check the endpoint: AWS returns an ARN such as arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
             .to_owned(),
     })?;
     Ok(Caller { account: answer.account().unwrap_or_default().to_owned(), arn, partition })
@@ -104,7 +104,7 @@ async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest, duration:
         .map_err(|error| aws_error("AssumeRole", &error))?;
     let given = answer.credentials().ok_or_else(|| AwsError {
         code: "Unreadable".to_owned(),
-        message: "AssumeRole: the answer holds no credentials".to_owned(),
+        message: "AssumeRole: the response has no credentials".to_owned(),
         hint: "check the endpoint".to_owned(),
     })?;
     Ok(Credentials::new(

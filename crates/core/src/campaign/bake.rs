@@ -311,7 +311,7 @@ impl Campaign {
                     minutes(looked.reading_left),
                     TOO_BUSY
                 );
-                found.trouble("whether anybody was denied the central key cannot be told", vec![line]);
+                found.trouble("could not determine whether requests for the central key were denied", vec![line]);
             }
             Ok(looked) => {
                 if over && !looked.complete {
@@ -326,7 +326,7 @@ impl Campaign {
             // Unknown is not well.
             Err(error) => {
                 let line = format!("account {account}, {region}: {error} → {}; or say denials = false", error.hint);
-                found.trouble("whether anybody was denied the central key cannot be told", vec![line]);
+                found.trouble("could not determine whether requests for the central key were denied", vec![line]);
             }
         }
         Ok(found)

@@ -24,7 +24,7 @@ impl Campaign {
         let runbook = Runbook::parse(&document.content).map_err(|error| AwsError {
             code: "DocumentNotUsable".to_owned(),
             message: format!("document {reference}, version {}: {error}", document.version),
-            hint: "use the document that ships in config/documents".to_owned(),
+            hint: "use the shipped document in config/documents".to_owned(),
         })?;
         self.warn_of_patterns(choice.name(self.operation), &runbook);
         Ok(Document { reference, version: document.version, runbook })
@@ -76,7 +76,7 @@ impl Campaign {
                  {bucket} in account {account} when that was omitted"
             ),
             hint: format!(
-                "use the document that ships in config/documents, which sends them. Set those of {bucket} again: {}",
+                "use the shipped document in config/documents, which sends them. Set those of {bucket} again: {}",
                 changed.repair.as_deref().unwrap_or("aws s3api put-bucket-encryption")
             ),
         }
@@ -94,14 +94,14 @@ impl Campaign {
             CannotCarry::OmitsBlockedTypes(_) => (
                 Reason::DocumentCannotCarry,
                 "DocumentCannotCarry",
-                "use the document that ships in config/documents, which sends them; or set encryption.blocked_types = \"prove\": one \
-                 such bucket in each Region is then changed first, alone, and its read-back decides for the others"
+                "use the shipped document in config/documents, which sends them; or set encryption.blocked_types = \"prove\": \
+                 one such bucket in each Region is then changed first, alone, and its read-back decides for the others"
                     .to_owned(),
             ),
             _ => (
                 Reason::DocumentCannotCarry,
                 "DocumentCannotCarry",
-                "use the document that ships in config/documents, or a campaign file that wants what this document does"
+                "use the shipped document in config/documents, or a campaign file that wants what this document does"
                     .to_owned(),
             ),
         };
@@ -112,8 +112,8 @@ impl Campaign {
     fn warn_of_patterns(&self, reference: &str, runbook: &Runbook) {
         for (parameter, pattern) in runbook.unreadable_patterns() {
             let message = format!(
-                "document {reference}: whether Systems Manager accepts the values of parameter {parameter} could not be determined, since \
-                 its allowedPattern is not understood: {pattern}"
+                "document {reference}: could not determine whether Systems Manager accepts the values of parameter {parameter}: \
+                 unsupported allowedPattern {pattern}"
             );
             self.warnings.once(&self.events, message);
         }
@@ -132,7 +132,7 @@ fn parameter_hint(parameter: &str, limit: &Limit, value: &str) -> String {
              (aws s3api put-bucket-encryption)"
         ),
         false => format!(
-            "change {element} of parameter {parameter} in the document, or use the document that ships in config/documents"
+            "change {element} of parameter {parameter} in the document, or use the shipped document in config/documents"
         ),
     }
 }

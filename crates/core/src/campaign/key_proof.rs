@@ -57,7 +57,7 @@ impl KeyProofs {
             return Proof::KeyNotUsable(AwsError {
                 code: "KeyNotUsable".to_owned(),
                 message: format!("the central key {key} cannot be used: {fault}"),
-                hint: "put the key right, or name another one in [central_key], then `orgseal resume --retry-failed`"
+                hint: "correct the key, or set another one in [central_key], then `orgseal resume --retry-failed`"
                     .to_owned(),
             });
         }

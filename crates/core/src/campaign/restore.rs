@@ -195,7 +195,7 @@ impl Campaign {
                 Reason::ConfigWouldUndo,
                 AwsError {
                     code: error.code.clone(),
-                    message: format!("whether AWS Config would undo it cannot be told: {}", error.message),
+                    message: format!("could not determine whether AWS Config would revert it: {}", error.message),
                     hint: format!("{}; or {hint}", error.hint),
                 },
             )),

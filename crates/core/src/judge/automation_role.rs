@@ -23,7 +23,7 @@ pub enum Trust {
 pub fn trusts_automation(policy: &str, account: &str, region: &str) -> Trust {
     let policy = match Policy::parse(policy) {
         Ok(policy) => policy,
-        Err(why) => return Trust::Unclear(format!("its trust policy is not understood: {why}")),
+        Err(why) => return Trust::Unclear(format!("its trust policy could not be evaluated: {why}")),
     };
     let about_us = |statement: &&Statement| {
         let named = statement.named_principals().iter().any(|principal| {
@@ -38,13 +38,16 @@ pub fn trusts_automation(policy: &str, account: &str, region: &str) -> Trust {
             (Effect::Allow, None) => withheld = Some(None),
             (Effect::Allow, Some(condition)) => {
                 withheld.get_or_insert(Some(format!(
-                    "its trust asks for {} {}, which executions of this account do not have",
+                    "its trust policy requires {} {}, which executions in this account do not have",
                     condition.key,
                     condition.values.join(" or ")
                 )));
             }
             (Effect::Deny, None) => {
-                return Trust::Unclear(format!("{} of its trust denies it under some conditions", statement.called()));
+                return Trust::Unclear(format!(
+                    "{} of its trust policy denies it under some conditions",
+                    statement.called()
+                ));
             }
             (Effect::Deny, Some(_)) => {}
         }

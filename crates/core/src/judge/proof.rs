@@ -71,9 +71,11 @@ pub fn judge_proof(asked: ProofAsked<'_>, answer: &DryRun, policy: Option<KeyPol
             return Proof::NotProvable(AwsError {
                 code: "DryRunIgnored".to_owned(),
                 message: format!(
-                    "GenerateDataKey: the endpoint ignored DryRun and sent a data key of {key} to account {account}; it was dropped"
+                    "GenerateDataKey: the endpoint ignored DryRun and returned a data key of {key} to account {account}; \
+                     orgseal discarded it"
                 ),
-                hint: "check the endpoint: AWS KMS sends no key in a dry run; keys.accept_unproven = true goes on without a proof"
+                hint: "check the endpoint: AWS KMS returns no key in a dry run; keys.accept_unproven = true continues without a \
+                       proof"
                     .to_owned(),
             });
         }
@@ -89,11 +91,11 @@ pub fn judge_proof(asked: ProofAsked<'_>, answer: &DryRun, policy: Option<KeyPol
         | "InvalidArnException" => Proof::KeyNotUsable(AwsError {
             code: error.code.clone(),
             message: format!("the central key {key} cannot be used from account {account}: {}", error.message),
-            hint: format!("put the key right, or name another one in [central_key], {THEN}"),
+            hint: format!("correct the key, or set another one in [central_key], {THEN}"),
         }),
         _ => Proof::Unanswered(AwsError {
             message: format!(
-                "whether account {account} can use the central key {key} was not answered: {}",
+                "could not determine whether account {account} can use the central key {key}: {}",
                 error.message
             ),
             ..error.clone()
@@ -106,15 +108,16 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
     let with = |message: String, hint: String| AwsError { code: error.code.clone(), message, hint };
     let refused = |by: &str| {
         format!(
-            "the member role in account {account} may not use the central key {key}, denied by {by}: {}",
+            "the member role in account {account} cannot use the central key {key}, denied by {by}: {}",
             error.message
         )
     };
     let Some(Denial { by, explicit }) = denial else {
-        let hint =
-            format!("find out by which policy in CloudTrail (GenerateDataKey in account {account}), allow it, {THEN}");
+        let hint = format!(
+            "find the denying policy in CloudTrail (GenerateDataKey in account {account}), allow the action, {THEN}"
+        );
         return Proof::Denied(with(
-            format!("the member role in account {account} may not use the central key {key}: {}", error.message),
+            format!("the member role in account {account} cannot use the central key {key}: {}", error.message),
             hint,
         ));
     };
@@ -124,23 +127,23 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
                 Some(Ok(Ok(policy))) if through_s3(&policy, asked, explicit) => Proof::NotProvable(AwsError {
                     code: "KeyNotProvable".to_owned(),
                     message: format!(
-                        "the policy of the central key {key} admits account {account} through S3 alone (kms:ViaService), so a direct \
-                         call proves nothing either way"
+                        "the policy of the central key {key} allows account {account} only through S3 (kms:ViaService), so a \
+                         direct call is inconclusive"
                     ),
                     hint: format!(
-                        "admit kms:GenerateDataKey and kms:DescribeKey of the member role without kms:ViaService, {THEN}; or write a test \
-                         object there with --sse aws:kms, and say keys.accept_unproven = true"
+                        "allow the member role kms:GenerateDataKey and kms:DescribeKey without kms:ViaService, {THEN}; or \
+                         upload a test object there with --sse aws:kms, and set keys.accept_unproven = true"
                     ),
                 }),
                 Some(Ok(Ok(_))) if explicit => Proof::Denied(with(
                     refused("a Deny in the key's policy"),
-                    format!("take account {account} out of the Deny in the policy of {key}, {THEN}"),
+                    format!("exempt account {account} from the Deny in the policy of {key}, {THEN}"),
                 )),
                 Some(Ok(Ok(_))) => Proof::Denied(with(
                     refused("the key's policy"),
                     format!(
-                        "let the policy of {key} admit kms:GenerateDataKey, kms:Decrypt and kms:DescribeKey of account {account}, or of \
-                         the organization (aws:PrincipalOrgID = {organization}), {THEN}"
+                        "in the policy of {key}, allow kms:GenerateDataKey, kms:Decrypt and kms:DescribeKey to account \
+                         {account}, or to the organization (aws:PrincipalOrgID = {organization}), {THEN}"
                     ),
                 )),
                 Some(Ok(Err(why))) => not_told(asked, error, &why.to_string()),
@@ -149,7 +152,7 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
             };
         }
         Denier::IdentityPolicy if explicit => {
-            format!("take kms:GenerateDataKey on {key} out of the Deny in the member role's policies, {THEN}")
+            format!("exempt kms:GenerateDataKey on {key} from the Deny in the member role's policies, {THEN}")
         }
         Denier::IdentityPolicy => format!(
             "allow kms:GenerateDataKey and kms:DescribeKey on {key} to the member role (ProveTheCentralKey in \
@@ -157,24 +160,24 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
         ),
         Denier::ServiceControlPolicy => format!("{}; {THEN}", control_policy_fix(by).unwrap_or_default()),
         Denier::ResourceControlPolicy => format!(
-            "a resource control policy over account {} denies this: ask the management account to let the organization's own \
-             principals pass, {THEN}",
+            "a resource control policy above account {} denies this: ask the management account to exempt the organization's \
+             principals, {THEN}",
             key.account
         ),
         Denier::PermissionsBoundary => {
-            format!("let the member role's permissions boundary allow kms:GenerateDataKey on {key}, {THEN}")
+            format!("allow kms:GenerateDataKey on {key} in the member role's permissions boundary, {THEN}")
         }
         Denier::SessionPolicy => {
             format!(
-                "say member_role.session_policy = \"none\", {THEN}, and report it: orgseal's own session policy should allow it"
+                "set member_role.session_policy = \"none\", {THEN}, and report it: orgseal's session policy should allow it"
             )
         }
         Denier::VpcEndpointPolicy => {
             format!(
-                "let the policy of the VPC endpoint for KMS, through which orgseal calls, allow kms:GenerateDataKey on {key}, {THEN}"
+                "allow kms:GenerateDataKey on {key} in the policy of the VPC endpoint for KMS that orgseal uses, {THEN}"
             )
         }
-        Denier::TrustPolicy => "allow the named action to the role".to_owned(),
+        Denier::TrustPolicy => "allow the action in the message to the role".to_owned(),
     };
     Proof::Denied(with(refused(by.says()), hint))
 }
@@ -185,12 +188,12 @@ fn not_told(asked: ProofAsked<'_>, error: &AwsError, why: &str) -> Proof {
     Proof::NotProvable(AwsError {
         code: "KeyNotProvable".to_owned(),
         message: format!(
-            "the policy of the central key {key} refuses the direct call from account {account}, and whether it admits calls through \
-             S3 cannot be told ({why}): {}",
+            "the policy of the central key {key} denies the direct call from account {account}; could not determine whether it \
+             allows calls through S3 ({why}): {}",
             error.message
         ),
         hint: format!(
-            "allow kms:GetKeyPolicy on {key} to your caller, {THEN}; keys.accept_unproven = true goes on without a proof"
+            "allow kms:GetKeyPolicy on {key} to your caller, {THEN}; keys.accept_unproven = true continues without a proof"
         ),
     })
 }

@@ -49,20 +49,20 @@ pub fn member_trust_weaknesses(trust: &str, expected: &ExpectedTrust<'_>) -> Vec
                 let whole = name == expected.security || name.ends_with(":root");
                 if is_strict || whole {
                     let says = match whole {
-                        true => "its trust lets in the security account as a whole".to_owned(),
-                        false => format!("its trust lets in {name}, and bootstrap.caller is somebody else"),
+                        true => "its trust policy allows the whole security account".to_owned(),
+                        false => format!("its trust policy allows {name}, which is not bootstrap.caller"),
                     };
                     found.push(Weakness { severe: is_strict, says });
                 }
             }
             Principal::Everyone | Principal::Aws(_) if bound_to(statement, expected.security, expected.caller) => {}
             other if is_of(other, expected.account) => {
-                let says = format!("its trust lets in {} of its own account", named(other));
+                let says = format!("its trust policy allows {} of its own account", named(other));
                 found.push(Weakness { severe: is_strict, says });
                 return;
             }
             other => {
-                found.push(Weakness::severe(format!("its trust lets in {}", named(other))));
+                found.push(Weakness::severe(format!("its trust policy allows {}", named(other))));
                 return;
             }
         }
@@ -75,9 +75,9 @@ pub fn member_trust_weaknesses(trust: &str, expected: &ExpectedTrust<'_>) -> Vec
             match asked.map(|condition| condition.values.len()).min() {
                 Some(1) => {}
                 Some(_) => {
-                    found.push(Weakness::slight("its trust takes other external IDs than the campaign's as well"))
+                    found.push(Weakness::slight("its trust policy accepts external IDs other than the campaign's"))
                 }
-                None => found.push(Weakness::severe("its trust does not ask for the campaign's external ID")),
+                None => found.push(Weakness::severe("its trust policy does not require the campaign's external ID")),
             }
         }
     })
@@ -98,15 +98,16 @@ pub fn automation_trust_weaknesses(trust: &str, expected: &ExpectedTrust<'_>) ->
                 positive(condition) && !condition.values.is_empty() && condition.values.iter().all(of_account)
             });
             if !from_here {
-                let says = "its trust binds Systems Manager to no account: neither aws:SourceAccount nor aws:SourceArn names this one";
+                let says = "its trust policy does not restrict Systems Manager to this account by aws:SourceAccount or \
+                            aws:SourceArn";
                 found.push(Weakness { severe: is_strict, says: says.to_owned() });
             }
         }
         other if is_of(other, expected.account) => {
-            let says = format!("its trust lets in {} of its own account", named(other));
+            let says = format!("its trust policy allows {} of its own account", named(other));
             found.push(Weakness { severe: is_strict, says });
         }
-        other => found.push(Weakness::severe(format!("its trust lets in {}", named(other)))),
+        other => found.push(Weakness::severe(format!("its trust policy allows {}", named(other)))),
     })
 }
 
@@ -122,7 +123,7 @@ fn is_of(principal: &Principal, account: &str) -> bool {
 fn each_grant(trust: &str, mut look: impl FnMut(&Statement, &Principal, &mut Vec<Weakness>)) -> Vec<Weakness> {
     let policy = match Policy::parse(trust) {
         Ok(policy) => policy,
-        Err(why) => return vec![Weakness::slight(format!("its trust is not understood: {why}"))],
+        Err(why) => return vec![Weakness::slight(format!("its trust policy could not be evaluated: {why}"))],
     };
     let mut found = Vec::new();
     for statement in policy.statements.iter().filter(|statement| statement.effect == Effect::Allow) {
@@ -134,7 +135,7 @@ fn each_grant(trust: &str, mut look: impl FnMut(&Statement, &Principal, &mut Vec
                 principals.iter().for_each(|principal| look(statement, principal, &mut found));
             }
             Principals::AllBut(_) | Principals::Bearer => {
-                found.push(Weakness::severe("its trust lets in all but some (NotPrincipal)"));
+                found.push(Weakness::severe("its trust policy allows all principals except some (NotPrincipal)"));
             }
         }
     }
@@ -250,9 +251,9 @@ mod tests {
     fn where_the_groundwork_is_known_a_role_is_held_to_it() {
         let caller = "arn:aws:iam::111122223333:role/orgseal";
         for (other, part) in [
-            ("arn:aws:iam::111122223333:root", "the security account as a whole"),
-            ("111122223333", "the security account as a whole"),
-            ("arn:aws:iam::111122223333:role/other", "role/other, and bootstrap.caller is somebody else"),
+            ("arn:aws:iam::111122223333:root", "the whole security account"),
+            ("111122223333", "the whole security account"),
+            ("arn:aws:iam::111122223333:role/other", "role/other, which is not bootstrap.caller"),
             ("arn:aws:iam::444455556666:root", "of its own account"),
         ] {
             let trust = MEMBER.replace(caller, other);

@@ -138,7 +138,8 @@ reasons! {
     /// An exemption names it.
     Exempted = "exempted", "exempted by a person's decision";
     /// An exemption goes by bucket tags, and these could not be read.
-    ExemptionUnclear = "exemption_unclear", "whether an exemption names it cannot be told, since its tags could not be read";
+    ExemptionUnclear = "exemption_unclear", "could not determine whether an exemption applies, because its tags could not be \
+                                             read";
     /// No wave of the campaign takes it.
     InNoWave = "in_no_wave", "no wave of the campaign takes it";
     /// A rollout by plan leaves alone what the plan does not name.

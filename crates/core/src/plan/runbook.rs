@@ -73,7 +73,7 @@ pub enum RunbookError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotCarry {
     /// It does something that cannot be followed.
-    #[error("its effect cannot be told beforehand: step {step} {why}")]
+    #[error("its effect could not be determined: step {step} {why}")]
     Unclear {
         /// The step's name.
         step: String,

@@ -105,28 +105,25 @@ pub fn write(found: &Preflight, style: &Style, out: &mut dyn Write) -> Result<()
 
 fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> io::Result<()> {
     let (ink, words) = match answer(found) {
-        Answer::Ready if counts.warnings > 0 => {
-            (GREEN, "Nothing seen stands in a rollout's way; some things are worth knowing.")
-        }
-        Answer::Ready => (GREEN, "Nothing seen stands in a rollout's way, anywhere."),
-        Answer::NotReady => (YELLOW, "A rollout would fail, or hold buckets, in some places."),
-        Answer::NotSeen if found.interrupted => (RED, "Interrupted: not every account was looked at."),
-        Answer::NotSeen => {
-            (RED, "Not everything could be looked at, so nobody can say that a rollout works everywhere.")
-        }
+        Answer::Ready if counts.warnings > 0 => (GREEN, "No failed check; some warnings."),
+        Answer::Ready => (GREEN, "All checks passed in every account and Region."),
+        Answer::NotReady => (YELLOW, "A rollout would fail, or hold buckets, in some accounts or Regions."),
+        Answer::NotSeen if found.interrupted => (RED, "Interrupted: not every account was checked."),
+        Answer::NotSeen => (RED, "Some checks could not be performed, so the result is incomplete."),
     };
     page.text(0, ink.effects(Effects::BOLD), words)?;
     let entered = u64::try_from(counts.entered).unwrap_or(u64::MAX);
-    let mut parts = vec![format!("{} of {} entered", number(entered), counted(counts.accounts as u64, "account"))];
+    let mut parts =
+        vec![format!("role assumed in {} of {}", number(entered), counted(counts.accounts as u64, "account"))];
     if counts.skipped > 0 {
         parts.push(format!("{} skipped", number(counts.skipped as u64)));
     }
     parts.push(format!("{} (account and Region)", counted(counts.places as u64, "place")));
     for (amount, what) in [
         (counts.failed, "would fail"),
-        (counts.unknown, "not seen"),
+        (counts.unknown, "undetermined"),
         (counts.warnings, "with a warning"),
-        (counts.ok, "fine"),
+        (counts.ok, "passed"),
     ] {
         if amount > 0 {
             parts.push(format!("{} {what}", number(amount as u64)));
@@ -139,7 +136,7 @@ fn verdict(page: &mut Page<'_>, found: &Preflight, counts: &PreflightCounts) -> 
     });
     match denials.collect::<Vec<_>>() {
         none if none.is_empty() => Ok(()),
-        denials => page.text(0, RED, &format!("Seen to deny: {}", denials.join(", "))),
+        denials => page.text(0, RED, &format!("Denied by: {}", denials.join(", "))),
     }
 }
 
@@ -171,13 +168,14 @@ fn table(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
         page.line(
             0,
             GREEN,
-            &format!("{} {} more in which all is fine", mark(Standing::Ok), counted(fine as u64, "account")),
+            &format!("{} {} in which all checks passed", mark(Standing::Ok), counted(fine as u64, "more account")),
         )?;
     }
     page.text(
         0,
         DIM,
-        "✓ fine, ! worth knowing, ✗ would fail or hold, ? not seen, · not looked at; auto: the automation role; ctrl: service and resource control policies",
+        "✓ passed, ! warning, ✗ would fail or hold, ? could not be determined, · not checked; auto: the automation role; ctrl: \
+         service and resource control policies",
     )?;
     if let Some(legend) = columns.legend() {
         page.text(0, DIM, &legend)?;
@@ -219,8 +217,8 @@ fn causes(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     let causes = causes::of(found);
     for (standing, heading) in [
         (Standing::Failed, "Would fail or hold buckets"),
-        (Standing::Unknown, "Could not be looked at"),
-        (Standing::Warning, "Worth knowing"),
+        (Standing::Unknown, "Could not be checked"),
+        (Standing::Warning, "Warnings"),
     ] {
         let here: Vec<_> = causes.iter().filter(|cause| cause.check.standing == standing).collect();
         if here.is_empty() {
@@ -246,16 +244,16 @@ fn what_now(page: &mut Page<'_>, found: &Preflight, again: &str) -> io::Result<(
     page.heading("What now", None, Ink::default())?;
     let (command, does) = match answer(found) {
         Answer::Ready => {
-            ("rollout --dry-run", "reads the organization and shows what would be started; it starts nothing")
+            ("rollout --dry-run", "reads the organization and shows what would be started; starts nothing")
         }
-        Answer::NotReady | Answer::NotSeen => ("preflight", "looks again, once you have followed the arrows above"),
+        Answer::NotReady | Answer::NotSeen => ("preflight", "checks again, after you have applied the fixes above"),
     };
     page.line(2, BOLD, &format!("orgseal {command}{again}"))?;
     page.text(6, DIM, does)?;
     let cut = found.accounts.len() > ROWS || causes::of(found).iter().any(|cause| cause.accounts().len() > PLACES);
     if cut {
         page.line(2, BOLD, &format!("orgseal preflight --json{again}"))?;
-        page.text(6, DIM, "names every account and Region")?;
+        page.text(6, DIM, "lists every account and Region")?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) fn takes(path: &Path, keys: &[KeyArn]) -> Result<(), Failure> {
     };
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     if let Some(key) = keys.iter().find(|key| replaced(&text, &key.to_string(), key).is_none()) {
-        return Err(failed(format!("{key} does not stand in it")));
+        return Err(failed(format!("it does not contain {key}")));
     }
     let whole = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
     let part = whole.with_extension("orgseal-part");
@@ -51,14 +51,14 @@ pub(super) fn takes(path: &Path, keys: &[KeyArn]) -> Result<(), Failure> {
 /// Writes it, whole or not at all. A link stays one.
 pub(super) fn write(path: &Path, made: &KeyMade) -> Result<(), Failure> {
     let failed = |error: &io::Error| {
-        let said = format!("key {} was made, and cannot be written into {}: {error}", made.arn, path.display());
-        Failure::plain(said, format!("put it into [central_key] yourself: {} = \"{}\"", made.arn.region, made.arn))
+        let said = format!("key {} was created, but could not be written to {}: {error}", made.arn, path.display());
+        Failure::plain(said, format!("write it to [central_key] yourself: {} = \"{}\"", made.arn.region, made.arn))
     };
     let put = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
         let text = fs::read_to_string(&path)?;
         let new = replaced(&text, &made.placeholder, &made.arn)
-            .ok_or_else(|| io::Error::other(format!("{} does not stand in it", made.placeholder)))?;
+            .ok_or_else(|| io::Error::other(format!("it does not contain {}", made.placeholder)))?;
         let part = path.with_extension("orgseal-part");
         let mut file = fs::File::create(&part)?;
         file.write_all(new.as_bytes())?;

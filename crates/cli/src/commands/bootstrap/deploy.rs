@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use orgseal_bootstrap::deployed::{Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, Site, State, is_put};
+use orgseal_bootstrap::deployed::{
+    Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, PATH_IS_FIXED, Site, State, is_put,
+};
 use orgseal_core::model::KeyArn;
 use orgseal_report::counted;
 
@@ -32,8 +34,8 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     let unknown = site.no_targets(&own.attach).await?;
     if !unknown.is_empty() {
         return Err(Failure::plain(
-            format!("there is no root, OU or account {}", unknown.join(", ")),
-            "name each by its id: aws organizations list-roots, list-organizational-units-for-parent and list-accounts show them",
+            format!("root, OU or account {} does not exist", unknown.join(", ")),
+            "use IDs: aws organizations list-roots, list-organizational-units-for-parent and list-accounts show them",
         ));
     }
     let compared = site.compare().await?;
@@ -54,7 +56,7 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
             guardrails::preview(own, before.as_ref());
         });
     }
-    let declined = !nothing_to_do && !yes && !confirm::ask("Make it so? [y/N] ", &screen, &stop).await;
+    let declined = !nothing_to_do && !yes && !confirm::ask("Apply these changes? [y/N] ", &screen, &stop).await;
     if declined || compared.interrupted || stop.is_cancelled() {
         screen.clear();
         output::err("nothing was changed");
@@ -67,7 +69,7 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
             break;
         }
         let made = site.make_key(key).await.map_err(|error| {
-            let said = format!("the key for {} in account {} cannot be made: {error}", key.region, key.account);
+            let said = format!("could not create the key for {} in account {}: {error}", key.region, key.account);
             Failure::plain(said, error.hint)
         })?;
         if let Some(path) = connect::campaign_path(common) {
@@ -96,7 +98,8 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
             let waiting = |accounts: usize| {
                 if !std::mem::replace(&mut said, true) {
                     let accounts = counted(accounts as u64, "account");
-                    let text = format!("waiting for IAM to show what was made in {accounts}, for two minutes at most");
+                    let text =
+                        format!("waiting until IAM returns what was created in {accounts} (at most two minutes)");
                     screen.suspend(|| output::err(&text));
                 }
             };
@@ -116,37 +119,33 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
 /// A role's path cannot be changed, and whatever names the role names its path: nothing of it is put half way.
 fn may_be_put(compared: &Compared) -> Result<(), Failure> {
     let moved = compared.findings().find(|(_, finding)| {
-        finding.kind == Kind::Role && finding.says.iter().any(|line| line.starts_with("its path cannot be changed"))
+        finding.kind == Kind::Role && finding.says.iter().any(|line| line.ends_with(PATH_IS_FIXED))
     });
     match moved {
         None => Ok(()),
         Some((account, finding)) => Err(Failure::plain(
             format!(
-                "role {} in account {} has another path than the campaign file gives it, and a path cannot be changed",
+                "the path of role {} in account {} differs from the campaign file, and a path cannot be changed",
                 finding.name, account.id
             ),
-            "write the former path into the campaign file, or take the roles away first: `orgseal bootstrap destroy`",
+            "write the existing path into the campaign file, or delete the roles first: `orgseal bootstrap destroy`",
         )),
     }
 }
 
 /// What would be done, before it is asked about.
 fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys: &[KeyArn]) {
-    output::err(&format!(
-        "\nIn organization {}, through {}, this would be done:",
-        compared.organization,
-        site.through()
-    ));
+    output::err(&format!("\nChanges in organization {}, through {}:", compared.organization, site.through()));
     for key in keys {
         let what = match key.id.starts_with("mrk-") {
             true => "a multi-Region KMS key (or its replica)",
             false => "a KMS key",
         };
         let written = match connect::campaign_path(common) {
-            Some(path) => format!(", and its ARN is written into {}", path.display()),
+            Some(path) => format!("; its ARN is written to {}", path.display()),
             None => String::new(),
         };
-        output::err_wrapped(&format!("  make     {what} in {}, account {}{written}", key.region, key.account));
+        output::err_wrapped(&format!("  create   {what} in {}, account {}{written}", key.region, key.account));
     }
     let mut groups: BTreeMap<(State, Kind, &str), Vec<words::Place>> = BTreeMap::new();
     for (account, finding) in compared.findings() {
@@ -158,28 +157,29 @@ fn preview(common: &Common, own: &Deploy, site: &Site, compared: &Compared, keys
     }
     let all = compared.counts().accounts - compared.counts().skipped;
     for ((state, kind, name), places) in groups {
-        let does = if state == State::Missing { "make  " } else { "change" };
+        let does = if state == State::Missing { "create" } else { "update" };
         let what = format!("  {does}   {} {name}", kind.title());
         words::placed(&what, &places, all).iter().for_each(|line| output::err_wrapped(line));
     }
     for finding in compared.guardrails.iter().filter(|finding| is_put(finding)) {
-        output::err_wrapped(&format!("  change   guardrail {}", finding.name));
+        output::err_wrapped(&format!("  update   guardrail {}", finding.name));
     }
     if site.is_narrowed() && compared.findings().any(|(_, finding)| finding.kind == Kind::Rule) {
         output::err_wrapped(
-            "Not the rule: it comes by a conformance pack of the whole organization, and this deployment is narrowed to some accounts.",
+            "Not the rule: an organization conformance pack deploys it, and this deployment covers only some accounts.",
         );
     }
     if compared.findings().any(|(_, finding)| finding.state == State::Differs) && !own.adopt {
         output::err_wrapped(
-            "What is there without the tag orgseal = bootstrap is somebody else's and stays as it is (--adopt changes it too).",
+            "Resources without the tag orgseal = bootstrap were created by others and are not changed (--adopt changes them \
+             too).",
         );
     }
     for line in
         compared.findings().filter(|(_, finding)| finding.state == State::Missing).flat_map(|(_, one)| &one.says)
     {
-        if !keys.iter().any(|_| line == "it is to be made") {
-            output::err_wrapped(&format!("Beware: {line}."));
+        if !keys.iter().any(|_| line == "not created yet") {
+            output::err_wrapped(&format!("Warning: {line}."));
         }
     }
     unreached(site, compared);
@@ -193,20 +193,20 @@ fn unreached(site: &Site, compared: &Compared) {
     let closed: Vec<String> = closed.iter().map(|account| words::called(&account.id, &account.name)).collect();
     if !closed.is_empty() {
         output::err_wrapped(&format!(
-            "{} cannot be entered through {}: {}",
+            "cannot access {} through {}: {}",
             counted(closed.len() as u64, "account"),
             site.through(),
             words::named(&closed)
         ));
         output::err_wrapped(
-            "  There are two ways. With the management account's credentials: --through OrganizationAccountAccessRole. Or by \
-             service-managed StackSets: `orgseal bootstrap render DIR` writes cloudformation/member-roles.json and documents.json, \
-             and shell/deploy.sh has the commands in their order; new accounts get them by themselves.",
+            "  Use one of two ways. With the management account's credentials: --through OrganizationAccountAccessRole. Or with \
+             service-managed StackSets: `orgseal bootstrap render DIR` writes cloudformation/member-roles.json and \
+             documents.json, and shell/deploy.sh runs the commands in order; StackSets also deploys to new accounts.",
         );
     }
     if management {
         output::err_wrapped(&format!(
-            "  No StackSet reaches the management account, {}: with its own credentials, its stack is",
+            "  StackSets does not deploy to the management account {}. With its own credentials, deploy its stack:",
             site.management_account()
         ));
         output::err(
@@ -245,18 +245,18 @@ fn show(
     };
     for key in &record.keys {
         let did = match key.step {
-            KeyStep::Made => "made",
-            KeyStep::Replicated => "made as a replica",
-            KeyStep::Found => "made by an earlier deployment, and found again",
+            KeyStep::Made => "created",
+            KeyStep::Replicated => "created as a replica",
+            KeyStep::Found => "created by an earlier deployment",
         };
         say(&format!("{did}: {}", key.arn))?;
     }
     let mut groups: BTreeMap<(&str, Kind, &str), Vec<words::Place>> = BTreeMap::new();
     for done in &record.done {
         let did = match &done.outcome {
-            Outcome::Made => "made",
-            Outcome::Changed => "changed",
-            Outcome::NotOurs => "left alone, since somebody else made it (--adopt changes it too)",
+            Outcome::Made => "created",
+            Outcome::Changed => "updated",
+            Outcome::NotOurs => "not changed, because others created it (--adopt changes it too)",
             Outcome::Failed(error) => &error.message,
         };
         groups.entry((did, done.kind, &done.name)).or_default().push((done.account.clone(), done.region.clone()));
@@ -287,7 +287,7 @@ fn show(
     }
     let again = connect::flags_again(common);
     if after.exit_code() == 0 {
-        output::err_wrapped(&format!("next: look whether a rollout can work: orgseal preflight{again}"));
+        output::err_wrapped(&format!("next: check whether a rollout would succeed: orgseal preflight{again}"));
     } else {
         output::err_wrapped(&format!("next: orgseal bootstrap diff{again}{}", way_again(&own.way)));
     }

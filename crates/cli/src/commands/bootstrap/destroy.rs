@@ -24,11 +24,11 @@ pub(super) async fn run(common: &Common, own: &Destroy, json: bool, yes: bool) -
     let pieces = rest.iter().filter(|piece| piece.error.is_none()).count();
     screen.suspend(|| {
         if pieces > 0 && !json {
-            output::err_wrapped("\nThis is of a deployment of orgseal, and would be taken away:");
+            output::err_wrapped("\nThese resources of a deployment of orgseal would be deleted:");
             grouped(&rest, false, all).iter().for_each(|line| output::err_wrapped(line));
             output::err_wrapped(
-                "Keys, their aliases and policies stay: whatever was written under a key is lost with it. Buckets stay as they are. \
-                 A guardrail that is attached to anything stays, too.",
+                "Keys, their aliases and policies are kept, because objects encrypted with a deleted key are lost. Buckets are \
+                 not changed. Guardrails that are attached are kept.",
             );
         }
     });
@@ -53,17 +53,18 @@ pub(super) async fn run(common: &Common, own: &Destroy, json: bool, yes: bool) -
             closed.iter().filter_map(|piece| Some(piece.error.as_ref()?.hint.as_str())).collect();
         hints.into_iter().for_each(|hint| output::err_wrapped(&format!("help: {hint}")));
         output::err_wrapped(
-            "nothing was taken away: not everything can be looked at. Use --through with a role that may, or narrow it with --account",
+            "nothing was deleted: not everything could be read. Use --through with a role that has the permissions, or select \
+             accounts with --account",
         );
         return end(&every, 0, 3);
     }
     if own.dry_run {
         if pieces == 0 {
-            output::err("there is nothing to take away");
+            output::err("nothing to delete");
         }
         return end(&every, 0, if pieces == 0 { 0 } else { 2 });
     }
-    if pieces > 0 && !yes && !confirm::ask("Take it away? [y/N] ", &screen, &stop).await {
+    if pieces > 0 && !yes && !confirm::ask("Delete them? [y/N] ", &screen, &stop).await {
         output::err("nothing was changed");
         return end(&every, 0, if stop.is_cancelled() { INTERRUPTED } else { 2 });
     }
@@ -75,7 +76,7 @@ pub(super) async fn run(common: &Common, own: &Destroy, json: bool, yes: bool) -
     if !json {
         grouped(&taken, true, all).iter().try_for_each(|line| output::out_wrapped(line))?;
         let left = if failed > 0 { format!(", {failed} could not be") } else { String::new() };
-        output::out_wrapped(&format!("{} taken away{left}", counted(gone as u64, "piece")))?;
+        output::out_wrapped(&format!("{} deleted{left}", counted(gone as u64, "piece")))?;
     }
     let hints: std::collections::BTreeSet<&str> =
         taken.iter().filter_map(|piece| Some(piece.error.as_ref()?.hint.as_str())).collect();
@@ -102,7 +103,7 @@ fn grouped(pieces: &[&Taken], done: bool, all: usize) -> Vec<String> {
         let piece = format!("  {} {name}", kind.title());
         let what = match code {
             Some(_) => format!("{piece}: {says}"),
-            None if done => format!("{piece}: taken away"),
+            None if done => format!("{piece}: deleted"),
             None => piece,
         };
         words::placed(&what, &places, all)

@@ -44,7 +44,7 @@ fn next(common: &Common, way: &Way, site: &Site, compared: &Compared) {
     if counts.missing + counts.differing > 0 {
         let again = connect::flags_again(common);
         output::err_wrapped(&format!(
-            "help: find out who changed what differs; `orgseal bootstrap deploy{again}{}` makes it as it is to be",
+            "help: find out who changed it; `orgseal bootstrap deploy{again}{}` restores what the campaign file defines",
             way_again(way)
         ));
     }

@@ -21,27 +21,28 @@ pub(super) fn preview(own: &Deploy, before: Option<&Unsealers>) {
             true => "attached to nothing".to_owned(),
             false => format!("attached to {}", own.attach.join(", ")),
         };
-        output::err_wrapped(&format!("  have     guardrail orgseal-{name}, {where_to}"));
+        output::err_wrapped(&format!("  create   guardrail orgseal-{name}, {where_to}"));
     }
     let Some(unsealers) = before else { return };
     if unsealers.principals.is_empty() {
         output::err_wrapped(
-            "CloudTrail shows nobody who changed or removed the default encryption of a bucket below it in the last 90 days.",
+            "CloudTrail shows no principal that changed or removed the default encryption of a bucket below it in the last 90 \
+             days.",
         );
     } else {
         output::err_wrapped(
-            "Below it, these changed or removed the default encryption of buckets in the last 90 days. Whoever is neither the \
-             document's role nor in bootstrap.pipelines or bootstrap.break_glass is denied it from then on:",
+            "These principals below it changed or removed the default encryption of buckets in the last 90 days. The guardrail \
+             denies this to all principals except the document's role, bootstrap.pipelines and bootstrap.break_glass:",
         );
         for (principal, calls) in &unsealers.principals {
             output::err(&format!("  {calls:>7}  {principal}"));
         }
     }
     for account in &unsealers.cut_short {
-        output::err_wrapped(&format!("  account {account} has more events than were read: there may be others"));
+        output::err_wrapped(&format!("  account {account} has more events than orgseal read: there may be others"));
     }
     for (account, why) in &unsealers.unread {
-        output::err_wrapped(&format!("  account {account} could not be asked: {why}"));
+        output::err_wrapped(&format!("  could not read CloudTrail in account {account}: {why}"));
     }
 }
 
@@ -49,13 +50,13 @@ pub(super) fn preview(own: &Deploy, before: Option<&Unsealers>) {
 pub(super) fn in_words(guardrail: &Guardrail) -> String {
     let Guardrail { name, target, outcome } = guardrail;
     match (target, outcome) {
-        (None, None) => format!("guardrail {name}: is as the campaign file makes it"),
-        (None, Some(Outcome::Made)) => format!("guardrail {name}: made"),
-        (None, Some(Outcome::Changed)) => format!("guardrail {name}: changed"),
+        (None, None) => format!("guardrail {name}: unchanged"),
+        (None, Some(Outcome::Made)) => format!("guardrail {name}: created"),
+        (None, Some(Outcome::Changed)) => format!("guardrail {name}: updated"),
         (None, Some(Outcome::NotOurs)) => {
-            format!("guardrail {name}: left alone, since somebody else made a policy of this name")
+            format!("guardrail {name}: not changed, because others created a policy with this name")
         }
-        (Some(target), None) => format!("guardrail {name}: is attached to {target} already"),
+        (Some(target), None) => format!("guardrail {name}: already attached to {target}"),
         (Some(target), Some(Outcome::Failed(error))) => {
             format!("guardrail {name}: not attached to {target}: {}; {}", error.message, error.hint)
         }

@@ -48,8 +48,8 @@ struct Open {
 async fn open(common: &Common, way: &Way) -> Result<Open, Failure> {
     if !common.bucket.is_empty() {
         return Err(Failure::plain(
-            "--bucket narrows a run to buckets, and the groundwork is of accounts and Regions",
-            "narrow it with --account",
+            "--bucket selects buckets, but prerequisites belong to accounts and Regions",
+            "use --account instead",
         ));
     }
     // In a sandbox a role other than the member role is the management account's to assume, as it is in a new organization.
@@ -84,7 +84,7 @@ impl From<RenderError> for Failure {
     fn from(error: RenderError) -> Failure {
         let help = match &error {
             RenderError::TooLarge(_) => {
-                "name fewer keys, pipelines or services in the campaign file, or one multi-Region key for all Regions"
+                "set fewer keys, pipelines or services in the campaign file, or one multi-Region key for all Regions"
             }
             RenderError::Document(_) => "this is a fault of orgseal: please report it",
             RenderError::File { .. } => "check the folder, its free space and its permissions",

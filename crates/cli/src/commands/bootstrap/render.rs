@@ -28,21 +28,21 @@ pub(super) fn run(common: &Common, folder: &Path, check: bool, json: bool) -> Re
         for (path, difference) in &differences {
             let said = match (check, difference) {
                 (true, Difference::Missing) => "is missing",
-                (true, Difference::Differs) => "differs from what the campaign file makes",
-                (false, Difference::Missing) => "made",
-                (false, Difference::Differs) => "made anew",
+                (true, Difference::Differs) => "differs from the campaign file",
+                (false, Difference::Missing) => "written",
+                (false, Difference::Differs) => "updated",
             };
             output::out(&format!("{}  {said}", folder.join(path).display()))?;
         }
         let as_it_was = files.len() - differences.len();
         match differences.is_empty() || check {
-            true => output::out(&format!("{as_it_was} of {} files are as the campaign file makes them", files.len()))?,
-            false => output::out(&format!("{} files made, {as_it_was} were as they must be", differences.len()))?,
+            true => output::out(&format!("{as_it_was} of {} files match the campaign file", files.len()))?,
+            false => output::out(&format!("{} files written, {as_it_was} unchanged", differences.len()))?,
         }
     }
     let differs = check && !differences.is_empty();
     if differs {
-        output::err("help: render again without --check, and read what changed before it is deployed");
+        output::err("help: render again without --check, and review the changes before you deploy them");
     }
     Ok(if differs { DIFFERS } else { 0 })
 }

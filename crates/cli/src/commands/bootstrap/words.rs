@@ -6,9 +6,9 @@ use orgseal_bootstrap::deployed::{Compared, Counts, Finding, Kind, State};
 use orgseal_report::counted;
 
 /// What is said where the management account is not in scope.
-pub(super) const WITHOUT_MANAGEMENT: &str = "note: the management account is left out, as StackSets leave it out. Name it as \
-     bootstrap.management_account to have it too: with its own credentials it is deployed like any other, and \
-     `orgseal bootstrap render` makes its stack";
+pub(super) const WITHOUT_MANAGEMENT: &str = "note: the management account is excluded, as in StackSets. To include it, set \
+                                             bootstrap.management_account: with its own credentials it is deployed like any \
+                                             other account, and `orgseal bootstrap render` writes its stack";
 
 /// Accounts that are named beneath a finding before the rest is counted.
 const NAMED: usize = 4;
@@ -51,7 +51,7 @@ pub(super) fn findings(compared: &Compared) -> Vec<String> {
         lines.extend(says.iter().map(|line| format!("      {line}")));
     }
     if !unread.is_empty() {
-        lines.extend([String::new(), "Could not be looked at".to_owned()]);
+        lines.extend([String::new(), "Could not be checked".to_owned()]);
     }
     for ((kind, name, _), (error, places)) in unread {
         lines.extend(placed(&format!("  {} {name}", kind.title()), &places, all));
@@ -104,9 +104,9 @@ pub(super) fn counts(counts: &Counts) -> String {
         skipped => format!(" ({skipped} of them not ACTIVE)"),
     };
     format!(
-        "{}{skipped}: {} as the campaign file makes them, {} missing, {} differing, {} not looked at",
+        "{}{skipped}: {} unchanged, {} missing, {} different, {} not checked",
         counted(counts.accounts as u64, "account"),
-        counted(counts.same as u64, "piece"),
+        counted(counts.same as u64, "resource"),
         counts.missing,
         counts.differing,
         counts.unread

@@ -142,7 +142,7 @@ impl Member {
             None => Ok(()),
             Some(failed) => Err(AwsError {
                 code: "FailedRemediation".to_owned(),
-                message: format!("{OPERATION}: {}", failed.failure_message().unwrap_or("no message was given")),
+                message: format!("{OPERATION}: {}", failed.failure_message().unwrap_or("no message")),
                 hint: "check the rule's name and the document's parameters".to_owned(),
             }),
         }
@@ -177,10 +177,7 @@ impl Member {
             if let Some(failed) = answer.failed_batches().first() {
                 return Err(AwsError {
                     code: "FailedException".to_owned(),
-                    message: format!(
-                        "PutRemediationExceptions: {}",
-                        failed.failure_message().unwrap_or("no message was given")
-                    ),
+                    message: format!("PutRemediationExceptions: {}", failed.failure_message().unwrap_or("no message")),
                     hint: "nothing is remedied by itself before every exception is in place".to_owned(),
                 });
             }

@@ -87,12 +87,12 @@ impl Look {
             true => (Standing::Ok, "skips it, as organization.accept_states says"),
             false => (Standing::Unknown, "counts it as unread"),
         };
-        let message = format!("it is {}: nobody can enter it, and a rollout {what}", account.state);
+        let message = format!("it is {}: no role can be assumed in it, and a rollout {what}", account.state);
         let check = Check::new(CheckKind::Account, standing, message);
         found.checks.push(match found.skipped {
             true => check,
             false => check.fix(format!(
-                "name {} in organization.accept_states, or exclude the account, if it is meant to be so",
+                "if this is intended, add {} to organization.accept_states, or exclude the account",
                 account.state
             )),
         });
@@ -116,13 +116,11 @@ impl Look {
                 let weak = member_trust_weaknesses(&role.trust, &self.expected_trust(account, caller.as_deref()));
                 trust_check(name, "member-trust.json", &weak)
             }
-            Ok(None) => {
-                Check::new(CheckKind::Trust, Standing::Warning, format!("role {name} cannot be found by its name"))
-                    .fix("compare member_role.name and path with the role")
-            }
+            Ok(None) => Check::new(CheckKind::Trust, Standing::Warning, format!("role {name} was not found"))
+                .fix("compare member_role.name and member_role.path with the role"),
             Err(error) => {
                 let unseen = with_error(CheckKind::Trust, Standing::Warning, &error);
-                Check { message: format!("whom role {name} lets in cannot be seen: {}", unseen.message), ..unseen }
+                Check { message: format!("could not read the trust policy of role {name}: {}", unseen.message), ..unseen }
                     .fix("allow iam:GetRole on it to the member role (LookAtTheRoles in config/policies/member-rollout.json)")
             }
         }
@@ -156,12 +154,12 @@ impl Look {
             }
             Err(error) => {
                 let unseen = with_error(kind, Standing::Unknown, &error);
-                return Check { message: format!("role {name} cannot be seen: {}", unseen.message), ..unseen }
+                return Check { message: format!("could not read role {name}: {}", unseen.message), ..unseen }
                     .fix("allow iam:GetRole on it to the member role (LookAtTheRoles in config/policies/member-rollout.json)");
             }
         };
         if role.arn != arn {
-            let message = format!("the role is {}, and a rollout would name {arn}", role.arn);
+            let message = format!("the role is {}, but a rollout would use {arn}", role.arn);
             return Check::new(kind, Standing::Failed, message).fix("set automation_role.path to the role's path");
         }
         let trusts = self.regions.iter().map(|region| trusts_automation(&role.trust, &account.id, region));
@@ -170,19 +168,19 @@ impl Look {
         }) {
             Some(Trust::Withheld(why)) => {
                 Check::new(kind, Standing::Failed, format!("Systems Manager cannot assume role {name}: {why}"))
-                    .fix("give it the trust policy config/policies/automation-trust.json, with the account's own id")
+                    .fix("set its trust policy to config/policies/automation-trust.json, with this account's ID")
             }
             Some(Trust::Unclear(why)) => Check::new(
                 kind,
                 Standing::Unknown,
-                format!("whether Systems Manager can assume role {name} cannot be told: {why}"),
+                format!("could not determine whether Systems Manager can assume role {name}: {why}"),
             )
             .fix("compare its trust policy with config/policies/automation-trust.json"),
             Some(Trust::Given) | None => Check::new(
                 kind,
                 Standing::Ok,
                 format!(
-                    "{name} is there and trusts Systems Manager; iam:PassRole on it shows at the first start alone"
+                    "{name} exists and trusts Systems Manager; only the first start shows whether iam:PassRole is allowed"
                 ),
             ),
         }
@@ -221,7 +219,7 @@ impl Look {
             Ok(rate) => rate_check(rate, member.account(), region, &waves),
             Err(error) => {
                 let check = of_error(kind, &error);
-                let fix = format!("{}; or set denials = false in {waves}, which looks for denials", error.hint);
+                let fix = format!("{}; or set denials = false in {waves}, which checks for denials", error.hint);
                 check.fix(fix)
             }
         })
@@ -232,11 +230,11 @@ impl Look {
         let kind = CheckKind::Key;
         let keys = self.file.keys_of(account);
         let Some(central) = keys.get(region) else {
-            return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
+            return Check::new(kind, Standing::Failed, format!("no central key is configured for {region}"));
         };
         let key = central.to_string();
         if !self.file.keys.prove {
-            return Check::new(kind, Standing::Ok, "not asked, as keys.prove is off").fact("key", key);
+            return Check::new(kind, Standing::Ok, "not checked, because keys.prove is off").fact("key", key);
         }
         let check = match self.proofs.proof(member, central, ANY_BUCKET).await {
             Proof::Proven => {
@@ -275,17 +273,17 @@ impl Look {
             false => Check::new(
                 kind,
                 Standing::Ok,
-                format!("{in_flight} executions are in flight, of {QUOTA} that run at once"),
+                format!("{in_flight} executions are in flight; at most {QUOTA} run at the same time"),
             ),
             true => Check::new(
                 kind,
                 Standing::Warning,
                 format!(
-                    "{in_flight} executions are in flight in {region} already, of {QUOTA} that run at once: with {ours} more, some would \
-                     wait"
+                    "{in_flight} executions are already in flight in {region}; at most {QUOTA} run at the same time, so some of \
+                     {ours} more would wait"
                 ),
             )
-            .fix("lower limits.executions_per_account_region for this account, or begin when they have ended"),
+            .fix("lower limits.executions_per_account_region for this account, or start after they have completed"),
         };
         check.fact("in_flight", in_flight.to_string()).fact("quota", QUOTA.to_string()).fact("limit", ours.to_string())
     }
@@ -295,24 +293,25 @@ impl Look {
         let kind = CheckKind::Config;
         match member.automatic_remediations(region, &self.file.document.name).await {
             Ok(rules) => match rules.first() {
-                None => Check::new(kind, Standing::Ok, "no rule remediates default encryption by itself"),
+                None => Check::new(kind, Standing::Ok, "no AWS Config rule remediates default encryption automatically"),
                 Some(rule) => Check::new(
                     kind,
                     Standing::Warning,
                     format!(
-                        "rule {} in account {}, {region}, starts {} by itself on every bucket that is not compliant: past guards, \
-                         exemptions and waves; and it undoes a rollback",
+                        "rule {} in account {}, {region}, automatically starts {} on every noncompliant bucket: it bypasses \
+                         guards, exemptions and waves, and reverts a rollback",
                         rule.rule, account.id, rule.document
                     ),
                 )
-                .fix("make the remediation manual (Automatic = false) while a campaign runs; `orgseal bootstrap remediation off` does it for its own")
+                .fix("make the remediation manual (Automatic = false) while a campaign runs; for orgseal's own rule: `orgseal \
+                      bootstrap remediation off`")
                 .fact("rule", rule.rule.clone()),
             },
             // A rollout works all the same.
             Err(error) => {
                 let unseen = with_error(kind, Standing::Warning, &error);
                 Check {
-                    message: format!("whether AWS Config remediates by itself cannot be seen: {}", unseen.message),
+                    message: format!("could not determine whether AWS Config remediates automatically: {}", unseen.message),
                     ..unseen
                 }
                 .fix("allow LookAtConfigRemediation in config/policies/member-rollout.json to the member role")
@@ -326,9 +325,9 @@ fn rate_check(rate: f64, account: &str, region: &str, waves: &str) -> Check {
     let (kind, readable) = (CheckKind::CloudTrail, readable_rate());
     let check = if rate > readable * BUSY {
         let message = format!(
-            "account {account} has about {rate:.0} KMS events a second in {region}, and LookupEvents gives at most {readable:.0} (half of \
-             2 requests a second, 50 events each): a bake there cannot tell whether anybody was denied the key, and stops the \
-             campaign ({waves})"
+            "account {account} has about {rate:.0} KMS events a second in {region}, and LookupEvents gives at most \
+             {readable:.0} (half of 2 requests a second, 50 events each): a bake there cannot determine whether requests for \
+             the key were denied, and stops the campaign ({waves})"
         );
         Check::new(kind, Standing::Warning, message).fix(format!(
             "set denials = false in {waves}, and query CloudTrail Lake or an organization trail in its `command` instead \
@@ -336,12 +335,12 @@ fn rate_check(rate: f64, account: &str, region: &str, waves: &str) -> Check {
         ))
     } else if rate > readable / 2.0 {
         let message = format!(
-            "account {account} has about {rate:.0} KMS events a second in {region}: denied uses of the key can be looked for, and may \
-             show only when they have settled ({waves})"
+            "account {account} has about {rate:.0} KMS events a second in {region}: denied requests for the key can be found, \
+             possibly only after the settling time ({waves})"
         );
         Check::new(kind, Standing::Ok, message)
     } else {
-        Check::new(kind, Standing::Ok, format!("denied uses of the key can be looked for ({waves})"))
+        Check::new(kind, Standing::Ok, format!("denied requests for the key can be found ({waves})"))
     };
     check.fact("kms_events_per_second", format!("{rate:.1}"))
 }
@@ -353,7 +352,7 @@ fn disabled_region(check: &Check, region: &str, account: &str) -> Check {
         kind: CheckKind::Region,
         standing: Standing::Warning,
         message: format!(
-            "Region {region} is disabled in account {account}: buckets there can be neither read nor changed"
+            "Region {region} is disabled in account {account}: its buckets can be neither read nor changed"
         ),
         facts: Vec::new(),
         ..check.clone()
@@ -370,11 +369,11 @@ fn trust_check(name: &str, shipped: &str, weak: &[Weakness]) -> Check {
     let mut said: Vec<&Weakness> = weak.iter().collect();
     said.sort_by_key(|one| !one.severe);
     match said.is_empty() {
-        true => Check::new(kind, Standing::Ok, format!("{name} lets in nobody else")),
+        true => Check::new(kind, Standing::Ok, format!("{name} trusts nobody else")),
         false => {
             let said: Vec<&str> = said.iter().map(|one| one.says.as_str()).collect();
             Check::new(kind, standing, format!("role {name}: {}", said.join("; ")))
-                .fix(format!("find out who changed it; give it the trust policy config/policies/{shipped} again"))
+                .fix(format!("find out who changed it, and restore its trust policy from config/policies/{shipped}"))
         }
     }
     .fact("role", name)

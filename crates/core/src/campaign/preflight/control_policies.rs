@@ -41,8 +41,10 @@ impl Controls {
     /// A warning where many more requests were needed than with one permission more.
     pub(super) fn slow(&self) -> Option<Check> {
         let error = self.policies.denied()?;
-        let message =
-            format!("each root, OU and account is asked for its control policies, which takes long: {}", error.message);
+        let message = format!(
+            "orgseal reads the control policies of each root, OU and account, which takes longer: {}",
+            error.message
+        );
         let check = with_error(CheckKind::ControlPolicies, Standing::Warning, error);
         Some(Check { message, ..check })
     }
@@ -62,7 +64,7 @@ impl Look {
         let kind = CheckKind::ControlPolicies;
         let Some(controls) = &self.controls else { return Vec::new() };
         if account.id == controls.organization.management_account {
-            return vec![Check::new(kind, Standing::Ok, "the management account is bound by no control policy")];
+            return vec![Check::new(kind, Standing::Ok, "control policies do not apply to the management account")];
         }
         let own = match controls.of(&account.id).await {
             Ok(own) => own,
@@ -141,8 +143,8 @@ impl Look {
                     Some(why) => (
                         format!("{policy}: {statement} may deny {what}: {why}"),
                         format!(
-                            "ask the management account whether it is meant for the roles {roles}; where it denies, the first start in \
-                             the account says so and harms nothing"
+                            "ask the management account whether it applies to the roles {roles}; if it denies, the first start \
+                             in the account fails and changes nothing"
                         ),
                     ),
                 }
@@ -154,8 +156,8 @@ impl Look {
                 ),
             ),
             (None, _, Some(why)) => (
-                format!("whether a {called} attached to {place} allows {what} cannot be told: {why}"),
-                "ask the management account; where none does, the first start in the account says so and harms nothing"
+                format!("could not determine whether a {called} attached to {place} allows {what}: {why}"),
+                "ask the management account; if none does, the first start in the account fails and changes nothing"
                     .to_owned(),
             ),
         };
@@ -201,7 +203,7 @@ fn unread(error: &AwsError) -> Check {
     let check = with_error(CheckKind::ControlPolicies, standing, error);
     Check {
         message: format!(
-            "whether service and resource control policies deny what a rollout does cannot be told: {}",
+            "could not determine whether service and resource control policies deny what a rollout does: {}",
             error.message
         ),
         ..check

@@ -33,12 +33,11 @@ impl Look {
             Ok(runbook) => runbook,
             Err(error) => {
                 let message = format!("document {reference}, version {}: {error}", document.version);
-                return Check::new(kind, Standing::Failed, message)
-                    .fix("use the document that ships in config/documents");
+                return Check::new(kind, Standing::Failed, message).fix("use the shipped document in config/documents");
             }
         };
         let Some(wanted) = self.file.wanted(&self.file.keys_of(account), region) else {
-            return Check::new(kind, Standing::Failed, format!("there is no central key for {region}"));
+            return Check::new(kind, Standing::Failed, format!("no central key is configured for {region}"));
         };
         let shipped = if is_shipped(&document.content) { "yes" } else { "no" };
         let with_facts = |check: Check| {
@@ -67,26 +66,28 @@ impl Look {
                 kind,
                 Standing::Failed,
                 format!(
-                    "version {} does what is wanted, and is not the document that a deployment of this campaign file makes",
+                    "version {} has the wanted effect, but is not the document that `orgseal bootstrap deploy` creates from \
+                     this campaign file",
                     document.version
                 ),
             )
-            .fix("find out who changed it: `orgseal bootstrap diff` names the place, `orgseal bootstrap deploy` puts it right"),
+            .fix("find out who changed it: `orgseal bootstrap diff` shows the difference, `orgseal bootstrap deploy` restores \
+                  the document"),
             (Ok(()), Ok(())) => {
-                Check::new(kind, Standing::Ok, format!("version {} does exactly what is wanted", document.version))
+                Check::new(kind, Standing::Ok, format!("version {} has exactly the wanted effect", document.version))
             }
             (Err(why), _) => Check::new(
                 kind,
                 Standing::Failed,
                 format!("document {reference}, version {}: {why}", document.version),
             )
-            .fix("put the document right, or use the one that ships in config/documents; every bucket would be held"),
+            .fix("correct the document, or use the shipped one in config/documents; otherwise every bucket is held"),
             (Ok(()), Err(why)) => Check::new(
                 kind,
                 Standing::Warning,
                 format!("document {reference}, version {}, on buckets that block SSE-C: {why}", document.version),
             )
-            .fix("use the document that ships in config/documents: S3 blocks SSE-C on new buckets, and they would be held"),
+            .fix("use the shipped document in config/documents: S3 blocks SSE-C on new buckets, and these would be held"),
         })
     }
 
@@ -99,24 +100,28 @@ impl Look {
             Ok((Err(error), document)) => {
                 let message = format!("document {reference}, version {}: {error}", document.version);
                 return Check::new(kind, Standing::Warning, message)
-                    .fix("use the one that ships in config/documents: without it a rollback restores nothing");
+                    .fix("use the shipped one in config/documents: without it, a rollback restores nothing");
             }
             Err(error) => {
                 let unread = self.unread(kind, &reference, &error, &account.id, region);
                 let fix = unread.fix.clone().unwrap_or_default();
                 return Check { standing: Standing::Warning, ..unread }
-                    .fix(format!("{fix}; without it a rollback restores nothing"));
+                    .fix(format!("{fix}; without it, a rollback restores nothing"));
             }
         };
         let role = self.automation_role_arn(account);
         let bucket = any_bucket(account, region);
         let change = Change { bucket: &bucket, automation_role: &role, rule: &EncryptionRule::SSE_S3 };
         let check = match runbook.parameters_for(&change) {
-            Ok(_) => Check::new(kind, Standing::Ok, format!("version {} restores exactly", document.version)),
+            Ok(_) => Check::new(
+                kind,
+                Standing::Ok,
+                format!("version {} restores the former default encryption exactly", document.version),
+            ),
             Err(why) => {
                 let message = format!("document {reference}, version {}: {why}", document.version);
                 Check::new(kind, Standing::Warning, message)
-                    .fix("use the one that ships in config/documents: without it a rollback restores nothing")
+                    .fix("use the shipped one in config/documents: without it, a rollback restores nothing")
             }
         };
         check.fact("version", document.version).fact("sha256", runbook.hash().to_owned())
@@ -142,7 +147,7 @@ impl Look {
         }
         let (message, fix) = match &self.file.document.owner {
             Some(owner) => (
-                format!("document {reference} is not there for account {account}, or not shared with it"),
+                format!("document {reference} does not exist, or is not shared with account {account}"),
                 format!(
                     "create it in {region} of account {owner} and share it: aws ssm modify-document-permission --name NAME \
                      --permission-type Share --account-ids-to-add {account}"
@@ -150,8 +155,8 @@ impl Look {
             ),
             None => (
                 format!("document {reference} is missing in account {account}, {region}"),
-                "create it there from config/documents (a service-managed StackSet reaches every account), or share one and name its \
-                 account as document.owner"
+                "create it from config/documents (a service-managed StackSet deploys it to every account), or share one and set \
+                 document.owner to its account"
                     .to_owned(),
             ),
         };
@@ -189,20 +194,20 @@ impl Look {
             let bucket = Bucket { name: name.to_owned(), ..any_bucket(account, region) };
             let change = Change { bucket: &bucket, automation_role: &role, rule: &rule };
             if let Err(why) = runbook.parameters_for(&change) {
-                let fix = "change the limits of parameter BucketName, or use the document that ships in config/documents: buckets with \
-                           such names would be held";
+                let fix = "change the limits of parameter BucketName, or use the shipped document in config/documents: buckets \
+                           with such names would be held";
                 return Some((format!("it does not accept every bucket name: {why}"), fix.to_owned()));
             }
         }
         let (parameter, pattern) = runbook.unreadable_patterns().next()?;
         let says = format!(
-            "whether Systems Manager accepts the values of parameter {parameter} could not be determined, since its allowedPattern is not \
-             understood: {pattern}"
+            "could not determine whether Systems Manager accepts the values of parameter {parameter}: unsupported \
+             allowedPattern {pattern}"
         );
         Some((
             says,
             format!(
-                "compare the values of {parameter} with the pattern, or use the document that ships in config/documents"
+                "compare the values of {parameter} with the pattern, or use the shipped document in config/documents"
             ),
         ))
     }
@@ -249,7 +254,7 @@ pub(super) fn compare(accounts: &mut [AccountChecks]) {
         if check.kind == CheckKind::Document && check.standing == Standing::Ok && differs {
             check.standing = if check.known("shipped") == Some("yes") { Standing::Warning } else { standing };
             check.message = format!("{}, but its content differs from that in {places} other places", check.message);
-            check.fix = Some("find out who changed it; put the document that was approved in its place".to_owned());
+            check.fix = Some("find out who changed it, and restore the approved document".to_owned());
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn look(
     if let Some(wanted) = &file.organization.id
         && *wanted != organization.id
     {
-        let message = format!("this is organization {}, and the campaign file is for {wanted}", organization.id);
+        let message = format!("this is organization {}, but the campaign file is for {wanted}", organization.id);
         let fix = "use credentials of that organization, or another campaign file";
         found.checks.push(Check::new(kind, Standing::Failed, message).fix(fix));
         return Ok(None);
@@ -55,7 +55,8 @@ pub(super) async fn look(
         // Nobody else is answered.
         false => "a delegated administrator",
     };
-    let message = format!("{} lists its accounts to account {}, {as_whom}", organization.id, aws.caller().account);
+    let message =
+        format!("{} allows account {}, {as_whom}, to list its accounts", organization.id, aws.caller().account);
     found.checks.push(Check::new(kind, Standing::Ok, message));
     Ok(Some((organization, listed, accounts)))
 }
@@ -69,8 +70,7 @@ pub(super) fn sharing(file: &CampaignFile, accounts: &[Account]) -> Option<Check
             kind,
             Standing::Failed,
             format!(
-                "account {owner} would have to share document {} with {count} accounts, and Systems Manager allows \
-                 {SHARING_QUOTA}",
+                "account {owner} would share document {} with {count} accounts, but Systems Manager allows {SHARING_QUOTA}",
                 file.document.name
             ),
         )
@@ -104,14 +104,14 @@ impl Look {
         };
         let mut checks = vec![match key_fault(&facts, key) {
             Some(fault) => Check::new(kind, Standing::Failed, format!("the central key {key} cannot be used: {fault}"))
-                .fix("put the key right, or name another one in [central_key]"),
+                .fix("correct the key, or set another one in [central_key]"),
             None => match facts.valid_to.filter(|end| end.as_second() - now().as_second() < EXPIRES_SOON * 86_400) {
                 Some(end) => Check::new(
                     kind,
                     Standing::Warning,
                     format!("the imported key material of {key} expires on {}", end.strftime("%-d %b %Y")),
                 )
-                .fix("import it again before that day: afterwards no object under it can be read"),
+                .fix("import it again before that day: after it, objects encrypted with the key cannot be read"),
                 None => Check::new(kind, Standing::Ok, format!("{key} is enabled, symmetric and customer managed")),
             },
         }];
@@ -120,7 +120,7 @@ impl Look {
             let unread = with_error(kind, Standing::Warning, &error);
             checks.push(Check {
                 message: format!(
-                    "{}; where the key's policy refuses a dry run, whether it admits S3 cannot be told",
+                    "{}; if the key policy denies a dry run, orgseal cannot determine whether it allows calls through S3",
                     unread.message
                 ),
                 fix: Some(

@@ -16,10 +16,9 @@ pub(super) fn waves(file: &CampaignFile, listed: &[Account], accounts: &[Account
         format!("wave {number} ({})", name.unwrap_or_default())
     };
     let idle = idle_patterns(&waves, listed).into_iter().map(|(number, pattern)| {
-        let message =
-            format!("{} names \"{pattern}\", and no account of the organization answers to it", called(number));
+        let message = format!("{} has \"{pattern}\", which matches no account of the organization", called(number));
         Check::new(kind, Standing::Failed, message)
-            .fix("put it right in [[waves]]: an id or a name of an account in `accounts`, the id of an OU in `ous`")
+            .fix("correct it in [[waves]]: account IDs or names in `accounts`, OU IDs in `ous`")
             .fact("wave", number.to_string())
             .fact("pattern", pattern)
     });
@@ -28,15 +27,15 @@ pub(super) fn waves(file: &CampaignFile, listed: &[Account], accounts: &[Account
     let left_out = accounts.iter().filter(|account| map.may_leave_out(&account.id)).count();
     if left_out > 0 {
         let message = format!(
-            "{left_out} of {} accounts are in no wave: their buckets are held, but for those that a wave draws by \
+            "{left_out} of {} accounts are in no wave: their buckets are held, except those that a wave selects by \
              buckets_percent",
             accounts.len()
         );
-        let fix = "end [[waves]] with one of accounts_percent = 100, unless they are meant to be left out";
+        let fix = "add a last wave with accounts_percent = 100, unless these accounts are excluded on purpose";
         checks.push(Check::new(kind, Standing::Warning, message).fix(fix).fact("accounts", left_out.to_string()));
     }
     if checks.is_empty() {
-        let message = format!("each of {} accounts is in a wave", accounts.len());
+        let message = format!("all {} accounts are in a wave", accounts.len());
         checks.push(Check::new(kind, Standing::Ok, message));
     }
     checks
@@ -55,13 +54,13 @@ pub(super) fn commands(waves: &[Wave]) -> Vec<Check> {
                 false => !program.is_empty() && folders.iter().any(|folder| runs(&folder.join(program))),
             };
             let check = match found {
-                true => Check::new(kind, Standing::Ok, format!("{program}, which wave {} runs, is there", wave.name)),
+                true => Check::new(kind, Standing::Ok, format!("{program}, which wave {} runs, exists", wave.name)),
                 false => Check::new(
                     kind,
                     Standing::Failed,
-                    format!("wave {} runs {program:?}, which is not there, or may not be executed", wave.name),
+                    format!("wave {} runs {program:?}, which does not exist or is not executable", wave.name),
                 )
-                .fix("name an executable file in the wave's `command`, by its path or as it is found in PATH"),
+                .fix("set the wave's `command` to an executable file, by its path or by its name in PATH"),
             };
             check.fact("program", program.clone())
         })
