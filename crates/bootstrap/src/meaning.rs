@@ -203,7 +203,7 @@ mod tests {
         let old = TRUST.replace("2012-10-17", "2008-10-17");
         assert_eq!(differences(TRUST, &old), ["its Version is 2008-10-17 instead of 2012-10-17"]);
         assert_eq!(differences(TRUST, "nothing").len(), 1);
-        assert_eq!(differences(TRUST, "{}"), ["it is no policy: it has no Statement"]);
+        assert_eq!(differences(TRUST, "{}"), ["not a valid policy: it has no Statement"]);
     }
 
     #[test]

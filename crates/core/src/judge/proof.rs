@@ -88,11 +88,7 @@ pub fn judge_proof(asked: ProofAsked<'_>, answer: &DryRun, policy: Option<KeyPol
         | "KeyUnavailableException"
         | "InvalidKeyUsageException"
         | "NotFoundException"
-        | "InvalidArnException" => Proof::KeyNotUsable(AwsError {
-            code: error.code.clone(),
-            message: format!("the central key {key} cannot be used from account {account}: {}", error.message),
-            hint: format!("correct the key, or set another one in [central_key], {THEN}"),
-        }),
+        | "InvalidArnException" => not_usable(asked, error),
         _ => Proof::Unanswered(AwsError {
             message: format!(
                 "could not determine whether account {account} can use the central key {key}: {}",
@@ -101,6 +97,15 @@ pub fn judge_proof(asked: ProofAsked<'_>, answer: &DryRun, policy: Option<KeyPol
             ..error.clone()
         }),
     }
+}
+
+fn not_usable(asked: ProofAsked<'_>, error: &AwsError) -> Proof {
+    let ProofAsked { key, account, .. } = asked;
+    Proof::KeyNotUsable(AwsError {
+        code: error.code.clone(),
+        message: format!("the central key {key} cannot be used from account {account}: {}", error.message),
+        hint: format!("correct the key, or set another one in [central_key], {THEN}"),
+    })
 }
 
 fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, policy: Option<KeyPolicySeen<'_>>) -> Proof {
@@ -147,6 +152,8 @@ fn denied(asked: ProofAsked<'_>, error: &AwsError, denial: Option<Denial>, polic
                     ),
                 )),
                 Some(Ok(Err(why))) => not_told(asked, error, &why.to_string()),
+                // Across accounts KMS denies the use of a key that does not exist; the key's own account is told so.
+                Some(Err(why)) if why.code == "NotFoundException" => not_usable(asked, why),
                 Some(Err(why)) => not_told(asked, error, &why.to_string()),
                 None => not_told(asked, error, "it was not read"),
             };
@@ -375,6 +382,13 @@ mod tests {
             refused("AccessDeniedException", "because no resource-based policy allows the kms:GenerateDataKey action");
         assert!(matches!(judged(&answer, None), Proof::NotProvable(_)));
         assert!(matches!(judged(&answer, Some("no JSON")), Proof::NotProvable(_)));
+        let key = key();
+        let asked = ProofAsked { key: &key, account: ACCOUNT, organization: "o-ours" };
+        for (code, missing) in [("NotFoundException", true), ("AccessDeniedException", false)] {
+            let unread = AwsError { code: code.into(), message: "GetKeyPolicy: no".into(), hint: "h".into() };
+            let proof = judge_proof(asked, &answer, Some(Err(&unread)));
+            assert_eq!(matches!(proof, Proof::KeyNotUsable(_)), missing, "{proof:?}");
+        }
     }
 
     #[test]
