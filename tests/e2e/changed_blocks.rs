@@ -102,6 +102,18 @@ fn a_loss_that_shows_when_the_bucket_is_tried_again_costs_no_second_bucket_its_b
 }
 
 #[test]
+fn a_bucket_that_could_not_be_read_back_is_not_followed_by_the_next_at_once() {
+    let world = world("clears", &[("logs", "SSE-C"), ("more", "SSE-C")]);
+    fault(&world, FaultKind::Denied, Some("GetBucketEncryption"), "logs", 3);
+    let settings = [&PROVE[..], &["--set", "executions.proof_within=6"]].concat();
+    let began = Instant::now();
+    let (_, document) = run(&world, &["rollout", "--yes"], &settings);
+    assert_eq!(reason(&document, "logs"), "unread access_denied");
+    assert_eq!(reason(&document, "more"), CHANGED);
+    assert!(began.elapsed() > Duration::from_secs(6), "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_new_block_that_was_not_read_back_is_found_too() {
     let world = world("blocks", &[("logs", "NONE"), ("more", "NONE")]);
     no_read_back(&world, FaultKind::Denied);

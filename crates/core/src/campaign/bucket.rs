@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 
-use super::changed_types::{still_changed, with_types_changed};
+use super::changed_types::{is_unread_change, still_changed, with_types_changed};
 use super::examine::{Outlook, hold};
 use super::execution_failure::failure;
 use super::fail_point::fail_point;
@@ -56,6 +56,9 @@ impl Campaign {
                     // Counted before its leave is given back: nobody may come in between.
                     if state.judgement.verdict == Verdict::Failed {
                         place.work.tolerance.failed(place.account);
+                    }
+                    if let Some(turn) = life.turn.as_ref().filter(|_| is_unread_change(&state)) {
+                        turn.leave_unread();
                     }
                     self.settled(life.bucket(), &state);
                     return Ok(());

@@ -7,7 +7,7 @@ use super::life::Life;
 use super::omission::Stake;
 use super::{Campaign, CampaignError};
 use crate::event::Event;
-use crate::ledger::{BucketEvent, BucketState};
+use crate::ledger::{BucketEvent, BucketState, Phase};
 use crate::model::{
     AwsError, Bucket, DefaultEncryption, EncryptionRule, Judgement, OmissionOutcome, OmissionRecord, Reason, Verdict,
 };
@@ -157,6 +157,12 @@ pub(super) fn with_types_changed(state: &BucketState, error: AwsError) -> AwsErr
         },
         None => error,
     }
+}
+
+/// Whether a start was made that nobody could read back. A bucket that is gone has nothing to lose.
+pub(super) fn is_unread_change(state: &BucketState) -> bool {
+    let gone = state.error.as_ref().is_some_and(|error| error.code == "NoSuchBucket");
+    state.phase == Phase::Settled && state.judgement.verdict == Verdict::Unread && state.execution.is_some() && !gone
 }
 
 /// Whether S3 shows what the last start put, with other blocked types than it was to keep, and no read-back showed the kept ones in

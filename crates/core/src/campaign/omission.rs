@@ -46,6 +46,8 @@ struct Prover {
     number: u64,
     account: String,
     since: Instant,
+    /// It was changed and could not be read back: nothing else will be learned from it in this run.
+    unread: bool,
 }
 
 #[derive(Default)]
@@ -93,11 +95,23 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// The bucket was changed and could not be read back. It may have lost its block: the next one does not take its place at once.
+    pub(super) fn leave_unread(&self) {
+        let Some((omissions, number)) = &self.prover else { return };
+        for region in omissions.lock().regions.values_mut() {
+            for prover in region.provers.iter_mut().filter(|prover| prover.number == *number) {
+                prover.unread = true;
+            }
+        }
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some((omissions, number)) = &self.prover {
             for region in omissions.lock().regions.values_mut() {
-                region.provers.retain(|prover| prover.number != *number);
+                region.provers.retain(|prover| prover.number != *number || prover.unread);
             }
             omissions.moved.notify_waiters();
         }
@@ -225,6 +239,7 @@ impl Omissions {
                 number,
                 account: bucket.account.clone(),
                 since: Instant::now(),
+                unread: false,
             });
             number
         };
@@ -277,14 +292,15 @@ impl Omissions {
             return Answer::Free;
         }
         // One that takes too long is replaced by a bucket of another account: its own account may be what is slow.
-        let left = |prover: &Prover| match prover.account == bucket.account {
+        let left = |prover: &Prover| match prover.account == bucket.account && !prover.unread {
             true => Some(self.patience),
             false => self.patience.checked_sub(prover.since.elapsed()).filter(|left| !left.is_zero()),
         };
         if let Some(left) = region.provers.iter().filter_map(left).max() {
             return Answer::Wait(left);
         }
-        region.provers.push(Prover { number, account: bucket.account.clone(), since: Instant::now() });
+        let account = bucket.account.clone();
+        region.provers.push(Prover { number, account, since: Instant::now(), unread: false });
         Answer::Prove(number)
     }
 }
@@ -360,6 +376,19 @@ mod tests {
         assert_eq!(proves(&now(&omissions, "a", Stake::Open).await), None);
         assert_eq!(proves(&now(&omissions, "b", Stake::Open).await), Some(true));
         assert!(slow.is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_could_not_be_read_back_is_not_followed_by_the_next_at_once() {
+        let omissions = Omissions::new(BlockedTypesChoice::Hold, Duration::from_millis(90));
+        let turn = now(&omissions, "a", Stake::Open).await;
+        turn.as_ref().unwrap().leave_unread();
+        drop(turn);
+        for account in ["a", "b"] {
+            assert_eq!(proves(&now(&omissions, account, Stake::Open).await), None, "{account}");
+        }
+        tokio::time::sleep(SOON * 2).await;
+        assert_eq!(proves(&now(&omissions, "a", Stake::Open).await), Some(true));
     }
 
     #[tokio::test]
