@@ -151,7 +151,12 @@ fn no_answer_is_no_proof_whatever_a_person_accepts() {
     let (code, document) = world.json(&["rollout", "--yes", "--set", "keys.accept_unproven=true"]);
     assert_eq!(code, 2);
     assert_eq!(finding(&document, "logs")["reason"], "key_not_proven");
-    assert!(finding(&document, "logs")["error"]["message"].as_str().unwrap().contains("was not answered"));
+    assert!(
+        finding(&document, "logs")["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("could not determine whether account")
+    );
     assert_eq!(finding(&document, "reports")["verdict"], "sealed");
 }
 
