@@ -19,7 +19,16 @@ static AWS: AwsClock = AwsClock::new();
 
 /// What AWS's clock shows, as far as responses have told it: this machine's clock until the first one.
 #[derive(Debug)]
-pub struct AwsClock(Mutex<Option<Estimate>>);
+pub struct AwsClock(Mutex<Witnesses>);
+
+/// What responses told.
+#[derive(Debug)]
+struct Witnesses {
+    /// What counts.
+    estimate: Option<Estimate>,
+    /// The last response, if it contradicts that. One server's clock may be wrong: a second response has to agree with it.
+    contradiction: Option<Estimate>,
+}
 
 /// At `base`, AWS's clock showed a time (milliseconds since 1970) of at least `earliest` and at most `latest`. The base is
 /// monotonic, so that a local clock that is set meanwhile changes nothing.
@@ -44,11 +53,11 @@ impl Estimate {
         Estimate { base, earliest: self.earliest + moved, latest: self.latest + moved }
     }
 
-    /// Both together; the newer one alone where they contradict each other (this machine slept, or its clock drifts).
-    fn and(self, newer: Estimate) -> Estimate {
+    /// Both together; `None` where they contradict each other.
+    fn and(self, newer: Estimate) -> Option<Estimate> {
         let earlier = self.at(newer.base);
         let (earliest, latest) = (earlier.earliest.max(newer.earliest), earlier.latest.min(newer.latest));
-        if earliest > latest { newer } else { Estimate { base: newer.base, earliest, latest } }
+        (earliest <= latest).then_some(Estimate { base: newer.base, earliest, latest })
     }
 
     /// What has to be added to a local time: nothing where the local clock is within the bounds.
@@ -66,7 +75,7 @@ fn millis(time: Duration) -> i64 {
 
 impl AwsClock {
     const fn new() -> AwsClock {
-        AwsClock(Mutex::new(None))
+        AwsClock(Mutex::new(Witnesses { estimate: None, contradiction: None }))
     }
 
     /// Takes in a response with this `Date`, to a request that was sent and answered then.
@@ -76,12 +85,29 @@ impl AwsClock {
         }
         let newer = Estimate::of(date.as_millisecond(), sent, received);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(known.map_or(newer, |known| known.and(newer)));
+        let agreed = match known.estimate {
+            None => Some(newer),
+            Some(estimate) => estimate.and(newer),
+        };
+        // This machine slept, or its clock drifts: then the next response agrees with this one.
+        let agreed = agreed.or_else(|| known.contradiction?.and(newer));
+        *known = match agreed {
+            Some(agreed) => Witnesses { estimate: Some(agreed), contradiction: None },
+            None => Witnesses { contradiction: Some(newer), ..*known },
+        };
+    }
+
+    /// AWS has refused a signature's time: the last response that contradicts the estimate is right.
+    fn refused(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(contradiction) = known.contradiction.take() {
+            known.estimate = Some(contradiction);
+        }
     }
 
     /// What has to be added to a local time, read at a moment.
     fn offset(&self, at: Instant, local_ms: i64) -> i64 {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).estimate;
         known.map_or(0, |known| known.at(at).offset(local_ms))
     }
 }
@@ -89,6 +115,11 @@ impl AwsClock {
 /// Takes in a response's `Date` header.
 pub(crate) fn observe(date: Timestamp, sent: Instant, received: Instant) {
     AWS.observe(date, sent, received);
+}
+
+/// Takes in that AWS refused the time of a signature, after its response was observed: that needs no second witness.
+pub(crate) fn signature_time_refused() {
+    AWS.refused();
 }
 
 /// The moment now by AWS's clock, to the millisecond.
@@ -191,7 +222,7 @@ mod tests {
         for t in [150, 700, 960, 1_010, 1_600, 2_020, 2_980] {
             clock.observe(date(NOON + t), after(base, t as u64 - 5), after(base, t as u64 + 5));
         }
-        let known = clock.0.lock().unwrap().unwrap();
+        let known = clock.0.lock().unwrap().estimate.unwrap();
         assert!(known.latest - known.earliest < 1_100, "{known:?}");
         let offset = clock.offset(after(base, 3_000), NOON + 3_000 + 600_000);
         assert!((offset + 600_000).abs() <= 600, "{offset}");
@@ -207,13 +238,37 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_the_estimate_replaces_it_and_a_slow_response_does_not() {
+    fn one_response_that_contradicts_the_estimate_changes_nothing_and_two_that_agree_replace_it() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        let at = |ms: u64| after(base, ms);
+        clock.observe(date(NOON), base, base);
+        clock.observe(date(NOON + 900_000), base, at(61_000));
+        assert!(clock.offset(base, NOON + 600_000) < -598_000, "too slow to say anything");
+        // One server is an hour ahead; the others are right.
+        for ms in [1_000, 2_000, 3_000] {
+            clock.observe(date(NOON + 3_600_000 + ms), at(ms as u64), at(ms as u64 + 5));
+            assert_eq!(clock.offset(at(ms as u64), NOON + ms), 0, "after one wrong response");
+            clock.observe(date(NOON + ms), at(ms as u64 + 10), at(ms as u64 + 15));
+        }
+        // Two wrong ones that contradict each other agree on nothing.
+        clock.observe(date(NOON + 3_600_000), at(4_000), at(4_005));
+        clock.observe(date(NOON - 3_600_000), at(4_010), at(4_015));
+        assert_eq!(clock.offset(at(4_020), NOON + 4_020), 0);
+        // The machine slept for ten minutes, which the monotonic clock does not count.
+        clock.observe(date(NOON + 604_100), at(4_100), at(4_110));
+        assert_eq!(clock.offset(at(4_110), NOON + 4_110), 0, "one says so");
+        clock.observe(date(NOON + 604_200), at(4_200), at(4_210));
+        assert_eq!(clock.offset(at(4_210), NOON + 604_600), 0, "two say so");
+    }
+
+    #[test]
+    fn a_refused_signature_needs_no_second_witness() {
         let (clock, base) = (AwsClock::new(), Instant::now());
         clock.observe(date(NOON), base, base);
-        clock.observe(date(NOON + 900_000), base, after(base, 61_000));
-        assert!(clock.offset(base, NOON + 600_000) < -598_000, "too slow to say anything");
-        // The machine slept for ten minutes, which the monotonic clock does not count.
+        clock.refused();
+        assert_eq!(clock.offset(base, NOON + 500), 0, "nothing contradicts the estimate");
         clock.observe(date(NOON + 600_000), after(base, 10), after(base, 20));
+        clock.refused();
         assert_eq!(clock.offset(after(base, 20), NOON + 600_500), 0);
     }
 }

@@ -10,6 +10,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::adaptive::Adaptive;
 use super::disabled_region::{Regions, is_token_refused};
+use crate::clock;
 
 /// Listens to every attempt of one account's calls to one service.
 #[derive(Clone, Debug)]
@@ -69,6 +70,10 @@ impl Intercept for Observer {
         } else {
             self.adaptive.answered();
         }
+        // Also where the SDK makes one attempt only, and asks no classifier.
+        if is_skewed(response) {
+            clock::signature_time_refused();
+        }
         if let Some(SignedWith { key, region }) = signed {
             self.regions.answered(region, key, code.as_deref());
             if code.as_deref().is_some_and(is_expired) {
@@ -108,7 +113,10 @@ pub(super) struct SkewIsTransient;
 impl ClassifyRetry for SkewIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.response() {
-            Some(response) if is_skewed(response) => RetryAction::transient_error(),
+            Some(response) if is_skewed(response) => {
+                clock::signature_time_refused();
+                RetryAction::transient_error()
+            }
             _ => RetryAction::NoActionIndicated,
         }
     }
