@@ -8,6 +8,7 @@ mod caller;
 mod campaign_file;
 mod changed_blocks;
 mod clock;
+mod denials;
 mod disabled_regions;
 mod exemptions;
 mod faults;

@@ -12,7 +12,7 @@ use crate::world::{World, finding, sse_s3, wait_until};
 
 const CANARY: &str = "555555555551";
 /// A canary, and others.
-const SPEC: &str = r#"
+pub(crate) const SPEC: &str = r#"
 accounts = 8
 buckets_per_account = 2
 suspended = 0
@@ -33,7 +33,7 @@ id = "555555555551"
 buckets = [{ name = "first", encryption = "sse_s3" }, { name = "second", encryption = "sse_s3" }]
 "#;
 /// Writes into `first`, and has no right on any key.
-const APPLICATION: &str = r#"
+pub(crate) const APPLICATION: &str = r#"
 [[application]]
 name = "orders"
 accounts = ["canary"]
@@ -47,21 +47,21 @@ fn world(waves: &str) -> World {
     of(SPEC, 0.0, waves)
 }
 
-fn of(spec: &str, speed: f64, waves: &str) -> World {
+pub(crate) fn of(spec: &str, speed: f64, waves: &str) -> World {
     let world = World::at_speed(spec, speed);
     world.edit(|text| format!("{text}\n{waves}"));
     world
 }
 
 /// A canary with these settings, and then the rest.
-fn canary_with(settings: &str) -> String {
+pub(crate) fn canary_with(settings: &str) -> String {
     format!(
         "[[waves]]\nname = \"canary\"\naccounts = [\"canary\"]\n{settings}\n[[waves]]\nname = \"rest\"\naccounts_percent = 100\n"
     )
 }
 
 /// How a campaign stands: its state, and its waves.
-fn status(world: &World) -> (String, Vec<Value>) {
+pub(crate) fn status(world: &World) -> (String, Vec<Value>) {
     let (_, document) = world.json(&["status"]);
     let waves = document["waves"].as_array().cloned().unwrap_or_default();
     (document["state"].as_str().unwrap_or_default().to_owned(), waves)
@@ -79,12 +79,12 @@ fn watched(world: &World, more: &[&str]) -> Child {
     child
 }
 
-fn outside_the_canary(world: &World) -> Vec<ExecutionState> {
+pub(crate) fn outside_the_canary(world: &World) -> Vec<ExecutionState> {
     world.sandbox.executions().into_iter().filter(|execution| execution.account != CANARY).collect()
 }
 
 /// The first wave was stopped, in these words and with this evidence, and the other one did not begin.
-fn is_stopped(world: &World, says: &str, evidence: &[&str]) {
+pub(crate) fn is_stopped(world: &World, says: &str, evidence: &[&str]) {
     let (state, waves) = status(world);
     assert_eq!((state.as_str(), &waves[0]["state"]), ("stopped: wave", &json!("stopped")), "{waves:#?}");
     assert!(waves[0]["says"].as_str().unwrap().contains(says), "{says}: {:#}", waves[0]);

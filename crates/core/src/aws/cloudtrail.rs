@@ -18,7 +18,7 @@ use super::disabled_region::is_token_refused;
 use super::error::{aws_error, hint};
 use super::observer::{is_expired, is_skew_error};
 use crate::clock;
-use crate::judge::{Denied, FailureClass, classify, key_denial};
+use crate::judge::{Denied, FailureClass, KnownDenials, classify, key_denial};
 use crate::model::{AwsError, DenialSource, KeyArn};
 
 const OPERATION: &str = "LookupEvents";
@@ -91,7 +91,7 @@ pub struct Window {
 /// What reading a window of KMS events came to.
 #[derive(Clone, Debug, Default)]
 pub struct EventsRead {
-    /// Denials of the key, those of the same source and bucket together, in the order of their first one.
+    /// Denials of the key, those of the same source together, in the order of their first one.
     pub denied: Vec<Denied>,
     /// Pages that were asked for.
     pub pages: usize,
@@ -105,7 +105,7 @@ pub struct EventsRead {
 
 impl Member {
     /// Reads the KMS events of a window, newest first, on so many pages at the most, for denied uses of a key: `LookupEvents`.
-    /// Denials of `known` sources are left out. After a denial that is not, a few pages more are read.
+    /// Denials that are `known` are left out. After one of a source that is not, a few pages more are read.
     ///
     /// # Errors
     ///
@@ -116,9 +116,10 @@ impl Member {
         key: &KeyArn,
         window: Window,
         most_pages: usize,
-        known: &[DenialSource],
+        known: KnownDenials<'_>,
     ) -> Result<EventsRead, AwsError> {
-        let mut found: BTreeMap<(DenialSource, Option<String>), Denied> = BTreeMap::new();
+        let mut found: BTreeMap<DenialSource, Denied> = BTreeMap::new();
+        let mut is_new = false;
         let (mut read, mut token, mut most_pages) = (EventsRead::default(), None, most_pages.max(1));
         while read.pages < most_pages {
             let page = self.kms_events(region, window, token).await?;
@@ -130,13 +131,14 @@ impl Member {
                 let id = event.event_id().unwrap_or("without an id");
                 let denial =
                     key_denial(record, key).map_err(|error| failed("Unreadable", &format!("event {id}: {error}")))?;
-                let Some(denial) = denial.filter(|denial| !known.contains(&denial.source())) else { continue };
-                let group = (denial.source(), denial.bucket.clone());
-                if found.len() < MOST_DENIED || found.contains_key(&group) {
-                    found.entry(group).and_modify(|denied| denied.add(&denial)).or_insert_with(|| Denied::new(denial));
+                let Some(denial) = denial.filter(|denial| !known.leave_out(denial)) else { continue };
+                let source = denial.source();
+                is_new |= !known.contain(&source);
+                if found.len() < MOST_DENIED || found.contains_key(&source) {
+                    found.entry(source).and_modify(|denied| denied.add(&denial)).or_insert_with(|| Denied::new(denial));
                 }
             }
-            if !found.is_empty() {
+            if is_new {
                 most_pages = most_pages.min(read.pages + PAGES_AFTER_A_DENIAL);
             }
             token = page.next_token().map(str::to_owned);
@@ -301,6 +303,7 @@ mod tests {
 
     use super::super::CallLimits;
     use super::*;
+    use crate::model::KnownDenial;
 
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -371,7 +374,8 @@ mod tests {
         Window { from: since(), to: "2026-11-25T10:00:30.250Z".parse().unwrap() }
     }
 
-    async fn read(member: &Member, most_pages: usize, known: &[DenialSource]) -> Result<EventsRead, AwsError> {
+    async fn read(member: &Member, most_pages: usize, before: &[KnownDenial]) -> Result<EventsRead, AwsError> {
+        let known = KnownDenials { before, accepted: &[] };
         member.kms_denials("us-east-1", &KEY.parse().unwrap(), window(), most_pages, known).await
     }
 
@@ -425,7 +429,7 @@ mod tests {
         let (member, _server) = served((0..6).map(|_| page()).collect()).await;
         let found = read(&member, 6, &[]).await.unwrap();
         assert_eq!((found.pages, found.complete), (1 + PAGES_AFTER_A_DENIAL, false));
-        let known = [found.denied[0].denial.source()];
+        let known = [KnownDenial { source: found.denied[0].denial.source(), before: None }];
         let (member, _server) = served((0..6).map(|_| page()).collect()).await;
         let found = read(&member, 2, &known).await.unwrap();
         assert_eq!((found.pages, found.denied.len()), (2, 0));

@@ -13,16 +13,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::denial_watch::{self, Events, Look, pages_of_look};
+use super::denial_watch::pages_of_look;
 use super::hands::Hands;
 use super::place::calls;
+use super::wave_denials::{DenialWatch, Touched};
 use super::{Campaign, CampaignError};
-use crate::aws::{EventsRead, Member, Window};
+use crate::aws::Member;
 use crate::config::Wave;
 use crate::event::Event;
-use crate::judge::Denied;
-use crate::ledger::{BucketEvent, LookupMark, OpenBucket};
-use crate::model::{AwsError, DefaultEncryption, Judgement, KeyArn, Reason, Verdict, WaveRecord, WaveState, now};
+use crate::ledger::{BucketEvent, OpenBucket, TouchedBucket};
+use crate::model::{DefaultEncryption, Judgement, Reason, SeenDenial, Verdict, WaveRecord, WaveState, now};
 use crate::plan::AccountLimits;
 
 /// A command of the user's that takes longer says nothing.
@@ -33,12 +33,6 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const MOST_SAID: u64 = 1024 * 1024;
 /// Lines of evidence that are kept of one look.
 const MOST_EVIDENCE: usize = 100;
-/// A look for denials begins a little before the first change: times of both are known to a second or two.
-const MARGIN: SignedDuration = SignedDuration::from_secs(5);
-/// Where a record of an earlier version dates the first change in the future, its clock was wrong: this far back is looked.
-const UNDATED: SignedDuration = SignedDuration::from_hours(2);
-/// Reading that takes longer when the bake is over is not waited for.
-const LONGEST_READING: Duration = Duration::from_secs(3600);
 /// Between looks of a wave that only waits for events to be read.
 const BETWEEN_LAST_LOOKS: Duration = Duration::from_secs(5);
 
@@ -55,20 +49,39 @@ pub(super) enum Baked {
 /// What speaks against a wave.
 struct Trouble {
     says: String,
-    evidence: Vec<String>,
+    evidence: Vec<Evidence>,
+}
+
+/// A line of what was seen, and the denials that it speaks of.
+#[derive(Clone)]
+pub(super) struct Evidence {
+    pub(super) line: String,
+    pub(super) denial: Option<SeenDenial>,
+}
+
+impl From<String> for Evidence {
+    fn from(line: String) -> Evidence {
+        Evidence { line, denial: None }
+    }
 }
 
 /// What a look at a wave, or at an account of it, found.
 #[derive(Default)]
-struct Checked {
+pub(super) struct Checked {
     troubles: Vec<Trouble>,
     /// Where CloudTrail's events were not all read yet.
-    unread: Vec<String>,
+    pub(super) unread: Vec<String>,
 }
 
 impl Checked {
-    fn trouble(&mut self, says: &str, evidence: Vec<String>) {
+    pub(super) fn trouble<E: Into<Evidence>>(&mut self, says: &str, evidence: Vec<E>) {
+        let evidence = evidence.into_iter().map(Into::into).collect();
         self.troubles.push(Trouble { says: says.to_owned(), evidence });
+    }
+
+    fn add(&mut self, more: Checked) {
+        self.troubles.extend(more.troubles);
+        self.unread.extend(more.unread);
     }
 }
 
@@ -103,7 +116,7 @@ impl Campaign {
     ) -> Result<Baked, CampaignError> {
         let (reader, run) = self.reader()?;
         let record = reader.waves(&run)?.into_iter().find(|record| record.number == number);
-        let changed = reader.accounts_changed_in_wave(&run, number)?;
+        let changed = reader.accounts_touched_in_wave(&run, number)?;
         drop(reader);
         let state = record.as_ref().map(|record| record.state);
         // One that something speaks against, or did, is looked at once at least, whatever the campaign file says by now.
@@ -143,17 +156,21 @@ impl Campaign {
             }
             looked = Instant::now();
             let over = now() >= ends.last();
-            let checking = self.check(number, wave, record.as_ref(), hands, &changed, ends);
+            let checking = self.check(number, wave, record.as_ref(), hands, &changed, ends, over);
             let Some(checked) = self.stop.run_until_cancelled(checking).await else {
                 return Ok(Baked::Interrupted);
             };
             let Checked { troubles, unread } = checked?;
             if let Some(Trouble { says, evidence }) = together(troubles, &accepted) {
-                let stopped =
-                    |record| WaveRecord { bake_until: Some(until), settle_until: ends.settle, evidence, ..record };
+                let denials = evidence.iter().filter_map(|evidence| evidence.denial.clone()).collect();
+                let evidence = evidence.into_iter().map(|evidence| evidence.line).collect();
+                let (bake_until, settle_until) = (Some(until), ends.settle);
+                let stopped = |record| WaveRecord { bake_until, settle_until, evidence, denials, ..record };
                 self.stopped(number, wave, says, stopped).await?;
                 return Ok(Baked::Stopped);
             }
+            // The clock may have been corrected while events were read.
+            let over = over && now() >= ends.last();
             if over && unread.is_empty() {
                 self.move_wave(number, wave, WaveState::Done, |record| WaveRecord { says: said, ..record }).await?;
                 return Ok(Baked::Well);
@@ -181,32 +198,28 @@ impl Campaign {
         hands: &Hands,
         changed: &[String],
         ends: Ends,
+        over: bool,
     ) -> Result<Checked, CampaignError> {
         self.key_watch.forget();
-        let denials = wave.looks_for_denials().then(|| Look {
-            // Of each Region its own first change, where the record has it.
-            changed: record.and_then(|record| record.changing_since).unwrap_or_else(|| now() - UNDATED),
-            accepted: record.and_then(|record| record.watched_since),
-            until: ends.bake,
-            settle: self.file.settle_of(wave),
-            pages: pages_of_look(wave.check_every()),
+        let watch = wave.looks_for_denials().then(|| {
+            let settle = ends.last().duration_since(ends.bake).unsigned_abs();
+            let pages = pages_of_look(wave.check_every());
+            Arc::new(DenialWatch { wave: number, record: record.cloned(), until: ends.bake, settle, pages, over })
         });
-        let over = now() >= ends.last();
         let mut looks = pin!(
             stream::iter(changed.to_vec())
                 .map(|account| {
                     let campaign = Arc::clone(self);
                     let entered = hands.sessions.get(&account).cloned();
                     let known = hands.accounts.get(&account).cloned();
-                    async move { campaign.check_account(number, &account, entered, known, denials, over).await }
+                    let watch = watch.clone();
+                    async move { campaign.check_account(number, &account, entered, known, watch.as_deref()).await }
                 })
                 .buffer_unordered(self.file.limits.accounts)
         );
         let mut found = Checked::default();
         while let Some(look) = looks.next().await {
-            let Checked { troubles, unread } = look?;
-            found.troubles.extend(troubles);
-            found.unread.extend(unread);
+            found.add(look?);
         }
         found.troubles.extend(self.ask_command(number, wave).await);
         Ok(found)
@@ -218,8 +231,7 @@ impl Campaign {
         account: &str,
         entered: Option<super::read::Entered>,
         known: Option<crate::model::Account>,
-        denials: Option<Look>,
-        over: bool,
+        watch: Option<&DenialWatch>,
     ) -> Result<Checked, CampaignError> {
         let mut found = Checked::default();
         let entered = match entered {
@@ -234,15 +246,16 @@ impl Campaign {
         };
         let limits = AccountLimits::of(&entered.account, &self.file.limits);
         let member = self.aws.member(&entered.session, calls(limits));
-        let buckets = {
+        let (buckets, touched) = {
             let (reader, run) = self.reader()?;
-            reader.changed_in_wave(&run, number, account)?
+            (reader.changed_in_wave(&run, number, account)?, reader.touched_in_wave(&run, number, account)?)
         };
-        let mut regions: BTreeMap<String, Timestamp> = BTreeMap::new();
-        for open in &buckets {
-            let touched = open.state.touched_at.unwrap_or(open.at);
-            let first = regions.entry(open.bucket.region.clone()).or_insert(touched);
-            *first = (*first).min(touched);
+        // Also where no change was seen to succeed: it may have.
+        let mut regions: BTreeMap<String, Touched> = BTreeMap::new();
+        for TouchedBucket { region, name, at } in touched {
+            let touched = regions.entry(region).or_insert_with(|| Touched { first: at, buckets: Vec::new() });
+            touched.first = touched.first.min(at);
+            touched.buckets.push(name);
         }
         for region in regions.keys() {
             if let Some(fault) = self.key_fault(account, region).await {
@@ -251,83 +264,19 @@ impl Campaign {
         }
         // Each Region has a rate of its own, and buckets do not wait for any of them.
         let (campaign, member) = (&**self, &member);
-        let denied = join_all(regions.iter().map(|(region, first)| async move {
-            match denials {
-                Some(look) => campaign.check_denials(member, number, region, *first, look, over).await,
+        let denied = join_all(regions.iter().map(|(region, touched)| async move {
+            match watch {
+                Some(watch) => campaign.check_denials(member, region, touched, watch).await,
                 None => Ok(Checked::default()),
             }
         }));
         let (denied, differ) = join(denied, self.check_buckets(member, limits.reads, &buckets)).await;
         for checked in denied {
-            let Checked { troubles, unread } = checked?;
-            found.troubles.extend(troubles);
-            found.unread.extend(unread);
+            found.add(checked?);
         }
         let differ = differ?;
         if !differ.is_empty() {
             found.trouble("buckets are not as they were set", differ);
-        }
-        Ok(found)
-    }
-
-    /// Whether anybody was denied the central key in an account and Region since its first change there.
-    async fn check_denials(
-        &self,
-        member: &Member,
-        number: u32,
-        region: &str,
-        first: Timestamp,
-        look: Look,
-        over: bool,
-    ) -> Result<Checked, CampaignError> {
-        let account = member.account();
-        let mut found = Checked::default();
-        let Some(key) = self.key_of(account, region) else { return Ok(found) };
-        let changed = if first <= now() { first - MARGIN } else { look.changed };
-        let mut mark = {
-            let (reader, run) = self.reader()?;
-            reader.lookup(&run, number, account, region)?
-        }
-        .unwrap_or_else(|| LookupMark {
-            wave: number,
-            account: account.to_owned(),
-            region: region.to_owned(),
-            read_to: changed,
-            known: Vec::new(),
-            rate: None,
-        });
-        let source = Source { campaign: self, member, region, key: &key };
-        match denial_watch::look(&source, &mut mark, Look { changed, ..look }).await {
-            Ok(looked) if !looked.denied.is_empty() => {
-                let evidence = describe(account, region, &looked.denied);
-                found.trouble("CloudTrail shows denied uses of the central key", evidence);
-            }
-            Ok(looked) if over && looked.reading_left > LONGEST_READING => {
-                let line = format!(
-                    "account {account}, {region}: TooManyEvents: it has about {:.0} KMS events a second, and LookupEvents gives at most \
-                     {:.0}: reading what is left takes {} → {}; or say denials = false",
-                    mark.rate.unwrap_or_default(),
-                    denial_watch::readable_rate(),
-                    minutes(looked.reading_left),
-                    TOO_BUSY
-                );
-                found.trouble("could not determine whether requests for the central key were denied", vec![line]);
-            }
-            Ok(looked) => {
-                if over && !looked.complete {
-                    found.unread.push(format!(
-                        "waiting for CloudTrail: the events of account {account}, {region}, are read up to {}; what is left takes about \
-                         {}",
-                        mark.read_to,
-                        minutes(looked.reading_left)
-                    ));
-                }
-            }
-            // Unknown is not well.
-            Err(error) => {
-                let line = format!("account {account}, {region}: {error} → {}; or say denials = false", error.hint);
-                found.trouble("could not determine whether requests for the central key were denied", vec![line]);
-            }
         }
         Ok(found)
     }
@@ -393,7 +342,9 @@ impl Campaign {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let stop = self.stop.clone();
         let ran = tokio::task::spawn_blocking(move || run(command, &stop)).await;
-        let failed = |says: String, evidence: Vec<String>| Some(Trouble { says, evidence });
+        let failed = |says: String, lines: Vec<String>| {
+            Some(Trouble { says, evidence: lines.into_iter().map(Evidence::from).collect() })
+        };
         match ran {
             Err(error) => failed(format!("the command `{called}` cannot be run: {error}"), vec![]),
             Ok(Err(error)) => failed(format!("the command `{called}` cannot be run: {error}"), vec![]),
@@ -459,7 +410,8 @@ fn together(found: Vec<Trouble>, accepted: &[String]) -> Option<Trouble> {
     let mut evidence = Vec::new();
     for trouble in found {
         let known = accepted.iter().any(|text| text.contains(&trouble.says));
-        let new: Vec<String> = trouble.evidence.iter().filter(|line| !accepted.contains(line)).cloned().collect();
+        let is_new = |evidence: &&Evidence| !accepted.contains(&evidence.line);
+        let new: Vec<Evidence> = trouble.evidence.iter().filter(is_new).cloned().collect();
         if known && new.is_empty() {
             continue;
         }
@@ -471,56 +423,11 @@ fn together(found: Vec<Trouble>, accepted: &[String]) -> Option<Trouble> {
     let more = evidence.len().saturating_sub(MOST_EVIDENCE);
     evidence.truncate(MOST_EVIDENCE);
     if more > 0 {
-        evidence.push(format!("and {more} more"));
+        evidence.push(format!("and {more} more").into());
     }
     (!says.is_empty()).then(|| Trouble { says: says.join("; "), evidence })
 }
 
-/// What to do where an account has more KMS events than LookupEvents gives.
-const TOO_BUSY: &str =
-    "query CloudTrail Lake or an organization trail in the wave's `command` instead (docs/cloudtrail.md)";
-
-/// CloudTrail in an account and Region, for a key.
-struct Source<'a> {
-    campaign: &'a Campaign,
-    member: &'a Member,
-    region: &'a str,
-    key: &'a KeyArn,
-}
-
-impl Events for Source<'_> {
-    async fn read(&self, window: Window, most_pages: usize, mark: &LookupMark) -> Result<EventsRead, AwsError> {
-        self.member.kms_denials(self.region, self.key, window, most_pages, &mark.known).await
-    }
-
-    fn now(&self) -> Timestamp {
-        now()
-    }
-
-    async fn keep(&self, mark: &LookupMark) {
-        // A mark that is not kept is read from again; if the record itself has failed, the next entry says so.
-        let _ = self.campaign.ledger.remember_lookup(mark.clone()).await;
-    }
-}
-
-/// Who was denied what for which bucket, a line each, with the times of the first and the last.
-fn describe(account: &str, region: &str, denied: &[Denied]) -> Vec<String> {
-    let line = |Denied { denial, count, first, last }: &Denied| {
-        let who = denial.role.as_deref().unwrap_or(&denial.principal);
-        let bucket = denial.bucket.as_deref().unwrap_or("a bucket that the event does not name");
-        let times = match count {
-            1 => format!("at {first}"),
-            count => format!("{count} times from {first} to {last}"),
-        };
-        format!("{who} was denied {} for {bucket} in account {account}, {region}, {times}", denial.event)
-    };
-    denied.iter().map(line).collect()
-}
-
 fn signed(time: Duration) -> SignedDuration {
     SignedDuration::try_from(time).unwrap_or_default()
-}
-
-fn minutes(time: Duration) -> String {
-    format!("{} min", time.as_secs().div_ceil(60))
 }

@@ -46,6 +46,7 @@ mod tolerance;
 mod turns;
 mod under_way;
 mod warnings;
+mod wave_denials;
 mod waves;
 
 use std::path::PathBuf;

@@ -28,7 +28,7 @@ impl Campaign {
             let work = self.work_of(Some(number))?;
             let record = self.wave_record(number)?;
             let state = record.as_ref().map(|record| record.state);
-            let accepted = record.as_ref().is_some_and(|record| record.watched_since.is_some());
+            let accepted = record.as_ref().is_some_and(WaveRecord::was_accepted);
             // A wave that stopped, or is being watched, goes on being watched before anything else is begun.
             let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped))
                 || state == Some(WaveState::Approved) && accepted;
@@ -95,7 +95,7 @@ impl Campaign {
     }
 
     /// Writes down what a person accepts with `--approve-wave`: of waves that were stopped before this process came, what was
-    /// seen so far. What is new counts.
+    /// shown so far. What is new counts, and what nobody has read yet is.
     async fn accept(&self, waves: &[Wave]) -> Result<(), CampaignError> {
         for (number, wave) in (1..).zip(waves) {
             let stopped = self.wave_record(number)?.filter(|record| record.state == WaveState::Stopped);
@@ -106,18 +106,11 @@ impl Campaign {
             };
             let says = format!("what spoke against it is accepted by {}", self.aws.caller().arn);
             let approved = |record: WaveRecord| {
-                let mut accepted = record.accepted;
-                accepted.extend(stopped.says);
-                accepted.extend(stopped.evidence);
-                WaveRecord {
-                    says: Some(says),
-                    bake_until: stopped.bake_until,
-                    settle_until: stopped.settle_until,
-                    watched_since: Some(now()),
-                    accepted,
-                    accepted_failures: failed,
-                    ..record
-                }
+                let (bake_until, settle_until) = (stopped.bake_until, stopped.settle_until);
+                let mut record =
+                    WaveRecord { says: Some(says), bake_until, settle_until, accepted_failures: failed, ..record };
+                record.accept(stopped);
+                record
             };
             self.move_wave(number, wave, WaveState::Approved, approved).await?;
         }
@@ -312,7 +305,7 @@ impl Campaign {
         let waiting: u64 = work.iter().map(|account| account.buckets).sum();
         let done: u64 = match wave {
             Some((number, _)) => {
-                accounts.extend(reader.accounts_changed_in_wave(&run, number)?);
+                accounts.extend(reader.accounts_touched_in_wave(&run, number)?);
                 let counts = reader.wave_counts(&run)?;
                 counts.iter().filter(|count| count.number == number).map(|count| count.sealed + count.failed).sum()
             }
@@ -365,10 +358,11 @@ impl Campaign {
         }
         // What a person accepted stays accepted, however far the wave comes.
         let before = self.wave_record(number)?.unwrap_or_else(|| WaveRecord::new(number, &wave.name, state));
-        let WaveRecord { watched_since, accepted, accepted_failures, changing_since, .. } = before;
-        let changing_since = changing_since.or_else(|| (state == WaveState::Changing).then(now));
+        let changing_since = before.changing_since_in(state, now());
+        let WaveRecord { watched_since, accepted, accepted_denials, accepted_failures, .. } = before;
         let new = WaveRecord::new(number, &wave.name, state);
-        let record = with(WaveRecord { watched_since, accepted, accepted_failures, changing_since, ..new });
+        let record =
+            with(WaveRecord { watched_since, accepted, accepted_denials, accepted_failures, changing_since, ..new });
         self.events.emit(&Event::WaveMoved { wave: record.clone(), of: self.file.waves.len() });
         self.ledger.wave(record).await?;
         Ok(())

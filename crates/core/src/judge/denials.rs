@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{DenialSource, KeyArn, is_service_name};
+use crate::model::{DenialSource, KeyArn, KnownDenial, SeenDenial, is_service_name};
 
 /// A request to KMS that was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,11 +39,37 @@ impl KeyDenial {
             principal: self.role.as_deref().unwrap_or(&self.principal).to_owned(),
             operation: self.event.clone(),
             names_key: self.names_key,
+            bucket: self.bucket.clone(),
         }
     }
 }
 
-/// Denials of the same source for the same bucket.
+/// What is known of denials beforehand in an account and Region.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownDenials<'a> {
+    /// Sources that were denied before the change, too.
+    pub before: &'a [KnownDenial],
+    /// What a person accepted.
+    pub accepted: &'a [SeenDenial],
+}
+
+impl KnownDenials<'_> {
+    /// Whether a denial says nothing new: its source was denied on the same bucket before the change, or a person has seen it.
+    #[must_use]
+    pub fn leave_out(&self, denial: &KeyDenial) -> bool {
+        let source = denial.source();
+        self.accepted.iter().any(|seen| seen.source == source && denial.at <= seen.last)
+            || !source.is_vague() && self.contain(&source)
+    }
+
+    /// Whether a source was denied before the change. A vague one may be denied more often since.
+    #[must_use]
+    pub fn contain(&self, source: &DenialSource) -> bool {
+        self.before.iter().any(|known| known.source == *source)
+    }
+}
+
+/// Denials of the same source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     /// One of them.
@@ -67,6 +93,12 @@ impl Denied {
     pub fn add(&mut self, denial: &KeyDenial) {
         self.count += 1;
         (self.first, self.last) = (self.first.min(denial.at), self.last.max(denial.at));
+    }
+
+    /// More of the same source.
+    pub fn merge(&mut self, more: &Denied) {
+        self.count += more.count;
+        (self.first, self.last) = (self.first.min(more.first), self.last.max(more.last));
     }
 }
 
@@ -259,7 +291,43 @@ mod tests {
         assert_eq!(found.role.as_deref(), Some("arn:aws:iam::444455556666:role/service/payments"));
         assert_eq!((found.event.as_str(), found.bucket.as_deref()), ("GenerateDataKey", Some("payments-prod")));
         assert_eq!((found.by_service.as_deref(), found.names_key), (Some("s3.amazonaws.com"), true));
+        assert_eq!(found.source().bucket.as_deref(), Some("payments-prod"));
         assert!(found.message.contains("no identity-based policy allows"));
+    }
+
+    #[test]
+    fn a_denial_is_known_by_its_bucket_and_what_was_accepted_by_its_last_one() {
+        let denial = judged(&write()).unwrap();
+        let before = |change: &dyn Fn(&mut DenialSource)| {
+            let mut source = denial.source();
+            change(&mut source);
+            [KnownDenial { source, before: None }]
+        };
+        let left_out = |denial: &KeyDenial, before: &[KnownDenial], accepted: &[SeenDenial]| {
+            KnownDenials { before, accepted }.leave_out(denial)
+        };
+        assert!(left_out(&denial, &before(&|_| {}), &[]));
+        let others: [&dyn Fn(&mut DenialSource); 5] = [
+            &|source| source.bucket = Some("elsewhere".into()),
+            &|source| source.bucket = None,
+            &|source| source.names_key = false,
+            &|source| source.operation = "Decrypt".into(),
+            &|source| source.principal = "arn:aws:iam::444455556666:role/other".into(),
+        ];
+        for other in others {
+            assert!(!left_out(&denial, &before(other), &[]), "{:?}", before(other));
+        }
+        let (account, region) = ("444455556666".to_owned(), "us-east-1".to_owned());
+        let mut seen = SeenDenial { account, region, source: denial.source(), last: denial.at };
+        assert!(left_out(&denial, &[], std::slice::from_ref(&seen)));
+        seen.last -= jiff::SignedDuration::from_secs(1);
+        assert!(!left_out(&denial, &[], &[seen]), "nobody has seen this one");
+        // Neither the key nor the bucket: how often it occurs decides.
+        let vague = KeyDenial { names_key: false, bucket: None, ..denial };
+        let known = [KnownDenial { source: vague.source(), before: None }];
+        assert!(
+            !left_out(&vague, &known, &[]) && KnownDenials { before: &known, accepted: &[] }.contain(&vague.source())
+        );
     }
 
     #[test]

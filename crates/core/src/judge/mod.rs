@@ -19,7 +19,7 @@ mod verdict;
 
 pub use automation_role::{Trust, trusts_automation};
 pub use denial::{control_policy_fix, denial, denial_fix, denial_in};
-pub use denials::{Denied, KeyDenial, Unreadable, key_denial};
+pub use denials::{Denied, KeyDenial, KnownDenials, Unreadable, key_denial};
 pub use failure::{FailureClass, classify, execution_is_retryable};
 pub use key::key_fault;
 pub use object_actions::{KEY_ACTIONS, OBJECT_ACTIONS, ObjectAction};

@@ -276,8 +276,8 @@ pub(super) fn write_wave(
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, accepted,
-                                          failures, at, settle_until, changing_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                          failures, at, settle_until, changing_since, denials, accepted_denials)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             run,
@@ -293,6 +293,8 @@ pub(super) fn write_wave(
             at.as_millisecond(),
             wave.settle_until.map(jiff::Timestamp::as_millisecond),
             wave.changing_since.map(jiff::Timestamp::as_millisecond),
+            (!wave.denials.is_empty()).then(|| json(&wave.denials)).transpose()?,
+            (!wave.accepted_denials.is_empty()).then(|| json(&wave.accepted_denials)).transpose()?,
         ])?;
     Ok(())
 }

@@ -36,7 +36,7 @@ pub use reader::{
 };
 pub use rollback_request::RollbackRequest;
 pub use verify::{Verified, verify};
-pub use waves::{LookupMark, WaveCount};
+pub use waves::{LookupMark, TouchedBucket, WaveCount};
 pub use writer::Ledger;
 
 /// The ledger's file name in the state folder.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Binding, FILE, LedgerError, first_schema};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -189,6 +189,13 @@ const SEVENTH: &str = "
 ALTER TABLE run ADD COLUMN rollback_request TEXT;
 ";
 
+/// The eighth: the denials that stopped a wave and those that a person accepted; how far back the time before a change was read.
+const EIGHTH: &str = "
+ALTER TABLE wave ADD COLUMN denials TEXT;
+ALTER TABLE wave ADD COLUMN accepted_denials TEXT;
+ALTER TABLE lookup ADD COLUMN baseline INTEGER;
+";
+
 /// Opens the file for writing, makes or brings forward the tables, and checks the binding.
 pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
@@ -246,6 +253,9 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     }
     if found < 7 {
         transaction.execute_batch(SEVENTH)?;
+    }
+    if found < 8 {
+        transaction.execute_batch(EIGHTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.

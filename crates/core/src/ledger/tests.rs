@@ -2,6 +2,7 @@
 
 mod damage;
 mod tampering;
+mod waves;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::reader::open_bucket_of;
 use super::rows::{STATE_COLUMNS, WAVE_COLUMNS, moment, parsed, wave_of};
 use super::{LedgerError, OpenBucket, Reader, Run};
-use crate::model::{DenialSource, ExemptionNote, WaveRecord};
+use crate::model::{ExemptionNote, KnownDenial, WaveRecord};
 
 /// The counts of a wave's buckets: those that were planned for a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -43,16 +43,32 @@ pub struct LookupMark {
     /// The high-water mark, by AWS's clock: everything before it was read when it had settled.
     pub read_to: jiff::Timestamp,
     /// Denials that were there before the wave changed anything.
-    pub known: Vec<DenialSource>,
+    pub known: Vec<KnownDenial>,
     /// KMS events a second, where some were read.
     pub rate: Option<f64>,
+    /// How far back the time before the change was read; `None` where nothing of it was.
+    pub baseline: Option<jiff::Timestamp>,
 }
+
+/// A bucket for which a change was begun, whatever came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TouchedBucket {
+    /// Its Region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+    /// When its first change began.
+    pub at: jiff::Timestamp,
+}
+
+/// Buckets that a start may have changed: an execution that failed, whose end is unknown or whose result could not be read back
+/// may have done so all the same. A start that was refused, or never left, changed nothing.
+const TOUCHED: &str = "touched_at IS NOT NULL AND (starts > 0 OR phase = 'intended')";
 
 impl Reader {
     /// How far CloudTrail's events of an account and Region were read for a wave; `None` before the first look.
     pub fn lookup(&self, run: &Run, wave: u32, account: &str, region: &str) -> Result<Option<LookupMark>, LedgerError> {
-        let sql =
-            "SELECT read_to, known, rate FROM lookup WHERE run = ?1 AND wave = ?2 AND account = ?3 AND region = ?4";
+        let sql = "SELECT read_to, known, rate, baseline FROM lookup WHERE run = ?1 AND wave = ?2 AND account = ?3 AND region = ?4";
         let marks: Vec<LookupMark> = self.gather(sql, params![run.number, wave, account, region], |row| {
             Ok(LookupMark {
                 wave,
@@ -61,6 +77,7 @@ impl Reader {
                 read_to: moment(row, 0)?.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
                 known: parsed(row, 1)?.unwrap_or_default(),
                 rate: row.get(2)?,
+                baseline: moment(row, 3)?,
             })
         })?;
         Ok(marks.into_iter().next())
@@ -103,11 +120,25 @@ impl Reader {
         self.gather(&sql, params![run.number, wave, account], open_bucket_of)
     }
 
-    /// The accounts with a bucket that was changed in a wave.
-    pub fn accounts_changed_in_wave(&self, run: &Run, wave: u32) -> Result<Vec<String>, LedgerError> {
-        let sql = "SELECT DISTINCT account FROM bucket
-                   WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND touched_at IS NOT NULL ORDER BY account";
-        self.gather(sql, params![run.number, wave], |row| row.get(0))
+    /// The buckets of an account for which a change was begun in a wave, whatever came of it.
+    pub fn touched_in_wave(&self, run: &Run, wave: u32, account: &str) -> Result<Vec<TouchedBucket>, LedgerError> {
+        let sql = format!(
+            "SELECT region, name, touched_at FROM bucket
+             WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND account = ?3 AND {TOUCHED} ORDER BY region, name"
+        );
+        self.gather(&sql, params![run.number, wave, account], |row| {
+            let at = moment(row, 2)?.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            Ok(TouchedBucket { region: row.get(0)?, name: row.get(1)?, at })
+        })
+    }
+
+    /// The accounts with a bucket for which a change was begun in a wave.
+    pub fn accounts_touched_in_wave(&self, run: &Run, wave: u32) -> Result<Vec<String>, LedgerError> {
+        let sql = format!(
+            "SELECT DISTINCT account FROM bucket
+             WHERE run = ?1 AND coalesce(wave, 1) = ?2 AND {TOUCHED} ORDER BY account"
+        );
+        self.gather(&sql, params![run.number, wave], |row| row.get(0))
     }
 
     /// The exemptions that leave buckets as they are, and how many each.

@@ -501,8 +501,8 @@ fn apply(
         }
         Command::Lookup { run, mark } => {
             transaction.execute(
-                "INSERT OR REPLACE INTO lookup (run, wave, account, region, read_to, known, rate)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT OR REPLACE INTO lookup (run, wave, account, region, read_to, known, rate, baseline)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![
                     run,
                     mark.wave,
@@ -510,7 +510,8 @@ fn apply(
                     mark.region,
                     mark.read_to.as_millisecond(),
                     json(&mark.known)?,
-                    mark.rate
+                    mark.rate,
+                    mark.baseline.map(jiff::Timestamp::as_millisecond)
                 ],
             )?;
         }

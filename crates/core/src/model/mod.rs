@@ -25,7 +25,7 @@ mod wave;
 pub use account::{Account, AccountOutcome, AccountRecord};
 pub use blocked_types::{BlockedTypesElement, OmissionOutcome, OmissionRecord};
 pub use bucket::Bucket;
-pub use denial::{Denial, DenialSource, Denier};
+pub use denial::{Denial, DenialSource, Denier, Frequency, KnownDenial, SeenDenial};
 pub(crate) use document::sha256_hex;
 pub use document::{DocumentContent, deserialize_boolean, deserialize_text, document_boolean};
 pub use encryption::{Algorithm, DefaultEncryption, EncryptionRule};

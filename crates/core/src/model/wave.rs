@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SeenDenial;
+
 /// How far a wave has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,10 +56,10 @@ pub struct WaveRecord {
     /// does not look for denied uses of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settle_until: Option<jiff::Timestamp>,
-    /// When changing its buckets began, by AWS's clock.
+    /// When changing its buckets began, by AWS's clock; of a wave that was done and is opened again, when it was opened again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing_since: Option<jiff::Timestamp>,
-    /// Denied uses of the key before this moment are known, and a person accepted them.
+    /// Written by earlier versions alone: denied uses of the key before this moment count as accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched_since: Option<jiff::Timestamp>,
     /// Why it was stopped, or who approved it.
@@ -69,6 +71,12 @@ pub struct WaveRecord {
     /// What spoke against it once, and a person accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<String>,
+    /// Denied uses of the key that stopped it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denials: Vec<SeenDenial>,
+    /// Those that stopped it once, and a person accepted. Later ones of the same source count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_denials: Vec<SeenDenial>,
     /// So many failed buckets of it a person accepted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub accepted_failures: u64,
@@ -93,7 +101,96 @@ impl WaveRecord {
             says: None,
             evidence: Vec::new(),
             accepted: Vec::new(),
+            denials: Vec::new(),
+            accepted_denials: Vec::new(),
             accepted_failures: 0,
         }
+    }
+
+    /// Whether a person let it continue after something stopped it.
+    #[must_use]
+    pub fn was_accepted(&self) -> bool {
+        !self.accepted.is_empty() || self.watched_since.is_some()
+    }
+
+    /// When changing its buckets began, if the wave comes to a state now. A wave that was done begins anew: what happened since
+    /// then is none of its business. A record of an earlier version may not say when a wave began, and a resumed one did before.
+    #[must_use]
+    pub fn changing_since_in(&self, state: WaveState, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let begins = match self.state {
+            WaveState::Done => true,
+            WaveState::Pending | WaveState::Waiting => self.changing_since.is_none(),
+            WaveState::Approved => self.changing_since.is_none() && !self.was_accepted(),
+            WaveState::Changing | WaveState::Baking | WaveState::Stopped => false,
+        };
+        if state == WaveState::Changing && begins { Some(now) } else { self.changing_since }
+    }
+
+    /// Accepts what stopped it, as it was shown.
+    pub fn accept(&mut self, stopped: WaveRecord) {
+        self.accepted.extend(stopped.says);
+        self.accepted.extend(stopped.evidence);
+        for seen in stopped.denials {
+            let same = |known: &&mut SeenDenial| {
+                (&known.account, &known.region, &known.source) == (&seen.account, &seen.region, &seen.source)
+            };
+            match self.accepted_denials.iter_mut().find(same) {
+                Some(known) => known.last = known.last.max(seen.last),
+                None => self.accepted_denials.push(seen),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(second).unwrap()
+    }
+
+    fn record(state: WaveState, changing_since: Option<i64>) -> WaveRecord {
+        WaveRecord { changing_since: changing_since.map(at), ..WaveRecord::new(1, "canary", state) }
+    }
+
+    #[test]
+    fn a_wave_begins_once_and_anew_after_it_was_done() {
+        use WaveState::{Approved, Baking, Changing, Done, Pending, Stopped};
+        let began = |state, since| record(state, since).changing_since_in(Changing, at(9));
+        assert_eq!(began(Pending, None), Some(at(9)));
+        assert_eq!(began(Approved, None), Some(at(9)));
+        assert_eq!(began(Done, Some(1)), Some(at(9)), "what happened since it was done is not read");
+        for state in [Changing, Baking, Stopped, Approved] {
+            assert_eq!(began(state, Some(1)), Some(at(1)), "{state:?}");
+        }
+        // An earlier version did not say when: it was before this process came.
+        assert_eq!(began(Changing, None), None);
+        let approved = WaveRecord { accepted: vec!["a failure".into()], ..record(Approved, None) };
+        assert_eq!(approved.changing_since_in(Changing, at(9)), None);
+        assert_eq!(record(Done, Some(1)).changing_since_in(Baking, at(9)), Some(at(1)));
+    }
+
+    #[test]
+    fn what_is_accepted_is_what_was_shown() {
+        let seen = |principal: &str, last| SeenDenial {
+            account: "444455556666".into(),
+            region: "us-east-1".into(),
+            source: crate::model::DenialSource {
+                principal: principal.into(),
+                operation: "Decrypt".into(),
+                names_key: true,
+                bucket: None,
+            },
+            last: at(last),
+        };
+        let stopped = |denials| WaveRecord { says: Some("no".into()), denials, ..record(WaveState::Stopped, None) };
+        let mut wave = record(WaveState::Approved, None);
+        wave.accept(stopped(vec![seen("a", 5)]));
+        wave.accept(stopped(vec![seen("a", 7), seen("b", 6)]));
+        assert_eq!(wave.accepted_denials, [seen("a", 7), seen("b", 6)]);
+        assert!(wave.was_accepted() && wave.watched_since.is_none());
+        let text = serde_json::to_string(&wave).unwrap();
+        assert_eq!(serde_json::from_str::<WaveRecord>(&text).unwrap(), wave);
     }
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::judge::KeyDenial;
-use crate::model::DenialSource;
+use crate::model::{DenialSource, Frequency, KnownDenial};
 
 const START: i64 = 1_796_040_000;
 
@@ -12,8 +12,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(START + second).unwrap()
 }
 
-/// An account with `rate` events a second at all times, delivered after `delay` seconds. Denials: who, every how many seconds, from
-/// when on, until when.
+/// An account with `rate` events a second at all times, delivered after `delay` seconds. Denials: who (`name`, `name@bucket`, or `name?`
+/// where the record names neither the key nor a bucket), every how many seconds, from when on, until when.
 struct Account {
     rate: i64,
     delay: i64,
@@ -25,6 +25,9 @@ struct Account {
     kept: RefCell<Vec<LookupMark>>,
     /// The most that was in memory at once: groups of denials.
     most_denied: Cell<usize>,
+    /// So many milliseconds the clock is ahead until the next read.
+    ahead: Cell<i64>,
+    told: Cell<usize>,
 }
 
 impl Account {
@@ -38,6 +41,8 @@ impl Account {
             oldest_asked: Cell::new(i64::MAX),
             kept: RefCell::default(),
             most_denied: Cell::new(0),
+            ahead: Cell::new(0),
+            told: Cell::new(0),
         }
     }
 
@@ -50,21 +55,23 @@ impl Account {
     }
 }
 
-fn denial(principal: &str, second: i64) -> KeyDenial {
+fn denial(who: &str, second: i64) -> KeyDenial {
+    let (name, bucket) = who.split_once('@').map_or((who, None), |(name, bucket)| (name, Some(bucket)));
     KeyDenial {
         at: at(second),
-        principal: principal.to_owned(),
+        principal: name.trim_end_matches('?').to_owned(),
         role: None,
         event: "Decrypt".to_owned(),
-        bucket: None,
+        bucket: bucket.map(str::to_owned),
         message: String::new(),
         by_service: Some("s3.amazonaws.com".to_owned()),
-        names_key: false,
+        names_key: !name.ends_with('?'),
     }
 }
 
 impl Events for Account {
-    async fn read(&self, window: Window, most_pages: usize, mark: &LookupMark) -> Result<EventsRead, AwsError> {
+    async fn read(&self, window: Window, most_pages: usize, known: KnownDenials<'_>) -> Result<EventsRead, AwsError> {
+        self.ahead.set(0);
         let (from, to) = (window.from.as_second() - START, window.to.as_second() - START);
         self.oldest_asked.set(self.oldest_asked.get().min(from));
         let (mut read, mut second, mut on_page) = (EventsRead::default(), to, 0);
@@ -88,49 +95,73 @@ impl Events for Account {
             for (who, every, first, last) in &self.denials {
                 let denied = second >= *first && second <= *last && second.rem_euclid(*every) == 0 && there > 0;
                 let denial = denial(who, second);
-                if denied && !mark.known.contains(&denial.source()) {
+                if denied && !known.leave_out(&denial) {
+                    if !known.contain(&denial.source()) {
+                        most = most.min(read.pages + 4);
+                    }
                     match read.denied.iter_mut().find(|known| known.denial.source() == denial.source()) {
                         Some(known) => known.add(&denial),
                         None => read.denied.push(Denied::new(denial)),
                     }
-                    most = most.min(read.pages + 4);
                 }
             }
             second -= 1;
         }
         read.complete = second < from;
-        self.most_denied.set(self.most_denied.get().max(read.denied.len() + mark.known.len()));
+        self.most_denied.set(self.most_denied.get().max(read.denied.len() + known.before.len()));
         self.requests.set(self.requests.get() + read.pages);
         self.now.set(self.now.get() + read.pages as i64 * BETWEEN_REQUESTS.as_millis() as i64);
         Ok(read)
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond(START * 1000 + self.now.get()).unwrap()
+        Timestamp::from_millisecond(START * 1000 + self.now.get() + self.ahead.get()).unwrap()
     }
 
     async fn keep(&self, mark: &LookupMark) {
         self.kept.borrow_mut().push(mark.clone());
     }
+
+    fn tell_of_baseline(&self, denied: &[Denied]) {
+        self.told.set(self.told.get() + denied.len());
+    }
 }
 
 fn mark() -> LookupMark {
-    LookupMark { wave: 1, account: "a".into(), region: "r".into(), read_to: at(0), known: Vec::new(), rate: None }
+    LookupMark {
+        wave: 1,
+        account: "a".into(),
+        region: "r".into(),
+        read_to: at(0),
+        known: Vec::new(),
+        rate: None,
+        baseline: None,
+    }
 }
 
 const DAY: i64 = 86_400;
 const SETTLE: i64 = 1_800;
 const EVERY: u64 = 300;
 
-/// What came of a whole bake: when it ended (done, or a denial was found), and what was found last.
-async fn bake(account: &Account, mark: &mut LookupMark, seconds: i64) -> (i64, Found) {
-    let wanted = Look {
+/// A look at a bake of so many seconds.
+fn wanted(seconds: i64) -> Look<'static> {
+    Look {
         changed: at(0),
-        accepted: None,
+        buckets: &[],
+        accepted: &[],
+        accepted_before: None,
         until: at(seconds),
         settle: Duration::from_secs(SETTLE as u64),
         pages: pages_of_look(Duration::from_secs(EVERY)),
-    };
+    }
+}
+
+/// What came of a whole bake: when it ended (done, or a denial was found), and what was found last.
+async fn bake(account: &Account, mark: &mut LookupMark, seconds: i64) -> (i64, Found) {
+    bake_with(account, mark, seconds, wanted(seconds)).await
+}
+
+async fn bake_with(account: &Account, mark: &mut LookupMark, seconds: i64, wanted: Look<'_>) -> (i64, Found) {
     loop {
         account.set(account.seconds() + 1);
         let began = account.seconds();
@@ -190,13 +221,7 @@ async fn one_late_denial_in_a_day_is_found_before_the_wave_is_done() {
 #[tokio::test]
 async fn nothing_before_the_mark_is_read_again_after_a_kill() {
     let account = Account::new(10, 300, &[]);
-    let wanted = Look {
-        changed: at(0),
-        accepted: None,
-        until: at(DAY),
-        settle: Duration::from_secs(SETTLE as u64),
-        pages: pages_of_look(Duration::from_secs(EVERY)),
-    };
+    let wanted = wanted(DAY);
     let mut first = mark();
     for second in (0..20_000).step_by(300) {
         account.set(second);
@@ -218,13 +243,7 @@ async fn nothing_before_the_mark_is_read_again_after_a_kill() {
 async fn an_account_that_is_too_busy_is_never_called_complete() {
     let account = Account::new(200, 60, &[]);
     let mut mark = mark();
-    let wanted = Look {
-        changed: at(0),
-        accepted: None,
-        until: at(7_200),
-        settle: Duration::from_secs(SETTLE as u64),
-        pages: pages_of_look(Duration::from_secs(EVERY)),
-    };
+    let wanted = wanted(7_200);
     let mut found = Found::default();
     for second in (0..10_800).step_by(300) {
         account.set(second);
@@ -233,22 +252,166 @@ async fn an_account_that_is_too_busy_is_never_called_complete() {
     assert!(!found.complete && found.reading_left > Duration::from_secs(3_600), "{found:?}");
 }
 
+fn who(found: &Found) -> Vec<String> {
+    found.denied.iter().map(|denied| denied.denial.principal.clone()).collect()
+}
+
+fn seen(denied: &Denied) -> SeenDenial {
+    SeenDenial { account: "a".into(), region: "r".into(), source: denied.denial.source(), last: denied.last }
+}
+
 #[tokio::test]
 async fn what_a_person_accepted_does_not_count_and_what_comes_after_does() {
-    let account = Account::new(1, 60, &[("orders", 30, 100, 2 * DAY)]);
-    account.set(2_000);
-    let mut wanted =
-        Look { changed: at(0), accepted: Some(at(1_900)), until: at(3_600), settle: Duration::ZERO, pages: 100 };
-    let found = look(&account, &mut mark(), wanted).await.unwrap();
-    assert!(found.denied.len() == 1 && found.denied[0].first >= at(1_900), "{found:?}");
-    wanted.accepted = Some(account.now());
-    assert!(look(&account, &mut mark(), wanted).await.unwrap().denied.is_empty());
+    let account = Account::new(1, 60, &[("orders@first", 30, 100, 2 * DAY), ("etl@first", 30, 300, 900)]);
+    account.set(4_000);
+    let look_again =
+        async |accepted: &[SeenDenial]| look(&account, &mut mark(), Look { accepted, ..wanted(DAY) }).await.unwrap();
+    let first = look_again(&[]).await;
+    assert_eq!(who(&first), ["orders"]);
+    // The newest denial is shown, too: what a person accepts is what was denied until then.
+    assert!(first.denied[0].last >= at(3_900), "{first:?}");
+    let mut accepted: Vec<SeenDenial> = first.denied.iter().map(seen).collect();
+    // Of the other one nothing was accepted.
+    let second = look_again(&accepted).await;
+    assert_eq!(who(&second), ["etl"]);
+    accepted.extend(second.denied.iter().map(seen));
+    assert_eq!(who(&look_again(&accepted).await), [""; 0]);
+    let elsewhere = DenialSource { bucket: Some("second".into()), ..accepted[0].source.clone() };
+    let other_bucket = SeenDenial { source: elsewhere, ..accepted[0].clone() };
+    assert_eq!(who(&look_again(&[other_bucket, accepted[1].clone()]).await), ["orders"]);
+    account.set(4_400);
+    assert_eq!(who(&look_again(&accepted).await), ["orders"], "it goes on");
+    // Ledgers of earlier versions have a time up to which everything was accepted.
+    let before = Look { accepted_before: Some(account.now()), ..wanted(DAY) };
+    assert!(look(&account, &mut mark(), before).await.unwrap().denied.is_empty());
+}
+
+#[tokio::test]
+async fn noise_of_another_bucket_or_of_an_unknown_key_hides_no_outage() {
+    let cases: [(&'static str, &'static str, bool); 6] = [
+        ("etl@logs", "etl@first", true),
+        ("etl", "etl@first", true),
+        ("etl?@first", "etl@first", true),
+        ("etl?", "etl", true),
+        ("etl@first", "etl@first", false),
+        ("etl", "etl", false),
+    ];
+    for (before, since, is_new) in cases {
+        let account = Account::new(1, 60, &[(before, 3_600, -DAY, -1), (since, 120, 60, 2 * DAY)]);
+        let (_, found) = bake(&account, &mut mark(), 3_600).await;
+        assert_eq!(!found.denied.is_empty(), is_new, "{before} before, {since} since: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn denials_that_name_neither_key_nor_bucket_count_where_they_are_more_than_before() {
+    let steady = ("legacy?", 30, -2 * DAY, 2 * DAY);
+    let job = ("legacy?", 1, -3_000, -2_940);
+    let cases: [(&[(&'static str, i64, i64, i64)], bool); 5] = [
+        (&[steady], false),
+        (&[job, ("legacy?", 1, 600, 660)], false),
+        (&[("legacy?", 1, -7_200, -7_200), ("legacy?", 20, 60, 2 * DAY)], true),
+        (&[steady, ("legacy?", 2, 60, 2 * DAY)], true),
+        (&[("legacy?", 20, 60, 2 * DAY)], true),
+    ];
+    for (denials, is_new) in cases {
+        for rate in [1, 5] {
+            let account = Account::new(rate, 60, denials);
+            let (_, found) = bake(&account, &mut mark(), 3_600).await;
+            assert_eq!(!found.denied.is_empty(), is_new, "{denials:?} at {rate}: {found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_for_a_moment_completes_nothing() {
+    let account = Account::new(1, 60, &[]);
+    account.set(1_200);
+    // It is three hours ahead when the look begins.
+    account.ahead.set(3 * 3_600_000);
+    let mut kept = mark();
+    let found = look(&account, &mut kept, wanted(3_600)).await.unwrap();
+    assert!(!found.complete, "{found:?}");
+    let overlap = SETTLE.max(OVERLAP.as_secs());
+    assert!(kept.read_to <= at((account.seconds() - overlap).max(0)), "{}", kept.read_to);
+    // Nor is a bake done before its settling time, however much was read.
+    kept.read_to = at(3_600);
+    assert!(!look(&account, &mut kept, wanted(3_600)).await.unwrap().complete);
+    account.set(3_600 + SETTLE);
+    assert!(look(&account, &mut kept, wanted(3_600)).await.unwrap().complete);
+}
+
+#[tokio::test]
+async fn a_wave_stops_soon_where_the_denials_are_clearly_its_own_doing() {
+    let buckets = ["first".to_owned()];
+    let look_at = async |account: &Account, changed: &[String]| {
+        account.set(300);
+        let found = look(account, &mut mark(), Look { buckets: changed, ..wanted(DAY) }).await.unwrap();
+        (account.requests.get(), account.seconds() - 300, found)
+    };
+    // Thirty events a second: a baseline of 24 hours has 52,000 pages.
+    let outage = ("orders@first", 1, 30, 2 * DAY);
+    let (pages, seconds, found) = look_at(&Account::new(30, 60, &[outage]), &buckets).await;
+    assert_eq!(who(&found), ["orders"]);
+    assert!(pages <= 100 && seconds <= 110, "{pages} pages, {seconds} s");
+    // A job that is denied at that time of each day, or each hour, is no news; neither is what was denied a minute before.
+    for before in [-DAY, -3_600] {
+        let job = ("orders@first", 1, before + 30, before + 300);
+        let (_, _, found) = look_at(&Account::new(30, 60, &[job, ("orders@first", 1, 30, 300)]), &buckets).await;
+        assert!(found.denied.is_empty(), "{before}: {found:?}");
+    }
+    let (_, _, found) = look_at(&Account::new(30, 60, &[("orders@first", 20, -DAY, 2 * DAY)]), &buckets).await;
+    assert!(found.denied.is_empty(), "{found:?}");
+    // A bucket that the wave did not change, a single denial, and a vague one are not clear: all that can be read is read, and told of.
+    for (denied, changed) in
+        [(outage, &[][..]), (("orders@first", 1_000, 0, 0), &buckets[..]), (("orders?", 1, 30, 2 * DAY), &buckets[..])]
+    {
+        let account = Account::new(30, 60, &[denied]);
+        let (pages, _, found) = look_at(&account, changed).await;
+        assert!(found.denied.len() == 1 && pages >= 500 && account.told.get() == 1, "{denied:?}: {pages} {found:?}");
+    }
+    // In a quieter account ten minutes without them are enough where the record names the key alone.
+    let account = Account::new(5, 60, &[("orders", 1, 30, 2 * DAY)]);
+    let (pages, _, found) = look_at(&account, &buckets).await;
+    assert!(found.denied.len() == 1 && pages <= 150, "{pages} {found:?}");
+    // In a quiet one the whole day is read: it is short.
+    let late = ("orders@first", 1, -20 * 3_600, -20 * 3_600);
+    let account = Account::new(1, 60, &[late, ("orders@first", 20, 30, 2 * DAY)]);
+    let (_, _, found) = look_at(&account, &[]).await;
+    assert!(found.denied.is_empty() || account.requests.get() >= 500, "{found:?}");
+}
+
+#[tokio::test]
+async fn the_time_before_the_change_is_read_once() {
+    let hourly =
+        [("a@one", 3_600, -DAY, 2 * DAY), ("b@two", 3_600, -DAY + 900, 2 * DAY), ("new@three", 60, 7_000, 2 * DAY)];
+    let account = Account::new(1, 60, &hourly);
+    let mut kept = mark();
+    let (_, found) = bake(&account, &mut kept, DAY).await;
+    assert_eq!(who(&found), ["new"]);
+    let baseline = kept.baseline.unwrap();
+    // The next process begins where this one ended.
+    account.oldest_asked.set(i64::MAX);
+    let mut next = account.kept.borrow().last().cloned().unwrap();
+    assert_eq!(next.baseline, Some(baseline));
+    let pages = account.requests.get();
+    let (_, found) = bake(&account, &mut next, DAY).await;
+    assert_eq!(who(&found), ["new"]);
+    assert!(account.requests.get() - pages <= 700, "{} pages", account.requests.get() - pages);
+    assert!(next.baseline.unwrap() <= baseline);
 }
 
 #[test]
-fn sources_are_told_apart_by_principal_operation_and_key() {
-    let source = denial("a", 0).source();
-    assert_eq!(source, DenialSource { principal: "a".into(), operation: "Decrypt".into(), names_key: false });
+fn sources_are_told_apart_by_principal_operation_key_and_bucket() {
+    let source = denial("a@logs", 0).source();
+    let bucket = Some("logs".to_owned());
+    assert_eq!(source, DenialSource { principal: "a".into(), operation: "Decrypt".into(), names_key: true, bucket });
     let role = KeyDenial { role: Some("role".into()), ..denial("a", 0) };
     assert_eq!(role.source().principal, "role", "sessions of a role are one principal");
+    // What earlier versions kept has no bucket.
+    let old: KnownDenial =
+        serde_json::from_str(r#"{ "principal": "a", "operation": "Decrypt", "names_key": false }"#).unwrap();
+    assert!(old.source.is_vague() && old.before.is_none());
+    let often = Frequency { count: 120, seconds: 3_600.0, most: 5 };
+    assert!(often.covers(10, 1.0) && often.covers(300, 3_600.0) && !often.covers(20, 60.0));
 }
