@@ -69,24 +69,33 @@ impl AsyncWrite for Line {
     }
 }
 
-/// An answer's body, whole or breaking off in the middle.
+/// What an endless body goes on with: white space, which both JSON and XML allow.
+static SPACES: [u8; 64 << 10] = [b' '; 64 << 10];
+
+/// An answer's body: whole, breaking off in the middle, or without end.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     left: Bytes,
     length: u64,
     breaks: bool,
+    endless: bool,
     /// Lets what was sent so far leave before the connection ends.
     pause: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Sent {
     pub(crate) fn whole(body: Bytes) -> Sent {
-        Sent { length: body.len() as u64, left: body, breaks: false, pause: None }
+        Sent { length: body.len() as u64, left: body, ..Sent::default() }
     }
 
     /// Announces the whole length and sends half of it.
     pub(crate) fn half(body: Bytes) -> Sent {
-        Sent { length: body.len() as u64, left: body.slice(..body.len() / 2), breaks: true, pause: None }
+        Sent { length: body.len() as u64, left: body.slice(..body.len() / 2), breaks: true, ..Sent::default() }
+    }
+
+    /// Announces no length, and never ends.
+    pub(crate) fn endless(body: Bytes) -> Sent {
+        Sent { left: body, endless: true, ..Sent::default() }
     }
 }
 
@@ -99,6 +108,9 @@ impl Body for Sent {
             let part = std::mem::take(&mut self.left);
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
+        if self.endless {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&SPACES)))));
+        }
         if !self.breaks {
             return Poll::Ready(None);
         }
@@ -108,13 +120,14 @@ impl Body for Sent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty() && !self.breaks
+        self.left.is_empty() && !self.breaks && !self.endless
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.breaks {
-            true => SizeHint::with_exact(self.length),
-            false => SizeHint::with_exact(self.left.len() as u64),
+        match (self.endless, self.breaks) {
+            (true, _) => SizeHint::default(),
+            (false, true) => SizeHint::with_exact(self.length),
+            (false, false) => SizeHint::with_exact(self.left.len() as u64),
         }
     }
 }

@@ -88,6 +88,7 @@ fn render(answer: Answer, head: bool) -> Response<Sent> {
     let body = match answer.disposition {
         _ if head => Sent::default(),
         Disposition::Truncate => Sent::half(answer.body),
+        Disposition::Endless => Sent::endless(answer.body),
         _ => Sent::whole(answer.body),
     };
     response.body(body).unwrap_or_else(|_| {

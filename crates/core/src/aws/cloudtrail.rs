@@ -17,6 +17,7 @@ use super::Member;
 use super::disabled_region::is_token_refused;
 use super::error::{aws_error, hint};
 use super::observer::{is_expired, is_skew_error};
+use super::paging::Paging;
 use crate::clock;
 use crate::judge::{Denied, FailureClass, KnownDenials, classify, key_denial};
 use crate::model::{AwsError, DenialSource, KeyArn};
@@ -121,6 +122,7 @@ impl Member {
         let mut found: BTreeMap<DenialSource, Denied> = BTreeMap::new();
         let mut is_new = false;
         let (mut read, mut token, mut most_pages) = (EventsRead::default(), None, most_pages.max(1));
+        let mut paging = Paging::new(OPERATION);
         while read.pages < most_pages {
             let page = self.kms_events(region, window, token).await?;
             read.pages += 1;
@@ -141,7 +143,7 @@ impl Member {
             if is_new {
                 most_pages = most_pages.min(read.pages + PAGES_AFTER_A_DENIAL);
             }
-            token = page.next_token().map(str::to_owned);
+            token = paging.next(page.next_token())?;
             if token.is_none() {
                 read.complete = true;
                 break;
@@ -161,11 +163,11 @@ impl Member {
     pub async fn kms_event_rate(&self, region: &str) -> Result<f64, AwsError> {
         let to = clock::now() - MEASURED_AGO;
         let window = Window { from: to - SignedDuration::from_hours(24), to };
-        let (mut events, mut token) = (Vec::new(), None);
+        let (mut events, mut token, mut paging) = (Vec::new(), None, Paging::new(OPERATION));
         for _ in 0..PAGES_OF_RATE {
             let page = self.kms_events(region, window, token).await?;
             events.extend(page.events().iter().filter_map(time_of));
-            token = page.next_token().map(str::to_owned);
+            token = paging.next(page.next_token())?;
             let span = events.last().map_or(0, |oldest| to.as_second() - oldest.as_second());
             if token.is_none() || span >= RATE_SPAN {
                 break;
@@ -187,13 +189,13 @@ impl Member {
         since: Timestamp,
     ) -> Result<(BTreeMap<String, u64>, bool), AwsError> {
         let window = Window { from: since, to: clock::now() };
-        let (mut found, mut token) = (BTreeMap::new(), None);
+        let (mut found, mut token, mut paging) = (BTreeMap::new(), None, Paging::new(OPERATION));
         for _ in 0..PAGES_OF_CALLERS {
             let page = self.page(region, (LookupAttributeKey::EventName, operation), window, token).await?;
             for event in page.events() {
                 *found.entry(caller_of(event.cloud_trail_event().unwrap_or_default())).or_default() += 1;
             }
-            token = page.next_token().map(str::to_owned);
+            token = paging.next(page.next_token())?;
             if token.is_none() {
                 return Ok((found, false));
             }

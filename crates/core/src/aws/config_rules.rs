@@ -8,6 +8,7 @@ use aws_sdk_config::types::{ConfigRule, RemediationConfiguration};
 use super::Member;
 use super::calls::Calls;
 use super::error::aws_error;
+use super::paging::each_page;
 use crate::model::AwsError;
 
 /// An automatic remediation that may set a bucket's default encryption.
@@ -43,14 +44,18 @@ impl Member {
     pub async fn automatic_remediations(&self, region: &str, ours: &str) -> Result<Vec<Remediation>, AwsError> {
         let (client, calls) = self.config_service(region);
         let mut rules: Vec<ConfigRule> = Vec::new();
-        let mut pages = client.describe_config_rules().into_paginator().send();
-        while let Some(page) = {
+        const OPERATION: &str = "DescribeConfigRules";
+        let client = &client;
+        let read = |token| async move {
             let _permit = calls.enter().await;
-            pages.next().await
-        } {
-            let page = page.map_err(|error| calls.heed(aws_error("DescribeConfigRules", &error)))?;
+            let page = client.describe_config_rules().set_next_token(token).send().await;
+            page.map_err(|error| calls.heed(aws_error(OPERATION, &error)))
+        };
+        each_page(OPERATION, read, |page| {
             rules.extend(page.config_rules().iter().cloned());
-        }
+            page.next_token
+        })
+        .await?;
         let names: Vec<String> = rules.iter().filter_map(|rule| rule.config_rule_name().map(str::to_owned)).collect();
         let mut found = Vec::new();
         for names in names.chunks(RULES_A_CALL) {
@@ -63,7 +68,7 @@ impl Member {
             for remediation in answer.remediation_configurations() {
                 if remediation.automatic() && sets_encryption(remediation, &rules, ours) {
                     let rule = remediation.config_rule_name().to_owned();
-                    let exceptions = exceptions(&client, calls, &rule).await?;
+                    let exceptions = exceptions(client, calls, &rule).await?;
                     found.push(Remediation { rule, document: remediation.target_id().to_owned(), exceptions });
                 }
             }
@@ -84,12 +89,13 @@ fn sets_encryption(remediation: &RemediationConfiguration, rules: &[ConfigRule],
 /// The buckets that a rule's remediation leaves alone.
 pub(super) async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Result<BTreeSet<String>, AwsError> {
     let mut found = BTreeSet::new();
-    let mut pages = client.describe_remediation_exceptions().config_rule_name(rule).into_paginator().send();
-    while let Some(page) = {
+    const OPERATION: &str = "DescribeRemediationExceptions";
+    let read = |token| async move {
         let _permit = calls.enter().await;
-        pages.next().await
-    } {
-        let page = page.map_err(|error| calls.heed(aws_error("DescribeRemediationExceptions", &error)))?;
+        let page = client.describe_remediation_exceptions().config_rule_name(rule).set_next_token(token).send().await;
+        page.map_err(|error| calls.heed(aws_error(OPERATION, &error)))
+    };
+    each_page(OPERATION, read, |page| {
         let now = aws_smithy_types::DateTime::from(crate::clock::system_now());
         let holds = |end: Option<&aws_smithy_types::DateTime>| end.is_none_or(|end| *end > now);
         found.extend(
@@ -98,6 +104,8 @@ pub(super) async fn exceptions(client: &Client, calls: &Calls, rule: &str) -> Re
                 .filter(|exception| holds(exception.expiration_time()))
                 .map(|exception| exception.resource_id().to_owned()),
         );
-    }
+        page.next_token
+    })
+    .await?;
     Ok(found)
 }

@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::answers::checked;
 use super::ca_bundle::CaBundle;
 use super::caller_credentials::CallerCredentials;
 use super::cloudtrail::Intervals;
@@ -145,7 +146,7 @@ impl Aws {
                 let network = Arc::new(network().await?);
                 let client = http_client(&network)?;
                 let config = aws_config::defaults(BehaviorVersion::latest())
-                    .http_client(measured(client))
+                    .http_client(checked(measured(client)))
                     .time_source(AwsTime)
                     .disable_clock_skew_correction(true)
                     .retry_config(retries())
@@ -161,7 +162,7 @@ impl Aws {
                 let config = SdkConfig::builder()
                     .behavior_version(BehaviorVersion::latest())
                     // On this machine: neither a proxy nor a CA bundle of the environment has to do with it.
-                    .http_client(measured(direct_client()))
+                    .http_client(checked(measured(direct_client())))
                     .time_source(AwsTime)
                     .disable_clock_skew_correction(true)
                     .retry_config(retries())

@@ -5,6 +5,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 
 use super::Member;
 use super::error::aws_error;
+use super::paging::Paging;
 use crate::model::AwsError;
 
 /// Attempts for one page. S3 Express One Zone has no endpoint in many Regions, and a name that does not resolve is not worth
@@ -21,13 +22,13 @@ impl Member {
             // objects in one bucket.
             .disable_s3_express_session_auth(true);
         let client = Client::from_conf(settings.build());
-        let (mut found, mut token) = (0, None);
+        let (mut found, mut token, mut paging) = (0, None, Paging::new("ListDirectoryBuckets"));
         loop {
             let _permit = calls.enter().await;
             let page = client.list_directory_buckets().set_continuation_token(token).send().await;
             let page = page.map_err(|error| calls.heed(aws_error("ListDirectoryBuckets", &error)))?;
             found += page.buckets().len() as u64;
-            token = page.continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            token = paging.next(page.continuation_token())?;
             if token.is_none() {
                 return Ok(found);
             }

@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::answers::Unusable;
 use super::disabled_region::RegionDisabled;
 use super::network::{FailedConnection, in_words};
 use super::not_renewed::NotRenewed;
@@ -32,6 +33,13 @@ where
     }
     if let Some(unloaded) = cause_of::<CredentialsError>(error) {
         return credentials_error(operation, unloaded);
+    }
+    if let Some(unusable) = cause_of::<Unusable>(error) {
+        return AwsError {
+            code: "Unreadable".to_owned(),
+            message: format!("{operation}: {unusable}"),
+            hint: Unusable::HINT.to_owned(),
+        };
     }
     let status = error.raw_response().map(|response| response.status().as_u16());
     let (code, message) = match error {

@@ -11,10 +11,12 @@ use percent_encoding::percent_decode_str;
 
 use super::Member;
 use super::error::aws_error;
+use super::paging::Paging;
 use crate::model::{AwsError, Identities, Identity};
 
 /// `GetAccountAuthorizationDetails` takes at most this many entities for a page.
 const ENTITIES_A_PAGE: i32 = 1_000;
+const OPERATION: &str = "GetAccountAuthorizationDetails";
 
 /// An account's identities, and its managed policies whether they are attached or not.
 #[derive(Clone, Debug, Default)]
@@ -65,26 +67,30 @@ impl Member {
     /// The same, with the managed policies.
     pub async fn authorizations(&self) -> Result<Authorizations, AwsError> {
         let (client, calls) = self.iam_service();
-        let mut pages = client
+        let list = client
             .get_account_authorization_details()
             .max_items(ENTITIES_A_PAGE)
             .filter(EntityType::User)
             .filter(EntityType::Group)
             .filter(EntityType::Role)
             .filter(EntityType::LocalManagedPolicy)
-            .filter(EntityType::AwsManagedPolicy)
-            .into_paginator()
-            .send();
+            .filter(EntityType::AwsManagedPolicy);
         let mut details = Details::default();
-        while let Some(page) = {
-            let _permit = calls.enter().await;
-            pages.next().await
-        } {
-            let page = page.map_err(|error| calls.heed(aws_error("GetAccountAuthorizationDetails", &error)))?;
+        let (mut paging, mut marker) = (Paging::new(OPERATION), None);
+        loop {
+            let page = {
+                let _permit = calls.enter().await;
+                list.clone().set_marker(marker).send().await
+            };
+            let page = page.map_err(|error| calls.heed(aws_error(OPERATION, &error)))?;
             details.users.extend_from_slice(page.user_detail_list());
             details.groups.extend_from_slice(page.group_detail_list());
             details.roles.extend_from_slice(page.role_detail_list());
             details.take_documents(page.policies());
+            marker = paging.next_of(page.is_truncated(), page.marker())?;
+            if marker.is_none() {
+                break;
+            }
         }
         Ok(Authorizations { identities: details.identities(), held: details.held(), policies: details.documents })
     }

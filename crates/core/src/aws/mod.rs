@@ -5,6 +5,7 @@
 //! are under way follows from what its services refuse (`adaptive`).
 
 mod adaptive;
+mod answers;
 mod bucket_evidence;
 mod ca_bundle;
 mod caller_credentials;
@@ -27,6 +28,7 @@ mod network;
 mod not_renewed;
 mod observer;
 mod organizations;
+mod paging;
 mod partition;
 mod profile;
 mod proxy;
@@ -45,6 +47,7 @@ pub use halt::Halt;
 pub use iam::{Authorizations, PrincipalPolicies};
 pub use member::{CallLimits, Member};
 pub use organizations::{Organization, Organizations};
+pub use paging::Paging;
 pub use role::RoleSeen;
 pub use s3::S3;
 pub use session::Session;

@@ -1,6 +1,6 @@
 //! AWS Organizations: which organization, which accounts, and, where a selection asks for it, OUs and tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -10,6 +10,7 @@ use aws_sdk_organizations::types::{Account as Listed, PolicyType};
 use super::Halt;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
+use super::paging::each_page;
 use super::partition::for_organizations;
 use crate::judge::policy::ControlKind;
 use crate::model::{Account, AwsError};
@@ -61,12 +62,17 @@ impl Organizations {
 
     /// `ListAccounts`, to the last page. OUs are filled in where the answer carries `Paths`.
     pub async fn accounts(&self) -> Result<Vec<Account>, AwsError> {
-        let mut pages = self.client.list_accounts().into_paginator().send();
+        const OPERATION: &str = "ListAccounts";
         let mut accounts = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListAccounts", &error)))?;
+        let read = |token| async move {
+            let page = self.client.list_accounts().set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
+        };
+        each_page(OPERATION, read, |page| {
             accounts.extend(page.accounts().iter().map(account));
-        }
+            page.next_token
+        })
+        .await?;
         Ok(accounts)
     }
 
@@ -74,47 +80,76 @@ impl Organizations {
     pub async fn walk(&self) -> Result<BTreeMap<String, Vec<String>>, AwsError> {
         let mut above = BTreeMap::new();
         let mut open: Vec<Vec<String>> = Vec::new();
-        let mut roots = self.client.list_roots().into_paginator().send();
-        while let Some(page) = roots.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListRoots", &error)))?;
+        let read = |token| async move {
+            let page = self.client.list_roots().set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error("ListRoots", &error)))
+        };
+        each_page("ListRoots", read, |page| {
             open.extend(page.roots().iter().filter_map(|root| root.id()).map(|id| vec![id.to_owned()]));
-        }
+            page.next_token
+        })
+        .await?;
+        let mut walked = BTreeSet::new();
         while let Some(path) = open.pop() {
             let Some(parent) = path.last().cloned() else { continue };
-            let mut accounts = self.client.list_accounts_for_parent().parent_id(&parent).into_paginator().send();
-            while let Some(page) = accounts.next().await {
-                let page = page.map_err(|error| self.halt.heed(aws_error("ListAccountsForParent", &error)))?;
-                above.extend(page.accounts().iter().filter_map(|a| a.id()).map(|id| (id.to_owned(), path.clone())));
-            }
-            let mut ous = self.client.list_organizational_units_for_parent().parent_id(&parent).into_paginator().send();
-            while let Some(page) = ous.next().await {
-                let page =
-                    page.map_err(|error| self.halt.heed(aws_error("ListOrganizationalUnitsForParent", &error)))?;
-                open.extend(page.organizational_units().iter().filter_map(|ou| ou.id()).map(|id| {
-                    let mut below = path.clone();
-                    below.push(id.to_owned());
-                    below
-                }));
+            // An OU has one parent: a tree that names one twice would never be walked to its end.
+            if walked.insert(parent.clone()) {
+                self.walk_below(&parent, &path, &mut above, &mut open).await?;
             }
         }
         Ok(above)
     }
 
+    /// The accounts and OUs directly below a root or an OU.
+    async fn walk_below(
+        &self,
+        parent: &str,
+        path: &[String],
+        above: &mut BTreeMap<String, Vec<String>>,
+        open: &mut Vec<Vec<String>>,
+    ) -> Result<(), AwsError> {
+        const ACCOUNTS: &str = "ListAccountsForParent";
+        const OUS: &str = "ListOrganizationalUnitsForParent";
+        let read = |token| async move {
+            let list = self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token);
+            list.send().await.map_err(|error| self.halt.heed(aws_error(ACCOUNTS, &error)))
+        };
+        each_page(ACCOUNTS, read, |page| {
+            above.extend(page.accounts().iter().filter_map(|a| a.id()).map(|id| (id.to_owned(), path.to_owned())));
+            page.next_token
+        })
+        .await?;
+        let read = |token| async move {
+            let list = self.client.list_organizational_units_for_parent().parent_id(parent).set_next_token(token);
+            list.send().await.map_err(|error| self.halt.heed(aws_error(OUS, &error)))
+        };
+        each_page(OUS, read, |page| {
+            open.extend(page.organizational_units().iter().filter_map(|ou| ou.id()).map(|id| {
+                let mut below = path.to_owned();
+                below.push(id.to_owned());
+                below
+            }));
+            page.next_token
+        })
+        .await
+    }
+
     /// `ListPoliciesForTarget`: the ids and names of the control policies that are attached to a root, an OU or an account, and
     /// to nothing above it.
     pub async fn attached(&self, target: &str, kind: ControlKind) -> Result<Vec<(String, String)>, AwsError> {
-        let filter = match kind {
-            ControlKind::Service => PolicyType::ServiceControlPolicy,
-            ControlKind::Resource => PolicyType::ResourceControlPolicy,
+        const OPERATION: &str = "ListPoliciesForTarget";
+        let read = |token| async move {
+            let list = self.client.list_policies_for_target().target_id(target).filter(filter_of(kind));
+            let page = list.set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
         };
-        let listed = self.client.list_policies_for_target().target_id(target).filter(filter);
-        let mut pages = listed.into_paginator().send();
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListPoliciesForTarget", &error)))?;
+        each_page(OPERATION, read, |page| {
             let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
             found.extend(page.policies().iter().map(|policy| (text(policy.id()), text(policy.name()))));
-        }
+            page.next_token
+        })
+        .await?;
         Ok(found)
     }
 
@@ -127,13 +162,25 @@ impl Organizations {
 
     /// `ListTagsForResource` of an account or a policy.
     pub async fn tags(&self, account: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        let mut pages = self.client.list_tags_for_resource().resource_id(account).into_paginator().send();
+        const OPERATION: &str = "ListTagsForResource";
+        let read = |token| async move {
+            let page = self.client.list_tags_for_resource().resource_id(account).set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
+        };
         let mut tags = BTreeMap::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListTagsForResource", &error)))?;
+        each_page(OPERATION, read, |page| {
             tags.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
-        }
+            page.next_token
+        })
+        .await?;
         Ok(tags)
+    }
+}
+
+fn filter_of(kind: ControlKind) -> PolicyType {
+    match kind {
+        ControlKind::Service => PolicyType::ServiceControlPolicy,
+        ControlKind::Resource => PolicyType::ResourceControlPolicy,
     }
 }
 

@@ -7,10 +7,12 @@ use futures::stream::{self, Stream};
 
 use super::calls::Calls;
 use super::error::aws_error;
+use super::paging::Paging;
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
 const BUCKETS_A_PAGE: i32 = 10_000;
+const LIST: &str = "ListBuckets";
 
 /// S3 in one Region, as one account.
 #[derive(Clone)]
@@ -37,20 +39,31 @@ impl S3 {
 
     /// `ListBuckets`, page by page; the next page is asked for when it is wanted.
     pub fn bucket_pages(&self) -> impl Stream<Item = Result<Page, AwsError>> + Send + use<> {
-        let pages = self.client.list_buckets().max_buckets(BUCKETS_A_PAGE).into_paginator().send();
-        let calls = self.calls.clone();
-        stream::unfold((pages, calls), |(mut pages, calls)| async move {
-            let page = {
-                let _permit = calls.enter().await;
-                pages.next().await?
-            };
-            let named = page.map_err(|error| calls.heed(aws_error("ListBuckets", &error))).map(|page| {
-                page.buckets()
-                    .iter()
+        let (client, calls) = (self.client.clone(), self.calls.clone());
+        let first = Some((Paging::new(LIST), None));
+        stream::unfold(first, move |next| {
+            let (client, calls) = (client.clone(), calls.clone());
+            async move {
+                let (mut paging, token) = next?;
+                let page = {
+                    let _permit = calls.enter().await;
+                    client.list_buckets().max_buckets(BUCKETS_A_PAGE).set_continuation_token(token).send().await
+                };
+                let page = match page {
+                    Ok(page) => page,
+                    Err(error) => return Some((Err(calls.heed(aws_error(LIST, &error))), None)),
+                };
+                // Before the page is handed on: a list that never ends is an error, and no page of it counts twice.
+                let token = match paging.next(page.continuation_token()) {
+                    Ok(token) => token,
+                    Err(error) => return Some((Err(error), None)),
+                };
+                let named = page.buckets().iter();
+                let named = named
                     .filter_map(|bucket| Some((bucket.name()?.to_owned(), bucket.bucket_region().map(str::to_owned))))
-                    .collect()
-            });
-            Some((named, (pages, calls)))
+                    .collect();
+                Some((Ok(named), token.map(|token| (paging, Some(token)))))
+            }
         })
     }
 

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::calls::Calls;
 use super::error::aws_error;
+use super::paging::each_page;
 use crate::model::{AccessPoint, AwsError, PublicAccessBlock};
 
 /// S3 Control in one Region, as one account.
@@ -58,20 +59,23 @@ impl S3Control {
     /// other accounts have on it are listed to them alone.
     pub(super) async fn access_points(&self, bucket: &str) -> Result<Vec<AccessPoint>, AwsError> {
         let mut found = Vec::new();
-        let mut pages =
-            self.client.list_access_points().account_id(&self.account).bucket(bucket).into_paginator().send();
-        while let Some(page) = {
+        const OPERATION: &str = "ListAccessPoints";
+        let read = |token| async move {
             let _permit = self.calls.enter().await;
-            pages.next().await
-        } {
-            let page = page.map_err(|error| self.calls.heed(aws_error("ListAccessPoints", &error)))?;
+            let list = self.client.list_access_points().account_id(&self.account).bucket(bucket);
+            let page = list.set_next_token(token).send().await;
+            page.map_err(|error| self.calls.heed(aws_error(OPERATION, &error)))
+        };
+        each_page(OPERATION, read, |page| {
             found.extend(page.access_point_list().iter().map(|point| AccessPoint {
                 name: point.name().to_owned(),
                 account: self.account.clone(),
                 origin: point.network_origin().as_str().to_owned(),
                 policy: None,
             }));
-        }
+            page.next_token
+        })
+        .await?;
         let policies = join_all(found.iter().map(|point| self.access_point_policy(&point.name))).await;
         for (point, policy) in found.iter_mut().zip(policies) {
             point.policy = policy?;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::SESSION_PREFIX;
 use super::pace::Pace;
 use super::slots::{Slot, Slots};
-use crate::aws::{ExecutionSeen, Ssm};
+use crate::aws::{ExecutionSeen, Paging, Ssm};
 use crate::clock::system_now;
 use crate::event::{Event, Events};
 use crate::model::{AwsError, Bucket, ExecutionStatus};
@@ -163,11 +163,11 @@ impl Task {
 
     /// Reads all that has not ended here, to the last page: which executions of others take room now.
     async fn look_for_others(&mut self) -> Result<(), AwsError> {
-        let (mut others, mut token) = (HashSet::new(), None);
+        let (mut others, mut token, mut paging) = (HashSet::new(), None, Paging::new("DescribeAutomationExecutions"));
         for _ in 0..MOST_PAGES {
             let (seen, next) = self.watch.ssm.unfinished(token).await?;
             others.extend(seen.into_iter().filter(|execution| self.is_others(execution)).map(|execution| execution.id));
-            token = next;
+            token = paging.next(next.as_deref())?;
             if token.is_none() {
                 break;
             }

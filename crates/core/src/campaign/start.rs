@@ -13,7 +13,7 @@ use super::adoptable::Parameters;
 use super::life::Life;
 use super::place::{Place, pause};
 use super::{Campaign, SESSION_PREFIX};
-use crate::aws::{StartRequest, Started};
+use crate::aws::{Paging, StartRequest, Started};
 use crate::ledger::{BucketEvent, Intent};
 use crate::model::AwsError;
 
@@ -155,7 +155,7 @@ impl Campaign {
         if seen.looked.is_none_or(|at| at.elapsed() > FRESH) {
             let known = self.known_executions(place.account);
             let session = self.session_name();
-            let mut token = None;
+            let (mut token, mut paging) = (None, Paging::new("DescribeAutomationExecutions"));
             loop {
                 let (page, next) = place.ssm.executions_of_campaigns(life.since() - MARGIN, token).await?;
                 for execution in page {
@@ -167,7 +167,7 @@ impl Campaign {
                         seen.executions.insert(execution.id, read.parameters);
                     }
                 }
-                token = next;
+                token = paging.next(next.as_deref())?;
                 if token.is_none() {
                     break;
                 }

@@ -1,6 +1,7 @@
 //! Misbehaviour on order: what a fault is, and which requests it strikes. What a struck request then gets is in `request`
 //! (answers and connections) and `start` (automation executions and what they work on).
 
+pub(crate) mod altered;
 pub(crate) mod glob;
 pub(crate) mod request;
 pub(crate) mod stale;
@@ -37,6 +38,18 @@ pub enum FaultKind {
     HalfSent,
     /// The request has its effect; the answer is 200 with a body that no protocol knows.
     Malformed,
+    /// The request has its effect; the answer's body is delivered whole, and ends in the middle: before `before`, or after half of it.
+    TruncatedBody,
+    /// The request has its effect; the answer is a success without a body.
+    EmptyBody,
+    /// The request has its effect; the answer's body does not end.
+    EndlessBody,
+    /// Every page of a list names a next page, always by the same token.
+    RepeatedToken,
+    /// Every page of a list names a next page, by three tokens in turn.
+    CyclingToken,
+    /// Every number in the answer is `number`, and every time in XML the last or the first that there is.
+    ExtremeNumbers,
     /// The session token is said to have expired.
     ExpiredToken,
     /// The session token is said to be unknown.
@@ -174,6 +187,12 @@ pub struct Fault {
     /// Who takes the bucket, for `bucket_retaken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The text before which the body ends, for `truncated_body`; bodies without it are left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// A number in JSON's syntax, for `extreme_numbers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
 }
 
 impl Fault {
@@ -192,6 +211,8 @@ impl Fault {
             status: None,
             content: None,
             account: None,
+            before: None,
+            number: None,
         }
     }
 
@@ -210,6 +231,11 @@ impl Fault {
             && !matches!(self.status.as_deref(), Some("Pending" | "Waiting" | "InProgress"))
         {
             return Some("automation_stuck needs a status: write \"Pending\", \"Waiting\" or \"InProgress\"".into());
+        }
+        if self.kind == FaultKind::ExtremeNumbers
+            && !self.number.as_deref().is_some_and(|number| serde_json::from_str::<serde_json::Number>(number).is_ok())
+        {
+            return Some("extreme_numbers needs a number: write for example number = \"-1e300\"".into());
         }
         if let Some(content) = &self.content {
             let format = crate::automation::document::Format::guess(content);

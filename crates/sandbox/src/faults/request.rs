@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use super::altered::Alteration;
 use super::{Fault, FaultKind};
+use crate::request::Request;
 use crate::wire::error::AwsError;
 use crate::wire::{Answer, Disposition};
 
@@ -22,6 +24,8 @@ pub(crate) struct Blow {
     /// Not carried out, whatever becomes of the connection.
     pub(crate) no_effect: bool,
     pub(crate) garbage: bool,
+    /// What is changed in an answer that was given.
+    pub(crate) alteration: Option<Alteration>,
 }
 
 impl Blow {
@@ -74,13 +78,17 @@ impl Blow {
             FaultKind::ResetAfter => self.disposition = Disposition::Reset,
             FaultKind::HalfSent => self.disposition = Disposition::Truncate,
             FaultKind::Malformed => self.garbage = true,
-            _ => {}
+            FaultKind::EndlessBody => self.disposition = Disposition::Endless,
+            _ => self.alteration = Alteration::of(fault),
         }
     }
 
     /// Changes an answer that was given into what is put on the wire.
-    pub(crate) fn apply(&self, answer: &mut Answer) {
+    pub(crate) fn apply(&self, request: &Request, answer: &mut Answer) {
         answer.disposition = self.disposition;
+        if let Some(alteration) = self.alteration.as_ref().filter(|_| answer.status == 200) {
+            alteration.apply(request, answer);
+        }
         if self.garbage {
             answer.status = 200;
             answer.body = bytes::Bytes::from_static(b"\xfe<\"{]This is no answer of any protocol\x00");

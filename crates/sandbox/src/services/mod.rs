@@ -122,7 +122,8 @@ impl Service {
 pub(crate) const UNKNOWN: &str = "Unknown";
 
 /// Answers one request.
-pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
+pub(crate) async fn answer(world: &Arc<World>, asked: &Request) -> Answer {
+    let request = asked;
     let service = Service::of(request);
     let operation = service.operation(request);
     let caller = authenticate(world, request, service);
@@ -145,12 +146,14 @@ pub(crate) async fn answer(world: &Arc<World>, request: &Request) -> Answer {
     };
     let caller = caller.and_then(|caller| refused.map_or(Ok(caller), Err));
     let carry_out = blow.as_ref().is_none_or(|blow| !blow.no_effect);
+    let replaced = blow.as_ref().and_then(|blow| blow.alteration.as_ref()?.request(request));
+    let request = replaced.as_ref().unwrap_or(request);
     let mut answer = match carry_out {
         true => carried_out(world, request, caller, service, operation, request_id),
         false => Answer::new(200, "", ""),
     };
     if let Some(blow) = &blow {
-        blow.apply(&mut answer);
+        blow.apply(asked, &mut answer);
     }
     let code = answer.error.as_ref().map_or("", |(code, _)| *code);
     world.observe.answered(account, region, (service.name(), operation), code, answer.status);

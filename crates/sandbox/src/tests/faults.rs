@@ -383,3 +383,50 @@ async fn an_execution_misbehaves_to_its_end_even_across_a_restart() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(again.executions().iter().all(|execution| execution.status == "Cancelled"));
 }
+
+#[tokio::test]
+async fn bodies_end_early_or_never_or_are_not_there_in_complete_answers() {
+    let sandbox = start(SMALL, 0.0).await;
+    let keys = sandbox.session(ALPHA);
+    let get = || sandbox.get_encryption(&keys, "alpha-one");
+    let whole = get().await.unwrap().body.len();
+    sandbox.order(json!([{ "kind": "truncated_body" }])).await;
+    let answer = get().await.unwrap();
+    assert_eq!((answer.status, answer.body.len(), answer.length()), (200, whole / 2, whole / 2));
+    sandbox.order(json!([{ "kind": "truncated_body", "before": "</Rule>" }])).await;
+    assert!(get().await.unwrap().text().ends_with("</ApplyServerSideEncryptionByDefault>"));
+    sandbox.order(json!([{ "kind": "truncated_body", "before": "<Nothing" }])).await;
+    assert_eq!(get().await.unwrap().body.len(), whole);
+    sandbox.order(json!([{ "kind": "empty_body" }])).await;
+    let answer = get().await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+    sandbox.order(json!([{ "kind": "endless_body" }])).await;
+    assert!(tokio::time::timeout(Duration::from_millis(200), get()).await.is_err());
+}
+
+#[tokio::test]
+async fn lists_never_end_and_numbers_are_extreme() {
+    let sandbox = start(SMALL, 0.0).await;
+    let security = sandbox.security();
+    let token = async |token: Value| {
+        let input = if token.is_null() { json!({}) } else { json!({ "NextToken": token }) };
+        sandbox.over_json(&security, "ListAccounts", input).await.unwrap().json()["NextToken"].clone()
+    };
+    sandbox.order(json!([{ "kind": "repeated_token" }])).await;
+    let first = token(Value::Null).await;
+    assert!(first.is_string());
+    assert_eq!(token(first.clone()).await, first);
+    sandbox.order(json!([{ "kind": "cycling_token" }])).await;
+    let mut seen = vec![token(Value::Null).await];
+    for _ in 0..3 {
+        seen.push(token(seen.last().unwrap().clone()).await);
+    }
+    assert!(seen[0] != seen[1] && seen[1] != seen[2] && seen[0] == seen[3], "{seen:?}");
+    sandbox.order(json!([{ "kind": "extreme_numbers", "number": "-1e300" }])).await;
+    let answer = sandbox.over_json(&security, "ListAccounts", json!({})).await.unwrap();
+    assert!(answer.text().contains("\"JoinedTimestamp\":-1e300"), "{}", answer.text());
+    sandbox.order(json!([{ "kind": "cycling_token", "where": { "service": "s3" } }])).await;
+    let keys = sandbox.session(ALPHA);
+    let list = sandbox.over(&keys, "us-east-1/s3", ("GET", "/?max-buckets=1000"), &[], b"").await.unwrap();
+    assert!(list.text().contains("<ContinuationToken>token-one</ContinuationToken>"), "{}", list.text());
+}

@@ -33,6 +33,8 @@ pub(crate) enum Disposition {
     Reset,
     /// Half of the body is sent, then the connection is closed.
     Truncate,
+    /// After the body, white space without end.
+    Endless,
 }
 
 impl Answer {

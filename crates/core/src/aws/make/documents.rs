@@ -3,7 +3,7 @@
 use aws_sdk_ssm::types::{DocumentFormat, DocumentPermissionType, DocumentType, ResourceTypeForTagging, Tag};
 
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
-use crate::aws::Ssm;
+use crate::aws::{Paging, Ssm};
 use crate::model::{AwsError, DocumentContent};
 
 /// `ModifyDocumentPermission` takes so many accounts a call [model].
@@ -30,7 +30,7 @@ impl Ssm {
         let tags = call!(calls, "ListTagsForResource", request)?;
         let ours = tags.tag_list().iter().any(|tag| tag.key() == TAG && tag.value() == TAG_VALUE);
         let mut shared = Vec::new();
-        let mut token = None;
+        let (mut token, mut paging) = (None, Paging::new("DescribeDocumentPermission"));
         loop {
             let request = client
                 .describe_document_permission()
@@ -39,7 +39,7 @@ impl Ssm {
                 .set_next_token(token);
             let page = call!(calls, "DescribeDocumentPermission", request)?;
             shared.extend_from_slice(page.account_ids());
-            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            token = paging.next(page.next_token())?;
             if token.is_none() {
                 return Ok(Some(DocumentMade { ours, shared }));
             }

@@ -5,6 +5,7 @@ use aws_sdk_organizations::types::{PolicyType, Tag};
 use super::{TAG, TAG_VALUE, unbuilt, unreadable};
 use crate::aws::Organizations;
 use crate::aws::error::aws_error;
+use crate::aws::paging::each_page;
 use crate::judge::policy::ControlKind;
 use crate::model::AwsError;
 
@@ -27,14 +28,19 @@ fn kind_of(kind: ControlKind) -> PolicyType {
 impl Organizations {
     /// All control policies of a kind (`ListPolicies`).
     pub async fn control_policies(&self, kind: ControlKind) -> Result<Vec<ControlPolicy>, AwsError> {
-        let mut pages = self.client.list_policies().filter(kind_of(kind)).into_paginator().send();
+        const OPERATION: &str = "ListPolicies";
+        let read = |token| async move {
+            let page = self.client.list_policies().filter(kind_of(kind)).set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
+        };
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListPolicies", &error)))?;
+        each_page(OPERATION, read, |page| {
             found.extend(page.policies().iter().filter_map(|policy| {
                 Some(ControlPolicy { id: policy.id()?.to_owned(), name: policy.name()?.to_owned() })
             }));
-        }
+            page.next_token
+        })
+        .await?;
         Ok(found)
     }
 
@@ -82,12 +88,17 @@ impl Organizations {
 
     /// What a control policy is attached to (`ListTargetsForPolicy`): ids of roots, OUs and accounts.
     pub async fn targets(&self, id: &str) -> Result<Vec<String>, AwsError> {
-        let mut pages = self.client.list_targets_for_policy().policy_id(id).into_paginator().send();
+        const OPERATION: &str = "ListTargetsForPolicy";
+        let read = |token| async move {
+            let page = self.client.list_targets_for_policy().policy_id(id).set_next_token(token).send().await;
+            page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
+        };
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.halt.heed(aws_error("ListTargetsForPolicy", &error)))?;
+        each_page(OPERATION, read, |page| {
             found.extend(page.targets().iter().filter_map(|target| target.target_id()).map(str::to_owned));
-        }
+            page.next_token
+        })
+        .await?;
         Ok(found)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_kms::types::Tag;
 
 use super::{TAG, TAG_VALUE, found, unbuilt, unreadable};
-use crate::aws::Member;
+use crate::aws::{Member, Paging};
 use crate::model::{AwsError, KeyArn, KeyFacts};
 
 /// A key to be made.
@@ -43,15 +43,16 @@ impl Member {
     pub async fn key_without_alias(&self, region: &str, description: &str) -> Result<Option<KeyArn>, AwsError> {
         let (client, calls) = self.kms_service(region);
         let mut named = BTreeSet::new();
-        let mut marker = None;
+        let (mut marker, mut paging) = (None, Paging::new("ListAliases"));
         loop {
             let page = call!(calls, "ListAliases", client.list_aliases().set_marker(marker))?;
             named.extend(page.aliases().iter().filter_map(|alias| alias.target_key_id()).map(str::to_owned));
-            marker = page.next_marker().filter(|_| page.truncated()).map(str::to_owned);
+            marker = paging.next_of(page.truncated(), page.next_marker())?;
             if marker.is_none() {
                 break;
             }
         }
+        let mut paging = Paging::new("ListKeys");
         loop {
             let page = call!(calls, "ListKeys", client.list_keys().set_marker(marker))?;
             for id in page.keys().iter().filter_map(|key| key.key_id()).filter(|id| !named.contains(*id)) {
@@ -68,7 +69,7 @@ impl Member {
                     return Ok(Some(arn));
                 }
             }
-            marker = page.next_marker().filter(|_| page.truncated()).map(str::to_owned);
+            marker = paging.next_of(page.truncated(), page.next_marker())?;
             if marker.is_none() {
                 return Ok(None);
             }

@@ -10,7 +10,7 @@ use aws_sdk_config::types::{
 
 use super::rules::RULE;
 use super::{TAG, TAG_VALUE, found, unbuilt};
-use crate::aws::Member;
+use crate::aws::{Member, Paging};
 use crate::model::AwsError;
 
 const BUCKET: &str = "AWS::S3::Bucket";
@@ -78,7 +78,7 @@ impl Member {
     pub async fn compliance(&self, region: &str, rule: &str) -> Result<BTreeMap<String, bool>, AwsError> {
         let (client, calls) = self.config_service(region);
         let mut found = BTreeMap::new();
-        let mut token = None;
+        let (mut token, mut paging) = (None, Paging::new("GetComplianceDetailsByConfigRule"));
         loop {
             let request = client
                 .get_compliance_details_by_config_rule()
@@ -93,7 +93,7 @@ impl Member {
                     found.insert(bucket.to_owned(), compliant);
                 }
             }
-            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            token = paging.next(page.next_token())?;
             if token.is_none() {
                 return Ok(found);
             }

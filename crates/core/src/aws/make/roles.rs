@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_iam::types::Tag;
 
 use super::{TAG, TAG_VALUE, found, unbuilt};
-use crate::aws::Member;
+use crate::aws::{Member, Paging};
 use crate::model::AwsError;
 
 /// A role as it is to be.
@@ -134,7 +134,7 @@ impl Member {
     /// Takes all policies but these from a role.
     async fn take_policies(&self, role: &str, inline: &BTreeSet<&str>, attached: &[String]) -> Result<(), AwsError> {
         let (client, calls) = self.iam_service();
-        let mut marker = None;
+        let (mut marker, mut paging) = (None, Paging::new("ListRolePolicies"));
         loop {
             let request = client.list_role_policies().role_name(role).set_marker(marker);
             let page = call!(calls, "ListRolePolicies", request)?;
@@ -142,12 +142,12 @@ impl Member {
                 let request = client.delete_role_policy().role_name(role).policy_name(policy);
                 call!(calls, "DeleteRolePolicy", request)?;
             }
-            marker = page.marker().map(str::to_owned);
-            if !page.is_truncated() {
+            marker = paging.next_of(page.is_truncated(), page.marker())?;
+            if marker.is_none() {
                 break;
             }
         }
-        let mut marker = None;
+        let (mut marker, mut paging) = (None, Paging::new("ListAttachedRolePolicies"));
         loop {
             let request = client.list_attached_role_policies().role_name(role).set_marker(marker);
             let page = call!(calls, "ListAttachedRolePolicies", request)?;
@@ -157,8 +157,8 @@ impl Member {
                     call!(calls, "DetachRolePolicy", request)?;
                 }
             }
-            marker = page.marker().map(str::to_owned);
-            if !page.is_truncated() {
+            marker = paging.next_of(page.is_truncated(), page.marker())?;
+            if marker.is_none() {
                 return Ok(());
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_config::types::{OrganizationAggregationSource, Tag};
 
 use super::{TAG, TAG_VALUE, found, unbuilt};
-use crate::aws::Member;
+use crate::aws::{Member, Paging};
 use crate::model::AwsError;
 
 /// The managed rule.
@@ -17,7 +17,7 @@ impl Member {
     pub async fn encryption_rules(&self, region: &str) -> Result<Vec<(String, BTreeSet<String>)>, AwsError> {
         let (client, calls) = self.config_service(region);
         let mut rules = Vec::new();
-        let mut token = None;
+        let (mut token, mut paging) = (None, Paging::new("DescribeConfigRules"));
         loop {
             let page = call!(calls, "DescribeConfigRules", client.describe_config_rules().set_next_token(token))?;
             for rule in page.config_rules() {
@@ -26,7 +26,7 @@ impl Member {
                     rules.push((name.to_owned(), keys_of(rule.input_parameters().unwrap_or_default())));
                 }
             }
-            token = page.next_token().map(str::to_owned);
+            token = paging.next(page.next_token())?;
             if token.is_none() {
                 return Ok(rules);
             }

@@ -1,0 +1,182 @@
+//! What the answer to a request must be, from the request itself: the service models of botocore and S3's API reference.
+
+use std::collections::BTreeMap;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use serde::de::IgnoredAny;
+
+use super::{Unusable, xml};
+
+/// What the successful answer to a request must be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// XML with this root element and these members.
+    Xml { root: String, members: &'static [&'static str] },
+    /// XML or JSON of an operation that is not listed here: not empty, and complete.
+    Something,
+    /// A JSON object with these members.
+    Json(&'static [&'static str]),
+    /// A JSON object, or nothing: what changes something has no answer in many services.
+    JsonOrNothing,
+    /// A JSON document that is the answer itself.
+    JsonDocument,
+    /// Nothing is known of it: it is no answer of the AWS APIs, or it has no body.
+    Anything,
+}
+
+/// S3's reads, told by the query parameter that names the subresource or the operation. An element that is listed is one that S3 never
+/// leaves out: a configuration without rules does not exist.
+const S3: [(&str, &str, &[&str]); 10] = [
+    ("encryption", "ServerSideEncryptionConfiguration", &["Rule", "ApplyServerSideEncryptionByDefault"]),
+    ("x-id=ListBuckets", "ListAllMyBucketsResult", &["Buckets"]),
+    ("x-id=ListDirectoryBuckets", "ListAllMyDirectoryBucketsResult", &["Buckets"]),
+    ("policyStatus", "PolicyStatus", &["IsPublic"]),
+    ("website", "WebsiteConfiguration", &[]),
+    ("acl", "AccessControlPolicy", &["Owner", "AccessControlList"]),
+    ("ownershipControls", "OwnershipControls", &["Rule"]),
+    ("publicAccessBlock", "PublicAccessBlockConfiguration", &[]),
+    ("replication", "ReplicationConfiguration", &["Role", "Rule"]),
+    ("tagging", "Tagging", &["TagSet"]),
+];
+
+/// The members of the JSON services' answers without which an answer would be read as "there is none".
+const JSON: [(&str, &[&str]); 24] = [
+    ("AWSOrganizationsV20161128.DescribeOrganization", &["Organization"]),
+    ("AWSOrganizationsV20161128.DescribePolicy", &["Policy"]),
+    ("AWSOrganizationsV20161128.ListAccounts", &["Accounts"]),
+    ("AWSOrganizationsV20161128.ListAccountsForParent", &["Accounts"]),
+    ("AWSOrganizationsV20161128.ListOrganizationalUnitsForParent", &["OrganizationalUnits"]),
+    ("AWSOrganizationsV20161128.ListPolicies", &["Policies"]),
+    ("AWSOrganizationsV20161128.ListPoliciesForTarget", &["Policies"]),
+    ("AWSOrganizationsV20161128.ListRoots", &["Roots"]),
+    ("AWSOrganizationsV20161128.ListTagsForResource", &["Tags"]),
+    ("AWSOrganizationsV20161128.ListTargetsForPolicy", &["Targets"]),
+    ("AmazonSSM.DescribeAutomationExecutions", &["AutomationExecutionMetadataList"]),
+    ("AmazonSSM.DescribeDocument", &["Document"]),
+    ("AmazonSSM.GetAutomationExecution", &["AutomationExecution"]),
+    ("AmazonSSM.GetDocument", &["Content"]),
+    ("TrentService.DescribeKey", &["KeyMetadata"]),
+    ("TrentService.GetKeyPolicy", &["Policy"]),
+    ("TrentService.ListAliases", &["Aliases"]),
+    ("TrentService.ListKeys", &["Keys"]),
+    ("TrentService.ListResourceTags", &["Tags"]),
+    ("CloudTrail_20131101.LookupEvents", &["Events"]),
+    ("StarlingDoveService.DescribeConfigRules", &["ConfigRules"]),
+    ("StarlingDoveService.DescribeRemediationConfigurations", &["RemediationConfigurations"]),
+    ("StarlingDoveService.DescribeRemediationExceptions", &["RemediationExceptions"]),
+    ("StarlingDoveService.GetComplianceDetailsByConfigRule", &["EvaluationResults"]),
+];
+
+/// The members of the query services' answers that IAM and STS never leave out.
+const QUERY: [(&str, &[&str]); 5] = [
+    ("GetCallerIdentity", &["GetCallerIdentityResult", "Arn"]),
+    ("AssumeRole", &["AssumeRoleResult", "Credentials"]),
+    ("GetAccountAuthorizationDetails", &["GetAccountAuthorizationDetailsResult", "IsTruncated"]),
+    ("ListRolePolicies", &["ListRolePoliciesResult", "IsTruncated"]),
+    ("ListAttachedRolePolicies", &["ListAttachedRolePoliciesResult", "IsTruncated"]),
+];
+
+impl Expected {
+    /// By the request: JSON services name the operation in a header, query services in the form, REST services by method and path.
+    pub(super) fn of(request: &HttpRequest) -> Expected {
+        let headers = request.headers();
+        if let Some(target) = headers.get("x-amz-target") {
+            return json(target);
+        }
+        if headers.get("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+            let form = request.body().bytes().and_then(|body| std::str::from_utf8(body).ok()).unwrap_or_default();
+            let action = form.split('&').find_map(|field| field.strip_prefix("Action="));
+            return action.map_or(Expected::Anything, query);
+        }
+        let scope = headers.get("authorization").unwrap_or_default();
+        let is_s3 = scope.contains("/s3/aws4_request") || scope.contains("/s3express/aws4_request");
+        if !is_s3 || request.method() != "GET" {
+            return Expected::Anything;
+        }
+        let (before, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        match headers.get("x-amz-account-id") {
+            Some(_) => s3_control(before),
+            None => s3(query),
+        }
+    }
+
+    /// Checks the body of a successful answer.
+    pub(super) fn check(&self, body: &[u8]) -> Result<(), Unusable> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return match self {
+                Expected::Anything | Expected::JsonOrNothing => Ok(()),
+                _ => Err(Unusable::Empty),
+            };
+        }
+        match self {
+            Expected::Anything => Ok(()),
+            Expected::Xml { root, members } => {
+                let document = xml::complete(body)?;
+                if document.root != root {
+                    return Err(Unusable::OtherRoot { found: document.root.to_owned(), wanted: root.clone() });
+                }
+                lacking(members, |member| document.members.contains(member))
+            }
+            Expected::Something if body.trim_ascii_start().starts_with(b"<") => xml::complete(body).map(drop),
+            Expected::Something | Expected::JsonDocument => parsed::<IgnoredAny>(body).map(drop),
+            Expected::JsonOrNothing => parsed::<BTreeMap<String, Option<IgnoredAny>>>(body).map(drop),
+            Expected::Json(members) => {
+                let found: BTreeMap<String, Option<IgnoredAny>> = parsed(body)?;
+                lacking(members, |member| found.get(member).is_some_and(Option::is_some))
+            }
+        }
+    }
+}
+
+fn lacking(members: &[&'static str], holds: impl Fn(&str) -> bool) -> Result<(), Unusable> {
+    match members.iter().find(|member| !holds(member)) {
+        Some(member) => Err(Unusable::Lacks(member)),
+        None => Ok(()),
+    }
+}
+
+fn parsed<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unusable> {
+    serde_json::from_slice(body).map_err(|error| match error.is_eof() {
+        true => Unusable::CutOff("its JSON does not end".to_owned()),
+        false => Unusable::Malformed(error.to_string()),
+    })
+}
+
+fn json(target: &str) -> Expected {
+    // CloudTrail's model has the long form of the target.
+    let target = target.strip_prefix("com.amazonaws.cloudtrail.v20131101.").unwrap_or(target);
+    if let Some((_, members)) = JSON.iter().find(|(known, _)| *known == target) {
+        return Expected::Json(members);
+    }
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let reads = ["Describe", "Get", "List", "Lookup", "Generate"].iter().any(|verb| operation.starts_with(verb));
+    if reads { Expected::Json(&[]) } else { Expected::JsonOrNothing }
+}
+
+/// Each answer of a query service is an element that is named for the action, also where nothing is returned.
+fn query(action: &str) -> Expected {
+    let members = QUERY.iter().find(|(known, _)| *known == action).map_or(&[][..], |(_, members)| members);
+    Expected::Xml { root: format!("{action}Response"), members }
+}
+
+fn s3(query: &str) -> Expected {
+    let names = |wanted: &str| query.split('&').any(|field| field == wanted || field.split('=').next() == Some(wanted));
+    if names("policy") {
+        return Expected::JsonDocument;
+    }
+    match S3.iter().find(|(parameter, ..)| names(parameter)) {
+        Some((_, root, members)) => Expected::Xml { root: (*root).to_owned(), members },
+        None => Expected::Something,
+    }
+}
+
+fn s3_control(path: &str) -> Expected {
+    let is = |end: &str| path.trim_end_matches('/').ends_with(end);
+    let (root, members): (&str, &[&str]) = match () {
+        () if is("/v20180820/accesspoint") => ("ListAccessPointsResult", &["AccessPointList"]),
+        () if is("/policy") => ("GetAccessPointPolicyResult", &["Policy"]),
+        () if is("/configuration/publicAccessBlock") => ("PublicAccessBlockConfiguration", &[]),
+        () => return Expected::Something,
+    };
+    Expected::Xml { root: root.to_owned(), members }
+}
