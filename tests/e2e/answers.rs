@@ -1,8 +1,11 @@
 //! Answers that are cut off, empty or without end are no answers: what they would hide is unknown, and nothing is changed by them.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use crate::world::{World, finding};
+use crate::world::{World, finding, two_members};
 
 const CUT: &str = "555555555551";
 const CYCLING: &str = "555555555552";
@@ -28,7 +31,7 @@ buckets = [{{ name = "cycling-one", encryption = "sse_s3" }}]
 name = "read"
 id = "{READ}"
 buckets = [
-  {{ name = "blocks", encryption = "sse_s3", blocked_types = "sse_c" }},
+  {{ name = "blocks", encryption = "sse_s3", blocked_types = "SSE-C" }},
   {{ name = "empty", encryption = "sse_s3" }},
   {{ name = "endless", encryption = "sse_s3" }},
   {{ name = "whole", encryption = "sse_s3" }},
@@ -84,4 +87,64 @@ fn what_an_unusable_answer_hides_is_unknown_and_stays_as_it_is() {
     let blocks = world.bucket("blocks").encryption.unwrap();
     assert_eq!((blocks.algorithm.as_str(), blocks.blocked), ("AES256", vec!["SSE-C".to_owned()]));
     assert_eq!(world.sandbox.executions().len(), 1);
+}
+
+const TWO: [&str; 2] = ["555555555551", "555555555552"];
+
+fn two_buckets(fault: &str) -> World {
+    let spec =
+        two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#);
+    World::of(&format!("{spec}\n{fault}"))
+}
+
+#[test]
+fn an_account_that_never_answers_delays_no_other_and_ends_as_unknown() {
+    let world = two_buckets(&format!("[[fault]]\nkind = \"hang\"\nwhere = {{ account = \"{}\" }}", TWO[0]));
+    let limits = ["--set", "limits.accounts=1", "--set", "limits.account_read_deadline=14"];
+    let mut command = world.command(&[&["rollout", "--yes", "--json"], &limits[..]].concat());
+    let begun = Instant::now();
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    crate::world::wait_until("the other account is changed", || world.sandbox.executions().len() == 1);
+    assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let error = error_of(&document, TWO[0]);
+    assert_eq!(error, format!("account {} gave no usable answer for 14s", TWO[0]));
+    assert_eq!(finding(&document, "reports")["verdict"], "sealed");
+}
+
+#[test]
+fn times_beyond_all_bounds_break_nothing() {
+    for numbers in [r#"["1.8e19", "-1e300"]"#, r#"["-1e300", "1.8e19"]"#, r#"["9223372036854775807", "-1"]"#] {
+        let world = two_buckets(&format!(
+            "[[fault]]\nkind = \"extreme_numbers\"\nwhere = {{ operation = \"DescribeAutomationExecutions\" }}\nnumbers = {numbers}"
+        ));
+        let (code, document) = world.json(&["rollout", "--yes"]);
+        assert_eq!(code, 0, "{numbers}: {document:#}");
+        assert_eq!(finding(&document, "logs")["verdict"], "sealed", "{numbers}");
+    }
+}
+
+#[test]
+fn a_task_that_panics_is_a_failure_of_the_run_and_the_others_go_on() {
+    let world = two_buckets("");
+    let panicking = |point: &str, arguments: &[&str]| {
+        let output = world.command(arguments).arg("--json").env("ORGSEAL_FAIL_POINT", point).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let document = panicking("panic-read_account", &["audit"]);
+    assert_eq!(document["run"]["state"], "stopped: internal error", "{document:#}");
+    let unread: Vec<&Value> =
+        document["accounts"].as_array().unwrap().iter().filter(|account| account["outcome"] == "unread").collect();
+    assert_eq!(unread.len(), 1, "{unread:#?}");
+    assert_eq!(unread[0]["error"]["code"], "TaskLost");
+    // Whoever follows executions panics: nobody knows how they end, and nothing new is started.
+    let document = panicking("panic-poll", &["rollout", "--yes"]);
+    assert_eq!(document["run"]["state"], "stopped: internal error", "{document:#}");
+    let (code, document) = world.json(&["resume", "--yes"]);
+    assert_eq!(code, 0, "{document:#}");
+    assert_eq!(world.sandbox.executions().len(), 2);
 }

@@ -15,6 +15,7 @@ use crate::output;
 /// A failure of the command itself.
 pub(crate) struct Failure {
     says: Vec<Saying>,
+    exit: u8,
 }
 
 /// One thing that is wrong, with its place in a file if it has one.
@@ -32,11 +33,22 @@ impl Failure {
     pub(crate) fn plain(message: impl Into<String>, help: impl Into<String>) -> Failure {
         Failure {
             says: vec![Saying { message: message.into(), help: help.into(), source: None, span: None, line: None }],
+            exit: 1,
         }
     }
 
+    /// The exit code of the command.
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
+    }
+
     pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
-        Failure::plain(format!("{doing} {}: {error}", path.display()), "check the path and its permissions")
+        // EMFILE and ENFILE say nothing of the path.
+        let help = match error.raw_os_error() {
+            Some(23 | 24) => "raise this process's limit on open files (`ulimit -n 4096`), or lower limits.accounts",
+            _ => "check the path and its permissions",
+        };
+        Failure::plain(format!("{doing} {}: {error}", path.display()), help)
     }
 
     /// Shows it on standard error; with `--json`, as a document on standard output too.
@@ -111,7 +123,7 @@ impl From<ConfigError> for Failure {
             span: problem.span.map(|span| (span.start, span.len().min(60))),
             line: problem.line,
         };
-        Failure { says: error.problems.into_iter().map(saying).collect() }
+        Failure { says: error.problems.into_iter().map(saying).collect(), exit: 1 }
     }
 }
 
@@ -189,7 +201,9 @@ impl From<CampaignError> for Failure {
             CampaignError::Ledger(error) => ledger_help(error),
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
         };
-        Failure::plain(error.to_string(), help)
+        // Not everything was read or finished: a task that is lost says nothing of what it worked on.
+        let exit = if matches!(error, CampaignError::Task(_)) { 3 } else { 1 };
+        Failure { exit, ..Failure::plain(error.to_string(), help) }
     }
 }
 

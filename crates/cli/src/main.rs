@@ -29,7 +29,10 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(|error| {
-            Failure::plain(format!("the program could not start its threads: {error}"), "free some memory")
+            Failure::plain(
+                format!("the program could not start its threads: {error}"),
+                "free memory, or raise the limits on processes and open files (`ulimit -u`, `ulimit -n`)",
+            )
         })
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(arguments));
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             failure.show(json);
-            ExitCode::from(1)
+            ExitCode::from(failure.exit())
         }
     }
 }

@@ -68,6 +68,9 @@ pub(crate) fn ending(run: &Run) -> Option<&'static str> {
         "paused: approval" => Some("paused: the next wave waits for a person's approval"),
         "paused: until wave" => Some("paused: it was told to begin no further wave"),
         "stopped: wave" => Some("stopped: something speaks against a wave; nothing new was started after that"),
+        "stopped: internal error" => Some(
+            "stopped by a fault of orgseal: not everything was read or finished; report it with the lines of --log text",
+        ),
         "failed" => Some("it failed as a whole: not everything was read or finished"),
         "running" => Some("not finished: it is still running, or was ended by force"),
         _ => Some("not finished"),

@@ -37,6 +37,10 @@ pub(crate) struct Asker {
 }
 
 impl Decide for Asker {
+    fn asks(&self) -> bool {
+        !self.yes
+    }
+
     async fn change(&self, preview: Preview) -> bool {
         if self.yes {
             return true;

@@ -25,7 +25,11 @@ impl Calls {
     pub(super) fn new(service: &str, session: &Session, regions: &Regions, most: usize) -> Calls {
         let adaptive = Adaptive::new(most);
         Calls {
-            observer: Observer { adaptive: adaptive.clone(), regions: regions.clone() },
+            observer: Observer {
+                adaptive: adaptive.clone(),
+                regions: regions.clone(),
+                progress: session.progress.clone(),
+            },
             adaptive,
             partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),
             classifier: ExpiredIsTransient { renewable: !session.is_own() },

@@ -20,7 +20,7 @@ use super::observer::{is_expired, is_skew_error};
 use super::paging::Paging;
 use crate::clock;
 use crate::judge::{Denied, FailureClass, KnownDenials, classify, key_denial};
-use crate::model::{AwsError, DenialSource, KeyArn};
+use crate::model::{AwsError, DenialSource, KeyArn, plausible};
 
 const OPERATION: &str = "LookupEvents";
 /// LookupEvents takes at most so many for a page [model].
@@ -262,7 +262,7 @@ impl Member {
 }
 
 fn time_of(event: &Event) -> Option<Timestamp> {
-    Timestamp::from_second(event.event_time()?.secs()).ok()
+    Some(plausible(event.event_time()?.secs()))
 }
 
 /// Events a second, from the times of the newest ones before `to`, newest first. Of the oldest second only a part may have been
@@ -427,12 +427,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_known_is_left_out_and_a_new_denial_ends_the_read_soon() {
-        let page = || (200, json!({ "Events": [event(9, "AccessDenied")], "NextToken": "t" }));
-        let (member, _server) = served((0..6).map(|_| page()).collect()).await;
+        let page = |nth: u32| (200, json!({ "Events": [event(9, "AccessDenied")], "NextToken": format!("t{nth}") }));
+        let (member, _server) = served((0..6).map(page).collect()).await;
         let found = read(&member, 6, &[]).await.unwrap();
         assert_eq!((found.pages, found.complete), (1 + PAGES_AFTER_A_DENIAL, false));
         let known = [KnownDenial { source: found.denied[0].denial.source(), before: None }];
-        let (member, _server) = served((0..6).map(|_| page()).collect()).await;
+        let (member, _server) = served((0..6).map(page).collect()).await;
         let found = read(&member, 2, &known).await.unwrap();
         assert_eq!((found.pages, found.denied.len()), (2, 0));
     }

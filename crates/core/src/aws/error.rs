@@ -353,6 +353,9 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         (_, "SlowDown" | "Throttling" | "ThrottlingException" | "TooManyRequestsException") => {
             "lower the limits for this account, or run the command again later"
         }
+        (_, "ConnectionFailed") if message.contains("Too many open files") => {
+            "raise this process's limit on open files (`ulimit -n 4096`), or lower limits.accounts"
+        }
         (_, "ConnectionFailed") if message.contains("certificate") => {
             "set AWS_CA_BUNDLE to a PEM file with the certificate of the CA that signed the endpoint's certificate: a proxy \
              that inspects TLS uses its own CA"

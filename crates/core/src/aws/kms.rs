@@ -5,14 +5,14 @@ use aws_sdk_kms::types::DataKeySpec;
 use aws_smithy_types::DateTime;
 
 use super::error::aws_error;
-use crate::model::{AwsError, DryRun, KeyArn, KeyFacts};
+use crate::model::{AwsError, DryRun, KeyArn, KeyFacts, plausible};
 
 /// `DescribeKey` in the client's Region. The key may be named in any form that KMS takes.
 pub(super) async fn describe_key(client: &Client, key: &str) -> Result<KeyFacts, AwsError> {
     let answer = client.describe_key().key_id(key).send().await.map_err(|error| aws_error("DescribeKey", &error))?;
     let facts = answer.key_metadata();
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-    let moment = |time: Option<&DateTime>| jiff::Timestamp::from_second(time?.secs()).ok();
+    let moment = |time: Option<&DateTime>| time.map(|time| plausible(time.secs()));
     Ok(KeyFacts {
         arn: text(facts.and_then(|facts| facts.arn())),
         account: text(facts.and_then(|facts| facts.aws_account_id())),

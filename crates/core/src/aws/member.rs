@@ -218,7 +218,8 @@ impl Member {
         let source = Source::Caller(CallerCredentials::new(config.credentials_provider().unwrap()));
         let regions = Regions::new(account, source, config, &DisabledRegions::default());
         let halt = super::Halt::new(aws_sdk_sts::Client::new(config));
-        let session = Session { account: account.to_owned(), credentials: None, halt };
+        let session =
+            Session { account: account.to_owned(), credentials: None, halt, progress: super::Progress::default() };
         Member::new(config, &session, regions, limits, &Intervals::default())
     }
 }

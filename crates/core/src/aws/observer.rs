@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
+use super::Progress;
 use super::adaptive::Adaptive;
 use super::disabled_region::{Regions, is_token_refused};
 use crate::clock;
@@ -17,6 +18,7 @@ use crate::clock;
 pub(super) struct Observer {
     pub(super) adaptive: Adaptive,
     pub(super) regions: Regions,
+    pub(super) progress: Progress,
 }
 
 /// The access key that an attempt was signed with, and the Region that it was signed for.
@@ -65,10 +67,14 @@ impl Intercept for Observer {
             return Ok(());
         };
         let code = error_code(response);
-        if is_throttling(response.status().as_u16(), code.as_deref()) {
+        let status = response.status().as_u16();
+        if is_throttling(status, code.as_deref()) {
             self.adaptive.throttled();
         } else {
             self.adaptive.answered();
+            if status < 500 {
+                self.progress.made();
+            }
         }
         // Also where the SDK makes one attempt only, and asks no classifier.
         if is_skewed(response) {

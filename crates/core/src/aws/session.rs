@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::not_renewed::NotRenewed;
 use super::sts::{RoleAssumer, RoleRequest};
-use super::{Caller, Halt};
+use super::{Caller, Halt, Progress};
 use crate::clock;
 use crate::config::{MemberRole, OwnAccount, SessionPolicy};
 use crate::model::{AwsError, role_arn};
@@ -30,9 +30,16 @@ pub struct Session {
     /// `None`: the caller's own account, entered with the caller's own credentials as the campaign file says.
     pub(super) credentials: Option<Renewable>,
     pub(super) halt: Halt,
+    pub(super) progress: Progress,
 }
 
 impl Session {
+    /// When this account last gave a usable answer.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
     pub(super) async fn enter(
         sts: &RoleAssumer,
         halt: &Halt,
@@ -50,7 +57,12 @@ impl Session {
             policy: (role.session_policy == SessionPolicy::Narrow).then_some(policy),
         };
         if account == caller.account && role.own_account == OwnAccount::Caller {
-            return Ok(Session { account: account.to_owned(), credentials: None, halt: halt.clone() });
+            return Ok(Session {
+                account: account.to_owned(),
+                credentials: None,
+                halt: halt.clone(),
+                progress: Progress::default(),
+            });
         }
         let first = sts.assume(&request).await.map_err(|error| halt.heed(error))?;
         let credentials = Renewable(Arc::new(MemberCredentials {
@@ -60,7 +72,12 @@ impl Session {
             current: Mutex::new(Current { credentials: first, failed: None, refusals: 0 }),
             refused: std::sync::Mutex::default(),
         }));
-        Ok(Session { account: account.to_owned(), credentials: Some(credentials), halt: halt.clone() })
+        Ok(Session {
+            account: account.to_owned(),
+            credentials: Some(credentials),
+            halt: halt.clone(),
+            progress: Progress::default(),
+        })
     }
 
     /// Whether it is the caller's own session, and bears no name of ours.

@@ -39,6 +39,9 @@ const BASIC_UNFINISHED: [&str; 4] = ["Pending", "InProgress", "Waiting", "Cancel
 /// The model's bound on a page of `DescribeAutomationExecutions`.
 const EXECUTIONS_A_PAGE: i32 = 50;
 
+/// Systems Manager keeps executions for 30 days: times that lie further apart are none that an execution took.
+const LONGEST_EXECUTION: Duration = Duration::from_secs(30 * 86_400);
+
 /// Systems Manager in one Region, as one account.
 #[derive(Clone)]
 pub struct Ssm {
@@ -305,7 +308,10 @@ fn seen(metadata: &AutomationExecutionMetadata) -> ExecutionSeen {
         document: metadata.document_name().unwrap_or_default().to_owned(),
         executed_by: metadata.executed_by().unwrap_or_default().to_owned(),
         status: metadata.automation_execution_status().map_or("", |status| status.as_str()).into(),
-        took: start.zip(end).and_then(|(start, end)| end.duration_since(start).ok()),
+        took: start
+            .zip(end)
+            .and_then(|(start, end)| end.duration_since(start).ok())
+            .filter(|took| *took <= LONGEST_EXECUTION),
     }
 }
 

@@ -15,6 +15,7 @@ use super::hands::InWave;
 use super::life::{Life, not_started};
 use super::place::{AccountAtWork, Place, calls_of_changes, in_flight};
 use super::read::Entered;
+use super::silence::Silence;
 use super::slots::Slots;
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
@@ -51,6 +52,7 @@ impl Campaign {
             look: self.account_look(&entered.account)?,
             limits,
             slots: Slots::new(limits.executions),
+            silence: Silence::new(entered.session.progress(), self.file.limits.account_read_deadline()),
             earlier,
             former_keys: FormerKeys::default(),
             tolerance,

@@ -10,6 +10,7 @@ use super::discover::the_organization;
 use super::fail_point::fail_point;
 use super::key_proof::KeyProofs;
 use super::key_watch::KeyWatch;
+use super::lost::Lost;
 use super::omission::Omissions;
 use super::planning::{self, PlanDocuments};
 use super::warnings::Warnings;
@@ -206,6 +207,7 @@ impl Campaign {
             looks_ahead: matches!(began.kind, "plan" | "rollout"),
             plan_documents: PlanDocuments::default(),
             warnings: Warnings::default(),
+            lost: Lost::default(),
             controls: ControlReads::default(),
             ledger,
             events,

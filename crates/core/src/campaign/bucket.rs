@@ -16,6 +16,7 @@ use super::follow::Followed;
 use super::life::{Life, not_started};
 use super::omission::Stake;
 use super::place::{Place, keep, pause};
+use super::reading::no_progress;
 use super::slots::Slot;
 use super::start::Sent;
 use super::under_way::FORGOTTEN;
@@ -126,8 +127,12 @@ impl Campaign {
             return Ok(Step::Over(self.record(life, event).await?));
         }
         // Law 8: what was read when the bucket was judged may be hours old.
-        let mut look =
-            self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref()).await;
+        let reading = self.look(&place.s3, life.bucket(), Some(&place.work.look), life.state().restore.as_deref());
+        let Some(mut look) = place.work.silence.call(reading).await else {
+            let error = no_progress(place.account, self.file.limits.account_read_deadline());
+            let unread = not_started(Verdict::Unread, Reason::NoAnswer, None, &error);
+            return Ok(Step::Over(self.record(life, unread).await?));
+        };
         still_changed(life.bucket(), life.state(), &mut look);
         let found = match look {
             BucketEvent::Judged { judgement, encryption: Some(ref found), .. } if waits(judgement) => {
@@ -353,6 +358,14 @@ impl Campaign {
             }
             Followed::Overdue(status) => Ok(Step::Over(self.record(life, BucketEvent::Overdue { status }).await?)),
             Followed::Stopped => Ok(Step::Left),
+            Followed::Lost => {
+                let task =
+                    format!("the task that follows executions in account {}, Region {}", place.account, place.region);
+                self.task_lost(&task, "it panicked");
+                // What is started now would be followed by nobody.
+                self.no_starts.cancel();
+                Ok(Step::Left)
+            }
         }
     }
 

@@ -5,18 +5,25 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt};
+use futures::future::{self, FutureExt};
+use futures::stream::{self, Stream, StreamExt};
+use tokio::sync::Mutex;
 
 use super::decide::{Decide, Preview, RegionPreview, WavePreview};
 use super::fail_point::fail_point;
 use super::hands::{Hands, InWave};
 use super::read::{Entered, record};
+use super::reading::{Next, Reads};
 use super::tolerance::Tolerance;
 use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
+use crate::config::Tolerated;
 use crate::event::Event;
 use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope};
 use crate::model::{Account, AccountOutcome, AwsError, KeyArn, Operation, WaveState};
+
+/// An account to be changed: its id, its session if it was read in this process, and the account itself if it is still there.
+type Work = (String, Option<Entered>, Option<Account>);
 
 impl Campaign {
     /// Reads what is to be read, asks, changes what is to be changed. All outcomes are in the ledger when this returns.
@@ -32,10 +39,13 @@ impl Campaign {
         let Some(accounts) = self.discover().await? else { return self.finish(self.ending(None).await).await };
         self.recall_omissions()?;
         self.may_share(&accounts)?;
-        let entered = match (self.operation, self.options.settle_only) {
-            (_, true) => Vec::new(),
-            (Operation::Seal, false) => self.read_accounts(self.to_read(&accounts)?, Purpose::Rollout).await?,
-            (Operation::Restore, false) => self.read_touched(&accounts).await?,
+        let (entered, late) = match (self.operation, self.options.settle_only) {
+            (_, true) => (Vec::new(), None),
+            (Operation::Seal, false) => {
+                let reads = Reads::new(self.to_read(&accounts)?, Purpose::Rollout);
+                self.read_answering_accounts(reads, !self.reads_all_first(decide)).await?
+            }
+            (Operation::Restore, false) => (self.read_touched(&accounts).await?, None),
         };
         // What was read is durable before anything rests on it.
         self.ledger.flush().await?;
@@ -47,7 +57,7 @@ impl Campaign {
         }
         self.narrowed_to_something()?;
         if let Some(plan) = &self.plan {
-            for message in self.differences_from_plan(plan)? {
+            for message in self.differences_from_plan(plan, late.as_ref())? {
                 self.events.emit(&Event::Warning { message });
             }
         }
@@ -56,7 +66,7 @@ impl Campaign {
         }
         let preview = self.prepare().await?;
         let waits_for_more = self.watches_a_wave()?;
-        if preview.accounts == 0 && !waits_for_more {
+        if preview.accounts == 0 && !waits_for_more && late.is_none() {
             return self.finish(self.left_open(self.ending(None).await)?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
@@ -67,6 +77,7 @@ impl Campaign {
         let hands = Hands {
             accounts: accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
             sessions: entered.into_iter().map(|entered| (entered.account.id.clone(), entered)).collect(),
+            late: Mutex::new(late),
         };
         if self.options.dry_run || self.options.settle_only || self.operation == Operation::Restore {
             if !self.options.dry_run {
@@ -130,6 +141,8 @@ impl Campaign {
             Ending::CredentialsExpired
         } else if self.stop.is_cancelled() {
             Ending::Interrupted
+        } else if self.has_lost_a_task() {
+            Ending::TaskLost
         } else if self.options.dry_run {
             Ending::DryRun
         } else if tolerance.is_some_and(|tolerance| tolerance.passed().is_some()) {
@@ -137,6 +150,18 @@ impl Campaign {
         } else {
             Ending::Finished
         }
+    }
+
+    /// Whether all accounts are read before the first change: a person is asked about all of them, a wave or a tolerance in percent is
+    /// counted from all of them, or a bucket that is named has to be found. Otherwise nobody waits for accounts that give no answer.
+    fn reads_all_first(&self, decide: &impl Decide) -> bool {
+        let tolerance = &self.file.failure_tolerance;
+        let mut tolerated = [&tolerance.buckets, &tolerance.accounts].into_iter();
+        self.options.dry_run
+            || decide.asks()
+            || !self.file.waves.is_empty()
+            || self.selection.names_buckets()
+            || tolerated.any(|part| matches!(part, Some(Tolerated::Percent(_))))
     }
 
     /// Stops the run cleanly when the caller's own credentials are not valid any more: what is in flight is in the ledger.
@@ -264,14 +289,24 @@ impl Campaign {
         let scope = self.scope();
         let stopped = self.stop.clone().cancelled_owned();
         let own = wave.and_then(|wave| wave.limits.accounts).unwrap_or(usize::MAX);
+        let work = work.into_iter().map(|work| {
+            let (session, account) = (hands.sessions.get(&work.account), hands.accounts.get(&work.account));
+            Ok((work.account, session.cloned(), account.cloned()))
+        });
+        let late = hands.late.lock().await.take();
+        let late = late.map_or_else(|| stream::empty().boxed(), |reads| Arc::clone(self).read_late(reads).boxed());
         let mut changes = pin!(
             stream::iter(work)
                 .take_until(stopped)
+                .chain(late)
                 .map(|work| {
-                    let id = work.account;
-                    let (session, account) = (hands.sessions.get(&id).cloned(), hands.accounts.get(&id).cloned());
+                    let (id, session, account) = match work {
+                        Ok(work) => work,
+                        Err(error) => return future::ready((None, Ok(Err(error)))).boxed(),
+                    };
+                    let shown = account.clone();
                     let (campaign, tolerance) = (Arc::clone(self), Arc::clone(tolerance));
-                    tokio::spawn(async move {
+                    let task = tokio::spawn(async move {
                         let entered = match session {
                             Some(session) => session,
                             None => match campaign.enter_again(&id, account).await? {
@@ -290,13 +325,21 @@ impl Campaign {
                         let changed = campaign.change_account(entered, scope, wave.as_ref(), &tolerance).await;
                         campaign.omissions.expect_no_more(&id, None);
                         changed
-                    })
+                    });
+                    async move { (shown, task.await) }.boxed()
                 })
                 .buffer_unordered(self.file.limits.accounts.min(own))
         );
         let mut outcome = Ok(());
-        while let Some(changed) = changes.next().await {
-            let changed = changed.map_err(|error| CampaignError::Task(error.to_string())).flatten();
+        while let Some((account, changed)) = changes.next().await {
+            let changed = match (changed, account) {
+                (Ok(changed), _) => changed,
+                (Err(error), Some(account)) => {
+                    self.omissions.expect_no_more(&account.id, None);
+                    self.account_lost(account, &error).await
+                }
+                (Err(error), None) => Err(CampaignError::Task(error.to_string())),
+            };
             if changed.is_err() && outcome.is_ok() {
                 // Without a record nothing may be started: the other accounts stop cleanly.
                 self.stop.cancel();
@@ -304,6 +347,33 @@ impl Campaign {
             }
         }
         outcome
+    }
+
+    /// The accounts that gave no answer at first, as each is read. When the run stops, none comes any more.
+    fn read_late(self: Arc<Self>, reads: Reads) -> impl Stream<Item = Result<Work, CampaignError>> + Send {
+        stream::unfold(Some(reads), move |reads| {
+            let campaign = Arc::clone(&self);
+            async move {
+                let mut reads = reads?;
+                loop {
+                    let Next::Read(account, read) = reads.next(&campaign, false).await else { return None };
+                    let read = match campaign.read_of(account, read).await {
+                        Ok(read) => read,
+                        Err(error) => return Some((Err(error), None)),
+                    };
+                    let Some(entered) = read.entered.filter(|_| !campaign.stop.is_cancelled()) else { continue };
+                    let id = entered.account.id.clone();
+                    let ready = async {
+                        campaign.ledger.flush().await?;
+                        campaign.expect_blocks_of(&id)
+                    };
+                    if let Err(error) = ready.await {
+                        return Some((Err(error), None));
+                    }
+                    return Some((Ok((id, Some(entered.clone()), Some(entered.account))), Some(reads)));
+                }
+            }
+        })
     }
 
     /// Enters an account that an earlier process had read. `None`: it cannot be entered now, which is recorded.

@@ -64,6 +64,9 @@ pub struct WavePreview {
 
 /// The person, or the flags in a person's place, that a run asks.
 pub trait Decide: Send + Sync {
+    /// Whether a person is asked about all changes: then everything is read first. `false` where the answer is given beforehand.
+    fn asks(&self) -> bool;
+
     /// Whether all of this is to be done.
     fn change(&self, preview: Preview) -> impl Future<Output = bool> + Send;
 

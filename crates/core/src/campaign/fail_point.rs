@@ -1,7 +1,7 @@
-//! Points at which a test ends the process as `kill -9` would, to see what the ledger is worth.
+//! Points at which a test ends the process as `kill -9` would, to see what the ledger is worth, or makes a task panic.
 
-/// Ends the process here if `ORGSEAL_FAIL_POINT` says `NAME` or `NAME:N` (at the Nth time). In debug builds alone: a release
-/// build does not look.
+/// Ends the process here if `ORGSEAL_FAIL_POINT` says `NAME` or `NAME:N` (at the Nth time), and panics if it says `panic-NAME`. In debug
+/// builds alone: a release build does not look.
 pub(super) fn fail_point(name: &str) {
     #[cfg(debug_assertions)]
     armed::pass(name);
@@ -16,6 +16,7 @@ mod armed {
 
     struct Armed {
         name: String,
+        panics: bool,
         left: AtomicU32,
     }
 
@@ -25,12 +26,14 @@ mod armed {
         let armed = ARMED.get_or_init(|| {
             let wish = std::env::var("ORGSEAL_FAIL_POINT").ok()?;
             let (name, count) = wish.split_once(':').unwrap_or((&wish, "1"));
-            Some(Armed { name: name.to_owned(), left: AtomicU32::new(count.parse().ok()?) })
+            let (name, panics) = name.strip_prefix("panic-").map_or((name, false), |name| (name, true));
+            Some(Armed { name: name.to_owned(), panics, left: AtomicU32::new(count.parse().ok()?) })
         });
         if let Some(armed) = armed
             && armed.name == name
             && armed.left.fetch_sub(1, Ordering::SeqCst) == 1
         {
+            assert!(!armed.panics, "fail point {name}");
             // No destructor runs and nothing is flushed: what is not on the disk is lost.
             std::process::abort();
         }

@@ -11,6 +11,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::SESSION_PREFIX;
+use super::fail_point::fail_point;
 use super::pace::Pace;
 use super::slots::{Slot, Slots};
 use crate::aws::{ExecutionSeen, Paging, Ssm};
@@ -26,11 +27,14 @@ pub(super) enum Followed {
     Overdue(Option<ExecutionStatus>),
     /// The run was stopped.
     Stopped,
+    /// The task that follows was lost: nobody knows how the execution ends.
+    Lost,
 }
 
 /// Where executions to follow are handed in. The task ends when the last clone is gone and nothing is left to follow.
 #[derive(Clone)]
 pub(super) struct Follower {
+    stop: CancellationToken,
     inbox: mpsc::UnboundedSender<Follow>,
 }
 
@@ -79,6 +83,7 @@ impl Follower {
     /// An error means that executions cannot be followed here, so that none should be started.
     pub(super) async fn start(watch: Watch) -> Result<Follower, AwsError> {
         let (inbox, arrivals) = mpsc::unbounded_channel();
+        let stop = watch.stop.clone();
         let mut task = Task {
             watch,
             own: HashMap::new(),
@@ -88,17 +93,22 @@ impl Follower {
         };
         task.look_for_others().await?;
         tokio::spawn(task.run(arrivals));
-        Ok(Follower { inbox })
+        Ok(Follower { stop, inbox })
     }
 
     /// Follows an execution to its end. The room it takes is given back when it has ended, not when we stop looking.
     pub(super) async fn follow(&self, bucket: &Bucket, id: &str, slots: (Slot, Slot)) -> Followed {
         let (answer, ended) = oneshot::channel();
         let follow = Follow { bucket: bucket.clone(), id: id.to_owned(), slots, answer };
-        if self.inbox.send(follow).is_err() {
-            return Followed::Stopped;
+        let ended = match self.inbox.send(follow) {
+            Ok(()) => ended.await.ok(),
+            Err(_) => None,
+        };
+        match ended {
+            Some(followed) => followed,
+            None if self.stop.is_cancelled() => Followed::Stopped,
+            None => Followed::Lost,
         }
-        ended.await.unwrap_or(Followed::Stopped)
     }
 }
 
@@ -150,6 +160,7 @@ impl Task {
     }
 
     async fn poll(&mut self) {
+        fail_point("poll");
         // The list is only the cheap way: what it does not say is asked for by id, or times out.
         if !self.own.is_empty() && self.look().await.is_ok() {
             self.ask_for_the_missing().await;

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use tokio::sync::Mutex;
+
 use super::read::Entered;
+use super::reading::Reads;
 use crate::config::WaveLimits;
 use crate::model::Account;
 
@@ -19,4 +22,6 @@ pub(super) struct InWave {
 pub(super) struct Hands {
     pub(super) accounts: HashMap<String, Account>,
     pub(super) sessions: HashMap<String, Entered>,
+    /// Accounts that gave no answer yet: whoever changes accounts takes them along.
+    pub(super) late: Mutex<Option<Reads>>,
 }

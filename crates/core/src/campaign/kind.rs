@@ -114,6 +114,8 @@ pub enum Ending {
     UntilWave,
     /// The caller's own credentials are not valid any more.
     CredentialsExpired,
+    /// A task of orgseal panicked or was lost: what it worked on is unknown.
+    TaskLost,
     /// The run as a whole could not go on.
     Failed,
 }
@@ -131,6 +133,7 @@ impl Ending {
             Ending::WaveWaits => "paused: approval",
             Ending::UntilWave => "paused: until wave",
             Ending::CredentialsExpired => "paused: credentials expired",
+            Ending::TaskLost => "stopped: internal error",
             Ending::Failed => "failed",
         }
     }

@@ -28,6 +28,7 @@ mod key_proof;
 mod key_watch;
 mod kind;
 mod life;
+mod lost;
 mod omission;
 mod out_of_scope;
 mod pace;
@@ -37,8 +38,10 @@ mod population;
 mod preflight;
 mod read;
 mod read_back;
+mod reading;
 mod requested;
 mod restore;
+mod silence;
 mod slots;
 mod start;
 mod start_rate;
@@ -66,6 +69,7 @@ use crate::plan::{PlanFile, Selection};
 use control_policies::ControlReads;
 use key_proof::KeyProofs;
 use key_watch::KeyWatch;
+use lost::Lost;
 use omission::Omissions;
 use planning::PlanDocuments;
 use population::Population;
@@ -132,6 +136,7 @@ pub struct Campaign {
     looks_ahead: bool,
     plan_documents: PlanDocuments,
     warnings: Warnings,
+    lost: Lost,
     controls: ControlReads,
     ledger: Ledger,
     events: Events,
@@ -211,6 +216,14 @@ impl Campaign {
         self.events.emit(&Event::RunFinished { state: ending.as_str() });
         Ok(ending)
     }
+}
+
+/// What a follower learns from an execution that took so long.
+#[cfg(test)]
+pub(crate) fn learn_for_test(took: Option<std::time::Duration>) {
+    let mut pace = pace::Pace::default();
+    pace.learn(took.unwrap_or_default());
+    let _ = pace.next(std::iter::once(std::time::Instant::now()), true);
 }
 
 /// The session name of a command that keeps no record.

@@ -22,10 +22,13 @@ const GAP: f64 = 0.06;
 const SHORTEST_GAP: Duration = Duration::from_millis(100);
 const LONGEST_GAP: Duration = Duration::from_secs(15);
 
+/// No execution is expected to take longer.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 impl Pace {
     /// Learns from an execution that ended. Leans to the low side: asking a little early costs a page, late costs time.
     pub(super) fn learn(&mut self, took: Duration) {
-        let (old, new) = (self.typical.as_secs_f64(), took.as_secs_f64());
+        let (old, new) = (self.typical.as_secs_f64(), took.min(LONGEST).as_secs_f64());
         let weight = match (self.learned, new < old) {
             (false, _) => 1.0,
             (true, true) => 0.3,
@@ -109,6 +112,18 @@ mod tests {
         let starts: Vec<Instant> = (0..100).map(|n| start + Duration::from_millis(50 * n)).collect();
         let first = pace(5).next(starts.iter().copied(), false).unwrap();
         assert!(first >= start + Duration::from_millis(5450), "{:?}", first - start);
+    }
+
+    #[test]
+    fn an_absurd_time_moves_no_poll_out_of_reach() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        for took in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::ZERO] {
+            pace.learn(took);
+            pace.polled(now);
+            assert!(pace.next(std::iter::once(now), true).unwrap() <= now + LONGEST + LONGEST_GAP, "{took:?}");
+            assert!(!pace.may_have_ended(now + Duration::from_secs(1), now) || pace.typical < Duration::from_secs(1));
+        }
     }
 
     #[test]

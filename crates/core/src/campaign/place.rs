@@ -13,6 +13,7 @@ use super::examine::AccountLook;
 use super::first_start::FirstStart;
 use super::follow::Follower;
 use super::former_key::FormerKeys;
+use super::silence::Silence;
 use super::slots::{Slot, Slots};
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
@@ -28,6 +29,7 @@ pub(super) struct AccountAtWork<'a> {
     pub(super) look: AccountLook,
     pub(super) limits: AccountLimits,
     pub(super) slots: Slots,
+    pub(super) silence: Silence,
     /// Starts of other runs of which the ledger has no outcome, by bucket.
     pub(super) earlier: BTreeMap<String, Unsettled>,
     pub(super) former_keys: FormerKeys,

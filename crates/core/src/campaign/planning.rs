@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::document::Document;
+use super::reading::Reads;
 use super::{ApprovedPlan, Campaign, CampaignError, Ending, Setting};
 use crate::aws::{Organization, Purpose};
 use crate::config::{BlockedTypesChoice, CampaignFile};
@@ -341,7 +342,12 @@ impl Campaign {
     }
 
     /// What the approved plan would change and this run does not: gone, unread, sealed by somebody else, or different.
-    pub(super) fn differences_from_plan(&self, plan: &PlanFile) -> Result<Vec<String>, CampaignError> {
+    /// Accounts that are still being read are left out.
+    pub(super) fn differences_from_plan(
+        &self,
+        plan: &PlanFile,
+        late: Option<&Reads>,
+    ) -> Result<Vec<String>, CampaignError> {
         let (reader, run) = self.reader()?;
         let mut kinds: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
         let mut account = (String::new(), BTreeMap::new());
@@ -350,7 +356,8 @@ impl Campaign {
             let chosen = self.takes_account(&planned.account)
                 && self.selection.takes_region(&planned.region)
                 && self.selection.takes_bucket(&planned.bucket);
-            if planned.decision != Decision::Change || !chosen {
+            if planned.decision != Decision::Change || !chosen || late.is_some_and(|late| late.reads(&planned.account))
+            {
                 continue;
             }
             if account.0 != planned.account {

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{self, StreamExt};
+use tokio::task::JoinError;
 
 use super::examine::{AccountLook, Outlook, held, hold};
+use super::fail_point::fail_point;
 use super::place::calls;
+use super::reading::{Next, ReadWatch, Reads, no_progress};
 use super::{Campaign, CampaignError};
 use crate::aws::{Member, Purpose, S3, Session};
 use crate::event::Event;
@@ -39,12 +42,12 @@ struct Listed {
 
 /// What came of reading an account.
 #[derive(Default)]
-struct Read {
+pub(super) struct Read {
     /// How many of its buckets the run is about, as far as it was read.
     buckets: usize,
     /// It was read to its end, or skipped as the campaign file says.
     whole: bool,
-    entered: Option<Entered>,
+    pub(super) entered: Option<Entered>,
 }
 
 /// Why an account is unread of which nothing was heard yet: what stands in the record until it is read.
@@ -57,26 +60,33 @@ pub(super) fn interrupted() -> AwsError {
 }
 
 impl Campaign {
-    /// Reads accounts, `limits.accounts` at once. For a rollout, the sessions of those with something to seal are kept.
+    /// Reads all accounts, `limits.accounts` at once. For a rollout, the sessions of those with something to seal are kept.
     pub(super) async fn read_accounts(
         self: &Arc<Self>,
         accounts: Vec<Account>,
         purpose: Purpose,
     ) -> Result<Vec<Entered>, CampaignError> {
-        let stopped = self.stop.clone().cancelled_owned();
-        let mut reads = pin!(
-            stream::iter(accounts)
-                .take_until(stopped)
-                .map(|account| {
-                    let campaign = Arc::clone(self);
-                    tokio::spawn(async move { campaign.read_account(account, purpose).await })
-                })
-                .buffer_unordered(self.file.limits.accounts)
-        );
+        Ok(self.read_answering_accounts(Reads::new(accounts, purpose), false).await?.0)
+    }
+
+    /// The same; where the run `leaves_stalled` accounts, those that give no answer are handed back when all others are read.
+    pub(super) async fn read_answering_accounts(
+        self: &Arc<Self>,
+        mut reads: Reads,
+        leaves_stalled: bool,
+    ) -> Result<(Vec<Entered>, Option<Reads>), CampaignError> {
         let mut entered = Vec::new();
-        let (mut buckets, mut whole) = (0, true);
-        while let Some(read) = reads.next().await {
-            let read = read.map_err(|error| CampaignError::Task(error.to_string()))??;
+        let (mut buckets, mut whole, mut stalled) = (0, true, false);
+        loop {
+            let (account, read) = match reads.next(self, leaves_stalled).await {
+                Next::Read(account, read) => (account, read),
+                Next::Stalled => {
+                    (whole, stalled) = (false, true);
+                    break;
+                }
+                Next::Done => break,
+            };
+            let read = self.read_of(account, read).await?;
             buckets += read.buckets;
             whole &= read.whole;
             entered.extend(read.entered);
@@ -93,7 +103,22 @@ impl Campaign {
                 self.events.emit(&Event::Warning { message });
             }
         }
-        Ok(entered)
+        Ok((entered, stalled.then_some(reads)))
+    }
+
+    /// What came of reading an account, also where its task was lost.
+    pub(super) async fn read_of(
+        &self,
+        account: Account,
+        read: Result<Result<Read, CampaignError>, JoinError>,
+    ) -> Result<Read, CampaignError> {
+        match read {
+            Ok(read) => read,
+            Err(error) => {
+                self.account_lost(account, &error).await?;
+                Ok(Read::default())
+            }
+        }
     }
 
     /// A bucket that was named and is nowhere is told of: the others are changed all the same.
@@ -113,13 +138,18 @@ impl Campaign {
     }
 
     /// Reads one account. Its session is kept if there is something to seal.
-    async fn read_account(&self, account: Account, purpose: Purpose) -> Result<Read, CampaignError> {
+    pub(super) async fn read_account(
+        &self,
+        account: Account,
+        purpose: Purpose,
+        watch: ReadWatch,
+    ) -> Result<Read, CampaignError> {
+        fail_point("read_account");
         self.events.emit(&Event::AccountEntered { account: account.clone() });
         if !account.is_active() {
             return self.not_active(account).await;
         }
-        let entered = self.aws.enter(&account.id, &self.file.member_role, purpose, &self.session_name()).await;
-        let session = match entered {
+        let session = match self.enter_watched(&account, purpose, &watch).await {
             Ok(session) => session,
             Err(error) => {
                 self.unread(account, error).await?;
@@ -139,8 +169,10 @@ impl Campaign {
         let (mut listed, to_seal) = (Listed { buckets: known.len(), ..Listed::default() }, AtomicUsize::new(0));
         let look = self.account_look(&account)?;
         let reading = self.read_buckets(&member, &look, limits, &known, &mut listed, &to_seal);
-        let trouble = match self.stop.run_until_cancelled(reading).await {
-            Some(outcome) => outcome?,
+        let deadline = self.file.limits.account_read_deadline();
+        let trouble = match self.stop.run_until_cancelled(watch.within(deadline, reading)).await {
+            Some(Some(outcome)) => outcome?,
+            Some(None) => Some(no_progress(&account.id, deadline)),
             None => Some(interrupted()),
         };
         let (whole, buckets) = (trouble.is_none(), listed.buckets);
@@ -149,8 +181,8 @@ impl Campaign {
             None => {
                 let mut record = record(&account, AccountOutcome::Read, None);
                 if purpose == (Purpose::Audit { directory_buckets: true }) {
-                    record.directory_buckets =
-                        Some(self.count_directory_buckets(&member, &account, listed.regions).await);
+                    let count = self.count_directory_buckets(&member, &account, listed.regions);
+                    record.directory_buckets = watch.within(deadline, count).await;
                 }
                 self.ledger.account(record).await?;
                 self.events.emit(&Event::AccountRead { account: account.clone(), buckets });
@@ -159,6 +191,25 @@ impl Campaign {
         // What was read of an account that was not read to its end is true all the same, and can be sealed.
         let keep = purpose == Purpose::Rollout && to_seal.into_inner() > 0;
         Ok(Read { buckets, whole, entered: keep.then_some(Entered { account, session }) })
+    }
+
+    /// Assumes the role in an account that is about to be read, as long as the account's reading may take without an answer.
+    pub(super) async fn enter_watched(
+        &self,
+        account: &Account,
+        purpose: Purpose,
+        watch: &ReadWatch,
+    ) -> Result<Session, AwsError> {
+        let deadline = self.file.limits.account_read_deadline();
+        let session_name = self.session_name();
+        let entering = self.aws.enter(&account.id, &self.file.member_role, purpose, &session_name);
+        let session = match self.stop.run_until_cancelled(watch.within(deadline, entering)).await {
+            Some(Some(session)) => session?,
+            Some(None) => return Err(no_progress(&account.id, deadline)),
+            None => return Err(interrupted()),
+        };
+        watch.follow(session.progress());
+        Ok(session)
     }
 
     /// Reads the account's buckets, page by page. Returns why it could not be read to the end.

@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 
 use super::place::{Place, calls};
 use super::read::{Entered, interrupted, record, unread};
+use super::reading::{ReadWatch, no_progress};
 use super::{Campaign, CampaignError};
 use crate::config::{ConfigRemediation, UnusableKeys};
 use crate::event::Event;
@@ -57,14 +58,18 @@ impl Campaign {
             stream::iter(reads)
                 .take_until(stopped)
                 .map(|(account, buckets)| {
-                    let campaign = Arc::clone(self);
-                    tokio::spawn(async move { campaign.read_touched_account(account, buckets).await })
+                    let (campaign, id) = (Arc::clone(self), account.clone());
+                    let task = tokio::spawn(async move { campaign.read_touched_account(account, buckets).await });
+                    async move { (id, task.await) }
                 })
                 .buffer_unordered(self.file.limits.accounts)
         );
         let mut entered = Vec::new();
-        while let Some(read) = reads.next().await {
-            entered.extend(read.map_err(|error| CampaignError::Task(error.to_string()))??);
+        while let Some((account, read)) = reads.next().await {
+            match read {
+                Ok(read) => entered.extend(read?),
+                Err(error) => self.account_lost(account, &error).await?,
+            }
         }
         Ok(entered)
     }
@@ -101,6 +106,15 @@ impl Campaign {
         Ok(touched)
     }
 
+    /// Nothing is known of these buckets of an account.
+    async fn all_unread(&self, account: Account, buckets: Vec<Touched>, error: AwsError) -> Result<(), CampaignError> {
+        for (bucket, restore) in buckets {
+            let look = unread(unread_reason(&error), error.clone());
+            self.judged(bucket, to_restore(look, restore)).await?;
+        }
+        self.unread(account, error).await
+    }
+
     async fn read_touched_account(
         &self,
         account: Account,
@@ -113,18 +127,14 @@ impl Campaign {
             reader.known_buckets(&run, &account.id)?
         };
         let buckets: Vec<Touched> = buckets.into_iter().filter(|(bucket, _)| !known.contains(&bucket.name)).collect();
-        let session =
-            match self.aws.enter(&account.id, &self.file.member_role, self.purpose(), &self.session_name()).await {
-                Ok(session) => session,
-                Err(error) => {
-                    for (bucket, restore) in buckets {
-                        let look = unread(unread_reason(&error), error.clone());
-                        self.judged(bucket, to_restore(look, restore)).await?;
-                    }
-                    self.unread(account, error).await?;
-                    return Ok(None);
-                }
-            };
+        let watch = ReadWatch::new();
+        let session = match self.enter_watched(&account, self.purpose(), &watch).await {
+            Ok(session) => session,
+            Err(error) => {
+                self.all_unread(account, buckets, error).await?;
+                return Ok(None);
+            }
+        };
         let limits = AccountLimits::of(&account, &self.file.limits);
         let member = self.aws.member(&session, calls(limits));
         let total = buckets.len();
@@ -140,9 +150,16 @@ impl Campaign {
                 })
                 .buffer_unordered(limits.reads)
         );
-        let mut read = 0;
-        while let Some((bucket, look)) = reads.next().await {
-            self.judged(bucket, look).await?;
+        let (mut read, deadline) = (0, self.file.limits.account_read_deadline());
+        loop {
+            match watch.within(deadline, reads.next()).await {
+                Some(Some((bucket, look))) => self.judged(bucket, look).await?,
+                Some(None) => break,
+                None => {
+                    self.unread(account.clone(), no_progress(&account.id, deadline)).await?;
+                    break;
+                }
+            }
             read += 1;
         }
         if read == total {

@@ -45,6 +45,18 @@ impl Campaign {
         Ok(())
     }
 
+    /// The same for one account that was read later than the others.
+    pub(super) fn expect_blocks_of(&self, account: &str) -> Result<(), CampaignError> {
+        if self.file.encryption.blocked_types != BlockedTypesChoice::Prove {
+            return Ok(());
+        }
+        let (reader, run) = self.reader()?;
+        for (account, region) in reader.blocking_places(&run, None)?.into_iter().filter(|place| place.0 == account) {
+            self.omissions.expect(&account, &region);
+        }
+        Ok(())
+    }
+
     /// The rule that a bucket is to have; `None` where the campaign has no key for it.
     pub(super) fn rule_for(&self, life: &Life, found: &DefaultEncryption) -> Option<EncryptionRule> {
         let state = life.state();

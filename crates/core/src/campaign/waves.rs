@@ -26,13 +26,14 @@ impl Campaign {
         for (number, wave) in (1..).zip(&waves) {
             let last = number == of;
             let work = self.work_of(Some(number))?;
+            let idle = work.is_empty() && hands.late.lock().await.is_none();
             let record = self.wave_record(number)?;
             let state = record.as_ref().map(|record| record.state);
             let accepted = record.as_ref().is_some_and(WaveRecord::was_accepted);
             // A wave that stopped, or is being watched, goes on being watched before anything else is begun.
             let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped))
                 || state == Some(WaveState::Approved) && accepted;
-            if work.is_empty() && !watched {
+            if idle && !watched {
                 if !self.is_whole(number)? {
                     return Ok(Ending::Narrowed);
                 }
@@ -43,7 +44,7 @@ impl Campaign {
                 }
                 continue;
             }
-            if !work.is_empty() {
+            if !idle {
                 if self.options.until_wave.is_some_and(|last| number > last) {
                     return Ok(Ending::UntilWave);
                 }

@@ -1,5 +1,7 @@
 //! `[limits]`: how much may go on at once.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,9 @@ pub struct Limits {
     /// S3 reads at once in one account.
     #[schemars(range(min = 1, max = 200))]
     pub reads_per_account: usize,
+    /// Seconds without a usable answer after which an account that is being read is unknown, and the run continues without it.
+    #[schemars(range(min = 1, max = 86400))]
+    pub account_read_deadline: u64,
     /// Other limits for some accounts. The last match counts; a match by account beats one by OU.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<LimitOverride>,
@@ -51,6 +56,7 @@ impl Default for Limits {
             executions_per_account: 10,
             executions_per_account_region: None,
             reads_per_account: 10,
+            account_read_deadline: 600,
             overrides: Vec::new(),
         }
     }
@@ -59,6 +65,12 @@ impl Default for Limits {
 impl Limits {
     /// Executions in flight in one Region, where the file leaves it open.
     pub const EXECUTIONS_PER_REGION: usize = 5;
+
+    /// How long an account that is being read may give no usable answer.
+    #[must_use]
+    pub fn account_read_deadline(&self) -> Duration {
+        Duration::from_secs(self.account_read_deadline)
+    }
 
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
         let mut range = |path: &str, value: usize, most: usize| {
@@ -74,6 +86,8 @@ impl Limits {
         range("limits.executions_per_account", self.executions_per_account, 2000);
         range("limits.executions_per_account_region", self.executions_per_account_region.unwrap_or(1), 500);
         range("limits.reads_per_account", self.reads_per_account, 200);
+        let deadline = usize::try_from(self.account_read_deadline).unwrap_or(usize::MAX);
+        range("limits.account_read_deadline", deadline, 86_400);
         for (index, over) in self.overrides.iter().enumerate() {
             let path = format!("limits.overrides[{index}]");
             range(&format!("{path}.executions_per_account"), over.executions_per_account.unwrap_or(1), 2000);

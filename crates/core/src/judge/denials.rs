@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{DenialSource, KeyArn, KnownDenial, SeenDenial, is_service_name};
+use crate::model::{DenialSource, KeyArn, KnownDenial, SeenDenial, is_service_name, plausible};
 
 /// A request to KMS that was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,8 @@ pub fn key_denial(record: &str, key: &KeyArn) -> Result<Option<KeyDenial>, Unrea
     }
     let event = text("/eventName").ok_or(Unreadable::NoEvent)?;
     let at: Timestamp = text("/eventTime").and_then(|at| at.parse().ok()).ok_or(Unreadable::NoEvent)?;
+    // A time near the end of what the type can hold would overflow where spans are added to it.
+    let at = plausible(at.as_second());
     if !USES.iter().any(|verb| event.starts_with(verb)) {
         return Ok(None);
     }

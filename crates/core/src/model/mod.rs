@@ -13,6 +13,7 @@ mod exemption;
 mod finding;
 mod guard;
 mod key;
+mod moment;
 mod operation;
 mod out_of_scope;
 mod partition;
@@ -38,6 +39,7 @@ pub use execution::{Execution, ExecutionStatus};
 pub use exemption::ExemptionNote;
 pub use finding::{Finding, Judgement, Reason, SealedInterval, Verdict};
 pub use guard::{AccountWarning, BlockingPrincipal, GuardFinding, GuardOutcome, Severity};
+pub(crate) use moment::plausible;
 pub use operation::Operation;
 pub use out_of_scope::{DirectoryBuckets, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, UnreadRegion};
 

@@ -26,7 +26,7 @@ pub(crate) enum Alteration {
     Empty,
     /// The tokens that pages name in turn.
     Tokens(&'static [&'static str]),
-    Numbers(String),
+    Numbers(Vec<String>),
 }
 
 impl Alteration {
@@ -36,7 +36,7 @@ impl Alteration {
             FaultKind::EmptyBody => Alteration::Empty,
             FaultKind::RepeatedToken => Alteration::Tokens(&CYCLE[..1]),
             FaultKind::CyclingToken => Alteration::Tokens(&CYCLE),
-            FaultKind::ExtremeNumbers => Alteration::Numbers(fault.number.clone()?),
+            FaultKind::ExtremeNumbers => Alteration::Numbers(fault.numbers.clone()),
             _ => return None,
         })
     }
@@ -64,7 +64,7 @@ impl Alteration {
                 let at = tokens.iter().position(|token| Some(*token) == given.as_deref()).map_or(0, |at| at + 1);
                 name_next_page(answer, tokens[at % tokens.len()]);
             }
-            Alteration::Numbers(number) => replace_numbers(answer, number),
+            Alteration::Numbers(numbers) => replace_numbers(answer, numbers),
         }
     }
 }
@@ -146,13 +146,25 @@ fn without(text: &str, name: &str) -> String {
     }
 }
 
-fn replace_numbers(answer: &mut Answer, number: &str) {
+fn replace_numbers(answer: &mut Answer, numbers: &[String]) {
     if let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) {
         replace_in(&mut value);
-        answer.body = value.to_string().replace(&format!("\"{PLACEHOLDER}\""), number).into();
+        let (text, mark) = (value.to_string(), format!("\"{PLACEHOLDER}\""));
+        let mut in_turn = numbers.iter().cycle();
+        let mut parts = text.split(&mark);
+        let mut body = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            body.push_str(in_turn.next().map_or("0", String::as_str));
+            body.push_str(part);
+        }
+        answer.body = body.into();
         return;
     }
-    let time = if number.starts_with('-') { "0001-01-01T00:00:00Z" } else { "9999-12-31T23:59:59Z" };
+    let time = if numbers.iter().any(|number| number.starts_with('-')) {
+        "0001-01-01T00:00:00Z"
+    } else {
+        "9999-12-31T23:59:59Z"
+    };
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let parts = text.split('>').map(|part| match part.split_once('<') {
         Some((content, rest)) if is_time(content) => format!("{time}<{rest}"),

@@ -48,7 +48,7 @@ pub enum FaultKind {
     RepeatedToken,
     /// Every page of a list names a next page, by three tokens in turn.
     CyclingToken,
-    /// Every number in the answer is `number`, and every time in XML the last or the first that there is.
+    /// Every number in the answer is one of `numbers`, and every time in XML is in the year 1 or 9999.
     ExtremeNumbers,
     /// The session token is said to have expired.
     ExpiredToken,
@@ -190,9 +190,9 @@ pub struct Fault {
     /// The text before which the body ends, for `truncated_body`; bodies without it are left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// A number in JSON's syntax, for `extreme_numbers`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
+    /// Numbers in JSON's syntax, for `extreme_numbers`: the answer's numbers are replaced by them in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<String>,
 }
 
 impl Fault {
@@ -212,7 +212,7 @@ impl Fault {
             content: None,
             account: None,
             before: None,
-            number: None,
+            numbers: Vec::new(),
         }
     }
 
@@ -233,9 +233,10 @@ impl Fault {
             return Some("automation_stuck needs a status: write \"Pending\", \"Waiting\" or \"InProgress\"".into());
         }
         if self.kind == FaultKind::ExtremeNumbers
-            && !self.number.as_deref().is_some_and(|number| serde_json::from_str::<serde_json::Number>(number).is_ok())
+            && (self.numbers.is_empty()
+                || self.numbers.iter().any(|number| serde_json::from_str::<serde_json::Number>(number).is_err()))
         {
-            return Some("extreme_numbers needs a number: write for example number = \"-1e300\"".into());
+            return Some("extreme_numbers needs numbers: write for example numbers = [\"-1e300\"]".into());
         }
         if let Some(content) = &self.content {
             let format = crate::automation::document::Format::guess(content);

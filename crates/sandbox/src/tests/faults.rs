@@ -394,7 +394,8 @@ async fn bodies_end_early_or_never_or_are_not_there_in_complete_answers() {
     let answer = get().await.unwrap();
     assert_eq!((answer.status, answer.body.len(), answer.length()), (200, whole / 2, whole / 2));
     sandbox.order(json!([{ "kind": "truncated_body", "before": "</Rule>" }])).await;
-    assert!(get().await.unwrap().text().ends_with("</ApplyServerSideEncryptionByDefault>"));
+    let text = get().await.unwrap().text().to_string();
+    assert!(text.contains("</ApplyServerSideEncryptionByDefault>") && !text.contains("</Rule>"), "{text}");
     sandbox.order(json!([{ "kind": "truncated_body", "before": "<Nothing" }])).await;
     assert_eq!(get().await.unwrap().body.len(), whole);
     sandbox.order(json!([{ "kind": "empty_body" }])).await;
@@ -422,7 +423,7 @@ async fn lists_never_end_and_numbers_are_extreme() {
         seen.push(token(seen.last().unwrap().clone()).await);
     }
     assert!(seen[0] != seen[1] && seen[1] != seen[2] && seen[0] == seen[3], "{seen:?}");
-    sandbox.order(json!([{ "kind": "extreme_numbers", "number": "-1e300" }])).await;
+    sandbox.order(json!([{ "kind": "extreme_numbers", "numbers": ["-1e300"] }])).await;
     let answer = sandbox.over_json(&security, "ListAccounts", json!({})).await.unwrap();
     assert!(answer.text().contains("\"JoinedTimestamp\":-1e300"), "{}", answer.text());
     sandbox.order(json!([{ "kind": "cycling_token", "where": { "service": "s3" } }])).await;

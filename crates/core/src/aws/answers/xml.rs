@@ -17,7 +17,7 @@ pub(super) struct Document<'a> {
     pub(super) members: BTreeSet<&'a str>,
 }
 
-/// Reads a document to the end of its root element, after which nothing but white space and comments may come.
+/// Reads a document to the end of its root element. The tokenizer itself refuses what comes outside of it.
 pub(super) fn complete(body: &[u8]) -> Result<Document<'_>, Unusable> {
     let text = std::str::from_utf8(body).map_err(|error| Unusable::Malformed(error.to_string()))?;
     let (mut root, mut members, mut open) = (None, BTreeSet::new(), Vec::<(&str, &str)>::new());
@@ -26,7 +26,6 @@ pub(super) fn complete(body: &[u8]) -> Result<Document<'_>, Unusable> {
             Token::ElementStart { prefix, local, .. } => {
                 let name = local.as_str();
                 match open.len() {
-                    0 if root.is_some() => return Err(malformed("there is a second root element")),
                     0 => root = Some(name),
                     1 | 2 => drop(members.insert(name)),
                     DEEPEST => return Err(malformed("its elements nest too deep")),
@@ -40,9 +39,6 @@ pub(super) fn complete(body: &[u8]) -> Result<Document<'_>, Unusable> {
                 if open.pop() != Some((prefix.as_str(), local.as_str())) {
                     return Err(malformed("an element ends that did not begin"));
                 }
-            }
-            Token::Text { text } if open.is_empty() && !text.trim().is_empty() => {
-                return Err(malformed("there is text outside the root element"));
             }
             _ => {}
         }
