@@ -303,7 +303,7 @@ accounts = 20
     fn each_problem_is_named_with_its_line_and_what_to_write() {
         insta::assert_snapshot!(shown(&LEAST.replace("accounts = 20", "acounts = 20\nexecution = 3")), @r"
         c.toml:11: unknown setting `limits.acounts`; did you mean `accounts`?
-        c.toml:12: unknown setting `limits.execution`; one of accounts, executions_per_account, executions_per_account_region, overrides, reads_per_account
+        c.toml:12: unknown setting `limits.execution`; one of account_read_deadline, accounts, executions_per_account, executions_per_account_region, overrides, reads_per_account
         ");
         insta::assert_snapshot!(shown(&LEAST.replace("us-east-1:111122223333:key/abc", "eu-west-1:111122223333:key/abc").replace("accounts = 20", "accounts = 0\nexecutions_per_account_region = 50")), @r"
         c.toml:4: the key for us-east-1 is in eu-west-1, and S3 can use a key only in its own Region; write the ARN of a key in us-east-1
