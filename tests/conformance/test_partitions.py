@@ -57,6 +57,10 @@ class Partitions(unittest.TestCase):
         for theirs in DATA:
             one = next(one for one in ours if one["name"] == theirs["id"])
             self.assertEqual(one["dns_suffix"], theirs["outputs"]["dnsSuffix"])
+            self.assertEqual(
+                {*one["enabled_regions"], *one.get("opt_in_regions", [])},
+                {region for region in theirs["regions"] if "global" not in region},
+            )
             for region in (region for region in theirs["regions"] if "global" not in region):
                 prefixes = [
                     (len(prefix), other["name"])

@@ -1,9 +1,9 @@
-//! Ctrl-C: no new starts, what is in flight is noted, exit code 130.
+//! Ctrl-C, SIGTERM and SIGHUP: no new starts, what is in flight is noted, exit code 130.
 
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::world::World;
+use crate::world::{World, wait_until};
 
 #[test]
 fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
@@ -100,4 +100,72 @@ fn an_interrupt_while_reading_leaves_no_account_out() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["summary"]["accounts"], 60);
     assert!(document["summary"]["accounts_unread"].as_u64().unwrap() > 10, "{:#}", document["summary"]);
+}
+
+const SLOW: &str = "accounts = 3\nbuckets_per_account = 24\nsuspended = 0\nwithout_member_role = 0\n[executions]\nmin_seconds = 80\nmax_seconds = 80";
+
+/// The command with SIGHUP handled as the option of `env` says, whatever the test's own process inherited.
+fn with_hangup(option: &str, command: &Command) -> Command {
+    let mut outer = Command::new("env");
+    outer.arg(option).arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
+fn send(signal: &str, child: &Child) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn sigterm_and_sighup_stop_as_cleanly_as_ctrl_c_and_a_second_one_exits_immediately() {
+    for signal in ["-TERM", "-HUP"] {
+        let world = World::at_speed(SLOW, 10.0);
+        let command = world.command(&["rollout", "--yes", "--json"]);
+        let mut command = with_hangup("--default-signal=HUP", &command);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until("something was started", || world.sandbox.executions().len() >= 5);
+        send(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {}", String::from_utf8_lossy(&output.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["run"]["state"], "interrupted", "{signal}");
+    }
+    // Nobody reads the document, and the pipe is full: the first signal alone ends nothing.
+    let world = World::of("accounts = 3\nbuckets_per_account = 400\nsuspended = 0\nwithout_member_role = 0");
+    let mut command = with_hangup("--default-signal=HUP", &world.command(&["audit", "--json"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let buckets = world.sandbox.buckets().len() as u64;
+    wait_until("all is read", || world.sandbox.counters().totals("s3", "GetBucketEncryption") >= buckets);
+    std::thread::sleep(Duration::from_secs(1));
+    send("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it waits for a reader");
+    let began = Instant::now();
+    send("-TERM", &child);
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "the second signal did not end it");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(code, Some(130));
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.contains("press Ctrl-C again to exit immediately") && said.contains("exited immediately"), "{said}");
+}
+
+#[test]
+fn under_nohup_the_run_outlives_its_terminal() {
+    let world = World::at_speed("accounts = 4\nbuckets_per_account = 6\nsuspended = 0\nwithout_member_role = 0", 1.0);
+    let mut command = with_hangup("--ignore-signal=HUP", &world.command(&["audit", "--json"]));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("the accounts are read", || world.sandbox.counters().totals("sts", "AssumeRole") > 0);
+    send("-HUP", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -23,6 +23,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod limits;
+mod logs;
 mod main_job;
 mod out_of_scope;
 mod output;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use orgseal_core::judge::policy::unique_json;
 use serde_json::Value;
 
 /// Values that are nobody's to read, even where they are wrong.
@@ -100,7 +101,7 @@ fn current_sid(sid: &str) -> String {
 
 /// The version of the policy's language, and its statements.
 fn statements(text: &str) -> Result<(String, Vec<Statement>), String> {
-    let tree: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let tree = unique_json::parse(text).map_err(|error| error.to_string())?;
     let listed = tree.get("Statement").ok_or("it has no Statement")?;
     // Where a policy says nothing, it is the old language, in which `${…}` is a text.
     let version = tree.get("Version").and_then(Value::as_str).unwrap_or("2008-10-17").to_owned();

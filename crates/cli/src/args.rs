@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing::level_filters::LevelFilter;
 
 /// Seal an AWS Organization: every S3 bucket's default encryption on the central KMS key, with proof.
 ///
@@ -68,7 +69,7 @@ pub(crate) enum Command {
 /// What every command takes.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
-    /// The campaign file
+    /// The campaign file [default: orgseal.toml, otherwise config/orgseal.toml, in the current directory]
     #[arg(long, global = true, env = "ORGSEAL_CONFIG", value_name = "FILE", help_heading = "Campaign")]
     pub(crate) config: Option<PathBuf>,
     /// Lay one value over the campaign file, as in `limits.accounts=5`; ORGSEAL_LIMITS__ACCOUNTS=5 does the same
@@ -134,6 +135,10 @@ pub(crate) struct Log {
     /// Log events to standard error: as text, or as one JSON object a line
     #[arg(long, global = true, value_name = "FORMAT", env = "ORGSEAL_LOG", help_heading = "Logs")]
     pub(crate) log: Option<LogFormat>,
+    /// Log this level and those above it; `debug` has each call to AWS, with its request id, attempts and latency [default:
+    /// RUST_LOG, otherwise debug]
+    #[arg(long, global = true, value_name = "LEVEL", requires = "log", help_heading = "Logs")]
+    pub(crate) log_level: Option<LogLevel>,
     /// Log to this file instead of standard error
     #[arg(long, global = true, value_name = "FILE", requires = "log", help_heading = "Logs")]
     pub(crate) log_file: Option<PathBuf>,
@@ -143,6 +148,27 @@ pub(crate) struct Log {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub(crate) fn filter(self) -> LevelFilter {
+        match self {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        }
+    }
 }
 
 #[derive(Args)]

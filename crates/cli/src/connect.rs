@@ -1,22 +1,26 @@
 //! Where a command works: the state folder, the campaign file in force, and AWS or a sandbox behind it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use orgseal_core::aws::{Aws, Connection};
+use orgseal_core::aws::{self, Aws, Connection};
 use orgseal_core::campaign::{CampaignError, Narrowed, Setting};
-use orgseal_core::config::{self, Exemptions, Loaded, Override};
+use orgseal_core::config::{self, CampaignFile, Exemptions, Loaded, Override};
 use orgseal_core::event::Events;
-use orgseal_core::judge::guards;
+use orgseal_core::glob::matches;
 use orgseal_core::ledger;
+use orgseal_core::model::Partition;
 use orgseal_sandbox::{Options, Sandbox, Spec};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::read_file::read_text;
+use crate::{environment, listen};
 
-/// The campaign file that is read when none is named.
-const CAMPAIGN_FILE: &str = "config/orgseal.toml";
+/// The campaign files that are looked for when none is named: the first one that exists is read.
+const CAMPAIGN_FILES: [&str; 2] = ["orgseal.toml", "config/orgseal.toml"];
 
 /// A place to work at.
 pub(crate) struct Workplace {
@@ -60,8 +64,25 @@ fn own_campaign(sandbox: &Sandbox, common: &Common) -> Result<Loaded, Failure> {
 pub(crate) fn campaign_path(common: &Common) -> Option<PathBuf> {
     match (&common.config, &common.sandbox) {
         (None, Some(_)) => None,
-        (path, _) => Some(path.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE))),
+        _ => Some(named_or_found(common)),
     }
+}
+
+/// The campaign file that is named, or the one that is found.
+fn named_or_found(common: &Common) -> PathBuf {
+    let found = || CAMPAIGN_FILES.iter().map(PathBuf::from).find(|path| path.exists());
+    common.config.clone().or_else(found).unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILES[0]))
+}
+
+/// What a command is about to do with the keys of the campaign file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Read.
+    Read,
+    /// Seal, or say what would be sealed: the keys must exist.
+    Seal,
+    /// Create what is missing, keys included.
+    Bootstrap,
 }
 
 /// As whom a sandbox inside the process is called. Outside of it credentials say so.
@@ -75,14 +96,26 @@ pub(crate) enum Caller {
 
 /// Connects as the command line says.
 pub(crate) async fn open(common: &Common) -> Result<Workplace, Failure> {
-    open_as(common, Caller::Security).await
+    open_as(common, Caller::Security, Purpose::Read).await
+}
+
+/// The same for a command that seals, or says what would be sealed.
+pub(crate) async fn open_to_seal(common: &Common) -> Result<Workplace, Failure> {
+    open_as(common, Caller::Security, Purpose::Seal).await
 }
 
 /// The same, as one of two callers of a sandbox.
-pub(crate) async fn open_as(common: &Common, caller: Caller) -> Result<Workplace, Failure> {
+pub(crate) async fn open_as(common: &Common, caller: Caller, purpose: Purpose) -> Result<Workplace, Failure> {
     let narrowed = narrowed(common);
+    // The file is checked before a sandbox starts, and before credentials and Region are asked for.
+    let named = match campaign_path(common) {
+        Some(_) => Some(campaign_file(common)?),
+        None => None,
+    };
     let Some(spec) = sandbox_spec(common)? else {
-        let loaded = campaign_file(common)?;
+        let loaded = named.map_or_else(|| campaign_file(common), Ok)?;
+        not_the_example(&loaded).await?;
+        fit_for(&loaded, purpose, common)?;
         let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
         return Ok(Workplace { aws, loaded, state: state_folder(common)?, narrowed, sandbox: None });
     };
@@ -92,15 +125,15 @@ pub(crate) async fn open_as(common: &Common, caller: Caller) -> Result<Workplace
     }
     ledger::make_folder(&state)?;
     let sandbox = start(spec, Some(state.join("organization")), common.sandbox_speed.unwrap_or(1.0), 0).await?;
-    let loaded = match &common.config {
-        Some(_) => {
-            let mut loaded = campaign_file(common)?;
+    let loaded = match named {
+        Some(mut loaded) => {
             // CloudTrail's delays are shorter there, too.
             loaded.campaign.settle_faster(common.sandbox_speed.unwrap_or(1.0));
             loaded
         }
         None => own_campaign(&sandbox, common)?,
     };
+    fit_for(&loaded, purpose, common)?;
     let (access_key, secret_key) = match caller {
         Caller::Security => sandbox.credentials(),
         Caller::Management => sandbox.management_credentials(),
@@ -114,6 +147,67 @@ pub(crate) async fn open_as(common: &Common, caller: Caller) -> Result<Workplace
     };
     let aws = Aws::connect(connection).await.map_err(CampaignError::from)?;
     Ok(Workplace { aws, loaded, state, narrowed, sandbox: Some(sandbox) })
+}
+
+/// Refuses to call AWS with the values of the shipped example: they are nobody's.
+async fn not_the_example(loaded: &Loaded) -> Result<(), Failure> {
+    let values = loaded.campaign.example_values();
+    if values.is_empty() || aws::only_loopback_endpoints().await {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        format!("this is the shipped example, and AWS was not called: {} holds {}", loaded.origin, values.join(", ")),
+        "copy the file, write your own organization, roles and keys into it, check it with `orgseal config check --config FILE`; or \
+         try orgseal without AWS: add --sandbox",
+    ))
+}
+
+/// Whether the campaign file and the selection serve what the command is about to do.
+fn fit_for(loaded: &Loaded, purpose: Purpose, common: &Common) -> Result<(), Failure> {
+    let keys = loaded.campaign.all_keys();
+    if let Some(key) = keys.iter().find(|key| purpose == Purpose::Seal && key.is_placeholder()) {
+        return Err(Failure::plain(
+            format!(
+                "{}: {key} stands for a key that does not exist yet: it is valid for bootstrap only",
+                loaded.origin
+            ),
+            "create it with `orgseal bootstrap deploy`, which writes its ARN into the file; or write the ARN of a key that exists",
+        ));
+    }
+    let warnings = loaded.campaign.key_warnings().into_iter();
+    for warning in warnings.filter(|_| purpose != Purpose::Bootstrap) {
+        listen::say(&format!("warning: {}: {}; {}", warning.path, warning.message, warning.instead));
+    }
+    known_regions(&loaded.campaign, &common.region)
+}
+
+/// Tells of patterns that match no Region: those of the campaign file, and all that this version knows. Where nothing is left that
+/// could be selected, the organization need not be read to find that out.
+fn known_regions(campaign: &CampaignFile, patterns: &[String]) -> Result<(), Failure> {
+    let keys = campaign.all_keys();
+    let own: Vec<&String> = campaign.regions.iter().chain(keys.iter().map(|key| &key.region)).collect();
+    let bare = |pattern: &str| pattern.strip_prefix('!').unwrap_or(pattern).to_owned();
+    let idle = |pattern: &&String| {
+        let matched = |region: &str| matches(&bare(pattern), region);
+        !own.iter().any(|region| matched(region)) && !Partition::known_regions().any(matched)
+    };
+    let advice = |pattern: &str| match config::nearest_region(&bare(pattern)) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => "check its name".to_owned(),
+    };
+    let named: Vec<&String> = patterns.iter().filter(|pattern| !pattern.starts_with('!')).collect();
+    if let Some(first) = named.first().filter(|_| named.iter().all(|pattern| idle(pattern))) {
+        return Err(Failure::plain(
+            format!(
+                "--region {first} matches no Region that the campaign file names or that this version of orgseal knows"
+            ),
+            format!("{} A Region that AWS added later is known once the campaign file has a key for it", advice(first)),
+        ));
+    }
+    for pattern in patterns.iter().filter(idle) {
+        listen::say(&format!("warning: --region {pattern} matches no Region that orgseal knows: {}", advice(pattern)));
+    }
+    Ok(())
 }
 
 /// What the command line narrows a run, or the look at one, to.
@@ -148,8 +242,8 @@ pub(crate) fn read_spec(path: Option<&Path>, seed: Option<u64>) -> Result<Spec, 
     let mut spec = match path {
         None => Spec::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::file("the sandbox's spec cannot be read:", path, &error))?;
+            let text =
+                read_text(path).map_err(|error| Failure::file("the sandbox's spec cannot be read:", path, &error))?;
             Spec::from_toml(&text, &path.display().to_string())
                 .map_err(|error| Failure::plain(error.to_string(), "docs/sandbox.md has every setting of a spec"))?
         }
@@ -192,14 +286,20 @@ pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
              then run this command with --config campaign.toml in place of --sandbox",
         ));
     }
-    let path = common.config.clone().unwrap_or_else(|| PathBuf::from(CAMPAIGN_FILE));
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let path = named_or_found(common);
+    let text = read_text(&path).map_err(|error| {
         let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "name one with --config, or try orgseal without AWS: add --sandbox",
-            std::io::ErrorKind::InvalidData => "save it as UTF-8",
+            ErrorKind::NotFound => "name one with --config, or try orgseal without AWS: add --sandbox",
+            ErrorKind::InvalidData => "save it as UTF-8",
             _ => "name a TOML file that you may read with --config",
         };
-        Failure::plain(format!("the campaign file {} cannot be read: {error}", path.display()), help)
+        match common.config.is_none() && error.kind() == ErrorKind::NotFound {
+            true => Failure::plain(
+                format!("there is no campaign file here: neither {} exists", CAMPAIGN_FILES.join(" nor ")),
+                help,
+            ),
+            false => Failure::plain(format!("the campaign file {} cannot be read: {error}", path.display()), help),
+        }
     })?;
     let loaded = config::load(&text, &path.display().to_string(), &overrides(common)?)?;
     with_exemptions(loaded, path.parent().unwrap_or(Path::new("")))
@@ -210,7 +310,7 @@ pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
 fn with_exemptions(mut loaded: Loaded, folder: &Path) -> Result<Loaded, Failure> {
     if let Some(name) = &loaded.campaign.exemptions {
         let path = folder.join(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = read_text(&path).map_err(|error| {
             let said = format!("the exemptions {} cannot be read: {error}", path.display());
             Failure::plain(said, "`exemptions` in the campaign file names it, relative to the campaign file's folder")
         })?;
@@ -219,21 +319,9 @@ fn with_exemptions(mut loaded: Loaded, folder: &Path) -> Result<Loaded, Failure>
     Ok(loaded)
 }
 
-/// `--set` flags and `ORGSEAL_*__*` variables; a flag wins over a variable.
+/// `--set` flags and `ORGSEAL_…` variables; a flag wins over a variable.
 fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
-    let mut found: Vec<Override> = std::env::vars_os()
-        .filter_map(|(name, value)| {
-            let (name, value) = (name.into_string().ok()?, value.to_string_lossy().into_owned());
-            let path = name.strip_prefix("ORGSEAL_")?;
-            // Without two underscores it is a variable of ours (ORGSEAL_STATE) and no path into the file.
-            path.contains("__").then(|| Override {
-                path: guard_named(path.split("__").map(str::to_ascii_lowercase).collect()),
-                value,
-                origin: name.clone(),
-            })
-        })
-        .collect();
-    found.sort_by(|a, b| a.origin.cmp(&b.origin));
+    let mut found = environment::overrides()?;
     for set in &common.set {
         let (key, value) = set.split_once('=').ok_or_else(|| {
             Failure::plain(
@@ -248,20 +336,6 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
         });
     }
     Ok(found)
-}
-
-/// A variable's name cannot hold the hyphens of a guard's. `opt_out_tag` is a setting of its own, whatever guard is called so.
-fn guard_named(mut path: Vec<String>) -> Vec<String> {
-    if let [section, name] = path.as_mut_slice()
-        && section == "guards"
-        && name != "opt_out_tag"
-    {
-        let hyphened = name.replace('_', "-");
-        if guards::ALL.iter().any(|guard| guard.name() == hyphened) {
-            *name = hyphened;
-        }
-    }
-    path
 }
 
 /// The flags with which another command finds the same place again, each with a space before it.

@@ -5,9 +5,10 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use orgseal_core::aws::ConnectError;
 use orgseal_core::campaign::{CampaignError, PARTITION_FIX};
-use orgseal_core::config::{ConfigError, Problem};
+use orgseal_core::config::{ConfigError, Problem, nearest_region};
 use orgseal_core::ledger::LedgerError;
 use orgseal_core::plan::{Content, PlanError};
+use orgseal_core::text::{is_unfit, visible};
 use orgseal_report::ReportError;
 
 use crate::output;
@@ -16,6 +17,8 @@ use crate::output;
 pub(crate) struct Failure {
     says: Vec<Saying>,
     exit: u8,
+    /// How many more things are wrong that are not told.
+    more: usize,
 }
 
 /// One thing that is wrong, with its place in a file if it has one.
@@ -34,6 +37,7 @@ impl Failure {
         Failure {
             says: vec![Saying { message: message.into(), help: help.into(), source: None, span: None, line: None }],
             exit: 1,
+            more: 0,
         }
     }
 
@@ -63,6 +67,9 @@ impl Failure {
             }
             output::err(text.trim_matches('\n'));
         }
+        if self.more > 0 {
+            output::err(&format!("{} more problems are not shown: correct these first", self.more));
+        }
         if json {
             self.document();
         }
@@ -75,8 +82,17 @@ impl Failure {
             .iter()
             .map(|saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }))
             .collect();
+        let mut document = serde_json::json!({ "schema": "orgseal.error/1", "errors": errors });
+        if self.more > 0 {
+            document["more"] = self.more.into();
+        }
         // With standard output gone too, the exit code is all that is left to say.
-        let _ = output::out_json(&serde_json::json!({ "schema": "orgseal.error/1", "errors": errors }));
+        let _ = output::out_json(&document);
+    }
+
+    /// How many more problems there are than are told.
+    pub(crate) fn more(&self) -> usize {
+        self.more
     }
 
     /// For `config check --json`.
@@ -113,18 +129,26 @@ impl Diagnostic for Saying {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
+        let shown = same_length(&error.text);
         let saying = |problem: Problem| Saying {
             message: match problem.line {
-                Some(line) => format!("{}:{line}: {}", error.origin, problem.message),
-                None => format!("{}: {}", error.origin, problem.message),
+                Some(line) => format!("{}:{line}: {}", error.origin, visible(&problem.message)),
+                None => format!("{}: {}", error.origin, visible(&problem.message)),
             },
-            help: problem.instead,
-            source: problem.span.as_ref().map(|_| NamedSource::new(&error.origin, error.text.clone())),
+            help: visible(&problem.instead).into_owned(),
+            source: problem.span.as_ref().map(|_| NamedSource::new(&error.origin, shown.clone())),
             span: problem.span.map(|span| (span.start, span.len().min(60))),
             line: problem.line,
         };
-        Failure { says: error.problems.into_iter().map(saying).collect(), exit: 1 }
+        Failure { more: error.more, says: error.problems.into_iter().map(saying).collect(), exit: 1 }
     }
+}
+
+/// The text with question marks for what a terminal would obey, in which each offset stays right.
+fn same_length(text: &str) -> String {
+    let fit = |letter: char| !is_unfit(letter) || letter == '\n' || letter == '\t';
+    let shown = |letter: char| if fit(letter) { letter.to_string() } else { "?".repeat(letter.len_utf8()) };
+    text.chars().map(shown).collect()
 }
 
 impl From<CampaignError> for Failure {
@@ -186,6 +210,9 @@ impl From<CampaignError> for Failure {
                 format!("put the approved plan back there: its sha256 is {sha256}")
             }
             CampaignError::PlanOfOther { .. } => "make a plan here with `orgseal plan`".to_owned(),
+            CampaignError::PlanFromFuture { .. } => {
+                "correct that machine's clock, make a new plan with `orgseal plan`, and have it approved".to_owned()
+            }
             CampaignError::PlanTooOld { .. } => {
                 "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
             }
@@ -223,6 +250,10 @@ impl From<LedgerError> for Failure {
 fn connect_help(error: &ConnectError) -> String {
     match error {
         ConnectError::NoRegion => "set AWS_REGION, or set `region` in your AWS profile".to_owned(),
+        ConnectError::UnknownRegion { setting, region, error } => match nearest_region(region) {
+            Some(nearest) => format!("set {setting} to {nearest}, if that is what you meant"),
+            None => format!("correct {setting}; where the Region exists: {}", error.hint),
+        },
         ConnectError::NoProfile { setting, known, .. } if known.is_empty() => format!(
             "check {setting}: there are no profiles in ~/.aws/config and ~/.aws/credentials; `aws configure sso` and `aws login` \
              create one"

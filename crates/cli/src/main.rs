@@ -3,9 +3,11 @@
 mod args;
 mod commands;
 mod connect;
+mod environment;
 mod failure;
 mod listen;
 mod output;
+mod read_file;
 mod signals;
 
 use std::process::ExitCode;
@@ -65,6 +67,7 @@ fn misused(usage: &clap::Error) -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<u8, Failure> {
     signals::outlive_the_file_limit();
+    environment::check()?;
     let Arguments { command, common, json, yes, .. } = arguments;
     match command {
         Command::Audit(own) => commands::audit::run(&common, &own, json).await,

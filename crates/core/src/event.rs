@@ -17,6 +17,8 @@ pub enum Event {
         kind: &'static str,
         /// `o-…`
         organization: String,
+        /// The campaign file in force, as it was named or found.
+        campaign_file: String,
     },
     /// The accounts that the run is about are known.
     AccountsFound {

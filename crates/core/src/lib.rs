@@ -16,3 +16,4 @@ pub mod judge;
 pub mod ledger;
 pub mod model;
 pub mod plan;
+pub mod text;

@@ -8,6 +8,7 @@ use std::io::Write;
 
 use orgseal_core::ledger::{Reader, Run};
 use orgseal_core::model::{AccountOutcome, AccountRecord, Finding, OUT_OF_SCOPE as OUT_OF_SCOPE_KINDS};
+use orgseal_core::text::visible;
 
 use crate::{ReportError, guards, out_of_scope};
 
@@ -164,12 +165,18 @@ fn moment(time: Option<jiff::Timestamp>) -> String {
 }
 
 fn line(lines: &mut Lines<'_>, values: [&str; HEADER.len()]) -> Result<(), ReportError> {
-    lines.write_record(values.map(defuse).iter().map(|value| value.as_bytes())).map_err(|error| {
-        match error.into_kind() {
-            ::csv::ErrorKind::Io(error) => ReportError::Io(error),
-            other => ReportError::Io(std::io::Error::other(format!("{other:?}"))),
-        }
+    lines.write_record(values.map(fit).iter().map(|value| value.as_bytes())).map_err(|error| match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => ReportError::Io(error),
+        other => ReportError::Io(std::io::Error::other(format!("{other:?}"))),
     })
+}
+
+/// Other people's text as a value: in one line, and no formula.
+fn fit(value: &str) -> Cow<'_, str> {
+    match visible(value) {
+        Cow::Borrowed(value) => defuse(value),
+        Cow::Owned(value) => Cow::Owned(defuse(&value).into_owned()),
+    }
 }
 
 /// Account names and messages are other people's text. A spreadsheet runs what begins with one of these characters
@@ -190,6 +197,7 @@ mod tests {
         for value in ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1"] {
             assert_eq!(defuse(value), format!("'{value}"));
         }
+        assert_eq!(fit("=a\nb\u{202e}\u{1b}"), "'=a\\nb\\u{202e}\\u{1b}");
         for value in ["", "plain", "a=b", "111122223333"] {
             assert_eq!(defuse(value), value);
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use orgseal_core::ledger::{Run, Summary};
 use orgseal_core::model::{Execution, Finding, Reason};
+use orgseal_core::text::is_unfit;
 
 /// `1,234,567`
 pub(crate) fn number(count: u64) -> String {
@@ -129,10 +130,7 @@ pub(crate) fn why(finding: &Finding) -> String {
 /// Other people's text, fit for one line of a terminal: no control characters (they could move the cursor or rewrite
 /// what is above), none that turn the direction of writing.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    let unfit = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.contains(unfit) { Cow::Owned(text.replace(unfit, "\u{fffd}")) } else { Cow::Borrowed(text) }
+    if text.contains(is_unfit) { Cow::Owned(text.replace(is_unfit, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub struct Site {
     documents: Arc<[DocumentWanted; 2]>,
     through: Option<String>,
     session_name: String,
+    /// The campaign file's name.
+    campaign_file: String,
     events: Events,
     stop: CancellationToken,
 }
@@ -106,6 +108,7 @@ impl Site {
             documents: Arc::new(groundwork.documents()?),
             without_management: accounts.len() < before,
             session_name: campaign::session_name("bootstrap"),
+            campaign_file: loaded.origin,
             aws,
             groundwork,
             organization: listed.organization,
@@ -239,8 +242,12 @@ impl Site {
     }
 
     fn began(&self) {
-        let organization = self.organization.id.clone();
-        self.events.emit(&Event::RunStarted { run: self.session_name.clone(), kind: "bootstrap", organization });
+        self.events.emit(&Event::RunStarted {
+            run: self.session_name.clone(),
+            kind: "bootstrap",
+            organization: self.organization.id.clone(),
+            campaign_file: self.campaign_file.clone(),
+        });
         if let Some(message) = orgseal_core::clock::warning_once() {
             self.events.emit(&Event::Warning { message });
         }

@@ -1,6 +1,6 @@
 //! `orgseal config`: check the campaign file, print its schema.
 
-use orgseal_core::config::{CampaignFile, Exemptions};
+use orgseal_core::config::{CampaignFile, Exemptions, MOST_PROBLEMS};
 
 use crate::args::{Common, Config, ConfigVerb};
 use crate::failure::Failure;
@@ -22,16 +22,25 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
     if !json {
         let loaded = checked?;
         let regions: Vec<String> = loaded.campaign.keys().iter().map(|(region, _)| region.to_owned()).collect();
-        for warning in loaded.campaign.warnings() {
+        let warnings = loaded.campaign.warnings();
+        for warning in warnings.iter().take(MOST_PROBLEMS) {
             output::err_wrapped(&format!("warning: {}: {}", warning.path, warning.message));
             output::err_wrapped(&format!("  help: {}", warning.instead));
         }
-        output::out(&format!("the campaign file is good: keys for {}, SHA-256 {}", regions.join(", "), loaded.hash))?;
+        if warnings.len() > MOST_PROBLEMS {
+            output::err(&format!("{} more warnings are not shown", warnings.len() - MOST_PROBLEMS));
+        }
+        output::out(&format!(
+            "the campaign file {} is good: keys for {}, SHA-256 {}",
+            loaded.origin,
+            regions.join(", "),
+            loaded.hash
+        ))?;
         return Ok(0);
     }
-    let (hash, problems) = match &checked {
-        Ok(loaded) => (Some(loaded.hash.clone()), Vec::new()),
-        Err(failure) => (None, failure.problems()),
+    let (hash, problems, more) = match &checked {
+        Ok(loaded) => (Some(loaded.hash.clone()), Vec::new(), 0),
+        Err(failure) => (None, failure.problems(), failure.more()),
     };
     let warnings = checked.as_ref().map(|loaded| loaded.campaign.warnings()).unwrap_or_default();
     let warnings: Vec<_> = warnings
@@ -42,7 +51,8 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
         .collect();
     let code = u8::from(!problems.is_empty());
     output::out_json(&serde_json::json!({
-        "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems, "warnings": warnings,
+        "schema": "orgseal.config-check/1", "sha256": hash, "problems": problems, "more_problems": more,
+        "warnings": warnings,
     }))?;
     Ok(code)
 }

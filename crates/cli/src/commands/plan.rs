@@ -36,7 +36,7 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
         }
         check_place(markdown, Content::Markdown).map_err(CampaignError::from)?;
     }
-    let place = connect::open(common).await?;
+    let place = connect::open_to_seal(common).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);

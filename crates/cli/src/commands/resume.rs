@@ -12,7 +12,7 @@ use crate::{connect, listen, signals};
 
 pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("resume", yes, false)?;
-    let place = connect::open(common).await?;
+    let place = connect::open_to_seal(common).await?;
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
         return rollback::carry_on(common, place, requested, json, yes).await;
     }

@@ -15,7 +15,7 @@ use crate::{connect, listen, signals};
 pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("rollout", yes || own.dry_run, true)?;
     let plan = approved(own, yes)?;
-    let place = connect::open(common).await?;
+    let place = connect::open_to_seal(common).await?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);

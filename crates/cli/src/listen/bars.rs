@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::{Verdict, WaveState};
+use orgseal_core::text::visible;
 
 use super::tally::{Counters, Tally};
 use super::{clock, lines};
@@ -49,10 +50,11 @@ impl Bars {
     }
 
     fn say(&self, line: &str) {
+        let line = visible(line);
         match self.screen.is_hidden() {
-            true => output::err(line),
+            true => output::err(&line),
             // Above the bars; a terminal that is gone hears nothing.
-            false => drop(self.screen.println(line)),
+            false => drop(self.screen.println(&*line)),
         }
     }
 
@@ -126,9 +128,11 @@ impl Listener for Bars {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         match event {
-            Event::RunStarted { run, organization, .. } => self.say(&format!("{run}  organization {organization}")),
+            Event::RunStarted { run, organization, campaign_file, .. } => {
+                self.say(&format!("{run}  organization {organization}, campaign file {campaign_file}"));
+            }
             Event::AccountEntered { account } => {
-                state.names.insert(account.id.clone(), account.name.clone());
+                state.names.insert(account.id.clone(), visible(&account.name).into_owned());
                 self.open_line(state, &account.id, None);
             }
             Event::BucketsListed { account, buckets } => {
@@ -171,7 +175,7 @@ impl Listener for Bars {
             }
             Event::WaveMoved { wave, of } if wave.state != WaveState::Pending => self.say(&lines::wave(wave, *of)),
             Event::Warning { message } => self.say(&format!("warning: {message}")),
-            Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to leave at once"),
+            Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to exit immediately"),
             _ => {}
         }
         self.counters.with(|tally| self.refresh(tally));

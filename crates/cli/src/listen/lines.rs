@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::{Verdict, WaveRecord, WaveState};
+use orgseal_core::text::visible;
 
 use super::tally::{Counters, Tally};
 use crate::output;
@@ -27,28 +28,35 @@ impl Listener for Lines {
     fn hear(&self, event: &Event) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::RunStarted { run, organization, .. } => output::err(&format!("{run}: organization {organization}")),
-            Event::AccountsFound { accounts } => output::err(&format!("reading {accounts} accounts")),
+            Event::RunStarted { run, organization, campaign_file, .. } => {
+                say(&format!("{run}: organization {organization}, campaign file {campaign_file}"));
+            }
+            Event::AccountsFound { accounts } => say(&format!("reading {accounts} accounts")),
             Event::AccountUnread { account, error } => {
-                output::err(&format!("unread: account {} ({}): {error}", account.id, account.name));
+                say(&format!("unread: account {} ({}): {error}", account.id, account.name));
             }
             Event::ChangesStarted { buckets, accounts } => {
                 let doing = self.counters.with(|tally| tally.words().0);
-                output::err(&format!("{doing} {buckets} buckets in {accounts} accounts"));
+                say(&format!("{doing} {buckets} buckets in {accounts} accounts"));
             }
             Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
-                output::err(&failed(finding));
+                say(&failed(finding));
             }
-            Event::WaveMoved { wave: moved, of } if moved.state != WaveState::Pending => output::err(&wave(moved, *of)),
-            Event::Warning { message } => output::err(&format!("warning: {message}")),
-            Event::Stopping => output::err("stopping: no new starts; press Ctrl-C again to leave at once"),
+            Event::WaveMoved { wave: moved, of } if moved.state != WaveState::Pending => say(&wave(moved, *of)),
+            Event::Warning { message } => say(&format!("warning: {message}")),
+            Event::Stopping => say("stopping: no new starts; press Ctrl-C again to exit immediately"),
             _ if last.elapsed() >= EVERY => {
                 *last = Instant::now();
-                output::err(&self.counters.with(progress));
+                say(&self.counters.with(progress));
             }
             _ => {}
         }
     }
+}
+
+/// A line, in which texts of others are fit to be shown.
+fn say(text: &str) {
+    output::err(&visible(text));
 }
 
 /// One line on a bucket that could not be sealed.

@@ -1,16 +1,19 @@
-//! The log: each event as a `tracing` event, in text or JSON. No credential, session token or external ID is in an event,
+//! The log: each event, and each call to AWS, as a `tracing` event. No credential, session token or external ID is in an event,
 //! and other crates' logs are left out, so none can get in.
 
 use std::fs::OpenOptions;
-use std::sync::OnceLock;
+use std::io::Write;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use orgseal_core::event::{Event, Listener};
 use tracing::{debug, info, warn};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
 
+use super::log_level;
+use super::log_line::{Form, LogLines};
 use crate::args::{self, LogFormat};
 use crate::failure::Failure;
 use crate::output;
@@ -18,24 +21,26 @@ use crate::output;
 /// Where the log goes, once it was set up: `true` is standard error.
 static TO_STDERR: OnceLock<bool> = OnceLock::new();
 
+/// The run that the process works on: every line names it.
+static RUN: RwLock<Option<String>> = RwLock::new(None);
+
 /// Sets the log up as the arguments say.
 pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
     let Some(format) = arguments.log else { return Ok(()) };
-    let ours = Targets::new().with_target("orgseal", LevelFilter::DEBUG);
-    let (writer, to_stderr) = match &arguments.log_file {
+    let levels = log_level::in_force(arguments.log_level, std::env::var("RUST_LOG").ok().as_deref());
+    let (out, to_stderr): (Box<dyn Write + Send>, bool) = match &arguments.log_file {
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path);
-            let file = file.map_err(|error| Failure::file("the log file cannot be written:", path, &error))?;
-            (fmt::writer::BoxMakeWriter::new(std::sync::Mutex::new(file)), false)
+            (Box::new(file.map_err(|error| Failure::file("the log file cannot be written:", path, &error))?), false)
         }
-        None => (fmt::writer::BoxMakeWriter::new(std::io::stderr), true),
+        None => (Box::new(std::io::stderr()), true),
     };
-    let layer = fmt::layer().with_writer(writer).with_target(false);
-    let layer = match format {
-        LogFormat::Text => layer.with_ansi(to_stderr && output::stderr_color()).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    let form = match format {
+        LogFormat::Text => Form::Text { color: to_stderr && output::stderr_color() },
+        LogFormat::Json => Form::Json,
     };
-    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
+    let filter = filter_fn(move |metadata| levels.take(metadata.target(), *metadata.level()));
+    tracing_subscriber::registry().with(LogLines::new(form, out).with_filter(filter)).init();
     let _ = TO_STDERR.set(to_stderr);
     Ok(())
 }
@@ -50,14 +55,20 @@ pub(crate) fn writes_to_stderr() -> bool {
     TO_STDERR.get() == Some(&true)
 }
 
+/// The run's id; `None` until the run has one.
+pub(super) fn run() -> Option<String> {
+    RUN.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Writes events to the log.
 pub(crate) struct Log;
 
 impl Listener for Log {
     fn hear(&self, event: &Event) {
         match event {
-            Event::RunStarted { run, kind, organization } => {
-                info!(target: "orgseal", %run, kind, %organization, "run started");
+            Event::RunStarted { run, kind, organization, campaign_file } => {
+                *RUN.write().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
+                info!(target: "orgseal", kind, %organization, %campaign_file, "run started");
             }
             Event::AccountsFound { accounts } => info!(target: "orgseal", accounts, "accounts found"),
             Event::AccountEntered { account } => {

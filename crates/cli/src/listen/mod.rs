@@ -4,10 +4,13 @@
 mod bars;
 mod lines;
 pub(crate) mod log;
+mod log_level;
+mod log_line;
 mod tally;
 
 use indicatif::MultiProgress;
 use orgseal_core::event::{Events, Listener};
+use orgseal_core::text::visible;
 
 use crate::output;
 
@@ -64,6 +67,14 @@ pub(crate) fn events() -> (Events, Screen) {
         listeners.push(Box::new(log::Log));
     }
     (Events::new(listeners), screen)
+}
+
+/// A line for people outside of a run's events. Where the log goes to standard error, it is a line of the log.
+pub(crate) fn say(text: &str) {
+    match log::writes_to_stderr() {
+        true => tracing::warn!(target: "orgseal", "{text}"),
+        false => output::err(&visible(text)),
+    }
 }
 
 /// A time that people read at a glance.

@@ -3,6 +3,7 @@
 use aws_sdk_s3::config::retry::RetryPartition;
 
 use super::adaptive::{Adaptive, Permit};
+use super::call_log::CallLog;
 use super::disabled_region::Regions;
 use super::observer::{ExpiredIsTransient, Observer};
 use super::{Halt, Session};
@@ -29,6 +30,7 @@ impl Calls {
                 adaptive: adaptive.clone(),
                 regions: regions.clone(),
                 progress: session.progress.clone(),
+                log: CallLog::of_account(&session.account),
             },
             adaptive,
             partition: RetryPartition::custom(format!("{service} {}", session.account)).build(),

@@ -12,6 +12,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::answers::checked;
 use super::ca_bundle::CaBundle;
+use super::call_log::CallLog;
 use super::caller_credentials::CallerCredentials;
 use super::cloudtrail::Intervals;
 use super::derived::derive;
@@ -27,7 +28,7 @@ use super::sts::{RoleAssumer, SessionDurations};
 use super::{CallLimits, Caller, Halt, Member, Organizations, Purpose, Session, sts};
 use crate::clock;
 use crate::config::MemberRole;
-use crate::model::{AwsError, KeyArn, KeyFacts};
+use crate::model::{AwsError, KeyArn, KeyFacts, Partition};
 
 /// Attempts of the SDK for one call, the first one included.
 const SDK_ATTEMPTS: u32 = 4;
@@ -58,6 +59,19 @@ pub enum ConnectError {
     /// No Region is configured.
     #[error("no AWS Region is configured")]
     NoRegion,
+    /// AWS did not answer in a Region that is not known: it is misspelt, most likely.
+    #[error(
+        "{setting} is {region}, which is not a Region that this version of orgseal knows, and nothing answers there: {}",
+        error.message
+    )]
+    UnknownRegion {
+        /// `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile.
+        setting: &'static str,
+        /// The Region.
+        region: String,
+        /// What the first call came to.
+        error: AwsError,
+    },
     /// A profile is named that is in none of the configuration files.
     #[error("AWS profile {name} does not exist")]
     NoProfile {
@@ -186,7 +200,7 @@ impl Aws {
             Err(_) if clock::seconds_off().is_some() => sts::caller_identity(&sts).await,
             answer => answer,
         }
-        .map_err(ConnectError::NoCaller)?;
+        .map_err(|error| no_caller(&region, error))?;
         let halt = Halt::new(sts.clone());
         let (keys, disabled, durations) = Default::default();
         Ok(Aws {
@@ -262,7 +276,9 @@ impl Aws {
 
     fn kms(&self, key: &KeyArn) -> aws_sdk_kms::Client {
         let settings = aws_sdk_kms::config::Builder::from(&derive(&self.config, &key.region, None));
-        aws_sdk_kms::Client::from_conf(settings.retry_classifier(SkewIsTransient).build())
+        aws_sdk_kms::Client::from_conf(
+            settings.retry_classifier(SkewIsTransient).interceptor(CallLog::default()).build(),
+        )
     }
 
     /// `DescribeKey` as the security account's caller, in the key's own Region.
@@ -334,6 +350,26 @@ impl Aws {
     }
 }
 
+/// Why the first call failed. A misspelt Region has no endpoint, so that no service answers.
+fn no_caller(region: &str, error: AwsError) -> ConnectError {
+    let unanswered = ["ConnectionFailed", "Timeout", "RequestFailed"].contains(&error.code.as_str());
+    if !unanswered || Partition::knows_region(region) {
+        return ConnectError::NoCaller(error);
+    }
+    let names_it = |name: &&str| std::env::var(name).is_ok_and(|value| value == region);
+    let setting = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find(names_it).unwrap_or("the AWS profile's region");
+    ConnectError::UnknownRegion { setting, region: region.to_owned(), error }
+}
+
+/// Whether the environment and the profile send every call to this machine. Nothing is called to find that out.
+pub async fn only_loopback_endpoints() -> bool {
+    // A Region of ours keeps the SDK from asking the instance's metadata service for one.
+    let config =
+        aws_config::defaults(BehaviorVersion::latest()).region(Region::new("us-east-1")).no_credentials().load().await;
+    let endpoints = endpoints(&config);
+    !endpoints.is_empty() && endpoints.iter().all(|endpoint| is_loopback(endpoint))
+}
+
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(SDK_ATTEMPTS)
 }
@@ -388,7 +424,22 @@ fn is_loopback(endpoint: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
+
+    #[test]
+    fn only_a_region_that_is_unknown_and_silent_is_told_as_a_typo() {
+        let why = |region: &str, code: &str| {
+            no_caller(
+                region,
+                AwsError { code: code.into(), message: "GetCallerIdentity: x".into(), hint: String::new() },
+            )
+        };
+        let typo = why("us-eats-1", "ConnectionFailed");
+        assert!(matches!(&typo, ConnectError::UnknownRegion { region, .. } if region == "us-eats-1"), "{typo}");
+        for (region, code) in [("us-east-1", "ConnectionFailed"), ("us-eats-1", "InvalidClientTokenId")] {
+            assert!(matches!(why(region, code), ConnectError::NoCaller(_)), "{region} {code}");
+        }
+    }
 
     #[test]
     fn only_loopback_is_loopback() {

@@ -8,6 +8,7 @@ mod adaptive;
 mod answers;
 mod bucket_evidence;
 mod ca_bundle;
+mod call_log;
 mod caller_credentials;
 mod calls;
 mod cloudtrail;
@@ -43,7 +44,7 @@ mod sts;
 
 pub use cloudtrail::{BETWEEN_REQUESTS, EVENTS_A_PAGE, EventsRead, Window};
 pub use config_rules::Remediation;
-pub use connection::{Aws, ConnectError, Connection, Environment};
+pub use connection::{Aws, ConnectError, Connection, Environment, only_loopback_endpoints};
 pub use halt::Halt;
 pub use iam::{Authorizations, PrincipalPolicies};
 pub use member::{CallLimits, Member};

@@ -1,6 +1,8 @@
 //! What the SDK hears on each attempt and hides in its retries: throttling, and sessions that are not valid any more.
 
-use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_s3::config::interceptors::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+};
 use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -10,6 +12,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use super::Progress;
 use super::adaptive::Adaptive;
+use super::call_log::CallLog;
 use super::disabled_region::{Regions, is_token_refused};
 use crate::clock;
 
@@ -19,6 +22,7 @@ pub(super) struct Observer {
     pub(super) adaptive: Adaptive,
     pub(super) regions: Regions,
     pub(super) progress: Progress,
+    pub(super) log: CallLog,
 }
 
 /// The access key that an attempt was signed with, and the Region that it was signed for.
@@ -37,12 +41,21 @@ impl Intercept for Observer {
         "orgseal observer"
     }
 
+    fn read_before_execution(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.log.read_before_execution(context, cfg)
+    }
+
     fn read_before_transmit(
         &self,
         context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
+        components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        self.log.read_before_transmit(context, components, cfg)?;
         let header = context.request().headers().get("authorization").unwrap_or_default();
         // Credential=KEY/DATE/REGION/SERVICE/aws4_request
         let scope = header.split_once("Credential=").map(|(_, rest)| rest.split('/').collect::<Vec<_>>());
@@ -55,9 +68,10 @@ impl Intercept for Observer {
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
+        components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        self.log.read_after_attempt(context, components, cfg)?;
         let signed = cfg.load::<SignedWith>();
         // No answer at all says nothing of how many calls there may be.
         let Some(response) = context.response() else {
@@ -87,6 +101,15 @@ impl Intercept for Observer {
             }
         }
         Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.log.read_after_execution(context, components, cfg)
     }
 }
 
@@ -157,7 +180,7 @@ pub(super) fn is_expired(code: &str) -> bool {
     matches!(code, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired")
 }
 
-fn is_throttling(status: u16, code: Option<&str>) -> bool {
+pub(super) fn is_throttling(status: u16, code: Option<&str>) -> bool {
     const CODES: [&str; 8] = [
         "SlowDown",
         "Throttling",
@@ -172,7 +195,7 @@ fn is_throttling(status: u16, code: Option<&str>) -> bool {
 }
 
 /// The code of an error in an answer: in a header or a JSON member for most services, in an XML element for S3.
-fn error_code(response: &HttpResponse) -> Option<String> {
+pub(super) fn error_code(response: &HttpResponse) -> Option<String> {
     if response.status().is_success() {
         return None;
     }

@@ -8,6 +8,7 @@ use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{Account as Listed, PolicyType};
 
 use super::Halt;
+use super::call_log::CallLog;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
 use super::paging::each_page;
@@ -40,7 +41,8 @@ impl Organizations {
         // It throttles early, and everything waits for it.
         let settings = aws_sdk_organizations::config::Builder::from(&for_organizations(config))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .retry_classifier(SkewIsTransient);
+            .retry_classifier(SkewIsTransient)
+            .interceptor(CallLog::default());
         Organizations { client: Client::from_conf(settings.build()), halt: halt.clone() }
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 
+use super::call_log::CallLog;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
 use crate::model::AwsError;
@@ -23,7 +24,8 @@ pub struct Caller {
 
 /// The client for STS as the caller.
 pub(super) fn client(config: &SdkConfig) -> aws_sdk_sts::Client {
-    let settings = aws_sdk_sts::config::Builder::from(config).retry_classifier(SkewIsTransient);
+    let settings =
+        aws_sdk_sts::config::Builder::from(config).retry_classifier(SkewIsTransient).interceptor(CallLog::default());
     aws_sdk_sts::Client::from_conf(settings.build())
 }
 

@@ -176,6 +176,7 @@ impl Campaign {
             run: began.id.clone(),
             kind: began.kind,
             organization: organization.id.clone(),
+            campaign_file: loaded.origin.clone(),
         });
         if let Some(message) = clock::warning_once() {
             events.emit(&Event::Warning { message });

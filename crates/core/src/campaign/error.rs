@@ -155,6 +155,18 @@ pub enum CampaignError {
         /// Why.
         why: String,
     },
+    /// The plan is dated in the future.
+    #[error(
+        "the plan {plan} is dated {created_at}, which is {ahead} in the future: the clock of the machine that made it was wrong"
+    )]
+    PlanFromFuture {
+        /// The plan's id.
+        plan: String,
+        /// When it says that it was made.
+        created_at: jiff::Timestamp,
+        /// How far off that is, in words.
+        ahead: String,
+    },
     /// The plan is too old.
     #[error("the plan {plan} is {age} old, and [plan] max_age is {limit}")]
     PlanTooOld {

@@ -498,8 +498,12 @@ pub(super) fn accept(
     }
     let age = now().as_millisecond() - head.created_at.as_millisecond();
     let limit = setting.loaded.campaign.plan.max_age();
-    // One from the future was made by a clock that nobody can check.
-    if age > i64::try_from(limit.as_millis()).unwrap_or(i64::MAX) || age < -300_000 {
+    // One from the future was made by a clock that nobody can check: its age, and whether it still holds, is not known.
+    if age < -LARGEST_SKEW_MS {
+        let ahead = words(Duration::from_millis(age.unsigned_abs()));
+        return Err(CampaignError::PlanFromFuture { plan: head.id.clone(), created_at: head.created_at, ahead });
+    }
+    if age > i64::try_from(limit.as_millis()).unwrap_or(i64::MAX) {
         let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
         return Err(CampaignError::PlanTooOld { plan: head.id.clone(), age: words(age), limit: words(limit) });
     }
@@ -520,6 +524,9 @@ pub(super) fn kept(folder: &Path, plan: &PlanReference) -> Result<PlanFile, Camp
     };
     Err(CampaignError::KeptPlan { plan: plan.id.clone(), path, sha256: plan.sha256.clone(), why })
 }
+
+/// So much may two clocks differ, as in a signature for AWS.
+const LARGEST_SKEW_MS: i64 = 300_000;
 
 fn words(time: Duration) -> String {
     let seconds = time.as_secs();

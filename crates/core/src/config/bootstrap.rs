@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, is_account_id, is_iam_name, is_principal_pattern};
+use super::{Problem, is_account_id, is_iam_name, is_principal_pattern, is_renderable};
 use crate::model::is_service_name;
 
 /// What `orgseal bootstrap` makes: names, and who may do what is denied to others.
@@ -83,7 +83,8 @@ impl BootstrapChoice {
             }
         }
         let named = self.caller.split_once('/').filter(|(kind, _)| ["role", "user"].contains(kind));
-        if named.is_none_or(|(_, name)| name.rsplit('/').next().is_none_or(|name| !is_iam_name(name))) {
+        let is_path_and_name = |text: &str| text.rsplit('/').next().is_some_and(is_iam_name) && is_renderable(text);
+        if named.is_none_or(|(_, name)| !is_path_and_name(name)) {
             problem("caller", format!("`{}` names no role and no user", self.caller), "write role/NAME or user/NAME");
         }
         if !is_iam_name(&self.audit_role) {
@@ -148,6 +149,52 @@ name = "EnableS3BucketEncryptionWithKMS"
 [automation_role]
 name = "orgseal-automation"
 "#;
+
+    /// They stand inside CloudFormation's Fn::Sub, Terraform's templates and lines of a shell script.
+    #[test]
+    fn what_a_template_would_replace_is_refused() {
+        for hostile in
+            ["${AWS::AccountId}", "%{ if true }", "a\\nb", "a\\u001bb", "a\\u202eb", "a\\\"b", "a'b", "a b", "a`b"]
+        {
+            let arn = format!("arn:aws:iam::111122223333:role/{hostile}");
+            for line in [
+                format!("[bootstrap]\ncaller = \"role/{hostile}/orgseal\""),
+                format!("[bootstrap]\ncaller = \"role/{hostile}\""),
+                format!("[bootstrap]\naudit_role = \"{hostile}\""),
+                format!("[bootstrap]\nkey_alias = \"alias/{hostile}\""),
+                format!("[bootstrap]\nkey_administrators = [\"{arn}\"]"),
+                format!("[bootstrap]\nbreak_glass = [\"{arn}\"]"),
+                format!("[bootstrap]\npipelines = [\"{arn}\"]"),
+                format!("[bootstrap]\nservices = [\"{hostile}.amazonaws.com\"]"),
+                format!("[bootstrap]\nservice_accounts = [\"{hostile}\"]"),
+                format!("[bootstrap]\nmanagement_account = \"{hostile}\""),
+                format!("[organization]\nid = \"o-{hostile}aaaaaaaaaa\""),
+            ] {
+                load(&format!("{LEAST}{line}\n"), "c.toml", &[]).expect_err(&line);
+            }
+            for (from, to) in [
+                ("name = \"orgseal-member\"", format!("name = \"orgseal-member\"\npath = \"/{hostile}/\"")),
+                ("name = \"orgseal-automation\"", format!("name = \"orgseal-automation\"\npath = \"/{hostile}/\"")),
+                ("orgseal-member", hostile.to_owned()),
+                ("EnableS3BucketEncryptionWithKMS", hostile.to_owned()),
+                ("EnableS3BucketEncryptionWithKMS\"", format!("EnableIt\"\nowner = \"{hostile}\"")),
+                ("key/abc", format!("key/{hostile}")),
+                ("us-east-1 = \"arn:aws:kms:us-east-1", format!("multi_region_key = \"arn:aws:kms:{hostile}")),
+            ] {
+                load(&LEAST.replace(from, &to), "c.toml", &[]).expect_err(&to);
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_is_not_called_like_an_option() {
+        let shown = load(&LEAST.replace("EnableS3Bucket", "-EnableS3Bucket"), "c.toml", &[]).unwrap_err().to_string();
+        assert!(shown.contains("is not a document's name") && shown.contains("no hyphen first"), "{shown}");
+        let restore = LEAST.replace("[automation_role]", "restore = \"--version\"\n[automation_role]");
+        assert!(
+            load(&restore, "c.toml", &[]).unwrap_err().to_string().contains("`--version` is not a document's name")
+        );
+    }
 
     #[test]
     fn what_makes_no_groundwork_is_refused_with_its_line() {

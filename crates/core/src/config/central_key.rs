@@ -1,6 +1,6 @@
 //! `[central_key]`: the organization's KMS key, per Region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,8 @@ const MULTI_REGION_KEY: &str = "multi_region_key";
 /// Checks a full key ARN.
 fn check_arn(path: &str, arn: &str, found: &mut Vec<Problem>) -> Option<KeyArn> {
     let key = arn.parse().ok();
-    if key.is_none() {
+    // Of a multi-Region key no other setting says its Region.
+    if key.as_ref().is_none_or(|key: &KeyArn| !is_region(&key.region)) {
         found.push(Problem::new(
             path,
             format!("`{arn}` is not a full key ARN (an alias or a bare id would resolve in the requester's account)"),
@@ -68,7 +69,7 @@ pub(super) fn check_key(path: &str, region: &str, arn: &str, found: &mut Vec<Pro
 }
 
 impl CentralKey {
-    fn by_region(&self) -> impl Iterator<Item = (&String, &String)> {
+    pub(super) fn by_region(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter().filter(|(name, _)| *name != ACCOUNT && *name != MULTI_REGION_KEY)
     }
 
@@ -142,8 +143,9 @@ impl CentralKey {
             ));
         }
         let keys = self.resolve(regions);
+        let mut named = BTreeSet::new();
         for (index, region) in regions.iter().enumerate() {
-            if regions[..index].contains(region) {
+            if !named.insert(region) {
                 found.push(Problem::new(
                     format!("regions[{index}]"),
                     format!("{region} is named twice"),

@@ -72,13 +72,14 @@ impl DocumentChoice {
 
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
         for (path, name) in [("document.name", &self.name), ("document.restore", &self.restore)] {
-            // The model: 3 to 128 of [a-zA-Z0-9_\-.].
-            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+            // The model: 3 to 128 of [a-zA-Z0-9_\-.]. With a hyphen first, the AWS CLI would take it for an option.
+            let plain =
+                name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) && !name.starts_with('-');
             if !plain || !(3..=128).contains(&name.len()) {
                 found.push(Problem::new(
                     path,
                     format!("`{name}` is not a document's name"),
-                    "write the name alone: 3 to 128 letters, digits and _-. (a shared one: `owner` names its account)",
+                    "write the name alone: 3 to 128 letters, digits and _-. with no hyphen first (a shared one: `owner` names its account)",
                 ));
             }
         }

@@ -216,6 +216,22 @@ until = "2027-01-31"
     }
 
     #[test]
+    fn an_empty_list_does_not_exempt_everything() {
+        for (list, name) in [
+            ("accounts = []", "accounts"),
+            ("ous = []", "ous"),
+            ("buckets = []", "buckets"),
+            ("account_tags = {}", "account_tags"),
+            ("bucket_tags = {}", "bucket_tags"),
+        ] {
+            let text =
+                ONE.replace(if name == "buckets" { "buckets = [\"legacy-*\"]" } else { "accounts = [\"pay*\"]" }, list);
+            let shown = Exemptions::load(&text, "e.toml").unwrap_err().to_string();
+            assert!(shown.contains(&format!("exemption[0].{name} is empty, and would mean all")), "{shown}");
+        }
+    }
+
+    #[test]
     fn it_holds_to_the_end_of_its_last_day() {
         let exemption = &Exemptions::load(ONE, "e.toml").unwrap().exemption[0];
         assert!(!exemption.is_over("2027-01-31".parse().unwrap()));

@@ -1,5 +1,6 @@
 //! Reading a campaign file: text, overrides, unknown keys, types, values. Every problem gets its place in the file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -8,7 +9,8 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{CampaignFile, Exemptions, Problem, unknown};
+use super::secrets::Secrets;
+use super::{CampaignFile, Exemptions, Problem, empty, unknown};
 
 /// A single value laid over the file: from a flag or an `ORGSEAL_*` variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Override {
 /// A campaign file that passed its checks.
 #[derive(Clone, Debug)]
 pub struct Loaded {
+    /// The file's name, as given.
+    pub origin: String,
     /// The settings.
     pub campaign: CampaignFile,
     /// SHA-256 of the settings in force (file and overrides), in hex.
@@ -39,8 +43,32 @@ pub struct ConfigError {
     pub origin: String,
     /// The file's text.
     pub text: String,
-    /// What is wrong, in the order of the file.
+    /// What is wrong, in the order of the file: at most [`MOST_PROBLEMS`].
     pub problems: Vec<Problem>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// So many problems of one file are told: more are of no use before these are corrected.
+pub const MOST_PROBLEMS: usize = 20;
+
+impl ConfigError {
+    /// Cuts the list short. It comes with places, or none of it does.
+    fn new(origin: &str, text: &str, mut problems: Vec<Problem>, tree: Option<&DeTable<'_>>) -> ConfigError {
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+        let more = problems.len().saturating_sub(MOST_PROBLEMS);
+        problems.truncate(MOST_PROBLEMS);
+        if let Some(tree) = tree {
+            for problem in problems.iter_mut().filter(|problem| problem.span.is_none() && !problem.path.is_empty()) {
+                problem.span = locate(tree, &problem.path);
+            }
+        }
+        for problem in &mut problems {
+            problem.line = problem.span.as_ref().map(|span| line_of(text, span.start));
+        }
+        problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
+        ConfigError { origin: origin.to_owned(), text: text.to_owned(), problems, more }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -55,51 +83,62 @@ impl fmt::Display for ConfigError {
             }
             write!(f, ": {}; {}", problem.message, problem.instead)?;
         }
+        if self.more > 0 {
+            write!(f, "\n{}: {} more problems are not shown", self.origin, self.more)?;
+        }
         Ok(())
     }
 }
 
 /// Reads and checks a campaign file. `origin` is its name in messages.
 pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Loaded, ConfigError> {
-    let secrets = secrets(text, overrides);
-    let fail = |mut problems: Vec<Problem>| {
-        for problem in &mut problems {
-            problem.line = problem.span.as_ref().map(|span| line_of(text, span.start));
-            problem.message = masked(&problem.message, &secrets);
-            problem.instead = masked(&problem.instead, &secrets);
+    let fail = |problems: Vec<Problem>, tree: Option<&DeTable<'_>>| {
+        let mut error = ConfigError::new(origin, text, problems, tree);
+        let secrets = Secrets::of(text, overrides);
+        for problem in &mut error.problems {
+            problem.message = secrets.masked(&problem.message);
+            problem.instead = secrets.masked(&problem.instead);
         }
-        problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
-        ConfigError { origin: origin.to_owned(), text: masked(text, &secrets), problems }
+        error.text = secrets.masked(&error.text);
+        error
     };
-    let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)]))?;
+    let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)], None))?;
+    let tree = tree.get_ref();
     let schema = CampaignFile::schema();
-    let mut unknown = unknown::find(tree.get_ref(), schema.as_value());
-    unknown.extend(overrides.iter().filter_map(|over| {
-        let problem = unknown::find_path(&over.path, schema.as_value())?;
-        Some(Problem { message: format!("{} (from {})", problem.message, over.origin), ..problem })
-    }));
+    let mut unknown = unknown::find(tree, schema.as_value());
+    unknown.extend(empty::find(tree));
+    for over in overrides {
+        let named = |problem: Problem| Problem { message: from_override(&problem.message, over), ..problem };
+        unknown.extend(unknown::find_path(&over.path, schema.as_value()).map(named));
+        unknown.extend(empty::find_in_override(&over.path, &over.value).into_iter().map(named));
+    }
     if !unknown.is_empty() {
-        return Err(fail(unknown));
+        return Err(fail(unknown, None));
     }
     let campaign = if overrides.is_empty() {
-        toml::from_str(text).map_err(|error| fail(vec![syntax(&error)]))?
+        toml::from_str(text).map_err(|error| fail(vec![syntax(&error)], None))?
     } else {
-        overlaid(text, overrides, schema.as_value()).map_err(|problem| fail(vec![problem]))?
+        overlaid(text, overrides, schema.as_value()).map_err(|problem| fail(vec![problem], None))?
     };
     let mut problems = CampaignFile::problems(&campaign);
     if problems.is_empty() {
         let canonical = serde_json::to_vec(&campaign).unwrap_or_default();
         let hash = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
-        return Ok(Loaded { campaign, hash, exemptions: Exemptions::default() });
+        return Ok(Loaded { origin: origin.to_owned(), campaign, hash, exemptions: Exemptions::default() });
     }
+    let overridden: BTreeMap<String, &Override> = overrides.iter().map(|over| (over.path.join("."), over)).collect();
     for problem in &mut problems {
-        let over = overrides.iter().find(|over| over.path.join(".") == problem.path);
-        match over {
-            Some(over) => problem.message = format!("{} (from {})", problem.message, over.origin),
-            None => problem.span = locate(tree.get_ref(), &problem.path),
+        if let Some(over) = overridden.get(&problem.path) {
+            problem.message = from_override(&problem.message, over);
+            // Its place is the override, not the file.
+            problem.path.clear();
         }
     }
-    Err(fail(problems))
+    Err(fail(problems, Some(tree)))
+}
+
+fn from_override(message: &str, over: &Override) -> String {
+    format!("{message} (from {})", over.origin)
 }
 
 /// Reads and checks another file of ours in the same way: unknown keys, types, values, each with its line.
@@ -109,26 +148,17 @@ pub(super) fn load_table<T: serde::de::DeserializeOwned>(
     schema: &schemars::Schema,
     problems: impl Fn(&T) -> Vec<Problem>,
 ) -> Result<T, ConfigError> {
-    let fail = |mut problems: Vec<Problem>| {
-        for problem in &mut problems {
-            problem.line = problem.span.as_ref().map(|span| line_of(text, span.start));
-        }
-        ConfigError { origin: origin.to_owned(), text: text.to_owned(), problems }
-    };
-    let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)]))?;
-    let unknown = unknown::find(tree.get_ref(), schema.as_value());
+    let fail = |problems, tree: Option<&DeTable<'_>>| ConfigError::new(origin, text, problems, tree);
+    let tree = DeTable::parse(text).map_err(|error| fail(vec![syntax(&error)], None))?;
+    let tree = tree.get_ref();
+    let mut unknown = unknown::find(tree, schema.as_value());
+    unknown.extend(empty::find(tree));
     if !unknown.is_empty() {
-        return Err(fail(unknown));
+        return Err(fail(unknown, None));
     }
-    let table = toml::from_str(text).map_err(|error| fail(vec![syntax(&error)]))?;
-    let mut found = problems(&table);
-    if found.is_empty() {
-        return Ok(table);
-    }
-    for problem in &mut found {
-        problem.span = locate(tree.get_ref(), &problem.path);
-    }
-    Err(fail(found))
+    let table = toml::from_str(text).map_err(|error| fail(vec![syntax(&error)], None))?;
+    let found = problems(&table);
+    if found.is_empty() { Ok(table) } else { Err(fail(found, Some(tree))) }
 }
 
 fn syntax(error: &toml::de::Error) -> Problem {
@@ -172,41 +202,13 @@ fn overlaid(text: &str, overrides: &[Override], schema: &serde_json::Value) -> R
 }
 
 /// A value that is written as TOML writes it.
-fn parsed(value: &str) -> Option<toml::Value> {
+pub(super) fn parsed(value: &str) -> Option<toml::Value> {
     format!("v = {value}").parse::<toml::Table>().ok()?.remove("v")
 }
 
 /// A text without the quotes that TOML would want around it.
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
-}
-
-/// The values that must not be shown, wherever they stand: the external ID is a secret shared with the member accounts.
-fn secrets(text: &str, overrides: &[Override]) -> Vec<String> {
-    // Line by line, since the file may be one that does not parse.
-    let lines = text.lines().filter(|line| line.contains(SECRET)).filter_map(|line| line.split_once(SECRET));
-    let in_file = lines.filter_map(|(_, rest)| {
-        let value = rest.trim_start_matches(['"', '\'', ' ', '\t']).strip_prefix('=')?;
-        Some(
-            value
-                .trim_start()
-                .trim_start_matches(['"', '\''])
-                .split(['"', '\'', '#', ',', '}'])
-                .next()?
-                .trim()
-                .to_owned(),
-        )
-    });
-    let laid_over = overrides.iter().filter(|over| over.path.last().is_some_and(|last| last == SECRET));
-    let laid_over = laid_over.map(|over| unquoted(&over.value).to_owned());
-    in_file.chain(laid_over).filter(|secret| secret.len() > 1).collect()
-}
-
-const SECRET: &str = "external_id";
-
-/// Each secret replaced by as many dots, so that spans stay right.
-fn masked(text: &str, secrets: &[String]) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), &".".repeat(secret.len())))
 }
 
 fn set(table: &mut toml::Table, path: &[String], value: toml::Value) -> Result<(), ()> {
@@ -235,8 +237,8 @@ fn locate(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
             Some((name, index)) => (name, index.trim_end_matches(']').parse::<usize>().ok()),
             None => (part, None),
         };
-        let (key, value) = here.iter().find(|(key, _)| key.get_ref() == name)?;
-        found = Some(whole(key, value)).or(found);
+        let Some((key, value)) = here.get_key_value(name) else { return found };
+        found = Some(whole(key, value));
         let mut value = value;
         if let Some(index) = index {
             let DeValue::Array(items) = value.get_ref() else { return found };
@@ -246,9 +248,6 @@ fn locate(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
         }
         let Some(tail) = tail else { return found };
         let DeValue::Table(next) = value.get_ref() else { return found };
-        if !next.iter().any(|(key, _)| tail.starts_with(&**key.get_ref())) {
-            return found;
-        }
         here = next;
         rest = tail;
     }
@@ -354,6 +353,33 @@ accounts = 20
                 assert!(!format!("{error}\n{error:?}").contains(secret), "{error:?}");
             }
         }
+        for (text, shown) in [
+            // Letters that STS accepts and TOML knows elsewhere, escapes, other types, other tables.
+            (with("external_id = [\"hush,123456\"]"), "123456"),
+            (with("external_id = \"hush,123456#7\"\npath = 7"), "123456"),
+            (with("external_id = [\"hush\\u002d123456\"]"), "123456"),
+            (with("external_id = 0x75BCD15"), "123456789"),
+            (with("external_id = 123_456_789"), "456"),
+            (with("external_id = { value = \"hush-123456\" }"), "123456"),
+            (with("external_id = \"\"\"\nhush-123456\"\"\"\npath = 7"), "123456"),
+            (with("external_id = \"\"\"\nhush-123456"), "123456"),
+            (with("externalId = \"hush-123456\""), "123456"),
+            (with("external_id = hush-123456 # 99"), "123456"),
+            ("member_role = { external_id = [\"hush-123456\"] }".to_owned(), "123456"),
+        ] {
+            let error = load(&text, "c.toml", &[]).unwrap_err();
+            assert!(!format!("{error}\n{error:?}").contains(shown), "{error:?}");
+        }
+        for value in [
+            "{ name = \"x\", external_id = [\"hush-123456\"] }",
+            "{ name = \"x\", external_id = \"hush-123456\"",
+            "external_id = hush-123456",
+        ] {
+            let path = vec!["member_role".to_owned()];
+            let over = Override { path, value: value.to_owned(), origin: "--set member_role=…".to_owned() };
+            let error = load(LEAST, "c.toml", &[over]).unwrap_err();
+            assert!(!format!("{error}\n{error:?}").contains("123456"), "{error:?}");
+        }
         for value in ["123456789012", "\"x y z 123456789012\""] {
             let over = Override {
                 path: vec!["member_role".into(), "external_id".into()],
@@ -364,6 +390,52 @@ accounts = 20
                 assert!(!format!("{error}\n{error:?}").contains("123456789012"), "{error:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_empty_list_that_means_all_is_refused_with_its_line() {
+        let text = LEAST.replace("[limits]", "[accounts.include]\nids = []\n[limits]");
+        insta::assert_snapshot!(shown(&text), @"c.toml:11: accounts.include.ids is empty, and would mean all; leave it out if all are meant, otherwise name those that are");
+        let over = Override {
+            path: vec!["buckets".into(), "include".into()],
+            value: "[]".into(),
+            origin: "ORGSEAL_BUCKETS__INCLUDE".into(),
+        };
+        let error = load(LEAST, "c.toml", &[over]).unwrap_err().to_string();
+        assert!(
+            error.contains("buckets.include is empty, and would mean all (from ORGSEAL_BUCKETS__INCLUDE)"),
+            "{error}"
+        );
+    }
+
+    /// Each of these took time with the square of its length, and minutes for a file of a megabyte.
+    #[test]
+    fn many_problems_and_many_waves_are_told_in_short() {
+        let began = std::time::Instant::now();
+        let waves = |count: usize, line: &dyn Fn(usize) -> String| -> String {
+            (0..count).map(|wave| format!("[[waves]]\nname = \"w{wave}\"\n{}\n", line(wave))).collect()
+        };
+        let good =
+            waves(8_000, &|wave| format!("buckets_percent = {}", f64::from(u32::try_from(wave).unwrap() + 1) / 100.0));
+        load(&format!("{LEAST}{good}"), "c.toml", &[]).unwrap();
+        let regions: Vec<String> = (0..20_000).map(|number| format!("\"mars-north-{}\"", number % 250)).collect();
+        let regions = format!("regions = [{}]\n{LEAST}", regions.join(", "));
+        for text in [
+            format!("{LEAST}{}", waves(8_000, &|_| "accounts_percent = 0".to_owned())),
+            format!("{LEAST}{}", waves(8_000, &|wave| format!("nmae{wave} = 1"))),
+            format!("{LEAST}{}", (0..20_000).map(|key| format!("k{key} = 1\n")).collect::<String>()),
+            format!("{LEAST}{}", (0..20_000).map(|_| "external_id = \"hush-123456\"\n").collect::<String>()),
+            format!(
+                "{LEAST}{}",
+                (0..20_000).map(|key| format!("external_id{key} = \"hush-{key}\"\n")).collect::<String>()
+            ),
+            regions,
+        ] {
+            let error = load(&text, "c.toml", &[]).unwrap_err();
+            assert!(error.problems.len() <= MOST_PROBLEMS, "{}", error.problems.len());
+            assert!(error.problems.len() == 1 || error.more > 1_000, "{}", error.more);
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod central_key_override;
 mod cloudtrail;
 mod day;
 mod document;
+mod empty;
 mod encryption;
+mod example;
 mod executions;
 mod exemptions;
 mod failure_tolerance;
@@ -28,12 +30,15 @@ mod organization;
 mod partition;
 mod plan;
 mod problem;
+mod regions;
 mod rollback;
+mod secrets;
 mod span;
 mod target;
 mod unknown;
 mod waves;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -57,14 +62,16 @@ pub use guard_override::GuardOverride;
 pub use guards::Guards;
 pub use keys::KeysChoice;
 pub use limits::{LimitOverride, Limits};
-pub use load::{ConfigError, Loaded, Override, load};
+pub use load::{ConfigError, Loaded, MOST_PROBLEMS, Override, load};
 pub use member_role::{MemberRole, OwnAccount, SessionPolicy};
 pub use organization::OrganizationAccess;
 pub use plan::PlanChoice;
 pub use problem::Problem;
+pub use regions::nearest_region;
 pub use rollback::{ConfigRemediation, RollbackChoice, UnusableKeys};
 pub use span::Span;
 pub use target::differences;
+pub use unknown::near;
 pub use waves::{Wave, WaveLimits};
 
 use crate::judge::Wanted;
@@ -161,12 +168,9 @@ impl CampaignFile {
     pub fn all_keys(&self) -> Vec<KeyArn> {
         let own = self.keys();
         let mut keys: Vec<KeyArn> = own.iter().map(|(_, key)| key.clone()).collect();
+        let mut known: HashSet<KeyArn> = keys.iter().cloned().collect();
         for over in &self.central_key_overrides {
-            for (_, key) in over.keys().iter() {
-                if !keys.contains(key) {
-                    keys.push(key.clone());
-                }
-            }
+            keys.extend(over.keys().iter().filter(|(_, key)| known.insert((*key).clone())).map(|(_, key)| key.clone()));
         }
         keys
     }
@@ -211,7 +215,17 @@ impl CampaignFile {
     /// What is allowed and hardly meant.
     #[must_use]
     pub fn warnings(&self) -> Vec<Problem> {
-        waves::warnings(self)
+        let mut found = waves::warnings(self);
+        found.extend(self.key_warnings());
+        found
+    }
+
+    /// Those that also every run tells: Regions that may be misspelt, and keys that do not exist yet.
+    #[must_use]
+    pub fn key_warnings(&self) -> Vec<Problem> {
+        let mut found = regions::warnings(self);
+        found.extend(example::new_keys(self));
+        found
     }
 
     /// Whether the OUs above an account decide anything, and whether its tags do.
@@ -256,6 +270,14 @@ impl CampaignFile {
         found
     }
 
+    /// The settings and tables at the top of the file.
+    #[must_use]
+    pub fn top_level_settings() -> Vec<String> {
+        let schema = CampaignFile::schema();
+        let properties = schema.as_value()["properties"].as_object();
+        properties.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The JSON Schema of the campaign file (draft 2020-12), for editors.
     #[must_use]
     pub fn schema() -> schemars::Schema {
@@ -270,7 +292,15 @@ fn is_account_id(text: &str) -> bool {
 
 /// An ARN in which `*` may stand, but for its account and kind: a pattern that leaves those out means far more than anyone means.
 fn is_principal_pattern(text: &str) -> bool {
-    text.starts_with("arn:") && text.split(':').count() >= 6
+    text.starts_with("arn:") && text.split(':').count() >= 6 && is_renderable(text)
+}
+
+/// Whether a value means the same inside a template: CloudFormation's Fn::Sub and Terraform replace `${…}` and `%{…}`, and a line
+/// break or a quote ends the line or the text that it stands in.
+fn is_renderable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\`".contains(&byte))
+        && !text.contains("${")
+        && !text.contains("%{")
 }
 
 /// Letters of an IAM name: `[\w+=,.@-]`, at most 64.
@@ -280,7 +310,7 @@ fn is_iam_name(text: &str) -> bool {
 
 /// An IAM path: begins and ends with `/`.
 fn is_iam_path(text: &str) -> bool {
-    text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && text.bytes().all(|b| b.is_ascii_graphic())
+    text.len() <= 512 && text.starts_with('/') && text.ends_with('/') && is_renderable(text)
 }
 
 /// The name and path of a role, under the table `table`.
@@ -296,7 +326,7 @@ fn check_role(table: &str, name: &str, path: &str, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             format!("{table}.path"),
             format!("`{path}` is not an IAM path"),
-            "begin and end it with a slash, such as /security/",
+            "begin and end it with a slash, such as /security/, without spaces, quotes and ${…}",
         ));
     }
 }

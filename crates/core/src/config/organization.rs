@@ -19,10 +19,17 @@ pub struct OrganizationAccess {
 /// `State` of an account in the Organizations model.
 const STATES: [&str; 5] = ["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"];
 
+/// The model: `o-` and 10 to 32 small letters and digits.
+fn is_organization_id(text: &str) -> bool {
+    text.strip_prefix("o-").is_some_and(|id| {
+        (10..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
+}
+
 impl OrganizationAccess {
     pub(super) fn check(&self, found: &mut Vec<Problem>) {
         if let Some(id) = &self.id
-            && !(id.starts_with("o-") && (12..=34).contains(&id.len()))
+            && !is_organization_id(id)
         {
             found.push(Problem::new(
                 "organization.id",

@@ -90,11 +90,18 @@ fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
 
 /// The nearest of the names that are known, or all of them.
 pub(super) fn advice(name: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|candidate| (distance(name, candidate), candidate)).min();
-    match nearest {
-        Some((steps, candidate)) if steps <= 2 => format!("did you mean `{candidate}`?"),
-        _ => format!("one of {}", known.join(", ")),
+    match near(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("one of {}", known.join(", ")),
     }
+}
+
+/// The one of the names that a misspelt one was most likely meant to be: two letters away at most.
+pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Whatever differs by more in length differs by more in letters: a key of a megabyte is not compared.
+    let candidates = known.into_iter().filter(|candidate| candidate.len().abs_diff(name.len()) <= 8);
+    let (steps, nearest) = candidates.map(|candidate| (distance(name, candidate), candidate)).min()?;
+    (steps <= 2).then_some(nearest)
 }
 
 /// Levenshtein distance.

@@ -19,6 +19,9 @@ pub struct Partition {
     pub enabled_regions: Vec<String>,
     /// Whether there are other Regions, which an account has to enable first.
     opt_in: bool,
+    /// Those that this version knows.
+    #[serde(default)]
+    pub opt_in_regions: Vec<String>,
     via_service_documented: bool,
     /// Exceptions from `SERVICE.amazonaws.com`, by service.
     #[serde(default)]
@@ -61,6 +64,20 @@ impl Partition {
         known.max_by_key(|(length, _)| *length).map(|(_, partition)| partition)
     }
 
+    /// Every Region that this version knows. AWS adds Regions, so that an unknown one is not necessarily wrong.
+    pub fn known_regions() -> impl Iterator<Item = &'static str> {
+        Partition::all()
+            .iter()
+            .flat_map(|one| one.enabled_regions.iter().chain(&one.opt_in_regions))
+            .map(String::as_str)
+    }
+
+    /// Whether this version knows a Region.
+    #[must_use]
+    pub fn knows_region(region: &str) -> bool {
+        Partition::known_regions().any(|known| known == region)
+    }
+
     /// The values that `kms:ViaService` may have when S3 asks in a Region (which may be `*`): one where AWS documents it,
     /// otherwise both forms.
     #[must_use]
@@ -89,7 +106,8 @@ impl Partition {
 #[must_use]
 pub fn is_service_name(text: &str) -> bool {
     let names = |suffix: &str| text.strip_suffix(suffix).is_some_and(|name| name.len() > 1 && name.ends_with('.'));
-    Partition::all().iter().any(|partition| names(&partition.dns_suffix))
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    plain && Partition::all().iter().any(|partition| names(&partition.dns_suffix))
 }
 
 #[cfg(test)]
@@ -148,7 +166,15 @@ mod tests {
         for name in ["s3.amazonaws.com", "logs.cn-north-1.amazonaws.com.cn", "s3.amazonaws.eu", "config.c2s.ic.gov"] {
             assert!(is_service_name(name), "{name}");
         }
-        for name in ["amazonaws.com", ".amazonaws.com", "s3.example.com", "notamazonaws.com", "AWS Internal"] {
+        for name in [
+            "amazonaws.com",
+            ".amazonaws.com",
+            "${x}.amazonaws.com",
+            "a\nb.amazonaws.com",
+            "s3.example.com",
+            "notamazonaws.com",
+            "AWS Internal",
+        ] {
             assert!(!is_service_name(name), "{name}");
         }
     }

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use orgseal_core::ledger::{Binding, Head, Reader, ReasonCount, Run, Summary};
 use orgseal_core::model::{AccountOutcome, Finding, Verdict};
+use orgseal_core::text::visible_lines;
 
 use crate::account_tally::{AccountTally, tally};
 use crate::exemptions::ExemptionLine;
@@ -72,7 +73,8 @@ impl Page<'_> {
 
     /// Markup that is written in this file or was rendered by maud, never a value.
     fn raw(&mut self, markup: &str) -> Result<(), ReportError> {
-        self.out.write_all(markup.as_bytes())?;
+        // Texts of others are escaped as markup; what turns the direction of writing has no place in any.
+        self.out.write_all(visible_lines(markup).as_bytes())?;
         Ok(())
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use orgseal_bootstrap::deployed::{
     Compared, Done, Guardrail, KeyMade, KeyStep, Kind, Outcome, PATH_IS_FIXED, Site, State, is_put,
 };
+use orgseal_core::config::Loaded;
 use orgseal_core::model::KeyArn;
 use orgseal_report::counted;
 
-use super::{Open, campaign_file, guardrails, open, way_again, words};
+use super::{Open, campaign_file, guardrails, open_checked, way_again, words};
 use crate::args::{Common, Deploy};
 use crate::commands::confirm;
 use crate::failure::Failure;
@@ -26,7 +27,18 @@ struct Record {
 pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) -> Result<u8, Failure> {
     let look = format!("`orgseal bootstrap diff{}`", way_again(&own.way));
     confirm::possible_after("bootstrap deploy", yes, &look)?;
-    let Open { place, mut site, mut setting, screen, stop } = open(common, &own.way).await?;
+    // Reading an organization may take long: where the keys' ARNs go is checked before.
+    let writable = |loaded: &Loaded| {
+        let mut new_keys = loaded.campaign.all_keys();
+        new_keys.retain(KeyArn::is_placeholder);
+        // A deployment to some accounts may be one that makes no key: it is checked once they are known.
+        let everywhere = common.account.is_empty() && common.ou.is_empty();
+        match connect::campaign_path(common).filter(|_| everywhere && !new_keys.is_empty()) {
+            Some(path) => campaign_file::takes(&path, &new_keys),
+            None => Ok(()),
+        }
+    };
+    let Open { place, mut site, mut setting, screen, stop } = open_checked(common, &own.way, writable).await?;
     let new_keys = site.new_keys().map_err(|error| Failure::plain(error.message, error.hint))?;
     if let Some(path) = connect::campaign_path(common).filter(|_| !new_keys.is_empty()) {
         campaign_file::takes(&path, &new_keys)?;

@@ -12,10 +12,11 @@ mod words;
 use orgseal_bootstrap::deployed::{Site, SiteError};
 use orgseal_bootstrap::{GroundworkError, RenderError};
 use orgseal_core::campaign::Setting;
+use orgseal_core::config::Loaded;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Bootstrap, BootstrapVerb, Common, RemediationVerb, Way};
-use crate::connect::{self, Caller, Workplace};
+use crate::connect::{self, Caller, Purpose, Workplace};
 use crate::failure::Failure;
 use crate::listen::{self, Screen};
 use crate::signals;
@@ -46,6 +47,15 @@ struct Open {
 }
 
 async fn open(common: &Common, way: &Way) -> Result<Open, Failure> {
+    open_checked(common, way, |_| Ok(())).await
+}
+
+/// The same, with a check of the campaign file between reading it and reading the organization.
+async fn open_checked(
+    common: &Common,
+    way: &Way,
+    check: impl FnOnce(&Loaded) -> Result<(), Failure>,
+) -> Result<Open, Failure> {
     if !common.bucket.is_empty() {
         return Err(Failure::plain(
             "--bucket selects buckets, but prerequisites belong to accounts and Regions",
@@ -54,7 +64,8 @@ async fn open(common: &Common, way: &Way) -> Result<Open, Failure> {
     }
     // In a sandbox a role other than the member role is the management account's to assume, as it is in a new organization.
     let caller = if way.through.is_some() { Caller::Management } else { Caller::Security };
-    let place = connect::open_as(common, caller).await?;
+    let place = connect::open_as(common, caller, Purpose::Bootstrap).await?;
+    check(&place.loaded)?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);

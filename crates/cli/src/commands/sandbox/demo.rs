@@ -89,7 +89,7 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
     let watched = watch(&sandbox, &mut story, &mut shown);
     let interrupted = tokio::select! {
         outcome = watched => { outcome?; false }
-        () = signals::signalled() => true,
+        () = signals::stop_requested() => true,
     };
     let is_sealed = |bucket: &str| shown.get(bucket).is_some_and(|shows| shows.starts_with("aws:kms"));
     let as_promised = is_sealed(DRIFTS) && !is_sealed(EXCEPTED);

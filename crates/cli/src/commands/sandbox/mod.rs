@@ -52,7 +52,7 @@ pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8
         ))?;
     }
     output::err("serving until Ctrl-C");
-    signals::signalled().await;
+    signals::stop_requested().await;
     sandbox.stop();
     Ok(signals::INTERRUPTED)
 }

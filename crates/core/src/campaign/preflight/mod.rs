@@ -52,7 +52,7 @@ struct Look {
 /// an error is what keeps the preflight itself from looking.
 pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
     let Setting { aws, loaded, narrowed, events, stop, .. } = setting;
-    let file = loaded.campaign;
+    let (file, origin) = (loaded.campaign, loaded.origin);
     let keys = file.keys();
     let aws = aws.with_keys(file.all_keys());
     let selection = Selection::new(&file, &loaded.exemptions, narrowed);
@@ -78,7 +78,12 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
     };
     if let Some((organization, listed, accounts)) = listed {
         let id = new_id_of("preflight");
-        events.emit(&Event::RunStarted { run: id.clone(), kind: "preflight", organization: organization.id.clone() });
+        events.emit(&Event::RunStarted {
+            run: id.clone(),
+            kind: "preflight",
+            organization: organization.id.clone(),
+            campaign_file: origin,
+        });
         events.emit(&Event::AccountsFound { accounts: accounts.len() });
         found.checks.extend(clock_check());
         let sharing = organization::sharing(&file, &accounts);

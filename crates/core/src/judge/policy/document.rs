@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::pattern::{Coverage, Text, coverage, widened};
+use super::unique_json;
 use crate::glob::matches_ignoring_case;
 
 /// Why a policy cannot be read with certainty.
@@ -119,7 +120,7 @@ impl Policy {
         if text.is_empty() {
             return Err(not("its document was not returned"));
         }
-        let value: Value = serde_json::from_str(text).map_err(|error| not(format!("it is no JSON: {error}")))?;
+        let value = unique_json::parse(text).map_err(|error| not(format!("its JSON cannot be read: {error}")))?;
         let Value::Object(mut policy) = value else { return Err(not("it is no JSON object")) };
         policy.remove("Id");
         if let Some(version) = policy.remove("Version")
@@ -382,6 +383,15 @@ mod tests {
             r#"["Allow"]"#,
         ] {
             assert!(one(statement).is_err(), "{statement}");
+        }
+        // Which of the two counts, AWS does not say.
+        for twice in [
+            r#"{"Statement":[],"Statement":[{"Effect":"Deny","Action":"*"}]}"#,
+            r#"{"Statement":{"Effect":"Deny","Effect":"Allow","Action":"*"}}"#,
+            r#"{"Statement":{"Effect":"Allow","Action":"*","Condition":{"Bool":{"a:b":"true","a:b":"false"}}}}"#,
+        ] {
+            let error = Policy::parse(twice).unwrap_err();
+            assert!(error.to_string().contains("an object has two members"), "{twice}: {error}");
         }
         for policy in ["", "[]", "{}", r#"{"Statement":[],"More":1}"#, r#"{"Version":"2031-01-01","Statement":[]}"#] {
             assert!(Policy::parse(policy).is_err(), "{policy}");

@@ -15,6 +15,7 @@ mod pattern;
 mod request;
 #[cfg(test)]
 mod tests;
+pub mod unique_json;
 
 pub use account::{Holders, Shared};
 pub use answer::Answer;
