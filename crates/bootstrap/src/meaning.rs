@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orgseal_core::judge::policy::unique_json;
+use orgseal_core::unique_json;
 use serde_json::Value;
 
 /// Values that are nobody's to read, even where they are wrong.

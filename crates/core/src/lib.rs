@@ -17,3 +17,4 @@ pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod text;
+pub mod unique_json;

@@ -9,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::unique_json::{self, Unique};
+
 /// A document's content as a tree.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DocumentContent(Value);
@@ -16,10 +18,11 @@ pub struct DocumentContent(Value);
 impl DocumentContent {
     /// Reads JSON or YAML.
     pub fn parse(text: &str) -> Result<DocumentContent, String> {
-        if let Ok(tree) = serde_json::from_str(text) {
+        if let Ok(tree) = unique_json::parse(text) {
             return Ok(DocumentContent(tree));
         }
-        serde_norway::from_str(text).map(DocumentContent).map_err(|error| error.to_string())
+        let tree: Unique = serde_norway::from_str(text).map_err(|error| error.to_string())?;
+        Ok(DocumentContent(tree.0))
     }
 
     /// The tree.
@@ -131,6 +134,17 @@ mod tests {
 
     fn read(text: &str) -> DocumentContent {
         DocumentContent::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_document_that_names_a_member_twice_is_not_understood() {
+        for text in [
+            r#"{"schemaVersion":"0.3","mainSteps":[],"mainSteps":[{"name":"other"}]}"#,
+            "schemaVersion: '0.3'\nmainSteps: []\nmainSteps:\n- name: other\n",
+        ] {
+            let error = DocumentContent::parse(text).unwrap_err();
+            assert!(error.contains("two members") || error.contains("duplicate"), "{error}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::pattern::{Coverage, Text, coverage, widened};
-use super::unique_json;
 use crate::glob::matches_ignoring_case;
+use crate::unique_json;
 
 /// Why a policy cannot be read with certainty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,6 @@ mod pattern;
 mod request;
 #[cfg(test)]
 mod tests;
-pub mod unique_json;
 
 pub use account::{Holders, Shared};
 pub use answer::Answer;

@@ -1,5 +1,5 @@
-//! JSON in which no object names a member twice. The JSON standard leaves open which of the two counts, and AWS does not document
-//! it for policies: a document that does is not understood.
+//! JSON (and YAML) in which no object names a member twice. The JSON standard leaves open which of the two counts, and AWS does not
+//! document it for policies and Automation documents: one that does is not understood.
 
 use std::fmt;
 
@@ -11,7 +11,8 @@ pub fn parse(text: &str) -> Result<Value, serde_json::Error> {
     serde_json::from_str::<Unique>(text).map(|unique| unique.0)
 }
 
-struct Unique(Value);
+/// A value of which no object names a member twice.
+pub struct Unique(pub Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Unique, D::Error> {
@@ -26,6 +27,14 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<Value, D::Error> {
+        value.deserialize_any(AnyValue)
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
