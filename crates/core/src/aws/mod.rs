@@ -18,6 +18,8 @@ mod derived;
 mod directory_buckets;
 mod disabled_region;
 mod error;
+#[cfg(test)]
+mod extremes;
 mod halt;
 mod http_client;
 mod iam;

@@ -218,6 +218,14 @@ impl Campaign {
     }
 }
 
+/// What a follower learns from an execution that took so long.
+#[cfg(test)]
+pub(crate) fn learn_for_test(took: Option<std::time::Duration>) {
+    let mut pace = pace::Pace::default();
+    pace.learn(took.unwrap_or_default());
+    let _ = pace.next(std::iter::once(std::time::Instant::now()), true);
+}
+
 /// The session name of a command that keeps no record.
 #[must_use]
 pub fn session_name(command: &str) -> String {

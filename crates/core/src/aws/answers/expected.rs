@@ -16,11 +16,10 @@ pub(super) enum Expected {
     Something,
     /// A JSON object with these members.
     Json(&'static [&'static str]),
-    /// A JSON object, or nothing: what changes something has no answer in many services.
-    JsonOrNothing,
     /// A JSON document that is the answer itself.
     JsonDocument,
-    /// Nothing is known of it: it is no answer of the AWS APIs, or it has no body.
+    /// Nothing is known of it: it is no answer of the AWS APIs, it has no body, or it is the answer to a change. What was changed is read
+    /// back, and a change must not be repeated for the form of its answer.
     Anything,
 }
 
@@ -104,7 +103,7 @@ impl Expected {
     pub(super) fn check(&self, body: &[u8]) -> Result<(), Unusable> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return match self {
-                Expected::Anything | Expected::JsonOrNothing => Ok(()),
+                Expected::Anything => Ok(()),
                 _ => Err(Unusable::Empty),
             };
         }
@@ -119,7 +118,6 @@ impl Expected {
             }
             Expected::Something if body.trim_ascii_start().starts_with(b"<") => xml::complete(body).map(drop),
             Expected::Something | Expected::JsonDocument => parsed::<IgnoredAny>(body).map(drop),
-            Expected::JsonOrNothing => parsed::<BTreeMap<String, Option<IgnoredAny>>>(body).map(drop),
             Expected::Json(members) => {
                 let found: BTreeMap<String, Option<IgnoredAny>> = parsed(body)?;
                 lacking(members, |member| found.get(member).is_some_and(Option::is_some))
@@ -150,11 +148,14 @@ fn json(target: &str) -> Expected {
     }
     let operation = target.rsplit('.').next().unwrap_or_default();
     let reads = ["Describe", "Get", "List", "Lookup", "Generate"].iter().any(|verb| operation.starts_with(verb));
-    if reads { Expected::Json(&[]) } else { Expected::JsonOrNothing }
+    if reads { Expected::Json(&[]) } else { Expected::Anything }
 }
 
-/// Each answer of a query service is an element that is named for the action, also where nothing is returned.
+/// Each answer of a query service is an element that is named for the action.
 fn query(action: &str) -> Expected {
+    if !["Get", "List", "Describe", "Assume"].iter().any(|verb| action.starts_with(verb)) {
+        return Expected::Anything;
+    }
     let members = QUERY.iter().find(|(known, _)| *known == action).map_or(&[][..], |(_, members)| members);
     Expected::Xml { root: format!("{action}Response"), members }
 }
