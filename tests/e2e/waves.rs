@@ -194,7 +194,7 @@ fn a_wave_that_needs_approval_waits_for_it() {
 fn a_person_at_a_terminal_is_asked_for_each_wave_that_needs_approval() {
     let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
     let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
-    terminal.wait_for("Change them? [y/N]");
+    terminal.wait_for("Change 16 buckets? [y/N]");
     terminal.send("y\n");
     terminal.wait_for("Let it begin? [y/N]");
     let (screen, begun) = (terminal.screen(), outside_the_canary(&world).len());
@@ -212,12 +212,12 @@ fn a_person_at_a_terminal_is_asked_for_each_wave_that_needs_approval() {
 fn an_interrupt_at_a_question_ends_the_run_at_once() {
     let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
     let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
-    terminal.wait_for("Change them? [y/N]");
+    terminal.wait_for("Change 16 buckets? [y/N]");
     terminal.send("\x03");
     let (code, screen) = terminal.close();
     assert_eq!((code, world.sandbox.executions().len()), (130, 0), "{screen}");
     let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
-    terminal.wait_for("Change them? [y/N]");
+    terminal.wait_for("Change 16 buckets? [y/N]");
     terminal.send("y\n");
     terminal.wait_for("Let it begin? [y/N]");
     terminal.send("\x03");

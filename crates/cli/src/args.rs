@@ -173,6 +173,9 @@ impl LogLevel {
 
 #[derive(Args)]
 pub(crate) struct Audit {
+    /// Evaluate the guards as a plan does; without it, buckets that are not sealed are rollout candidates, guards not evaluated
+    #[arg(long)]
+    pub(crate) guards: bool,
     /// Count the directory buckets of each account, which are out of scope; the member role needs
     /// s3express:ListAllMyDirectoryBuckets
     #[arg(long)]
@@ -285,7 +288,7 @@ pub(crate) struct Rollback {
 
 #[derive(Args)]
 pub(crate) struct Report {
-    /// The run to report on, an audit's or a campaign's id [default: the newest one]
+    /// The run to report on, by its id [default: the last run that changed a bucket; if there is none, the newest run]
     #[arg(long, alias = "run", value_name = "ID")]
     pub(crate) campaign: Option<String>,
     /// The form of the report

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use etcetera::BaseStrategy;
 use orgseal_core::aws::{self, Aws, Connection};
@@ -11,13 +12,14 @@ use orgseal_core::event::Events;
 use orgseal_core::glob::matches;
 use orgseal_core::ledger;
 use orgseal_core::model::Partition;
+use orgseal_report::{Place, Style, quoted};
 use orgseal_sandbox::{Options, Sandbox, Spec};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Common;
 use crate::failure::Failure;
 use crate::read_file::read_text;
-use crate::{environment, listen};
+use crate::{environment, listen, output};
 
 /// The campaign files that are looked for when none is named: the first one that exists is read.
 const CAMPAIGN_FILES: [&str; 2] = ["orgseal.toml", "config/orgseal.toml"];
@@ -338,19 +340,19 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
     Ok(found)
 }
 
-/// The flags with which another command finds the same place again, each with a space before it.
-pub(crate) fn flags_again(common: &Common) -> String {
+/// Where a suggested command finds the same ledger and organization.
+pub(crate) fn place(common: &Common) -> Place {
     let mut flags = String::new();
-    let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
+    let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{value}"));
     if let Some(path) = &common.config {
-        add("--config ", &path.display().to_string());
+        add("--config ", &quoted(&path.display().to_string()));
     }
     if let Some(folder) = &common.state {
-        add("--state ", &folder.display().to_string());
+        add("--state ", &quoted(&folder.display().to_string()));
     }
     if let Some(spec) = &common.sandbox {
         match spec {
-            Some(path) => add("--sandbox=", &path.display().to_string()),
+            Some(path) => add("--sandbox=", &quoted(&path.display().to_string())),
             None => add("--sandbox", ""),
         }
     }
@@ -358,27 +360,31 @@ pub(crate) fn flags_again(common: &Common) -> String {
         add("--sandbox-seed ", &seed.to_string());
     }
     // What is laid over the file decides as much as the file; a secret stays out of what is shown.
-    for set in common.set.iter().filter(|set| !set.contains("external_id")) {
-        add("--set ", set);
-    }
-    flags
+    let set = common.set.iter().filter(|set| !set.contains("external_id")).cloned().collect();
+    Place { flags, set, narrowed: narrowed(common) }
 }
 
-/// The flags that narrow another command to the same, each with a space before it.
-pub(crate) fn narrowed_again(narrowed: &Narrowed) -> String {
-    let lists = [
-        ("account", &narrowed.accounts),
-        ("ou", &narrowed.ous),
-        ("region", &narrowed.regions),
-        ("bucket", &narrowed.buckets),
-    ];
-    // With `=`, since a value may begin with a dash.
-    let flags = lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
-    flags.map(|(flag, value)| format!(" --{flag}={}", quoted(value))).collect()
+/// The place of the command that this process runs: errors are worded far from its arguments.
+static PRESENT: OnceLock<Place> = OnceLock::new();
+
+/// Keeps the place of the command that this process runs.
+pub(crate) fn keep_place(common: &Common) {
+    // It runs one command, so the first place is the right one.
+    let _ = PRESENT.set(place(common));
 }
 
-/// As a shell takes it.
-pub(crate) fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c);
-    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+/// The place of the command that this process runs.
+pub(crate) fn present_place() -> Place {
+    PRESENT.get().cloned().unwrap_or_default()
+}
+
+/// How words for people look on standard output, with commands that lead on from here.
+pub(crate) fn style(common: &Common) -> Style {
+    Style { color: output::stdout_color(), width: output::stdout_width(), place: place(common) }
+}
+
+/// The same on standard error, beside a document on standard output.
+pub(crate) fn style_aside(common: &Common) -> Style {
+    let width = u16::try_from(output::stderr_width()).unwrap_or(100);
+    Style { color: output::stderr_color(), width, place: place(common) }
 }

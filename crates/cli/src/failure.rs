@@ -9,9 +9,9 @@ use orgseal_core::config::{ConfigError, Problem, nearest_region};
 use orgseal_core::ledger::LedgerError;
 use orgseal_core::plan::{Content, PlanError};
 use orgseal_core::text::{is_unfit, visible};
-use orgseal_report::ReportError;
+use orgseal_report::{ReportError, Suggest};
 
-use crate::output;
+use crate::{connect, output};
 
 /// A failure of the command itself.
 pub(crate) struct Failure {
@@ -180,13 +180,15 @@ impl From<CampaignError> for Failure {
                 "begin a new rollout: it reads every bucket anew, and seals what is not sealed".to_owned()
             }
             CampaignError::RollbackRequested { campaign, request } => format!(
-                "choose: continue it with `orgseal rollback --campaign {campaign}{}{}`, or cancel it with `orgseal rollback --cancel --campaign {campaign}` \
-                 and then resume the campaign",
-                request.wave.map(|wave| format!(" --wave {wave}")).unwrap_or_default(),
-                crate::connect::narrowed_again(&request.narrowed),
+                "choose: continue it with `{}`, or cancel it with `{}` and then resume the campaign",
+                Suggest::of_plan(&connect::present_place(), &request.narrowed).anew(&format!(
+                    "rollback --campaign {campaign}{}",
+                    request.wave.map(|wave| format!(" --wave {wave}")).unwrap_or_default()
+                )),
+                suggested(&format!("rollback --cancel --campaign {campaign}")),
             ),
             CampaignError::NoRollbackRequested(_) => "`orgseal status` shows the newest campaign".to_owned(),
-            CampaignError::RollbackOpen(id) => format!("finish it first: orgseal resume --campaign {id}"),
+            CampaignError::RollbackOpen(id) => format!("finish it first: {}", suggested(&format!("resume --campaign {id}"))),
             CampaignError::Plan(PlanError::Altered { .. }) => {
                 "take the plan from where it was approved, or make a new one with `orgseal plan`".to_owned()
             }
@@ -217,8 +219,9 @@ impl From<CampaignError> for Failure {
                 "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
             }
             CampaignError::WaveOpen { campaign, wave, .. } => format!(
-                "go on with it: orgseal resume --campaign {campaign} (with --approve-wave {wave} to accept what speaks against it); \
-                 or undo it: orgseal rollback --campaign {campaign} --wave {wave}"
+                "continue it: {} (with --approve-wave {wave} to accept the findings against it); or undo the wave: {}",
+                suggested(&format!("resume --campaign {campaign}")),
+                suggested(&format!("rollback --campaign {campaign} --wave {wave}")),
             ),
             CampaignError::NobodyInWave { .. } => {
                 "correct it in [[waves]]: account IDs or names in `accounts`, OU IDs in `ous`".to_owned()
@@ -245,6 +248,11 @@ impl From<LedgerError> for Failure {
         let help = ledger_help(&error);
         Failure::plain(error.to_string(), help)
     }
+}
+
+/// A command about a recorded run, with the flags by which it finds the same ledger and organization.
+pub(crate) fn suggested(command: &str) -> String {
+    Suggest::here(&connect::present_place()).recorded(command)
 }
 
 fn connect_help(error: &ConnectError) -> String {

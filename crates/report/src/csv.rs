@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use orgseal_core::ledger::{Reader, Run};
+use orgseal_core::ledger::{EarlierHold, Reader, Run};
 use orgseal_core::model::{AccountOutcome, AccountRecord, Finding, OUT_OF_SCOPE as OUT_OF_SCOPE_KINDS};
 use orgseal_core::text::visible;
 
+use crate::earlier::{self, EarlierHolds};
 use crate::{ReportError, guards, out_of_scope};
 
-const HEADER: [&str; 24] = [
+const HEADER: [&str; 25] = [
     "account",
     "account_name",
     "region",
@@ -37,7 +38,11 @@ const HEADER: [&str; 24] = [
     "exemption_ticket",
     "exemption_until",
     "note",
+    "earlier_hold",
 ];
+
+/// The column of notes on what the report is not about.
+const NOTE: usize = HEADER.len() - 2;
 
 /// The verdict on the lines of what the report is not about; no bucket has it.
 const OUT_OF_SCOPE: &str = "out_of_scope";
@@ -61,12 +66,13 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     let mut unread = unread.into_iter().peekable();
     let mut lines = ::csv::Writer::from_writer(out);
     line(&mut lines, HEADER)?;
+    let mut holds = EarlierHolds::of(reader, run);
     reader.each_finding::<ReportError>(run, |finding| {
         while let Some(account) = unread.next_if(|account| account.id <= finding.bucket.account) {
             account_line(&mut lines, &account)?;
         }
         let name = names.get(&finding.bucket.account).map_or("", String::as_str);
-        bucket_line(&mut lines, name, &finding)
+        bucket_line(&mut lines, name, &finding, holds.hold(&finding)?)
     })?;
     unread.try_for_each(|account| account_line(&mut lines, &account))?;
     out_of_scope_lines(&mut lines, reader, run)?;
@@ -76,43 +82,17 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
 
 fn account_line(lines: &mut Lines<'_>, account: &AccountRecord) -> Result<(), ReportError> {
     let (code, message) = account.error.as_ref().map_or(("", ""), |error| (&error.code, &error.message));
-    let none = "";
-    line(
-        lines,
-        [
-            &account.id,
-            &account.name,
-            none,
-            none,
-            "unread",
-            ACCOUNT_UNREAD,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            code,
-            message,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-        ],
-    )
+    let mut values = [""; HEADER.len()];
+    (values[0], values[1], values[4], values[5]) = (&account.id, &account.name, "unread", ACCOUNT_UNREAD);
+    (values[13], values[14]) = (code, message);
+    line(lines, values)
 }
 
 /// A line of what the report is not about: of an account where directory buckets were counted there, else of the whole run.
 fn out_of_scope_line(lines: &mut Lines<'_>, id: &str, name: &str, kind: &str, note: &str) -> Result<(), ReportError> {
     let mut values = [""; HEADER.len()];
     (values[0], values[1], values[4], values[5]) = (id, name, OUT_OF_SCOPE, kind);
-    values[HEADER.len() - 1] = note;
+    values[NOTE] = note;
     line(lines, values)
 }
 
@@ -124,7 +104,12 @@ fn out_of_scope_lines(lines: &mut Lines<'_>, reader: &Reader, run: &Run) -> Resu
     OUT_OF_SCOPE_KINDS.iter().try_for_each(|kind| out_of_scope_line(lines, "", "", kind, &says))
 }
 
-fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> Result<(), ReportError> {
+fn bucket_line(
+    lines: &mut Lines<'_>,
+    account_name: &str,
+    finding: &Finding,
+    earlier: Option<&EarlierHold>,
+) -> Result<(), ReportError> {
     let rule = finding.encryption.as_ref().and_then(|encryption| encryption.rules.first());
     let blocked = rule.and_then(|rule| rule.blocked.as_ref()).map(|types| types.join(" ")).unwrap_or_default();
     let execution = finding.execution.as_ref();
@@ -156,6 +141,7 @@ fn bucket_line(lines: &mut Lines<'_>, account_name: &str, finding: &Finding) -> 
             finding.exemption.as_ref().map_or("", |note| &note.ticket),
             &finding.exemption.as_ref().map(|note| note.until.to_string()).unwrap_or_default(),
             "",
+            &earlier.map(earlier::in_words).unwrap_or_default(),
         ],
     )
 }

@@ -3,12 +3,15 @@
 
 use std::io::Write;
 
-use orgseal_core::ledger::{PlanReference, Reader, Run, Summary};
+use orgseal_core::ledger::{EarlierHold, PlanReference, Reader, Run, Summary};
 use orgseal_core::model::{
     AccountRecord, AwsError, DefaultEncryption, ExemptionNote, Finding, GuardFinding, SealedInterval,
 };
 use serde::Serialize;
 
+use crate::earlier::EarlierHolds;
+use crate::next_steps::next_steps;
+use crate::suggest::Place;
 use crate::{ReportError, exemptions, kind, waves};
 
 /// The name and version of the document's shape.
@@ -25,6 +28,8 @@ struct RunRecord<'a> {
     version: &'a str,
     config_hash: &'a str,
     selection: &'a str,
+    /// Whether the guards were evaluated: if not, `not_sealed` says nothing of what a rollout would change.
+    guards_evaluated: bool,
     /// In a rollback: the campaign that is undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<&'a str>,
@@ -53,6 +58,9 @@ struct FindingRecord<'a> {
     guards: &'a [GuardFinding],
     /// By which exemption it stays as it is.
     exemption: Option<&'a ExemptionNote>,
+    /// In an audit without guards: what held the bucket in the newest earlier plan or rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<&'a EarlierHold>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +95,7 @@ impl<'a> EncryptionRecord<'a> {
 }
 
 impl<'a> FindingRecord<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    fn of(finding: &'a Finding, earlier: Option<&'a EarlierHold>) -> Self {
         FindingRecord {
             account: &finding.bucket.account,
             region: &finding.bucket.region,
@@ -105,12 +113,13 @@ impl<'a> FindingRecord<'a> {
             wave: finding.wave,
             guards: &finding.guards,
             exemption: finding.exemption.as_ref(),
+            earlier,
         }
     }
 }
 
 /// Writes a run as JSON.
-pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn write(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write) -> Result<(), ReportError> {
     let organization = reader.binding()?.organization;
     let campaign = matches!(run.kind.as_str(), "rollout" | "rollback").then_some(run.id.as_str());
     let summary: Summary = reader.summary(run)?;
@@ -122,6 +131,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
         version: &run.version,
         config_hash: &run.config_hash,
         selection: &run.selection,
+        guards_evaluated: !kind::skips_guards(run) && !kind::is_rollback(run),
         undoes: run.parent.as_deref(),
         plan: run.plan.as_ref(),
     };
@@ -136,6 +146,7 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     member(out, "scope", &"default_encryption")?;
     member(out, "run", &about)?;
     member(out, "ledger", &reader.head()?)?;
+    member(out, "next", &next_steps(reader, place, run, &summary)?)?;
     let (waves, exemptions) = (waves::lines(reader, run)?, exemptions::lines(reader, run)?);
     if !waves.is_empty() {
         member(out, "waves", &waves)?;
@@ -149,7 +160,11 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     close_list(out, separator)?;
     out.write_all(b",\n  \"findings\": [")?;
     separator = "\n";
-    reader.each_finding::<ReportError>(run, |finding| element(out, &mut separator, &FindingRecord::of(&finding)))?;
+    let mut holds = EarlierHolds::of(reader, run);
+    reader.each_finding::<ReportError>(run, |finding| {
+        let record = FindingRecord::of(&finding, holds.hold(&finding)?);
+        element(out, &mut separator, &record)
+    })?;
     close_list(out, separator)?;
     out.write_all(b"\n}\n")?;
     Ok(())

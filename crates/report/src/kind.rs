@@ -1,5 +1,6 @@
 //! What differs between the report on a rollback and those on audits and rollouts.
 
+use orgseal_core::campaign::Target;
 use orgseal_core::ledger::{Run, Summary};
 use orgseal_core::model::Verdict;
 
@@ -23,6 +24,11 @@ pub(crate) fn goal(run: &Run) -> Verdict {
 /// How many buckets are where the run wants them.
 pub(crate) fn reached(run: &Run, summary: &Summary) -> u64 {
     if is_rollback(run) { summary.restored } else { summary.sealed }
+}
+
+/// Whether it is an audit that evaluated no guards: it does not know which buckets a rollout would change.
+pub(crate) fn skips_guards(run: &Run) -> bool {
+    run.kind == "audit" && !Target::of(run).guards
 }
 
 /// What the count of those speaks of.

@@ -12,14 +12,17 @@ pub mod status;
 pub mod terminal;
 
 mod account_tally;
+mod earlier;
 mod exemptions;
 mod exit;
 mod format;
 mod guards;
+mod headline;
 mod kind;
 mod meaning;
 mod next_steps;
 mod out_of_scope;
+mod suggest;
 mod unread_accounts;
 mod walk;
 mod waves;
@@ -33,6 +36,7 @@ use orgseal_core::plan::PlanError;
 pub use exit::exit_code;
 pub use format::{Format, UnknownFormat};
 pub use meaning::SCOPE;
+pub use suggest::{Place, Suggest, quoted};
 pub use terminal::Style;
 pub use words::counted;
 
@@ -50,7 +54,7 @@ pub enum ReportError {
     Io(#[from] io::Error),
 }
 
-/// Writes a run in a format. `style` counts for the terminal alone. The caller flushes.
+/// Writes a run in a format. Its place counts for suggested commands, the rest of `style` for the terminal alone. The caller flushes.
 pub fn write(
     format: Format,
     reader: &Reader,
@@ -60,7 +64,7 @@ pub fn write(
 ) -> Result<(), ReportError> {
     match format {
         Format::Terminal => terminal::write(reader, run, style, out),
-        Format::Json => json::write(reader, run, out),
+        Format::Json => json::write(reader, run, &style.place, out),
         Format::Csv => csv::write(reader, run, out),
         Format::Html => html::write(reader, run, out),
     }

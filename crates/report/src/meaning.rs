@@ -28,8 +28,8 @@ pub(crate) fn title(verdict: Verdict) -> &'static str {
 pub(crate) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Sealed => "S3 shows what the campaign wants",
-        Verdict::NotSealed => "not as wanted; a rollout would change it",
-        Verdict::Held => "not as wanted; waits for a person's decision",
+        Verdict::NotSealed => "not in the wanted state; a rollout would change it",
+        Verdict::Held => "not in the wanted state; waits for a decision",
         Verdict::Exempt => "left as it is by a person's decision",
         Verdict::Unread => "could not be read; counts as not compliant",
         Verdict::Failed => "a change was tried; S3 does not show it",

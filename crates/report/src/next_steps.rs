@@ -1,122 +1,113 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
-use orgseal_core::campaign::rollback_covers;
+use orgseal_core::campaign::{Target, rollback_covers};
 use orgseal_core::ledger::{Reader, RollbackRequest, Run, Summary};
-use orgseal_core::model::{Bucket, Finding, Reason, WaveState};
+use orgseal_core::model::WaveState;
+use serde::Serialize;
 
 use crate::ReportError;
-use crate::waves::WaveLine;
+use crate::suggest::{Place, Suggest, quoted};
+use crate::unread_accounts;
 use crate::words::{counted, number};
 
 /// A command, and what it does.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Step {
     /// To be copied as it is; `None` where no command helps.
     pub(crate) command: Option<String>,
     pub(crate) does: String,
+    /// How many buckets the command is about, where `does` names a number of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) buckets: Option<u64>,
 }
 
-/// An execution that failed, for the command that explains it.
-pub(crate) struct FailedExecution {
-    pub(crate) bucket: Bucket,
-    pub(crate) id: String,
+/// What the next steps are derived from.
+struct Situation<'a> {
+    reader: &'a Reader,
+    run: &'a Run,
+    summary: &'a Summary,
 }
 
-impl FailedExecution {
-    /// The failed execution of a finding, if it has one: where its effect is what failed, its steps say nothing.
-    pub(crate) fn of(finding: &Finding) -> Option<Self> {
-        if finding.judgement.reason == Reason::BlockedTypesChanged {
-            return None;
-        }
-        let id = finding.execution.as_ref()?.id.clone();
-        Some(FailedExecution { bucket: finding.bucket.clone(), id })
-    }
-}
-
-/// What a person can do now, the most pressing first. `place` holds the flags with which a command finds the same ledger.
+/// What a person can do now, the most pressing first.
 pub(crate) fn next_steps(
     reader: &Reader,
-    place: &str,
+    place: &Place,
     run: &Run,
     summary: &Summary,
-    only_unread_account: Option<&str>,
-    failed: Option<&FailedExecution>,
-    waves: &[WaveLine],
 ) -> Result<Vec<Step>, ReportError> {
+    let now = &Situation { reader, run, summary };
+    let suggest = Suggest::of_run(place, run);
     let mut steps = Steps::default();
     if let Some((campaign, request)) = reader.rollback_request_over(run)?
         && (run.parent.is_none() || run.stage == "reading")
     {
-        return Ok(requested_rollback(place, &campaign, &request));
+        return Ok(requested_rollback(&suggest, &campaign, &request));
+    }
+    if reader.is_narrowed() {
+        // Counts of a part stand beside no command about the whole.
+        let whole = suggest.reading(&format!("report --campaign {}", run.id));
+        steps.add(Some(whole), "shows the whole run and what to do next; this report shows a part of it".to_owned());
+        return Ok(steps.0);
     }
     let undone = reader.undone_by(run)?;
     match run.kind.as_str() {
         // It cannot go on: what was put back would be taken for what it never was.
         _ if undone.is_some() => {
             let by = undone.as_ref().map_or("a rollback", |rollback| rollback.id.as_str());
-            steps.add(Some(format!("orgseal rollout{place}")), format!("begins anew: {by} undid this campaign"));
+            steps.add(
+                Some(suggest.anew("plan")),
+                format!("plans again: {by} undid this campaign, which cannot be resumed"),
+            );
         }
-        "audit" | "plan" => after_audit(&mut steps, place, run, summary, only_unread_account),
-        _ => {
-            let again = again(reader, place, run);
-            after_change(&mut steps, (place, &again), run, summary, failed, waves);
-        }
+        "audit" => after_audit(&mut steps, &suggest, now)?,
+        "plan" => after_plan(&mut steps, &suggest, now)?,
+        _ => after_change(&mut steps, &suggest, now)?,
     }
     if summary.held > 0 {
-        let (them, wait) = (number(summary.held), if summary.held == 1 { "bucket waits" } else { "buckets wait" });
+        let wait = if summary.held == 1 { "bucket waits" } else { "buckets wait" };
+        let them = number(summary.held);
         steps.add(
             None,
-            format!(
-                "{them} held {wait} for a decision: the reasons above say whose, and what the campaign file may allow"
-            ),
+            format!("{them} held {wait} for a decision: each reason above names the fix, or the setting that allows the change"),
         );
     }
     if steps.0.is_empty() && run.state == "finished" {
-        steps.add(None, "Nothing has to be done: all that was found is as wanted.".to_owned());
+        steps.add(None, "Nothing to do: every bucket is in the wanted state.".to_owned());
     }
     if run.state != "running" {
         steps.add(
-            Some(format!("orgseal report --format html --output report.html{place}")),
-            "writes this report as a page to hand on".to_owned(),
+            Some(suggest.reading(&format!("report --format html --output report.html --campaign {}", run.id))),
+            "writes this report as an HTML page".to_owned(),
         );
     }
     // Whether to undo is nobody's duty, so it comes last.
-    if run.kind == "rollout" && summary.started > 0 && run.state != "running" {
-        steps.add(
-            Some(format!("orgseal rollback --campaign {}{place}", run.id)),
-            "puts back what each bucket had before; it asks before it starts".to_owned(),
+    if run.kind == "rollout" && summary.started > 0 && run.state != "running" && undone.is_none() {
+        let buckets = reader.touched(run, None)?;
+        steps.about(
+            suggest.recorded(&format!("rollback --campaign {}", run.id)),
+            format!(
+                "checks the {} that this campaign changed and restores what each had before; asks for confirmation first",
+                counted(buckets, "bucket")
+            ),
+            buckets,
         );
     }
     Ok(steps.0)
 }
 
 /// What leads on from a rollback that was requested and has not begun: the campaign does not go on sealing before that.
-fn requested_rollback(place: &str, campaign: &Run, request: &RollbackRequest) -> Vec<Step> {
+fn requested_rollback(suggest: &Suggest, campaign: &Run, request: &RollbackRequest) -> Vec<Step> {
     let mut steps = Steps::default();
     let covers = rollback_covers(&campaign.id, request.wave, &request.narrowed);
     steps.add(
-        Some(format!("orgseal resume --campaign {}{place}", campaign.id)),
-        format!("continues the requested rollback of {covers}; it asks before it starts"),
+        Some(suggest.recorded(&format!("resume --campaign {}", campaign.id))),
+        format!("continues the requested rollback of {covers}; asks for confirmation first"),
     );
     steps.add(
-        Some(format!("orgseal rollback --cancel --campaign {}{place}", campaign.id)),
+        Some(suggest.recorded(&format!("rollback --cancel --campaign {}", campaign.id))),
         "cancels the requested rollback; after that, `orgseal resume` continues the campaign".to_owned(),
     );
     steps.0
-}
-
-/// The command that begins a run of the same kind once more: by the same plan, or of the same campaign.
-fn again(reader: &Reader, place: &str, run: &Run) -> String {
-    match (&run.parent, &run.plan) {
-        (Some(campaign), _) => format!("orgseal rollback --campaign {campaign}{place}"),
-        (None, Some(plan)) => {
-            let kept = reader.kept_plan(plan).display().to_string();
-            let plain = kept.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:+@".contains(c));
-            let kept = if plain { kept } else { format!("'{}'", kept.replace('\'', r"'\''")) };
-            format!("orgseal rollout --plan {kept} --plan-sha256 {}{place}", plan.sha256)
-        }
-        (None, None) => format!("orgseal rollout{place}"),
-    }
 }
 
 #[derive(Default)]
@@ -125,119 +116,213 @@ struct Steps(Vec<Step>);
 impl Steps {
     /// A command that helps in two ways stands there once.
     fn add(&mut self, command: Option<String>, does: String) {
-        match self.0.iter_mut().find(|step| step.command.is_some() && step.command == command) {
-            Some(step) => step.does = format!("{}; {does}", step.does),
-            None => self.0.push(Step { command, does }),
+        self.merge(Step { command, does, buckets: None });
+    }
+
+    /// The same where the line names how many buckets the command is about.
+    fn about(&mut self, command: String, does: String, buckets: u64) {
+        self.merge(Step { command: Some(command), does, buckets: Some(buckets) });
+    }
+
+    fn merge(&mut self, step: Step) {
+        match self.0.iter_mut().find(|known| known.command.is_some() && known.command == step.command) {
+            Some(known) => {
+                known.does = format!("{}; {}", known.does, step.does);
+                known.buckets = known.buckets.or(step.buckets);
+            }
+            None => self.0.push(step),
         }
     }
 }
 
-fn after_audit(steps: &mut Steps, place: &str, run: &Run, summary: &Summary, only_unread_account: Option<&str>) {
+/// Reads again what is unknown, in an audit and in a plan alike.
+fn read_again(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
+    let Situation { reader, run, summary } = *now;
+    let command = run.kind.as_str();
     if run.state == "interrupted" {
-        steps.add(Some(format!("orgseal audit{place}")), "reads the organization anew".to_owned());
+        steps.add(Some(suggest.anew(command)), "reads the selection again".to_owned());
     }
     if summary.accounts_unread > 0 {
-        let command = match only_unread_account {
-            Some(id) => format!("orgseal audit --account {id}{place}"),
-            None => format!("orgseal audit{place}"),
+        let groups = unread_accounts::by_error(reader, run)?;
+        let again = match groups.as_slice() {
+            [group] if group.accounts.len() == 1 => suggest.anew_in(command, &group.accounts[0].id),
+            _ => suggest.anew(command),
         };
         let them = counted(summary.accounts_unread, "account");
-        steps.add(Some(command), format!("tries {them} again, once you have followed the hints above"));
+        steps.add(Some(again), format!("reads {them} again after you followed the hints above"));
     }
     if summary.unread > 0 {
         let them = counted(summary.unread, "bucket");
-        steps.add(Some(format!("orgseal audit{place}")), format!("reads {them} again, once the causes above are gone"));
+        steps.add(Some(suggest.anew(command)), format!("reads {them} again after you removed the causes above"));
     }
-    if summary.not_sealed > 0 && run.state != "interrupted" {
-        let them = counted(summary.not_sealed, "bucket");
-        let dry = format!("orgseal rollout --dry-run{place}");
-        steps.add(Some(dry), "shows what would be started, and starts nothing".to_owned());
-        steps.add(Some(format!("orgseal rollout{place}")), format!("seals {them}; it asks before it starts"));
-    }
+    Ok(())
 }
 
-/// `place` comes with the command that begins such a run once more.
-fn after_change(
-    steps: &mut Steps,
-    (place, again): (&str, &str),
-    run: &Run,
-    summary: &Summary,
-    failed: Option<&FailedExecution>,
-    waves: &[WaveLine],
-) {
-    let wave =
-        |state: WaveState| waves.iter().find(|line| line.record.state == state).map_or(1, |line| line.record.number);
-    let resume = format!("orgseal resume --campaign {}{place}", run.id);
-    let retry = format!("orgseal resume --retry-failed --campaign {}{place}", run.id);
-    let waiting = summary.not_sealed + summary.not_restored;
+fn after_audit(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
+    read_again(steps, suggest, now)?;
+    let candidates = now.summary.not_sealed;
+    if candidates > 0 && now.run.state != "interrupted" {
+        let them = counted(candidates, "bucket");
+        // Which buckets may be changed is decided by a plan that a person approved: no step leads around it.
+        steps.add(
+            Some(suggest.anew_for_accounts("preflight")),
+            "checks roles, keys and documents in every account and Region; changes nothing".to_owned(),
+        );
+        steps.about(
+            suggest.anew("plan"),
+            format!("evaluates the guards for {them} and writes a plan for approval; changes nothing"),
+            candidates,
+        );
+    }
+    Ok(())
+}
+
+fn after_plan(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
+    read_again(steps, suggest, now)?;
+    let changes = now.summary.not_sealed;
+    if changes > 0 && now.run.state == "finished" {
+        let them = counted(changes, "bucket");
+        let file = format!("{}.json", now.run.id);
+        steps.add(
+            None,
+            format!(
+                "The plan changes {them}. Have the plan file ({file}, unless --output named another) approved, then carry it out: \
+                 `orgseal plan show` prints the command."
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
+    let Situation { reader, run, summary } = *now;
+    let waves = reader.waves(run)?;
+    let wave = |state: WaveState| waves.iter().find(|wave| wave.state == state).map_or(1, |wave| wave.number);
+    let resume = suggest.recorded(&format!("resume --campaign {}", run.id));
+    let retry = suggest.recorded(&format!("resume --retry-failed --campaign {}", run.id));
+    let approve = |wave: u32| suggest.recorded(&format!("resume --campaign {} --approve-wave {wave}", run.id));
     match run.state.as_str() {
         "finished" | "dry_run" | "declined" => {}
         "paused: credentials expired" => {
-            steps.add(Some(resume.clone()), "goes on where it stopped, once you have signed in again".to_owned());
+            steps.add(Some(resume.clone()), "continues where it stopped, after you signed in again".to_owned());
         }
         "paused: approval" => {
             let wave = wave(WaveState::Waiting);
-            steps.add(
-                Some(format!("orgseal resume --campaign {} --approve-wave {wave}{place}", run.id)),
-                format!("lets wave {wave} begin"),
-            );
+            steps.add(Some(approve(wave)), format!("approves wave {wave} and starts it"));
         }
-        "paused: until wave" => steps.add(Some(resume.clone()), "goes on with the next wave".to_owned()),
+        "paused: until wave" => steps.add(Some(resume.clone()), "continues with the next wave".to_owned()),
         "stopped: wave" => {
             let wave = wave(WaveState::Stopped);
-            steps.add(
-                Some(format!("orgseal rollback --campaign {} --wave {wave}{place}", run.id)),
-                format!("puts back what the buckets of wave {wave} had before; it asks before it starts"),
+            let buckets = reader.touched(run, Some(wave))?;
+            steps.about(
+                suggest.recorded(&format!("rollback --campaign {} --wave {wave}", run.id)),
+                format!(
+                    "checks the {} of wave {wave} and restores what each had before; asks for confirmation first",
+                    counted(buckets, "changed bucket")
+                ),
+                buckets,
             );
             steps.add(
                 Some(retry.clone()),
-                "looks at the wave again, tries what failed again, and goes on if nothing speaks against it".to_owned(),
+                "checks the wave again, retries what failed, and continues if no check objects".to_owned(),
             );
             steps.add(
-                Some(format!("orgseal resume --campaign {} --approve-wave {wave}{place}", run.id)),
-                "goes on all the same: a person accepts what was seen so far, and only what is new counts".to_owned(),
+                Some(approve(wave)),
+                "continues in spite of the findings: you accept what was found so far; only new findings stop the wave again"
+                    .to_owned(),
             );
         }
         "stopped: failure tolerance passed" => {
             steps.add(
                 Some(retry.clone()),
-                "tries what failed again, once the cause is gone; to go on past it, raise [failure_tolerance]"
+                "retries what failed after you removed the cause; to continue past the limit, raise [failure_tolerance]"
                     .to_owned(),
             );
         }
         "running" => steps.add(
             Some(resume.clone()),
-            "goes on where it stopped, if its process is gone: `orgseal status` tells".to_owned(),
+            "continues where it stopped, if its process is gone: `orgseal status` says so".to_owned(),
         ),
         _ => steps.add(
             Some(resume.clone()),
-            "goes on where it stopped; what is in flight is followed, and nothing is started twice".to_owned(),
+            "continues where it stopped: follows the executions in flight and starts none of them twice".to_owned(),
         ),
     }
-    if summary.accounts_unread > 0 {
+    if summary.accounts_unread > 0 && !is_rehearsal(run) {
         let them = counted(summary.accounts_unread, "account");
-        steps.add(Some(resume.clone()), format!("tries {them} again, once you have followed the hints above"));
+        steps.add(Some(resume.clone()), format!("reads {them} again after you followed the hints above"));
     }
     if summary.failed > 0 {
-        if let Some(failed) = failed {
+        if let Some((bucket, execution)) = reader.first_failed_execution(run)? {
             steps.add(
                 Some(format!(
-                    "aws ssm get-automation-execution --region {} --automation-execution-id {}",
-                    failed.bucket.region, failed.id
+                    "aws ssm get-automation-execution --region {} --automation-execution-id {execution}",
+                    bucket.region
                 )),
-                format!("with credentials of account {}, shows which step failed", failed.bucket.account),
+                format!("with credentials of account {}, shows which step failed", bucket.account),
             );
         }
         let them = counted(summary.failed, "failed bucket");
-        steps.add(Some(retry), format!("tries {them} again, once the cause is gone"));
+        steps.add(Some(retry), format!("retries {them} after you removed the cause"));
     }
-    if summary.unread > 0 {
+    if summary.unread > 0 && !is_rehearsal(run) {
         let them = counted(summary.unread, "bucket");
-        steps.add(Some(resume), format!("reads {them} again, once the causes above are gone"));
+        steps.add(Some(resume), format!("reads {them} again after you removed the causes above"));
     }
-    if waiting > 0 && matches!(run.state.as_str(), "finished" | "dry_run" | "declined") {
-        let them = counted(waiting, "bucket");
-        let does = if run.parent.is_some() { "restores" } else { "seals" };
-        steps.add(Some(again.to_owned()), format!("{does} {them}; it asks before it starts"));
+    if matches!(run.state.as_str(), "finished" | "dry_run" | "declined") {
+        once_more(steps, suggest, now)?;
     }
+    Ok(())
+}
+
+/// A dry run, or one that a person declined, has nothing to resume.
+fn is_rehearsal(run: &Run) -> bool {
+    matches!(run.state.as_str(), "dry_run" | "declined")
+}
+
+/// What does for real what a dry run showed, or takes up what a finished run left.
+fn once_more(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
+    let Situation { reader, run, summary } = *now;
+    let Target { wave, until_wave, .. } = Target::of(run);
+    let waiting = match until_wave {
+        Some(last) if is_rehearsal(run) => {
+            reader.wave_counts(run)?.iter().filter(|count| count.number <= last).map(|count| count.not_sealed).sum()
+        }
+        _ => summary.not_sealed + summary.not_restored,
+    };
+    if waiting == 0 {
+        return Ok(());
+    }
+    match (&run.parent, &run.plan) {
+        (Some(campaign), _) => {
+            let wave = wave.map(|wave| format!(" --wave {wave}")).unwrap_or_default();
+            let them = counted(waiting, "bucket");
+            steps.about(
+                suggest.anew(&format!("rollback --campaign {campaign}{wave}")),
+                format!("restores {them}; asks for confirmation first"),
+                waiting,
+            );
+        }
+        // The same plan carries on with what it holds; a plan is approved as a whole.
+        (None, Some(plan)) if is_rehearsal(run) => {
+            let kept = quoted(&reader.kept_plan(plan).display().to_string());
+            let until = until_wave.map(|last| format!(" --until-wave {last}")).unwrap_or_default();
+            let them = counted(waiting, "bucket");
+            steps.about(
+                suggest.anew(&format!("rollout --plan {kept} --plan-sha256 {}{until}", plan.sha256)),
+                format!("changes {them} as planned; asks for confirmation first"),
+                waiting,
+            );
+        }
+        (None, _) => {
+            let candidates = summary.not_sealed;
+            let them = counted(candidates, "bucket");
+            steps.about(
+                suggest.anew("plan"),
+                format!("plans the change of {them} for approval; changes nothing"),
+                candidates,
+            );
+        }
+    }
+    Ok(())
 }

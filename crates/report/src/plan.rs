@@ -11,6 +11,7 @@ use orgseal_core::plan::{
 
 use serde_json::Value;
 
+use crate::suggest::Suggest;
 use crate::terminal::Style;
 use crate::words::{counted, moment, number, plain};
 use crate::{ReportError, SCOPE};
@@ -354,9 +355,13 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     writeln!(out, "  Read {file}, or have it read. Its SHA-256 is what is approved:")?;
     writeln!(out, "  {}", bold(&plan.sha256))?;
     if decided(Decision::Change) > 0 {
-        let again = &style.again;
-        writeln!(out, "  {}", bold(&format!("orgseal rollout --plan {file} --plan-sha256 {}{again}", plan.sha256)))?;
-        writeln!(out, "      {}", dim("carries out exactly this; what differs by then is taken out of it"))?;
+        // The rollout of a narrowed plan is narrowed alike: otherwise it would read everything, and report the rest as held.
+        let suggest = Suggest::of_plan(&style.place, &head.narrowed);
+        let command = suggest.anew(&format!("rollout --plan {file} --plan-sha256 {}", plan.sha256));
+        writeln!(out, "  {}", bold(&command))?;
+        let them = counted(decided(Decision::Change), "bucket");
+        let does = format!("changes {them} as planned; leaves out any bucket that differs from the plan by then");
+        writeln!(out, "      {}", dim(&does))?;
     } else {
         writeln!(out, "  Nothing would be changed.")?;
     }

@@ -7,11 +7,13 @@ use orgseal_core::campaign::rollback_covers;
 use orgseal_core::ledger::{Head, PlanReference, Reader, Run, Scope, Session, Summary};
 use serde::Serialize;
 
+use crate::headline::{headline, what_it_did};
 use crate::meaning::{count, title};
-use crate::next_steps::next_steps;
+use crate::next_steps::{Step, next_steps};
+use crate::suggest::Place;
 use crate::terminal::Style;
 use crate::waves::WaveLine;
-use crate::words::{counted, duration, ending, moment, number, percent, plain};
+use crate::words::{counted, duration, ending, moment, number, plain};
 use crate::{ReportError, kind, out_of_scope, waves};
 
 /// The name and version of the document's shape.
@@ -88,10 +90,10 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         writeln!(out, "A rollback of {covers} was requested {at} by {by} and is not finished.")?;
     }
     writeln!(out)?;
-    let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
-    let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
-    let line = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
-    writeln!(out, "{}", ink(&line, Effects::BOLD))?;
+    writeln!(out, "{}", ink(&headline(run, summary), Effects::BOLD))?;
+    if let Some(did) = what_it_did(run, summary) {
+        writeln!(out, "This run: {did}")?;
+    }
     writeln!(out, "{}", ink(kind::scope(run), Effects::DIMMED))?;
     writeln!(out, "{}\n", ink(&out_of_scope::says(summary), Effects::DIMMED))?;
     for &verdict in kind::verdicts(run) {
@@ -161,8 +163,9 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}", rollback.id, rollback.state)?;
     }
     if !(busy && run.state == "running") {
+        let steps = next_steps(reader, &style.place, run, summary)?;
         writeln!(out, "\n{}", ink("What now", Effects::BOLD))?;
-        for step in next_steps(reader, &style.again, run, summary, None, None, &standing.waves)? {
+        for step in steps {
             if let Some(command) = step.command {
                 writeln!(out, "  {}", ink(&command, Effects::BOLD))?;
                 writeln!(out, "      {}", ink(&step.does, Effects::DIMMED))?;
@@ -198,6 +201,7 @@ struct Document<'a> {
     rollbacks: Vec<RollbackRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rollback_requested: Option<RequestRecord<'a>>,
+    next: Vec<Step>,
     ledger: &'a Head,
 }
 
@@ -234,7 +238,13 @@ struct RollbackRecord<'a> {
 }
 
 /// Writes where a campaign stands, as JSON.
-pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn write_json(
+    reader: &Reader,
+    run: &Run,
+    busy: bool,
+    place: &Place,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     let standing = standing(reader, run)?;
     let document = Document {
         schema: SCHEMA,
@@ -285,6 +295,10 @@ pub fn write_json(reader: &Reader, run: &Run, busy: bool, out: &mut dyn Write) -
             selection: request.narrowed.in_words(),
             confirmed: request.confirmed,
         }),
+        next: match busy && run.state == "running" {
+            true => Vec::new(),
+            false => next_steps(reader, place, run, &standing.summary)?,
+        },
         ledger: &standing.head,
     };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;

@@ -2,6 +2,7 @@
 //!
 //! Lists are cut short and say so; the other formats are whole.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
@@ -9,18 +10,21 @@ use anstyle::{AnsiColor, Effects};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
-use orgseal_core::ledger::{Reader, Run, Summary};
+use orgseal_core::ledger::{EarlierHold, Reader, Run, Summary};
 use orgseal_core::model::{AwsError, Bucket, Finding, GuardFinding, Reason, SealedInterval, Verdict, WaveState};
 
+use crate::earlier::{self, EarlierHolds};
 use crate::exemptions::{ExemptionLine, Use};
-use crate::meaning::{count, meaning, title};
-use crate::next_steps::{FailedExecution, next_steps};
+use crate::headline::{headline, meaning, what_it_did};
+use crate::meaning::{count, title};
+use crate::next_steps::next_steps;
 use crate::out_of_scope::{self, AccountCount};
+use crate::suggest::Place;
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
 use crate::words::{
-    self, counted, duration, ending, moment, number, percent, plain, still_acting, under_way, unknown_share, why,
+    self, counted, duration, ending, moment, number, plain, still_acting, under_way, unknown_share, why,
 };
 use crate::{ReportError, exemptions, guards, kind, waves};
 
@@ -47,8 +51,8 @@ pub struct Style {
     pub color: bool,
     /// Columns.
     pub width: u16,
-    /// The flags with which the next command finds the same ledger and organization, each with a space before it.
-    pub again: String,
+    /// Where suggested commands find the same ledger and organization.
+    pub place: Place,
 }
 
 /// Writes the summary of a run.
@@ -77,7 +81,11 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     page.directory_buckets(&out_of_scope::accounts(reader, run)?)?;
     page.unread_accounts(&groups)?;
     for (verdict, heading) in LISTED {
-        page.buckets(verdict, heading, count(&summary, verdict), noted.listed(verdict))?;
+        let heading = match verdict {
+            Verdict::NotSealed if kind::skips_guards(run) => "Rollout candidates, guards not evaluated",
+            _ => heading,
+        };
+        page.buckets(verdict, heading, count(&summary, verdict), &noted, noted.listed(verdict))?;
     }
     page.overridden(overridden, &noted.overridden)?;
     if noted.under_way > 0 {
@@ -88,12 +96,8 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         };
         page.text(0, YELLOW, &words)?;
     }
-    let only_unread = match groups.as_slice() {
-        [group] if group.accounts.len() == 1 => Some(group.accounts[0].id.as_str()),
-        _ => None,
-    };
     page.sealed_time(noted.sealed)?;
-    let steps = next_steps(reader, &style.again, run, &summary, only_unread, noted.failed.as_ref(), &waves)?;
+    let steps = next_steps(reader, &style.place, run, &summary)?;
     page.heading("What now", None, Ink::default())?;
     for step in steps {
         match step.command {
@@ -115,14 +119,15 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// The first buckets of each listed verdict, and what the next steps need.
+/// The first buckets of each listed verdict, and what else the summary shows of buckets.
 #[derive(Default)]
 struct Noted {
     lists: [Vec<Finding>; LISTED.len()],
     /// Changed, or to be changed, though a guard spoke up.
     overridden: Vec<Finding>,
-    failed: Option<FailedExecution>,
     under_way: u64,
+    /// What earlier plans and rollouts held, of the listed buckets, by name.
+    earlier: BTreeMap<String, EarlierHold>,
     /// From the first seal to the last restore.
     sealed: Option<(jiff::Timestamp, jiff::Timestamp)>,
 }
@@ -143,6 +148,7 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary, overridden: u64) 
     if left == 0 && !to_the_end {
         return Ok(noted);
     }
+    let mut holds = EarlierHolds::of(reader, run);
     walk(reader, run, |finding| {
         if finding.execution.as_ref().is_some_and(under_way) {
             noted.under_way += 1;
@@ -160,8 +166,8 @@ fn note_buckets(reader: &Reader, run: &Run, summary: &Summary, overridden: u64) 
         if let Some(place) = LISTED.iter().position(|(listed, _)| *listed == verdict)
             && noted.lists[place].len() < SHOWN
         {
-            if verdict == Verdict::Failed && noted.failed.is_none() {
-                noted.failed = FailedExecution::of(&finding);
+            if let Some(hold) = holds.hold(&finding)? {
+                noted.earlier.insert(finding.bucket.name.clone(), hold.clone());
             }
             noted.lists[place].push(finding);
             left = left.saturating_sub(1);
@@ -276,12 +282,12 @@ impl Page<'_> {
     }
 
     fn counts(&mut self, run: &Run, summary: &Summary) -> io::Result<()> {
-        let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
-        let share = percent(reached, summary.buckets).map(|share| format!(" ({share})")).unwrap_or_default();
-        let reached_words = format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"));
-        let all = summary.buckets > 0 && reached == summary.buckets;
-        let ink = if all && summary.accounts_unread == 0 { ink(Verdict::Sealed) } else { PLAIN };
-        self.text(0, ink.effects(Effects::BOLD), &reached_words)?;
+        let all = summary.buckets > 0 && kind::reached(run, summary) == summary.buckets;
+        let ink = if all && summary.complete { ink(Verdict::Sealed) } else { PLAIN };
+        self.text(0, ink.effects(Effects::BOLD), &headline(run, summary))?;
+        if let Some(did) = what_it_did(run, summary) {
+            self.text(0, PLAIN, &format!("This run: {did}"))?;
+        }
         self.text(0, DIM, kind::scope(run))?;
         self.text(0, DIM, &out_of_scope::says(summary))?;
         if let Some(unknown) = unknown_share(summary) {
@@ -309,7 +315,7 @@ impl Page<'_> {
             let buckets = count(summary, verdict);
             let mut name = Cell::new(title(verdict));
             let mut amount = right(Cell::new(number(buckets)));
-            let mut means = Cell::new(meaning(verdict));
+            let mut means = Cell::new(meaning(run, verdict));
             if buckets == 0 {
                 [name, amount, means] = [name, amount, means].map(|cell| cell.add_attribute(Attribute::Dim));
             } else {
@@ -382,7 +388,14 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn buckets(&mut self, verdict: Verdict, heading: &str, all: u64, shown: &[Finding]) -> io::Result<()> {
+    fn buckets(
+        &mut self,
+        verdict: Verdict,
+        heading: &str,
+        all: u64,
+        noted: &Noted,
+        shown: &[Finding],
+    ) -> io::Result<()> {
         if shown.is_empty() {
             return Ok(());
         }
@@ -396,6 +409,9 @@ impl Page<'_> {
             for finding in &group.findings {
                 let bucket = &finding.bucket;
                 self.line(4, PLAIN, &format!("{:12}  {:region$}  {}", bucket.account, bucket.region, bucket.name))?;
+                if let Some(hold) = noted.earlier.get(&bucket.name) {
+                    self.text(8, DIM, &earlier::in_words(hold))?;
+                }
                 if let Some(acting) = still_acting(finding) {
                     self.line(8, DIM, &acting)?;
                 }

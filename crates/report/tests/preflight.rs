@@ -1,8 +1,8 @@
 //! What a preflight looks like to a person, and to a script.
 
 use orgseal_core::model::{AccountChecks, Check, CheckKind, Preflight, RegionChecks, Standing};
-use orgseal_report::Style;
 use orgseal_report::preflight::{exit_code, write, write_json};
+use orgseal_report::{Place, Style};
 
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
 
@@ -58,7 +58,11 @@ fn preflight(accounts: Vec<AccountChecks>) -> Preflight {
 
 fn shown(found: &Preflight, width: u16) -> String {
     let mut out = Vec::new();
-    let style = Style { color: false, width, again: " --config my-campaign.toml".to_owned() };
+    let style = Style {
+        color: false,
+        width,
+        place: Place { flags: " --config my-campaign.toml".to_owned(), ..Place::default() },
+    };
     write(found, &style, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }

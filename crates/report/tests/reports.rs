@@ -5,7 +5,7 @@ mod fixture;
 use fixture::{FORMULA, Fixture, KEY, MARKUP, kms, sse_s3};
 use insta::assert_snapshot;
 use orgseal_core::model::{AccountOutcome, Reason, Verdict};
-use orgseal_report::{Format, SCOPE, Style, exit_code};
+use orgseal_report::{Format, Place, SCOPE, Style, exit_code};
 use serde_json::Value;
 
 /// Snapshots without what differs from run to run.
@@ -42,7 +42,7 @@ async fn the_terminal_shows_everything() {
 async fn the_terminal_stays_within_its_width() {
     let run = Fixture::everything().await;
     for width in [72, 80, 160] {
-        let text = run.styled(Format::Terminal, Style { color: false, width, again: String::new() });
+        let text = run.styled(Format::Terminal, Style { color: false, width, place: Place::default() });
         // Commands and ids are copied, so they are never broken.
         for line in text.lines().filter(|line| {
             !line.contains("aws ssm") && !line.trim().starts_with("orgseal ") && !line.trim().starts_with("arn:")
@@ -70,7 +70,7 @@ async fn a_clean_run_asks_for_nothing() {
     let run = clean().await;
     let text = run.text(Format::Terminal);
     assert!(text.contains("1 of 1 bucket sealed (100 %)"), "{text}");
-    assert!(text.contains("Nothing has to be done"), "{text}");
+    assert!(text.contains("Nothing to do"), "{text}");
     assert_eq!(exit_code(&run.reader.summary(&run.run).unwrap(), &run.run.state), 0);
 }
 
@@ -86,20 +86,21 @@ async fn unread_accounts_stand_beside_a_count_of_100_percent() {
     for format in [Format::Terminal, Format::Html] {
         let text = unbroken(&run.text(format));
         assert!(text.contains(says), "{text}");
-        assert!(!text.contains("Nothing has to be done"), "{text}");
+        assert!(!text.contains("Nothing to do"), "{text}");
     }
     assert_eq!(exit_code(&run.reader.summary(&run.run).unwrap(), &run.run.state), 3);
 }
 
 #[tokio::test]
-async fn an_audit_leads_on_to_the_rollout_in_the_same_place() {
+async fn an_audit_leads_on_to_the_plan_in_the_same_place() {
     let run = Fixture::at("sandbox 7", "audit", "finished", async |to| {
         to.account("111111111111", "payments", AccountOutcome::Read, None).await;
         to.judged("111111111111", "uploads", Verdict::NotSealed, Reason::SseS3, Some(sse_s3()), None).await;
     })
     .await;
     let text = run.text(Format::Terminal);
-    assert!(text.contains("  orgseal rollout --sandbox --sandbox-seed 42\n"), "{text}");
+    assert!(text.contains("  orgseal plan --sandbox --sandbox-seed 42\n"), "{text}");
+    assert!(!text.contains("orgseal rollout"), "nothing leads around the approval: {text}");
     assert!(run.text(Format::Html).contains("This is a simulated organization (sandbox 7)"));
 }
 
@@ -195,7 +196,7 @@ async fn long_lists_are_cut_and_say_so() {
     assert!(page.contains("orgseal report --format csv"));
     assert_eq!(page.matches("class=\"bucket\"").count(), 5_012);
     let text = run.text(Format::Terminal);
-    assert!(text.contains("Not sealed (12)"), "{text}");
+    assert!(text.contains("Rollout candidates, guards not evaluated (12)"), "{text}");
     assert!(text.contains("and 2 more"), "{text}");
     assert!(text.contains("5,003 of 5,015 buckets sealed (99.7 %)"), "{text}");
 }

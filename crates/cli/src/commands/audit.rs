@@ -17,7 +17,7 @@ pub(crate) async fn run(common: &Common, audit: &Audit, json: bool) -> Result<u8
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let campaign = Campaign::begin(place.setting(events, stop), Kind::Audit).await?;
+    let campaign = Campaign::begin(place.setting(events, stop), Kind::Audit { guards: audit.guards }).await?;
     let ending = campaign.audit().await;
     screen.clear();
     // The commands that are suggested next need not count again.

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use orgseal_core::campaign::{Decide, Preview, WaveQuestion};
+use orgseal_core::campaign::{Decide, DocumentPreview, Preview, WavePreview, WaveQuestion};
 use orgseal_core::judge::guards::legacy_clients::NOTICE;
-use orgseal_core::model::Operation;
+use orgseal_core::model::{Finding, Operation};
 use orgseal_report::counted;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,8 @@ impl Decide for Asker {
             return true;
         }
         self.screen.suspend(|| show(&preview, self.plan_sha256.as_deref()));
-        ask("Change them? [y/N] ", &self.screen, &self.stop).await
+        let question = format!("{} {}? [y/N] ", verb(&preview), counted(preview.buckets, "bucket"));
+        ask(&question, &self.screen, &self.stop).await
     }
 
     /// A wave's approval is a person's: `--yes` does not give it.
@@ -65,7 +66,7 @@ impl Decide for Asker {
 }
 
 /// Asks a question on the terminal; everything but a yes is a no, and so is an interrupt.
-pub(crate) async fn ask(question: &'static str, screen: &Screen, stop: &CancellationToken) -> bool {
+pub(crate) async fn ask(question: &str, screen: &Screen, stop: &CancellationToken) -> bool {
     screen.pause();
     output::ask(question);
     // It goes on waiting for the line when the run is stopped: nothing else may wait for it.
@@ -86,58 +87,124 @@ fn there(buckets: u64, accounts: usize) -> String {
     format!("{} in {}", counted(buckets, "bucket"), counted(accounts as u64, "account"))
 }
 
+/// What the answer does, in a word.
+fn verb(preview: &Preview) -> &'static str {
+    match preview.operation {
+        Operation::Seal => "Change",
+        Operation::Restore => "Restore",
+    }
+}
+
 fn show(preview: &Preview, plan_sha256: Option<&str>) {
-    let Preview { buckets, accounts, document, .. } = preview;
+    lines(preview, plan_sha256).iter().for_each(|line| output::err_wrapped(line));
+}
+
+/// What is shown before the question: what this run does, what waits, what stays as it is, what is unknown.
+fn lines(preview: &Preview, plan_sha256: Option<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
     let does = match preview.operation {
-        Operation::Seal => "change the default encryption",
-        Operation::Restore => "put back the former default encryption",
+        Operation::Seal => "changes the default encryption of",
+        Operation::Restore => "restores the former default encryption of",
     };
-    let them = there(*buckets, *accounts);
-    output::err_wrapped(&format!("\nDocument {document} would {does} of {them}:"));
-    if let Some(plan) = &preview.plan {
-        output::err(&format!("It carries out the approved plan {plan}."));
-        if let Some(sha256) = plan_sha256 {
-            output::err(&format!("  SHA-256 {sha256}"));
-        }
-    }
-    if let Some(campaign) = &preview.undoes {
-        output::err(&format!("It undoes campaign {campaign}."));
-    }
+    let until = match preview.until_wave {
+        Some(1) => " in wave 1".to_owned(),
+        Some(last) => format!(" in the waves up to {last}"),
+        None => String::new(),
+    };
+    lines.push(format!("\nThis run {does} {}{until}:", there(preview.buckets, preview.accounts)));
     for region in &preview.regions {
         let count = format!("  {:<16} {:>7}", region.region, region.buckets);
-        match (&region.fault, &region.key) {
-            (Some(fault), _) => output::err(&format!("{count}  held: {fault}")),
-            (None, Some(key)) => output::err(&format!("{count}  -> {key}")),
-            (None, None) => output::err(&count),
-        }
+        lines.push(match (&region.fault, &region.key) {
+            (Some(fault), _) => format!("{count}  held: {fault}"),
+            (None, Some(key)) => format!("{count}  -> {key}"),
+            (None, None) => count,
+        });
     }
-    for wave in &preview.waves {
-        let bake = match wave.bake.as_secs() {
-            0 => String::new(),
-            seconds => format!(", then watched for {}", clock(seconds)),
-        };
-        let approval = if wave.approval { ", needs approval" } else { "" };
-        output::err(&format!(
-            "  wave {:<2} {:<16} {:>7}{bake}{approval}",
-            wave.number,
-            wave.name,
-            there(wave.buckets, wave.accounts)
-        ));
+    lines.extend(preview.waves.iter().map(|wave| wave_line(preview, wave)));
+    if preview.later.buckets > 0 {
+        let later = there(preview.later.buckets, preview.later.accounts);
+        lines.push(format!("Later, not in this run: {later}; `orgseal resume` continues with them."));
     }
-    let summary = &preview.summary;
-    let done = match preview.operation {
-        Operation::Seal => format!("{} sealed already", counted(summary.sealed, "bucket")),
-        Operation::Restore => format!("{} as before already", counted(summary.restored, "bucket")),
-    };
-    let exempt = if summary.exempt > 0 { format!(", {} exempt", summary.exempt) } else { String::new() };
-    output::err_wrapped(&format!("{done}, {} held{exempt}, {} not readable.", summary.held, summary.unread));
-    if preview.operation == Operation::Seal {
-        output::err_wrapped(&format!("Beware: {NOTICE}."));
+    lines.extend(document_lines(preview));
+    if let Some(plan) = &preview.plan {
+        let sha256 = plan_sha256.map(|sha256| format!(", SHA-256 {sha256}")).unwrap_or_default();
+        lines.push(format!("Approved plan: {plan}{sha256}"));
     }
+    if let Some(campaign) = &preview.undoes {
+        lines.push(format!("Undoes campaign {campaign}."));
+    }
+    lines.extend(unchanged_lines(preview));
     if preview.in_flight > 0 {
         let them = counted(preview.in_flight, "bucket");
-        output::err_wrapped(&format!(
-            "Under way on {them}, and followed in any case: executions that were started before."
-        ));
+        lines.push(format!("Executions started earlier are in flight on {them}; they are followed in any case."));
+    }
+    if preview.operation == Operation::Seal {
+        lines.push(format!("Beware: {NOTICE}."));
+    }
+    lines
+}
+
+fn wave_line(preview: &Preview, wave: &WavePreview) -> String {
+    let bake = match wave.bake.as_secs() {
+        0 => String::new(),
+        seconds => format!(", then watched for {}", clock(seconds)),
+    };
+    let approval = if wave.approval { ", needs approval" } else { "" };
+    let later = if preview.until_wave.is_some_and(|last| wave.number > last) { ", not in this run" } else { "" };
+    let them = there(wave.buckets, wave.accounts);
+    format!("  wave {:<2} {:<16} {them:>7}{bake}{approval}{later}", wave.number, wave.name)
+}
+
+fn document_lines(preview: &Preview) -> Vec<String> {
+    let name = &preview.document;
+    if preview.documents.is_empty() {
+        return vec![format!("Document: {name}")];
+    }
+    let lines = preview.documents.iter().map(|document| {
+        let DocumentPreview { version, sha256, regions } = document;
+        format!("Document: {name}, version {version}, SHA-256 {sha256} ({})", regions.join(", "))
+    });
+    lines.collect()
+}
+
+/// What stays as it is, and what nobody knows.
+fn unchanged_lines(preview: &Preview) -> Vec<String> {
+    let summary = &preview.summary;
+    let mut lines = Vec::new();
+    if summary.accounts_unread > 0 {
+        let accounts = named(&preview.unknown_accounts, summary.accounts_unread);
+        lines.push(format!("Unknown: {}, {accounts}", counted(summary.accounts_unread, "account")));
+    }
+    if summary.unread > 0 {
+        lines.push(format!("Unknown: {} could not be read", counted(summary.unread, "bucket")));
+    }
+    let held = |finding: &Finding| {
+        let guards: Vec<&str> =
+            finding.guards.iter().filter(|guard| guard.holds()).map(|guard| guard.guard.as_str()).collect();
+        let why = if guards.is_empty() { finding.judgement.reason.as_str().to_owned() } else { guards.join(" ") };
+        format!("{} ({why})", finding.bucket.name)
+    };
+    if summary.held > 0 {
+        let buckets: Vec<String> = preview.held.iter().map(held).collect();
+        lines.push(format!("Held: {}, {}", counted(summary.held, "bucket"), named(&buckets, summary.held)));
+    }
+    if summary.exempt > 0 {
+        let buckets: Vec<String> = preview.exempt.iter().map(|finding| finding.bucket.name.clone()).collect();
+        lines.push(format!("Exempt: {}, {}", counted(summary.exempt, "bucket"), named(&buckets, summary.exempt)));
+    }
+    let (done, already) = match preview.operation {
+        Operation::Seal => (summary.sealed, "sealed"),
+        Operation::Restore => (summary.restored, "restored"),
+    };
+    lines.push(format!("Already {already}: {}", counted(done, "bucket")));
+    lines
+}
+
+/// The first of a list, and how many more there are.
+fn named(first: &[String], all: u64) -> String {
+    let shown = first.join(", ");
+    match all.saturating_sub(first.len() as u64) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use orgseal_core::campaign::Ending;
 use orgseal_core::ledger::Reader;
-use orgseal_report::{Format, ReportError, Style, exit_code};
+use orgseal_report::{Format, ReportError, exit_code};
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -30,12 +30,18 @@ use crate::{connect, output};
 fn close(common: &Common, state: &Path, run: &str, ending: Ending, json: bool) -> Result<u8, Failure> {
     let reader = Reader::open(state)?;
     let run = reader.run(run)?;
-    let again = connect::flags_again(common);
-    let people = Style { color: output::stdout_color(), width: output::stdout_width(), again: again.clone() };
+    if ending == Ending::Declined && !json {
+        output::err(&format!("declined: nothing was started ({})", run.id));
+        return Ok(exit_code(&reader.summary(&run)?, &run.state));
+    }
+    let people = connect::style(common);
     if json {
         to_stdout(|out| orgseal_report::write(Format::Json, &reader, &run, &people, out))?;
-        let width = u16::try_from(output::stderr_width()).unwrap_or(100);
-        let aside = Style { color: output::stderr_color(), width, again };
+        if ending == Ending::Declined {
+            output::err(&format!("declined: nothing was started ({})", run.id));
+            return Ok(exit_code(&reader.summary(&run)?, &run.state));
+        }
+        let aside = connect::style_aside(common);
         // The document is out; nobody may be reading the words.
         let _ = orgseal_report::write(Format::Terminal, &reader, &run, &aside, &mut io::stderr().lock());
     } else {

@@ -6,7 +6,7 @@ use orgseal_core::campaign::{Campaign, CampaignError, Ending, Kind, WrittenPlan}
 use orgseal_core::plan::{
     Content, Decision, Draft, HeadDifference, PlanDifference, PlanFile, check_place, diff, same_file,
 };
-use orgseal_report::{ReportError, Style, plan};
+use orgseal_report::{ReportError, plan};
 use tokio_util::sync::CancellationToken;
 
 use super::{close, to_stdout};
@@ -65,7 +65,7 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
     } else {
         let shown = quoted(&path);
         to_stdout(|out| {
-            plan::write(&file, &shown, &style(common, &file), out)?;
+            plan::write(&file, &shown, &connect::style(common), out)?;
             for (bucket, snippet) in &written.code {
                 writeln!(out, "\n# {} in account {}, {}", bucket.name, bucket.account, bucket.region)?;
                 writeln!(out, "{}", snippet.text.trim_end())?;
@@ -113,7 +113,7 @@ fn show(common: &Common, path: &Path, markdown: bool, json: bool) -> Result<u8, 
     let shown = quoted(path);
     to_stdout(|out| match markdown {
         true => plan::write_markdown(&file, out),
-        false => plan::write(&file, &shown, &style(common, &file), out),
+        false => plan::write(&file, &shown, &connect::style(common), out),
     })?;
     Ok(0)
 }
@@ -168,11 +168,5 @@ fn as_document(difference: &PlanDifference) -> serde_json::Value {
 
 /// A path as the shell takes it.
 fn quoted(path: &Path) -> String {
-    connect::quoted(&path.display().to_string())
-}
-
-/// A rollout of a narrowed plan is narrowed alike: else it would read everything, and report the rest as held.
-fn style(common: &Common, file: &PlanFile) -> Style {
-    let again = format!("{}{}", connect::flags_again(common), connect::narrowed_again(&file.head.narrowed));
-    Style { color: output::stdout_color(), width: output::stdout_width(), again }
+    orgseal_report::quoted(&path.display().to_string())
 }

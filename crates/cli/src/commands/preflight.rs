@@ -3,14 +3,14 @@
 use std::io;
 
 use orgseal_core::campaign::preflight;
-use orgseal_report::{Style, preflight as report};
+use orgseal_report::preflight as report;
 use tokio_util::sync::CancellationToken;
 
 use super::to_stdout;
 use crate::args::{Common, Preflight};
 use crate::failure::Failure;
 use crate::signals::INTERRUPTED;
-use crate::{connect, listen, output, signals};
+use crate::{connect, listen, signals};
 
 pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8, Failure> {
     if !common.bucket.is_empty() {
@@ -26,15 +26,13 @@ pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8
     let found = preflight(place.setting(events, stop)).await;
     screen.clear();
     let found = found?;
-    let again = connect::flags_again(common);
     if json {
         to_stdout(|out| report::write_json(&found, out))?;
-        let width = u16::try_from(output::stderr_width()).unwrap_or(100);
-        let aside = Style { color: output::stderr_color(), width, again };
+        let aside = connect::style_aside(common);
         // The document is out; nobody may be reading the words.
         let _ = report::write(&found, &aside, &mut io::stderr().lock());
     } else {
-        let people = Style { color: output::stdout_color(), width: output::stdout_width(), again };
+        let people = connect::style(common);
         to_stdout(|out| report::write(&found, &people, out))?;
     }
     Ok(if found.interrupted { INTERRUPTED } else { report::exit_code(&found) })

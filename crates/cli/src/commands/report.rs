@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use orgseal_core::ledger::Reader;
+use orgseal_core::ledger::{Reader, Run};
 use orgseal_report::{Format, Style, exit_code};
 
 use super::to_stdout;
@@ -15,9 +15,7 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
     let reader = Reader::open(&connect::state_in_force(common)?)?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,
-        None => reader.newest_run()?.ok_or_else(|| {
-            Failure::plain("the ledger holds no run yet", "run `orgseal audit` or `orgseal rollout` first")
-        })?,
+        None => newest(&reader)?,
     };
     // Counts and rows belong together, also while another process writes.
     reader.narrow(&run, &connect::narrowed(common))?;
@@ -35,16 +33,16 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
             "leave one of them out, or write the other form to a file with --output",
         ));
     }
-    let again = connect::flags_again(common);
     match &own.output {
         None => {
-            let style = Style { color: output::stdout_color(), width: output::stdout_width(), again };
+            let style = connect::style(common);
             to_stdout(|out| orgseal_report::write(format, &reader, &run, &style, out))?;
         }
         Some(path) => {
             let wrong = |error: std::io::Error| Failure::file("the report cannot be written to", path, &error);
             let mut file = BufWriter::new(File::create(path).map_err(wrong)?);
-            orgseal_report::write(format, &reader, &run, &Style { color: false, width: 100, again }, &mut file)?;
+            let style = Style { color: false, width: 100, place: connect::place(common) };
+            orgseal_report::write(format, &reader, &run, &style, &mut file)?;
             file.flush().map_err(wrong)?;
             output::err(&format!("wrote {}", path.display()));
             if json {
@@ -55,4 +53,21 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
         }
     }
     Ok(exit_code(&reader.summary(&run)?, &run.state))
+}
+
+/// The last run that changed something in a campaign; where none did, the newest run. Says which one it is.
+fn newest(reader: &Reader) -> Result<Run, Failure> {
+    let run = match reader.newest_change()? {
+        Some(run) => run,
+        None => reader.newest_run()?.ok_or_else(|| {
+            Failure::plain("the ledger holds no run yet", "run `orgseal audit` or `orgseal plan` first")
+        })?,
+    };
+    if let Some(newer) = reader.newest_run()?.filter(|newest| newest.id != run.id) {
+        output::err(&format!(
+            "report on {}, the last run that changed a bucket; a newer run that changed nothing: --campaign {}",
+            run.id, newer.id
+        ));
+    }
+    Ok(run)
 }

@@ -4,6 +4,7 @@ use orgseal_core::campaign::{
     self, Campaign, CampaignError, ChangeOptions, Kind, Narrowed, cancel_rollback, request_rollback, rollback_covers,
 };
 use orgseal_core::ledger::{Reader, RollbackRequest};
+use orgseal_report::Suggest;
 use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
@@ -105,10 +106,8 @@ async fn cancel(common: &Common, own: &Rollback, json: bool) -> Result<u8, Failu
         return Ok(0);
     }
     output::out(&format!("The rollback of {covers}, requested at {}, is cancelled.", request.requested_at))?;
-    output::out(&format!(
-        "To continue the campaign: orgseal resume --campaign {campaign}{}",
-        connect::flags_again(common)
-    ))?;
+    let resume = Suggest::here(&connect::place(common)).recorded(&format!("resume --campaign {campaign}"));
+    output::out(&format!("To continue the campaign: {resume}"))?;
     Ok(0)
 }
 

@@ -1,12 +1,12 @@
 //! `orgseal status`: where a campaign stands, from the ledger, also while another process runs it.
 
 use orgseal_core::ledger::{self, Reader};
-use orgseal_report::{Style, exit_code, status};
+use orgseal_report::{exit_code, status};
 
 use super::to_stdout;
 use crate::args::{Common, Status};
+use crate::connect;
 use crate::failure::Failure;
-use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failure> {
     let state = connect::state_in_force(common)?;
@@ -21,10 +21,9 @@ pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failu
     // Counts belong together, also while another process writes.
     reader.snapshot()?;
     let busy = ledger::is_busy(&state)?;
-    let style =
-        Style { color: output::stdout_color(), width: output::stdout_width(), again: connect::flags_again(common) };
+    let style = connect::style(common);
     to_stdout(|out| match json {
-        true => status::write_json(&reader, &run, busy, out),
+        true => status::write_json(&reader, &run, busy, &style.place, out),
         false => status::write(&reader, &run, busy, &style, out),
     })?;
     Ok(match run.state.as_str() {

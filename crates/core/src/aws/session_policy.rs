@@ -13,6 +13,8 @@ pub enum Purpose {
     Audit {
         /// Directory buckets are counted as well.
         directory_buckets: bool,
+        /// Guards are evaluated as well: what a plan reads.
+        guards: bool,
     },
     /// Look at buckets about to change, and at what they would be changed with.
     Plan,
@@ -40,8 +42,12 @@ const KEYS_NAMED: usize = 4;
 #[must_use]
 pub(super) fn session_policy(purpose: Purpose, keys: &[KeyArn]) -> String {
     let statements = match purpose {
-        Purpose::Audit { directory_buckets: false } => vec![buckets()],
-        Purpose::Audit { directory_buckets: true } => vec![buckets(), directory_buckets()],
+        Purpose::Audit { directory_buckets, guards } => {
+            let evaluated =
+                if guards { [vec![read_documents(), self::guards()], prove(keys)].concat() } else { vec![] };
+            let counted = if directory_buckets { vec![self::directory_buckets()] } else { vec![] };
+            [vec![buckets()], evaluated, counted].concat()
+        }
         Purpose::Plan => [vec![buckets(), read_documents(), guards()], prove(keys)].concat(),
         Purpose::Rollout => [vec![buckets(), guards(), denials()], changes().to_vec(), prove(keys)].concat(),
         Purpose::Rollback => [vec![buckets()], changes().to_vec(), vec![former_keys()]].concat(),
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn sessions_that_only_look_cannot_change_anything() {
-        let audit = Purpose::Audit { directory_buckets: true };
+        let audit = Purpose::Audit { directory_buckets: true, guards: true };
         for purpose in [audit, Purpose::Preflight { denials: true }, Purpose::Compare] {
             let policy = session_policy(purpose, &keys(2));
             for verb in ["Put", "Start", "Create", "Delete", "PassRole", "\"*\"]"] {
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn all_fit_what_sts_takes() {
         let preflight = Purpose::Preflight { denials: true };
-        let audit = Purpose::Audit { directory_buckets: true };
+        let audit = Purpose::Audit { directory_buckets: true, guards: true };
         for purpose in [audit, Purpose::Plan, Purpose::Rollout, Purpose::Rollback, preflight] {
             for amount in [0, 1, KEYS_NAMED, KEYS_NAMED + 1, 40] {
                 assert!(session_policy(purpose, &keys(amount)).len() <= 2048, "{purpose:?} {amount}");
@@ -208,13 +214,13 @@ mod tests {
         assert!(policy.contains(&keys(2)[1].to_string()) && !policy.contains("key/*"));
         let policy = session_policy(Purpose::Rollout, &keys(30));
         assert_eq!(policy.matches("arn:aws-us-gov:kms:*:111122223333:key/*").count(), 1);
-        assert!(!session_policy(Purpose::Audit { directory_buckets: false }, &keys(2)).contains("kms:"));
+        assert!(!session_policy(Purpose::Audit { directory_buckets: false, guards: false }, &keys(2)).contains("kms:"));
     }
 
     #[test]
     fn an_audit_lists_directory_buckets_only_where_it_counts_them() {
         for directory_buckets in [true, false] {
-            let policy = session_policy(Purpose::Audit { directory_buckets }, &keys(1));
+            let policy = session_policy(Purpose::Audit { directory_buckets, guards: false }, &keys(1));
             assert_eq!(policy.contains("s3express:"), directory_buckets);
         }
     }

@@ -15,8 +15,12 @@ impl Campaign {
     async fn run_audit(self: &Arc<Self>) -> Result<Ending, CampaignError> {
         let halted = self.stop_when_halted();
         if let Some(accounts) = self.discover().await? {
+            if self.audits_guards {
+                self.recall_omissions()?;
+            }
             let directory_buckets = self.file.audit.count_out_of_scope;
-            self.read_accounts(accounts, Purpose::Audit { directory_buckets }).await?;
+            let purpose = Purpose::Audit { directory_buckets, guards: self.audits_guards };
+            self.read_accounts(accounts, purpose).await?;
         }
         halted.abort();
         let ending = match self.ending(None).await {

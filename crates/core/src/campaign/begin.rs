@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
-
 use super::control_policies::ControlReads;
 use super::discover::the_organization;
 use super::fail_point::fail_point;
@@ -13,6 +11,7 @@ use super::key_watch::KeyWatch;
 use super::lost::Lost;
 use super::omission::Omissions;
 use super::planning::{self, PlanDocuments};
+use super::target::Target;
 use super::warnings::Warnings;
 use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id, requested};
 use crate::aws::Organization;
@@ -24,16 +23,6 @@ use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run};
 use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
 
-/// What decides a run's outcomes, kept with it: whoever goes on with it must want the same.
-#[derive(Serialize, Deserialize)]
-struct Target {
-    settings: serde_json::Value,
-    narrowed: Narrowed,
-    /// Of a rollback: only what was changed in this wave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    wave: Option<u32>,
-}
-
 impl Campaign {
     /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
@@ -41,7 +30,7 @@ impl Campaign {
         let (parent, unfinished) = match &kind {
             Kind::Rollback { of, .. } => (Some(requested::to_undo(ledger.folder(), of.as_deref())?), None),
             Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
-            Kind::Audit | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
+            Kind::Audit { .. } | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
         };
         let (wave, plan) = match &kind {
             Kind::Rollback { wave, .. } => (*wave, None),
@@ -60,7 +49,15 @@ impl Campaign {
         }
         let id = new_id(&kind);
         let settings = setting.loaded.campaign.target();
-        let target = Target { settings, narrowed: setting.narrowed.clone(), wave };
+        let audits_guards = matches!(kind, Kind::Audit { guards: true });
+        let target = Target {
+            settings,
+            narrowed: setting.narrowed.clone(),
+            wave,
+            until_wave: kind.options().until_wave,
+            guards: audits_guards,
+            set: setting.loaded.set.clone(),
+        };
         let exemptions = &setting.loaded.exemptions;
         let ledger = ledger
             .begin(NewRun {
@@ -89,6 +86,7 @@ impl Campaign {
             of: setting.narrowed.clone(),
             wave,
             plan: plan.map(|(file, _)| file),
+            audits_guards,
             resumed: false,
         };
         let campaign = Campaign::assemble(setting, organization, ledger, began);
@@ -137,12 +135,7 @@ impl Campaign {
         if !options.settle_only {
             may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
         }
-        let target: Target = serde_json::from_str(&run.target).unwrap_or(Target {
-            // A ledger of the first schema knows of none.
-            settings: serde_json::Value::Null,
-            narrowed: Narrowed::default(),
-            wave: None,
-        });
+        let target = Target::of(&run);
         let settings = differences(&target.settings, &setting.loaded.campaign.target());
         if !target.settings.is_null() && !settings.is_empty() && !options.settle_only {
             return Err(CampaignError::OtherTarget { id: run.id, settings });
@@ -161,6 +154,7 @@ impl Campaign {
             of: target.narrowed,
             wave: target.wave,
             plan,
+            audits_guards: false,
             resumed: true,
         };
         let campaign = Campaign::assemble(setting, organization, ledger, began);
@@ -205,7 +199,8 @@ impl Campaign {
             only_wave: began.wave,
             plan: began.plan,
             plans: began.kind == "plan",
-            looks_ahead: matches!(began.kind, "plan" | "rollout"),
+            audits_guards: began.audits_guards,
+            looks_ahead: began.audits_guards || matches!(began.kind, "plan" | "rollout"),
             plan_documents: PlanDocuments::default(),
             warnings: Warnings::default(),
             lost: Lost::default(),
@@ -233,6 +228,7 @@ struct Began {
     of: Narrowed,
     wave: Option<u32>,
     plan: Option<PlanFile>,
+    audits_guards: bool,
     resumed: bool,
 }
 

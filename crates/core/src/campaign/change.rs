@@ -1,7 +1,6 @@
 //! The changing runs: read, show what would change, then change account by account under the limits. A rollout seals, a
 //! rollback restores, and either goes on where an earlier process ended.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use futures::future::{self, FutureExt};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::sync::Mutex;
 
-use super::decide::{Decide, Preview, RegionPreview, WavePreview};
+use super::decide::Decide;
 use super::fail_point::fail_point;
 use super::hands::{Hands, InWave};
 use super::read::{Entered, record};
@@ -19,8 +18,8 @@ use super::{CHANGING, Campaign, CampaignError, Ending};
 use crate::aws::Purpose;
 use crate::config::Tolerated;
 use crate::event::Event;
-use crate::ledger::{AccountWork, LedgerError, Reader, Run, Scope};
-use crate::model::{Account, AccountOutcome, AwsError, KeyArn, Operation, WaveState};
+use crate::ledger::{AccountWork, LedgerError, Scope};
+use crate::model::{Account, AccountOutcome, AwsError, Operation, WaveState};
 
 /// An account to be changed: its id, its session if it was read in this process, and the account itself if it is still there.
 type Work = (String, Option<Entered>, Option<Account>);
@@ -64,9 +63,10 @@ impl Campaign {
         if self.operation == Operation::Seal && !self.options.settle_only {
             self.name_waves().await?;
         }
-        let preview = self.prepare().await?;
+        let asks = !self.options.dry_run && decide.asks();
+        let preview = self.preview(if asks { &entered } else { &[] }).await?;
         let waits_for_more = self.watches_a_wave()?;
-        if preview.accounts == 0 && !waits_for_more && late.is_none() {
+        if preview.accounts + preview.later.accounts == 0 && !waits_for_more && late.is_none() {
             return self.finish(self.left_open(self.ending(None).await)?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
@@ -198,81 +198,6 @@ impl Campaign {
             (false, true, false) => Scope::Open,
             (false, false, false) => Scope::Waiting,
         }
-    }
-
-    /// What there is to do, and whether each Region's key can serve (`DescribeKey` once per Region).
-    async fn prepare(&self) -> Result<Preview, CampaignError> {
-        let scope = self.scope();
-        let work = self.work_of(None)?;
-        let (regions, summary, in_flight, waves) = {
-            let (reader, run) = self.reader()?;
-            let regions = match self.resumed && !self.narrowed.is_empty() {
-                true => self.regions_of(&work, scope)?,
-                false => reader.regions_to_change(&run, scope)?,
-            };
-            let mut waves = Vec::new();
-            if self.operation == Operation::Seal && !self.file.waves.is_empty() {
-                for (number, wave) in (1..).zip(&self.file.waves) {
-                    let work = self.work_of(Some(number))?;
-                    waves.push(WavePreview {
-                        number,
-                        name: wave.name.clone(),
-                        buckets: work.iter().map(|account| account.buckets).sum(),
-                        accounts: work.len(),
-                        bake: wave.bake(),
-                        approval: wave.approval,
-                    });
-                }
-            }
-            (regions, reader.summary(&run)?, reader.in_flight(&run)?, waves)
-        };
-        let mut by_key: BTreeMap<(String, Option<KeyArn>), u64> = BTreeMap::new();
-        for (account, region, buckets) in regions {
-            let key = match self.operation {
-                Operation::Restore => None,
-                Operation::Seal => match self.key_of(&account, &region) {
-                    Some(key) => Some(key),
-                    None => continue,
-                },
-            };
-            *by_key.entry((region, key)).or_default() += buckets;
-        }
-        let mut shown = Vec::new();
-        for ((region, key), buckets) in by_key {
-            let fault = match &key {
-                Some(key) => self.key_watch.fault(key).await,
-                None => None,
-            };
-            shown.push(RegionPreview { region, key: key.map(|key| key.to_string()), buckets, fault });
-        }
-        let buckets = shown.iter().filter(|region| region.fault.is_none()).map(|region| region.buckets).sum();
-        Ok(Preview {
-            operation: self.operation,
-            undoes: self.parent.clone(),
-            resumed: self.resumed,
-            summary,
-            buckets,
-            in_flight,
-            accounts: work.len(),
-            regions: shown,
-            waves,
-            plan: self.plan.as_ref().map(|plan| plan.head.id.clone()),
-            document: self.file.document.name(self.operation).to_owned(),
-        })
-    }
-
-    /// How many buckets a resumed run that the command line narrows has to start on, by account and Region.
-    fn regions_of(&self, work: &[AccountWork], scope: Scope) -> Result<Vec<(String, String, u64)>, CampaignError> {
-        let (reader, run): (Reader, Run) = self.reader()?;
-        let mut regions = BTreeMap::<(String, String), u64>::new();
-        for account in work {
-            let mut open = reader.open_buckets(&run, &account.account, scope, None)?;
-            open.retain(|open| self.takes(open) && !super::place::in_flight(open.state.phase));
-            for open in open {
-                *regions.entry((open.bucket.account, open.bucket.region)).or_default() += 1;
-            }
-        }
-        Ok(regions.into_iter().map(|((account, region), buckets)| (account, region, buckets)).collect())
     }
 
     /// Works on accounts, `limits.accounts` at once.

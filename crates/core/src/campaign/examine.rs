@@ -143,7 +143,8 @@ impl Campaign {
             return Outlook::Held(Reason::InNoWave, Some(error));
         };
         // A key that the account cannot use explains more than any guard could find.
-        let fit = match self.plans {
+        // A rollout reads the document when the account is ready to start; until then others need not wait for it.
+        let fit = match self.plans || self.audits_guards {
             true => self.means_fit(at, member, bucket, found).await,
             false => self.key_serves(member, bucket).await,
         };

@@ -8,7 +8,10 @@ use crate::plan::PlanFile;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Read-only.
-    Audit,
+    Audit {
+        /// Evaluate the guards as well, as a plan does.
+        guards: bool,
+    },
     /// Read-only: what a rollout would do, for a person to approve.
     Plan {
         /// Gather code for the teams that own buckets as code.
@@ -37,7 +40,7 @@ impl Kind {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Kind::Audit => "audit",
+            Kind::Audit { .. } => "audit",
             Kind::Plan { .. } => "plan",
             Kind::Rollout { .. } => "rollout",
             Kind::Rollback { .. } => "rollback",
@@ -46,7 +49,7 @@ impl Kind {
 
     pub(super) fn options(&self) -> ChangeOptions {
         match self {
-            Kind::Audit => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
+            Kind::Audit { .. } => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
             Kind::Plan { suggest_code } => {
                 ChangeOptions { dry_run: true, suggest_code: *suggest_code, ..ChangeOptions::default() }
             }

@@ -36,6 +36,7 @@ mod place;
 mod planning;
 mod population;
 mod preflight;
+mod preview;
 mod read;
 mod read_back;
 mod reading;
@@ -45,6 +46,7 @@ mod silence;
 mod slots;
 mod start;
 mod start_rate;
+mod target;
 mod tolerance;
 mod turns;
 mod under_way;
@@ -75,13 +77,14 @@ use planning::PlanDocuments;
 use population::Population;
 use warnings::Warnings;
 
-pub use decide::{Decide, Preview, RegionPreview, WavePreview, WaveQuestion};
+pub use decide::{Decide, DocumentPreview, Part, Preview, RegionPreview, WavePreview, WaveQuestion};
 pub use discover::{Listed, listed};
 pub use error::{CampaignError, PARTITION_FIX};
 pub use kind::{ApprovedPlan, ChangeOptions, Ending, Kind};
 pub use planning::WrittenPlan;
 pub use preflight::preflight;
 pub use requested::{cancel_rollback, request_rollback, rollback_covers, rollback_to_continue};
+pub use target::Target;
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.
 const SESSION_PREFIX: &str = "orgseal-";
@@ -132,6 +135,8 @@ pub struct Campaign {
     plan: Option<PlanFile>,
     /// It makes a plan.
     plans: bool,
+    /// It is an audit that evaluates the guards.
+    audits_guards: bool,
     /// It looks ahead of the verdict: at waves and guards.
     looks_ahead: bool,
     plan_documents: PlanDocuments,

@@ -180,7 +180,7 @@ impl Campaign {
             Some(error) => self.unread(account.clone(), error).await?,
             None => {
                 let mut record = record(&account, AccountOutcome::Read, None);
-                if purpose == (Purpose::Audit { directory_buckets: true }) {
+                if matches!(purpose, Purpose::Audit { directory_buckets: true, .. }) {
                     let count = self.count_directory_buckets(&member, &account, listed.regions);
                     record.directory_buckets = watch.within(deadline, count).await;
                 }

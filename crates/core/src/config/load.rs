@@ -34,6 +34,8 @@ pub struct Loaded {
     pub hash: String,
     /// The exemptions in force; none where the campaign file names no file of them.
     pub exemptions: Exemptions,
+    /// The `--set` values in force, as `KEY=VALUE`: a suggested command repeats them. Secrets are left out.
+    pub set: Vec<String>,
 }
 
 /// A campaign file that must not be used, with every problem found.
@@ -124,7 +126,13 @@ pub fn load(text: &str, origin: &str, overrides: &[Override]) -> Result<Loaded, 
     if problems.is_empty() {
         let canonical = serde_json::to_vec(&campaign).unwrap_or_default();
         let hash = Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect();
-        return Ok(Loaded { origin: origin.to_owned(), campaign, hash, exemptions: Exemptions::default() });
+        return Ok(Loaded {
+            origin: origin.to_owned(),
+            campaign,
+            hash,
+            exemptions: Exemptions::default(),
+            set: shown(overrides),
+        });
     }
     let overridden: BTreeMap<String, &Override> = overrides.iter().map(|over| (over.path.join("."), over)).collect();
     for problem in &mut problems {
@@ -209,6 +217,13 @@ pub(super) fn parsed(value: &str) -> Option<toml::Value> {
 /// A text without the quotes that TOML would want around it.
 pub(super) fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
+}
+
+/// The `--set` values as they can be shown and kept. A variable's value is in force for the next command as well.
+fn shown(overrides: &[Override]) -> Vec<String> {
+    let sets = overrides.iter().filter(|over| over.origin.starts_with("--set "));
+    let texts = sets.map(|over| format!("{}={}", over.path.join("."), over.value));
+    texts.filter(|text| !text.contains("external_id")).collect()
 }
 
 fn set(table: &mut toml::Table, path: &[String], value: toml::Value) -> Result<(), ()> {

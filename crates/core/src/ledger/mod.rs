@@ -10,6 +10,7 @@ mod export;
 mod fault;
 mod first_schema;
 mod fold;
+mod history;
 mod lock;
 pub mod moves;
 mod narrow;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use fault::Fault;
+pub use history::EarlierHold;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{
     AccountWork, Head, OpenBucket, OutOfScope, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,

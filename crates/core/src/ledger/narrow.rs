@@ -6,6 +6,12 @@ use crate::model::Account;
 use crate::plan::Narrowed;
 
 impl Reader {
+    /// Whether every count and list speaks of a part of the run alone.
+    #[must_use]
+    pub fn is_narrowed(&self) -> bool {
+        self.narrowed.get()
+    }
+
     /// Narrows what is read of a run to accounts, OUs, Regions and buckets. OUs are known where the run read them. A pattern that
     /// covers nothing of the run is an error, and so is a selection in which nothing is.
     pub fn narrow(&self, run: &Run, narrowed: &Narrowed) -> Result<(), LedgerError> {
@@ -55,6 +61,7 @@ impl Reader {
             condition("region", &narrowed.regions),
             condition("name", &narrowed.buckets),
         ))?;
+        self.narrowed.set(true);
         let names_buckets = !narrowed.regions.is_empty() || !narrowed.buckets.is_empty();
         if chosen.is_empty() || names_buckets && !self.has_bucket(run, "1")? {
             return Err(LedgerError::NothingSelected { run: run.id.clone(), what: narrowed.in_words() });

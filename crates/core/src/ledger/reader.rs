@@ -1,5 +1,6 @@
 //! Reading the record: runs, summaries, accounts, findings, and what is left to seal. Rows are streamed, never gathered.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, kept_p
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, OUT_OF_SCOPE, OUT_OF_SCOPE_SAYS, Reason, Verdict};
 
 /// A run as the record has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Run {
     pub(super) number: i64,
     /// Its id.
@@ -80,6 +81,8 @@ pub struct Summary {
     pub accounts: u64,
     /// Accounts that could not be read.
     pub accounts_unread: u64,
+    /// Every account and bucket of the selection was read. While this is `false`, the counts leave something out.
+    pub complete: bool,
     /// Buckets that the run is about.
     pub buckets: u64,
     /// S3 shows what is wanted.
@@ -100,6 +103,8 @@ pub struct Summary {
     /// In a rollback: S3 still shows what the campaign left.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_restored: u64,
+    /// Of the sealed (in a rollback: restored) buckets, those that this run changed and read back.
+    pub changed: u64,
     /// Accounts skipped as the campaign file says.
     pub skipped: u64,
     /// Executions started in this run.
@@ -214,17 +219,23 @@ pub struct Unsettled {
 
 /// The record, open for reading.
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     folder: PathBuf,
+    /// It shows a part of the run alone.
+    pub(super) narrowed: Cell<bool>,
 }
 
 impl Reader {
     /// Opens the ledger of a state folder; another process may be writing to it.
     pub fn open(folder: &Path) -> Result<Reader, LedgerError> {
-        Ok(Reader { connection: schema::open_for_reading(folder)?, folder: folder.to_owned() })
+        Ok(Reader {
+            connection: schema::open_for_reading(folder)?,
+            folder: folder.to_owned(),
+            narrowed: Cell::new(false),
+        })
     }
 
-    fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, LedgerError> {
+    pub(super) fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, LedgerError> {
         result.map_err(|error| LedgerError::database(&self.folder, &error))
     }
 
@@ -353,12 +364,15 @@ impl Reader {
         )?;
         summary.out_of_scope = self.out_of_scope(run)?;
         self.each_row(
-            "SELECT verdict, count(*), sum(starts) FROM bucket WHERE run = ?1 GROUP BY verdict",
+            "SELECT verdict, count(*), sum(starts), sum(touched_at IS NOT NULL) FROM bucket WHERE run = ?1 GROUP BY verdict",
             params![run.number],
             |row| {
                 let (verdict, count, started): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 summary.buckets += count;
                 summary.started += started;
+                if matches!(verdict.as_str(), "sealed" | "restored") {
+                    summary.changed += row.get::<_, u64>(3)?;
+                }
                 match verdict.as_str() {
                     "sealed" => summary.sealed = count,
                     "not_sealed" => summary.not_sealed = count,
@@ -372,6 +386,7 @@ impl Reader {
                 Ok(())
             },
         )?;
+        summary.complete = summary.accounts > 0 && summary.accounts_unread == 0 && summary.unread == 0;
         Ok(summary)
     }
 
@@ -639,7 +654,7 @@ impl Reader {
     }
 }
 
-const RUN: &str =
+pub(super) const RUN: &str =
     "SELECT number, id, kind, state, started_at, finished_at, caller, version, config_hash, selection, parent, target, stage,
             plan, exemptions, rollback_request
      FROM run";
@@ -676,7 +691,7 @@ fn moment(millis: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
-fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
+pub(super) fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         number: row.get(0)?,
         id: row.get(1)?,
@@ -697,7 +712,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
+pub(super) fn finding_of(row: &Row<'_>) -> rusqlite::Result<Finding> {
     let bucket = bucket_of(row)?;
     let at: i64 = row.get(STATE_WIDTH - 1)?;
     let state = state_of(row)?;

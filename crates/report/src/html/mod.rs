@@ -14,8 +14,10 @@ use orgseal_core::model::{AccountOutcome, Finding, Verdict};
 use orgseal_core::text::visible_lines;
 
 use crate::account_tally::{AccountTally, tally};
+use crate::earlier::EarlierHolds;
 use crate::exemptions::ExemptionLine;
-use crate::meaning::{count, meaning, title};
+use crate::headline::{meaning, to_verify, verified, what_it_did};
+use crate::meaning::{count, title};
 use crate::out_of_scope::{self, AccountCount};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
@@ -107,7 +109,7 @@ impl Page<'_> {
         let (goal, all) = (kind::goal(self.run), summary.buckets - kind::reached(self.run, summary));
         self.put(&html! {
             h2 id="findings" { "Buckets that are not " (title(goal)) " " span.amount { (number(all)) } }
-            @if all > MOST_OTHERS { (cut(MOST_OTHERS, all)) }
+            @if all > MOST_OTHERS { (cut(self.run, MOST_OTHERS, all)) }
         })?;
         self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
         self.put(&html! {
@@ -123,7 +125,12 @@ impl Page<'_> {
             }
         })?;
         self.raw("<tbody data-rows data-verdicts>")?;
-        self.findings(MOST_OTHERS, |finding| finding.judgement.verdict != goal, rows::other)?;
+        let mut holds = EarlierHolds::of(self.reader, self.run);
+        self.findings(
+            MOST_OTHERS,
+            |finding| finding.judgement.verdict != goal,
+            |finding, name| Ok(rows::other(finding, name, holds.hold(finding)?)),
+        )?;
         if all == 0 {
             let words = match summary.buckets {
                 0 => "No bucket was found.".to_owned(),
@@ -143,7 +150,7 @@ impl Page<'_> {
         self.put(&html! {
             summary { h2 { (capital(title(goal))) " buckets " span.amount { (number(reached)) } } }
             p.note { (kind::scope(self.run)) }
-            @if reached > MOST_SEALED { (cut(MOST_SEALED, reached)) }
+            @if reached > MOST_SEALED { (cut(self.run, MOST_SEALED, reached)) }
         })?;
         self.raw("<div class=\"scroll\"><table class=\"findings\">")?;
         self.put(&html! {
@@ -158,7 +165,11 @@ impl Page<'_> {
             }
         })?;
         self.raw("<tbody data-rows>")?;
-        self.findings(MOST_SEALED, |finding| finding.judgement.verdict == goal, rows::sealed)?;
+        self.findings(
+            MOST_SEALED,
+            |finding| finding.judgement.verdict == goal,
+            |finding, name| Ok(rows::sealed(finding, name)),
+        )?;
         self.raw("</tbody></table></div></details>\n")
     }
 
@@ -166,7 +177,7 @@ impl Page<'_> {
         &mut self,
         most: u64,
         wanted: impl Fn(&Finding) -> bool,
-        row: impl Fn(&Finding, &str) -> Markup,
+        mut row: impl FnMut(&Finding, &str) -> Result<Markup, ReportError>,
     ) -> Result<(), ReportError> {
         let (reader, run) = (self.reader, self.run);
         let mut written = 0;
@@ -178,7 +189,7 @@ impl Page<'_> {
                 return Ok(ControlFlow::Break(()));
             }
             written += 1;
-            let markup = row(&finding, self.names.get(&finding.bucket.account).map_or("", String::as_str));
+            let markup = row(&finding, self.names.get(&finding.bucket.account).map_or("", String::as_str))?;
             self.put(&markup)?;
             Ok(ControlFlow::Continue(()))
         })
@@ -267,13 +278,27 @@ fn hero(run: &Run, summary: &Summary) -> Markup {
                 p.figure id="sealed" {
                     strong { (number(kind::reached(run, summary))) }
                     span {
-                        "of " (counted(summary.buckets, "bucket")) " " (title(kind::goal(run)))
-                        @if let Some(share) = percent(kind::reached(run, summary), summary.buckets) { br; span.share { (share) } }
+                        @if summary.accounts_unread == 0 {
+                            "of " (counted(summary.buckets, "bucket")) " " (title(kind::goal(run)))
+                            @if let Some(share) = percent(kind::reached(run, summary), summary.buckets) { br; span.share { (share) } }
+                        } @else {
+                            "of " (counted(summary.buckets - summary.unread, "readable bucket")) " " (title(kind::goal(run)))
+                            br;
+                            span.share {
+                                (number(verified(summary))) " of " (counted(to_verify(summary), "account")) " verified · "
+                                (counted(summary.accounts_unread, "account")) " unknown"
+                            }
+                        }
                     }
                 }
+                @if let Some(did) = what_it_did(run, summary) { p.scope { "This run: " (did) } }
                 p.scope { (kind::scope(run)) " " (out_of_scope::says(summary)) }
             }
-            @if let Some(bar) = bar::bar(kind::verdicts(run), |verdict| count(summary, verdict), 1000, 28, "bar") { (bar) }
+            @if let Some(bar) = bar::partial(
+                kind::verdicts(run),
+                |verdict| count(summary, verdict),
+                bar::Unknown { accounts: summary.accounts_unread, of: to_verify(summary) },
+            ) { (bar) }
             ul.legend {
                 @for &verdict in kind::verdicts(run) {
                     @let buckets = count(summary, verdict);
@@ -344,7 +369,7 @@ fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount]) -> Markup {
                             tr.verdict {
                                 th scope="rowgroup" { (swatch(verdict)) (capital(title(verdict))) }
                                 td.number { (number(buckets)) }
-                                td { (capital(meaning(verdict))) }
+                                td { (capital(meaning(run, verdict))) }
                             }
                             @for reason in reasons.iter().filter(|reason| reason.verdict == verdict) {
                                 tr.reason {
@@ -537,11 +562,11 @@ fn footer(run: &Run) -> Markup {
     }
 }
 
-fn cut(shown: u64, all: u64) -> Markup {
+fn cut(run: &Run, shown: u64, all: u64) -> Markup {
     html! {
         p.banner role="note" {
             "The first " (number(shown)) " of " (number(all)) " are listed here. All of them: "
-            code { "orgseal report --format csv --output report.csv" }
+            code { "orgseal report --format csv --output report.csv --campaign " (run.id) }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The rows of the page's tables.
 
 use maud::{Markup, html};
+use orgseal_core::ledger::EarlierHold;
 use orgseal_core::model::{AccountOutcome, DefaultEncryption, Finding, GuardOutcome, Verdict};
 
 use super::{bar, capital, marked, outcome};
 use crate::account_tally::AccountTally;
+use crate::earlier;
 use crate::guards;
 use crate::meaning::title;
 use crate::words::{moment, number, under_way, why};
@@ -48,7 +50,7 @@ pub(super) fn account(id: &str, tally: &AccountTally, verdicts: &[Verdict]) -> M
     }
 }
 
-pub(super) fn other(finding: &Finding, account_name: &str) -> Markup {
+pub(super) fn other(finding: &Finding, account_name: &str, earlier: Option<&EarlierHold>) -> Markup {
     let verdict = finding.judgement.verdict;
     html! {
         tr data-verdict=(verdict.as_str()) {
@@ -57,6 +59,7 @@ pub(super) fn other(finding: &Finding, account_name: &str) -> Markup {
             td { span class={ "verdict " (verdict.as_str()) } { (capital(title(verdict))) } }
             td.why {
                 (reason(finding))
+                @if let Some(hold) = earlier { p { (capital(&earlier::in_words(hold))) "." } }
                 @if let Some(error) = &finding.error {
                     p.message { code { (error.code) } " " (error.message) }
                     p.hint { (capital(&error.hint)) }

@@ -11,6 +11,7 @@ use orgseal_core::model::{AccountChecks, Check, CheckKind, Denier, Preflight, Pr
 use serde::Serialize;
 
 use crate::ReportError;
+use crate::suggest::{Place, Suggest};
 use crate::terminal::{BOLD, DIM, Ink, PLAIN, Page, RED, Style, YELLOW};
 use crate::words::{counted, duration, moment, number, plain};
 
@@ -99,7 +100,7 @@ pub fn write(found: &Preflight, style: &Style, out: &mut dyn Write) -> Result<()
     verdict(&mut page, found, &counts)?;
     table(&mut page, found)?;
     causes(&mut page, found)?;
-    what_now(&mut page, found, &style.again)?;
+    what_now(&mut page, found, &style.place)?;
     Ok(())
 }
 
@@ -240,19 +241,18 @@ fn causes(page: &mut Page<'_>, found: &Preflight) -> io::Result<()> {
     Ok(())
 }
 
-fn what_now(page: &mut Page<'_>, found: &Preflight, again: &str) -> io::Result<()> {
+fn what_now(page: &mut Page<'_>, found: &Preflight, place: &Place) -> io::Result<()> {
+    let suggest = Suggest::here(place);
     page.heading("What now", None, Ink::default())?;
     let (command, does) = match answer(found) {
-        Answer::Ready => {
-            ("rollout --dry-run", "reads the organization and shows what would be started; starts nothing")
-        }
+        Answer::Ready => ("plan", "evaluates the guards and writes a plan for approval; changes nothing"),
         Answer::NotReady | Answer::NotSeen => ("preflight", "checks again, after you have applied the fixes above"),
     };
-    page.line(2, BOLD, &format!("orgseal {command}{again}"))?;
+    page.line(2, BOLD, &suggest.anew(command))?;
     page.text(6, DIM, does)?;
     let cut = found.accounts.len() > ROWS || causes::of(found).iter().any(|cause| cause.accounts().len() > PLACES);
     if cut {
-        page.line(2, BOLD, &format!("orgseal preflight --json{again}"))?;
+        page.line(2, BOLD, &suggest.anew("preflight --json"))?;
         page.text(6, DIM, "lists every account and Region")?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use orgseal_bootstrap::deployed::{
 };
 use orgseal_core::config::Loaded;
 use orgseal_core::model::KeyArn;
-use orgseal_report::counted;
+use orgseal_report::{Suggest, counted};
 
 use super::{Open, campaign_file, guardrails, open_checked, way_again, words};
 use crate::args::{Common, Deploy};
@@ -297,11 +297,11 @@ fn show(
     if own.way.through.is_none() || after.counts().unread > 0 {
         unreached(site, after);
     }
-    let again = connect::flags_again(common);
-    if after.exit_code() == 0 {
-        output::err_wrapped(&format!("next: check whether a rollout would succeed: orgseal preflight{again}"));
-    } else {
-        output::err_wrapped(&format!("next: orgseal bootstrap diff{again}{}", way_again(&own.way)));
-    }
+    let suggest = Suggest::here(&connect::place(common));
+    let next = match after.exit_code() {
+        0 => format!("check whether a rollout would succeed: {}", suggest.anew_for_accounts("preflight")),
+        _ => suggest.anew(&format!("bootstrap diff{}", way_again(&own.way))),
+    };
+    output::err_wrapped(&format!("next: {next}"));
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use orgseal_bootstrap::deployed::{Compared, Site};
 
+use orgseal_report::Suggest;
+
 use super::{Open, open, way_again, words};
 use crate::args::{Common, Way};
 use crate::failure::Failure;
@@ -42,10 +44,9 @@ fn next(common: &Common, way: &Way, site: &Site, compared: &Compared) {
         output::err_wrapped(words::WITHOUT_MANAGEMENT);
     }
     if counts.missing + counts.differing > 0 {
-        let again = connect::flags_again(common);
+        let deploy = Suggest::here(&connect::place(common)).anew(&format!("bootstrap deploy{}", way_again(way)));
         output::err_wrapped(&format!(
-            "help: find out who changed it; `orgseal bootstrap deploy{again}{}` restores what the campaign file defines",
-            way_again(way)
+            "help: find out who changed it; `{deploy}` restores what the campaign file defines"
         ));
     }
     if counts.unread > 0 {

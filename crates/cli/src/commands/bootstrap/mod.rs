@@ -76,7 +76,7 @@ async fn open_checked(
 
 /// The flags of the way in, for another command.
 fn way_again(way: &Way) -> String {
-    way.through.as_ref().map_or_else(String::new, |role| format!(" --through {}", connect::quoted(role)))
+    way.through.as_ref().map_or_else(String::new, |role| format!(" --through {}", orgseal_report::quoted(role)))
 }
 
 impl From<GroundworkError> for Failure {

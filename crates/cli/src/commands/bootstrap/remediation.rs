@@ -12,7 +12,7 @@ use orgseal_report::counted;
 use super::{Open, open, words};
 use crate::args::{Common, Way};
 use crate::commands::confirm;
-use crate::failure::Failure;
+use crate::failure::{Failure, suggested};
 use crate::output;
 use crate::signals::INTERRUPTED;
 
@@ -153,7 +153,10 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
     }
     if run.state != "finished" {
         let said = format!("{} is not finished: it is {}", run.id, run.state);
-        return Err(Failure::plain(said, format!("go on with it first: orgseal resume --campaign {}", run.id)));
+        return Err(Failure::plain(
+            said,
+            format!("continue it first: {}", suggested(&format!("resume --campaign {}", run.id))),
+        ));
     }
     if !run.selection.is_empty() {
         let said = format!("{} was narrowed to {}: of the other buckets it says nothing", run.id, run.selection);
@@ -188,7 +191,7 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
             let said = format!("{} is not finished: it is {}", rollback.id, rollback.state);
             return Err(Failure::plain(
                 said,
-                format!("go on with it first: orgseal resume --campaign {}", rollback.id),
+                format!("continue it first: {}", suggested(&format!("resume --campaign {}", rollback.id))),
             ));
         }
         let is_of_this = rollback.parent.as_deref() == Some(run.id.as_str());

@@ -1,0 +1,115 @@
+//! The first line of every report: how much is where it should be. What is unknown is named in it, and never looks green.
+
+use orgseal_core::ledger::{Run, Summary};
+use orgseal_core::model::Verdict;
+
+use crate::kind;
+use crate::meaning::title;
+use crate::words::{counted, duration, number, percent};
+
+/// `924 of 924 buckets sealed (100 %)`. While an account is unknown: `47 of 50 accounts verified · 924 of 924 readable buckets
+/// sealed · 3 accounts unknown`, without a share, since nobody knows of what.
+pub(crate) fn headline(run: &Run, summary: &Summary) -> String {
+    let (reached, goal) = (number(kind::reached(run, summary)), title(kind::goal(run)));
+    if summary.accounts_unread == 0 {
+        let share = percent(kind::reached(run, summary), summary.buckets);
+        let share = share.map(|share| format!(" ({share})")).unwrap_or_default();
+        return format!("{reached} of {} {goal}{share}", counted(summary.buckets, "bucket"));
+    }
+    let readable = summary.buckets - summary.unread;
+    let mut parts = vec![
+        format!("{} of {} verified", number(verified(summary)), counted(to_verify(summary), "account")),
+        format!("{reached} of {} {goal}", counted(readable, "readable bucket")),
+        format!("{} unknown", counted(summary.accounts_unread, "account")),
+    ];
+    if summary.unread > 0 {
+        parts.push(format!("{} unknown", counted(summary.unread, "bucket")));
+    }
+    parts.join(" · ")
+}
+
+/// What a run that changes buckets did, and how long it took: `707 changed and verified · 217 already sealed · 0 failed · 32 s`.
+/// `None` for a run that only reads.
+pub(crate) fn what_it_did(run: &Run, summary: &Summary) -> Option<String> {
+    if !matches!(run.kind.as_str(), "rollout" | "rollback") || matches!(run.state.as_str(), "dry_run" | "declined") {
+        return None;
+    }
+    let already = kind::reached(run, summary) - summary.changed;
+    let mut parts = vec![
+        format!("{} changed and verified", counted(summary.changed, "bucket")),
+        format!("{} already {}", number(already), title(kind::goal(run))),
+        format!("{} failed", number(summary.failed)),
+    ];
+    if summary.unread > 0 {
+        parts.push(format!("{} unknown", counted(summary.unread, "bucket")));
+    }
+    if summary.accounts_unread > 0 {
+        parts.push(format!("{} unknown", counted(summary.accounts_unread, "account")));
+    }
+    parts.extend(run.finished_at.map(|end| duration(run.started_at, end)));
+    Some(parts.join(" · "))
+}
+
+/// Accounts that were read to the end.
+pub(crate) fn verified(summary: &Summary) -> u64 {
+    to_verify(summary) - summary.accounts_unread
+}
+
+/// Accounts that the run is about, without those that the campaign file says to skip.
+pub(crate) fn to_verify(summary: &Summary) -> u64 {
+    summary.accounts - summary.skipped
+}
+
+/// What a verdict says of a bucket in this run. An audit that evaluated no guards does not know what a rollout would do.
+pub(crate) fn meaning(run: &Run, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::NotSealed if kind::skips_guards(run) => "rollout candidate, guards not evaluated",
+        verdict => crate::meaning::meaning(verdict),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(kind: &str) -> Run {
+        let mut run = Run::default();
+        kind.clone_into(&mut run.kind);
+        run
+    }
+
+    #[test]
+    fn an_unknown_account_takes_the_share_away() {
+        let known = Summary { accounts: 3, buckets: 9, sealed: 9, complete: true, ..Summary::default() };
+        assert_eq!(headline(&run("audit"), &known), "9 of 9 buckets sealed (100 %)");
+        let dark =
+            Summary { accounts: 52, skipped: 2, accounts_unread: 3, buckets: 924, sealed: 924, ..Summary::default() };
+        assert_eq!(
+            headline(&run("audit"), &dark),
+            "47 of 50 accounts verified · 924 of 924 readable buckets sealed · 3 accounts unknown"
+        );
+        let some = Summary { accounts: 2, accounts_unread: 1, buckets: 3, sealed: 1, unread: 1, ..Summary::default() };
+        assert_eq!(
+            headline(&run("audit"), &some),
+            "1 of 2 accounts verified · 1 of 2 readable buckets sealed · 1 account unknown · 1 bucket unknown"
+        );
+    }
+
+    #[test]
+    fn a_run_says_what_it_did() {
+        let counts = Summary {
+            accounts: 2,
+            accounts_unread: 1,
+            buckets: 9,
+            sealed: 8,
+            changed: 5,
+            failed: 1,
+            ..Summary::default()
+        };
+        assert_eq!(
+            what_it_did(&run("rollout"), &counts).unwrap(),
+            "5 buckets changed and verified · 3 already sealed · 1 failed · 1 account unknown"
+        );
+        assert_eq!(what_it_did(&run("audit"), &counts), None);
+    }
+}
