@@ -192,8 +192,36 @@ fn service_linked_roles_are_asked_like_others() {
     for text in [screen, markdown] {
         assert_eq!(text.matches("Macie will not be able to read objects").count(), 1, "{text}");
     }
+    let (code, preflight) = world.json(&["preflight", "--account", ACCOUNT]);
+    let checks = preflight["accounts"][0]["checks"].as_array().unwrap();
+    let [check] = checks.iter().filter(|one| one["kind"] == "service_linked_roles").collect::<Vec<_>>()[..] else {
+        panic!("{checks:#?}")
+    };
+    assert_eq!((code, check["standing"].as_str()), (0, Some("warning")), "{check:#}");
+    assert!(check["message"].as_str().unwrap().contains("Macie will not be able to read objects"), "{check:#}");
+    assert!(check["fix"].as_str().unwrap().contains("aws kms create-grant"), "{check:#}");
     let run = world.run(&["rollout", "--yes"]);
     assert_eq!(run.stderr.matches("Macie will not be able to read objects").count(), 1, "{}", run.stderr);
+}
+
+/// The sandbox has access points, and no requests through them: the callers are found by their policies.
+#[test]
+fn callers_of_an_object_lambda_access_point_are_found_by_the_supporting_access_point() {
+    let policy = r#"{ "Version": "2012-10-17", "Statement": [ { "Sid": "ToPoints", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::photos/*", "Condition": { "StringEquals": { "s3:DataAccessPointAccount": "111122223333" } } } ] }"#;
+    let photos = bucket("photos", &format!("policy = '''{policy}'''\naccess_points = [{{ name = \"supporting\" }}]"));
+    let called_via = r#"{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:us-east-1:111122223333:accesspoint/supporting/object/*", "Condition": { "ForAnyValue:StringEquals": { "aws:CalledVia": "s3-object-lambda.amazonaws.com" } } }"#;
+    let invokes = allow(r#""s3-object-lambda:GetObject", "lambda:InvokeFunction""#, "*");
+    let roles = role("viewer", "ec2.amazonaws.com", &format!("{invokes}, {called_via}"))
+        + &role("resize", "lambda.amazonaws.com", &allow(r#""s3-object-lambda:WriteGetObjectResponse""#, "*"));
+    let (plan, ..) = plan(&world(&photos, &roles));
+    let held = said(&plan, "photos", "principals-without-key");
+    let evidence = held["evidence"].to_string();
+    assert!(
+        evidence.contains("role/viewer may possibly, under conditions, read (access point supporting:"),
+        "{held:#}"
+    );
+    assert!(!evidence.contains("role/resize"), "{held:#}");
+    assert!(evidence.contains("lacks kms:Decrypt"), "{held:#}");
 }
 
 #[test]

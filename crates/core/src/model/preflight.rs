@@ -36,6 +36,8 @@ pub enum CheckKind {
     ControlPolicies,
     /// The roles' own policies and permissions boundaries: whether they allow what a rollout does.
     RolePermissions,
+    /// Service-linked roles that lose their access to objects, and hold no bucket.
+    ServiceLinkedRoles,
     /// A Region that is disabled in the account.
     Region,
     /// The document that seals.
@@ -71,6 +73,7 @@ impl CheckKind {
             CheckKind::Trust => "trust of the roles",
             CheckKind::ControlPolicies => "control policies",
             CheckKind::RolePermissions => "permissions of the roles",
+            CheckKind::ServiceLinkedRoles => "service-linked roles",
             CheckKind::Region => "Region",
             CheckKind::Document => "document",
             CheckKind::RestoreDocument => "restoring document",

@@ -218,7 +218,7 @@ impl Look {
     }
 }
 
-fn any_bucket(account: &Account, region: &str) -> Bucket {
+pub(super) fn any_bucket(account: &Account, region: &str) -> Bucket {
     Bucket { account: account.id.clone(), region: region.to_owned(), name: ANY_BUCKET.to_owned() }
 }
 

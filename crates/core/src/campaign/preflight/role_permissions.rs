@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::document::any_bucket;
 use super::{Look, with_error};
 use crate::aws::Member;
+use crate::judge::guards::{Guard, account_warnings_by_iam};
 use crate::judge::{BucketPolicySeen, Place};
-use crate::model::{Account, Check, CheckKind, Denier, Standing};
+use crate::model::{Account, Check, CheckKind, Denier, Identities, Standing};
 
 impl Look {
     /// Whether the member role and the automation role may do what a rollout does (`GetAccountAuthorizationDetails`).
@@ -24,6 +26,7 @@ impl Look {
                 return vec![Check { message, ..unseen }];
             }
         };
+        let warnings = self.service_linked_roles(&identities, account);
         let roles = self.rollout_roles(account);
         // What denies or does not allow it, for certain or not; which actions of which role.
         type Cause = (Place, Option<String>, Option<String>, bool);
@@ -37,7 +40,8 @@ impl Look {
             }
         }
         if found.is_empty() {
-            return vec![Check::new(kind, Standing::Ok, "the policies of both roles allow what a rollout does")];
+            let ok = Check::new(kind, Standing::Ok, "the policies of both roles allow what a rollout does");
+            return [vec![ok], warnings].concat();
         }
         let checks = found.into_iter().map(|((at, statement, perhaps, automation), actions)| {
             let actions = actions.into_iter().collect::<Vec<_>>().join(", ");
@@ -50,6 +54,7 @@ impl Look {
                     ("its permissions boundary does not allow".to_owned(), Denier::PermissionsBoundary)
                 }
                 (_, Some(statement)) => (format!("{statement} denies"), Denier::IdentityPolicy),
+                // A bucket policy could allow the calls on its own bucket. A preflight reads none, and a campaign cannot rest on it.
                 (_, None) => ("its policies do not allow".to_owned(), Denier::IdentityPolicy),
             };
             let (standing, message) = match perhaps {
@@ -65,6 +70,26 @@ impl Look {
             };
             let check = Check::new(kind, standing, message).fix(fix).fact("role", role.as_str());
             Check { denied_by: (standing == Standing::Failed).then_some(denier), ..check }
+        });
+        checks.chain(warnings).collect()
+    }
+
+    /// Service-linked roles whose own policies do not let them use the central key, once for the account.
+    fn service_linked_roles(&self, identities: &Arc<Identities>, account: &Account) -> Vec<Check> {
+        let keys = self.file.keys_of(account);
+        // The warning names one key, and says that it is the same for the key of each Region.
+        let Some((region, key)) = self.regions.iter().find_map(|region| Some((region, keys.get(region)?))) else {
+            return Vec::new();
+        };
+        let any = any_bucket(account, region);
+        let ruling = |guard: &dyn Guard| self.file.guards.ruling(guard, &any);
+        let place = (self.aws.caller().partition.as_str(), account.id.as_str());
+        let warnings = account_warnings_by_iam(identities, key, place, &self.file.guards.terms(), ruling);
+        let checks = warnings.into_iter().map(|warning| {
+            let message = format!("{}, unless a grant allows it ({})", warning.says, warning.principal);
+            Check::new(CheckKind::ServiceLinkedRoles, Standing::Warning, message)
+                .fix(warning.hint)
+                .fact("role", warning.principal)
         });
         checks.collect()
     }

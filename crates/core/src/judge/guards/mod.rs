@@ -36,7 +36,7 @@ use std::sync::Arc;
 use super::{AccountControls, OwnerTags, RolloutRoles};
 use crate::model::{
     AccountEvidence, AccountWarning, BlockingPrincipal, Bucket, BucketEvidence, DefaultEncryption, EncryptionRule,
-    GuardFinding, GuardOutcome, KeyEvidence, OrganizationEvidence, Severity,
+    GuardFinding, GuardOutcome, Identities, KeyArn, KeyEvidence, OrganizationEvidence, Severity,
 };
 
 pub use self::sight::Sight;
@@ -216,6 +216,22 @@ pub fn account_warnings(at: &Subject<'_>, ruling: impl Fn(&dyn Guard) -> Ruling)
     match ruling(&principals_without_key::PrincipalsWithoutKey).severity {
         Severity::Off => Vec::new(),
         _ => principals_without_key::account_warnings(&Sight::of(*at)),
+    }
+}
+
+/// The same as far as IAM alone tells, for a preflight, which knows no bucket: service-linked roles whose own policies do not let them
+/// use a key of another account. A grant on the key would, and is not seen.
+#[must_use]
+pub fn account_warnings_by_iam(
+    identities: &Arc<Identities>,
+    key: &KeyArn,
+    (partition, account): (&str, &str),
+    terms: &Terms,
+    ruling: impl Fn(&dyn Guard) -> Ruling,
+) -> Vec<AccountWarning> {
+    match ruling(&principals_without_key::PrincipalsWithoutKey).severity {
+        Severity::Off => Vec::new(),
+        _ => principals_without_key::warnings_by_iam(identities, key, (partition, account), terms),
     }
 }
 

@@ -11,18 +11,20 @@ mod tests;
 mod uses;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::fix::Fixes;
 use self::gap::Gap;
 use self::service_linked::Effect;
 use self::uses::{Point, Uses};
-use super::access::DECRYPT;
+use super::access::{DECRYPT, known_via_s3};
 use super::seen::Seen;
 use super::sight::{Dark, Sight};
 use super::unsigned::without_network_statements;
-use super::{Guard, Need, Word};
-use crate::judge::policy::{Answer, Holder, Holders, Policy, Right};
-use crate::model::{AccountWarning, KeyArn};
+use super::{Guard, Need, Terms, Word};
+use crate::glob::matches;
+use crate::judge::policy::{Answer, Holder, Holders, Policy, Request, Right};
+use crate::model::{AccountWarning, Identities, KeyArn};
 
 /// Under SSE-S3 nobody needs a right on a key; under a key of another account everybody does, in their own policies. What
 /// takes that away (service control policies, endpoint policies) is not seen.
@@ -122,6 +124,28 @@ pub(super) fn account_warnings(at: &Sight<'_>) -> Vec<AccountWarning> {
     let lacking =
         warned.filter(|holder| matches!(sides.look_at(holder, &mut Doors::default()), Some(Said::Lacks { .. })));
     lacking.filter_map(|holder| service_linked::warning(&holder.arn, &sides.key, &at.bucket.account)).collect()
+}
+
+/// The same as far as the account's own policies tell: in the key's own account its policy may allow a role by itself.
+pub(super) fn warnings_by_iam(
+    identities: &Arc<Identities>,
+    key: &KeyArn,
+    (partition, account): (&str, &str),
+    terms: &Terms,
+) -> Vec<AccountWarning> {
+    if key.account == account {
+        return Vec::new();
+    }
+    let ignores = |arn: &str| terms.ignored_principals.iter().any(|pattern| matches(pattern, arn));
+    let holders = Holders::of(identities);
+    let warned = holders.holders.iter().filter(|holder| {
+        let request = Request::of(&holder.arn, account, DECRYPT, key.to_string().as_str().into())
+            .with("kms:ViaService", known_via_s3(partition, &key.region));
+        service_linked::effect(&holder.arn) == Some(Effect::Warn)
+            && !ignores(&holder.arn)
+            && holder.may(&request).answer == Answer::No
+    });
+    warned.filter_map(|holder| service_linked::warning(&holder.arn, key, account)).collect()
 }
 
 /// Replication roles that the account does not show: of another account, or deleted.

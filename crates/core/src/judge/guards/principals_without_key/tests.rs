@@ -457,6 +457,18 @@ fn finds_service_linked_roles_and_says_what_can_be_done() {
     assert!(!hint.contains("add to the policies"), "{hint}");
     let [warning] = account_warnings(&site.sight()).try_into().unwrap();
     assert!(warning.says.contains("Macie will not be able to read objects") && warning.hint.contains("create-grant"));
+    let by_iam = |scene: &Scene, key: &str| {
+        let Some(Ok(identities)) = &scene.account.identities else { panic!() };
+        warnings_by_iam(identities, &key.parse().unwrap(), ("aws", OWN), &scene.terms)
+    };
+    assert_eq!(by_iam(&site, KEY), [warning]);
+    assert_eq!(by_iam(&site, &KEY.replace(KEY_ACCOUNT, OWN)), []);
+    let keyed = Scene::with_policies(None, ORGANIZATION).with_roles(&[(macie, &[READS, ALL_KEYS])]);
+    assert_eq!(by_iam(&keyed, KEY), []);
+    let mut ignoring = Scene::with_policies(None, ORGANIZATION).with_roles(&[(macie, &[READS])]);
+    assert_eq!(by_iam(&ignoring, KEY).len(), 1);
+    ignoring.terms.ignored_principals = vec!["arn:aws:iam::*:role/aws-service-role/*".into()];
+    assert_eq!(by_iam(&ignoring, KEY), []);
     // What is open to everyone of the account is nothing that a service uses by itself.
     let mut open = open(r#""Principal":"*""#, "");
     open = open.with_roles(&[(macie, &[]), ("aws-service-role/x.amazonaws.com/AWSServiceRoleForX", &[])]);
@@ -506,4 +518,40 @@ fn who_comes_in_by_network_alone_is_public_access_finding() {
     assert_eq!(site.look(&GUARD), Word::Clear);
     site = site.with_roles(&[("reader", &[READS])]);
     assert_eq!(site.found(&GUARD).len(), 1, "by its own policy it comes in all the same");
+}
+
+/// S3 user guide, "Configuring IAM policies for Object Lambda Access Points": whoever calls one uses its supporting access point with its
+/// own rights, as a rule under `aws:CalledVia`. The Lambda function reads by a presigned URL and writes its answer, with no right on objects.
+#[test]
+fn finds_callers_of_an_object_lambda_access_point_and_not_its_function() {
+    let delegates = r#"{"Sid":"ToPoints","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b/*","Condition":{"StringEquals":{"s3:DataAccessPointAccount":"111122223333"}}}"#;
+    let lambda = r#"{"Effect":"Allow","Action":["s3-object-lambda:GetObject","lambda:InvokeFunction"],"Resource":"*"}"#;
+    let supporting = r#"{"Sid":"Supporting","Effect":"Allow","Action":["s3:Get*","s3:List*"],"Resource":["arn:aws:s3:us-east-1:111122223333:accesspoint/ap","arn:aws:s3:us-east-1:111122223333:accesspoint/ap/*"]"#;
+    let plain = format!("{supporting}}}");
+    let called_via = format!(
+        r#"{supporting},"Condition":{{"ForAnyValue:StringEquals":{{"aws:CalledVia":["s3-object-lambda.amazonaws.com"]}}}}}}"#
+    );
+    let answers = r#"{"Effect":"Allow","Action":"s3-object-lambda:WriteGetObjectResponse","Resource":"*"}"#;
+    let with = |own: &[&str]| {
+        let mut scene = Scene::with_policies(Some(delegates), ORGANIZATION)
+            .with_roles(&[("caller", own), ("function", &[answers])])
+            .trusting("function", "lambda.amazonaws.com");
+        scene.evidence.access_points = Some(Ok(vec![AccessPoint {
+            name: "ap".into(),
+            account: OWN.into(),
+            origin: "Internet".into(),
+            policy: None,
+        }]));
+        scene
+    };
+    let found = with(&[lambda, &plain]).found(&GUARD);
+    let says = "role/caller may read (access point ap: policy team, statement Supporting), and lacks kms:Decrypt";
+    assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    let found = with(&[lambda, &called_via]).found(&GUARD);
+    let says = "role/caller may possibly, under conditions, read (access point ap: policy team, statement Supporting), and lacks kms:Decrypt";
+    assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    assert!(with(&[lambda, &called_via]).advice(&GUARD).starts_with("add to the policies of role/caller"));
+    for own in [&[lambda][..], &[lambda, &called_via, ALL_KEYS]] {
+        assert_eq!(with(own).look(&GUARD), Word::Clear, "{own:?}");
+    }
 }
