@@ -195,7 +195,7 @@ fn known_regions(campaign: &CampaignFile, patterns: &[String]) -> Result<(), Fai
     };
     let advice = |pattern: &str| match config::nearest_region(&bare(pattern)) {
         Some(nearest) => format!("did you mean {nearest}?"),
-        None => "check its name".to_owned(),
+        None => "check its name.".to_owned(),
     };
     let named: Vec<&String> = patterns.iter().filter(|pattern| !pattern.starts_with('!')).collect();
     if let Some(first) = named.first().filter(|_| named.iter().all(|pattern| idle(pattern))) {

@@ -114,7 +114,7 @@ fn meaning(name: &str) -> Meaning {
         return Meaning::Setting(vec![lower]);
     }
     if FLAGS.contains(&name) {
-        return Meaning::Refused(format!("give the flag --{} instead", lower.replace('_', "-")));
+        return Meaning::Refused(format!("use the flag --{} instead", lower.replace('_', "-")));
     }
     let upper = settings.iter().map(|setting| setting.to_ascii_uppercase());
     let candidates: Vec<String> = upper.chain(OWN.into_iter().chain(FLAGS).map(str::to_owned)).collect();
@@ -122,7 +122,7 @@ fn meaning(name: &str) -> Meaning {
         return Meaning::Unknown;
     }
     match near(name, candidates.iter().map(String::as_str)) {
-        Some(nearest) => Meaning::Refused(format!("did you mean {PREFIX}{nearest}?")),
+        Some(nearest) => Meaning::Refused(format!("use {PREFIX}{nearest} if that is what you meant")),
         None => Meaning::Unknown,
     }
 }
@@ -160,9 +160,9 @@ mod tests {
         for known in ["CONFIG", "STATE", "LOG", "WAVE", "SERVICE_HOST", "PORT_80_TCP_ADDR", "SERVICE_PORT_HTTP"] {
             assert_eq!(meaning(known), Meaning::Known, "{known}");
         }
-        assert_eq!(meaning("ACCOUNT"), Meaning::Refused("give the flag --account instead".into()));
-        assert_eq!(meaning("EXEMPTION"), Meaning::Refused("did you mean ORGSEAL_EXEMPTIONS?".into()));
-        assert_eq!(meaning("CONFIGG"), Meaning::Refused("did you mean ORGSEAL_CONFIG?".into()));
+        assert_eq!(meaning("ACCOUNT"), Meaning::Refused("use the flag --account instead".into()));
+        assert_eq!(meaning("EXEMPTION"), Meaning::Refused("use ORGSEAL_EXEMPTIONS if that is what you meant".into()));
+        assert_eq!(meaning("CONFIGG"), Meaning::Refused("use ORGSEAL_CONFIG if that is what you meant".into()));
         assert_eq!(meaning("FOO"), Meaning::Unknown);
         assert_eq!(meaning("VERSION_OF_THE_IMAGE"), Meaning::Unknown);
     }

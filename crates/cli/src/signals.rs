@@ -118,7 +118,7 @@ impl Signals {
                 break;
             }
         }
-        listen::say("exited immediately: executions that were started are in the ledger, and go on in AWS");
+        listen::say("exited immediately: executions that were started are in the ledger, and continue in AWS");
         std::process::exit(i32::from(INTERRUPTED));
     }
 }
