@@ -27,7 +27,8 @@ static RUN: RwLock<Option<String>> = RwLock::new(None);
 /// Sets the log up as the arguments say.
 pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
     let Some(format) = arguments.log else { return Ok(()) };
-    let levels = log_level::in_force(arguments.log_level, std::env::var("RUST_LOG").ok().as_deref());
+    let variable = std::env::var("RUST_LOG").ok();
+    let (levels, without_effect) = log_level::in_force(arguments.log_level, variable.as_deref());
     let (out, to_stderr): (Box<dyn Write + Send>, bool) = match &arguments.log_file {
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path);
@@ -42,6 +43,10 @@ pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
     let filter = filter_fn(move |metadata| levels.take(metadata.target(), *metadata.level()));
     tracing_subscriber::registry().with(LogLines::new(form, out).with_filter(filter)).init();
     let _ = TO_STDERR.set(to_stderr);
+    for directive in without_effect {
+        // A line of the log where it goes to standard error, so that each of its lines stays JSON.
+        super::say(&format!("warning: RUST_LOG: `{directive}` is not understood and has no effect"));
+    }
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
 use crate::args::LogLevel;
-use crate::output;
 
 /// The prefix of our own targets. Other crates' events are never logged: they may hold headers and bodies of requests.
 const OURS: &str = "orgseal";
@@ -22,16 +21,13 @@ impl Levels {
     }
 }
 
-/// The levels that the flag gives, or else the variable.
-pub(super) fn in_force(flag: Option<LogLevel>, variable: Option<&str>) -> Levels {
+/// The levels that the flag gives, or else the variable; and directives of the variable that have no effect.
+pub(super) fn in_force(flag: Option<LogLevel>, variable: Option<&str>) -> (Levels, Vec<&str>) {
     if let Some(level) = flag {
-        return Levels(Targets::new().with_default(level.filter()));
+        return (Levels(Targets::new().with_default(level.filter())), Vec::new());
     }
     let (targets, unknown) = from_variable(variable.unwrap_or_default());
-    for directive in unknown {
-        output::err(&format!("warning: RUST_LOG: `{directive}` is not understood and has no effect"));
-    }
-    Levels(targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::DEBUG)))
+    (Levels(targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::DEBUG))), unknown)
 }
 
 /// The directives of `RUST_LOG` that concern us, and those that cannot be read. `None`: it says nothing of us.
@@ -71,18 +67,18 @@ mod tests {
 
     #[test]
     fn the_flag_wins_over_the_variable_and_debug_is_the_default() {
-        let levels = in_force(Some(LogLevel::Warn), Some("orgseal=trace"));
+        let levels = in_force(Some(LogLevel::Warn), Some("orgseal=trace")).0;
         assert!(levels.take(OURS, Level::WARN) && !levels.take(OURS, Level::INFO));
-        let levels = in_force(None, None);
+        let levels = in_force(None, None).0;
         assert!(levels.take(CALLS, Level::DEBUG) && !levels.take(CALLS, Level::TRACE));
     }
 
     #[test]
     fn the_variable_may_name_targets_and_other_crates_are_never_logged() {
-        let levels = in_force(None, Some("info,orgseal::aws=debug,hyper=trace"));
+        let levels = in_force(None, Some("info,orgseal::aws=debug,hyper=trace")).0;
         assert!(levels.take(OURS, Level::INFO) && !levels.take(OURS, Level::DEBUG) && levels.take(CALLS, Level::DEBUG));
         assert!(!levels.take("hyper", Level::ERROR) && !levels.take("orgsealed", Level::ERROR));
-        let levels = in_force(None, Some("orgseal=off"));
+        let levels = in_force(None, Some("orgseal=off")).0;
         assert!(!levels.take(OURS, Level::ERROR));
     }
 
@@ -90,7 +86,7 @@ mod tests {
     fn a_variable_for_other_programs_changes_nothing() {
         for text in ["", "hyper=trace", "hyper[span]=trace"] {
             assert!(from_variable(text).0.is_none(), "{text}");
-            assert!(in_force(None, Some(text)).take(OURS, Level::DEBUG), "{text}");
+            assert!(in_force(None, Some(text)).0.take(OURS, Level::DEBUG), "{text}");
         }
         assert_eq!(from_variable("orgseal=loud,info").1, ["orgseal=loud"]);
     }

@@ -38,7 +38,7 @@ impl<S: Subscriber> Layer<S> for LogLines {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
-        let line = line(self.form, &clock::now().to_string(), level, log::run().as_deref(), &fields);
+        let line = line(self.form, &format!("{:.3}", clock::now()), level, log::run().as_deref(), &fields);
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A log that nobody reads any more (`2>&1 | head`) stops nothing.
         let _ = out.write_all(line.as_bytes());
