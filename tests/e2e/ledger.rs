@@ -92,6 +92,10 @@ fn a_head_that_was_kept_finds_what_was_cut_off() {
             found["known_head"]["entry"]
         ))
         .unwrap();
+    let (code, missing) = world.json(&["ledger", "verify"]);
+    assert_eq!(code, 2, "{missing:#}");
+    assert!(missing["fault"]["what"].as_str().unwrap().contains("ledger.head"), "{missing:#}");
+    std::fs::remove_file(world.state().join("ledger.head")).unwrap();
     assert_eq!(world.run(&["ledger", "verify"]).code, 0, "the file alone cannot tell");
     let (code, found) = world.json(&["ledger", "verify", "--head", &head]);
     assert_eq!((code, &found["known_head"]["entry"]), (2, &serde_json::Value::Null), "{found:#}");
@@ -207,11 +211,11 @@ fn a_folder_that_is_for_reading_only_is_an_error_in_words() {
 #[test]
 fn whoever_is_in_the_way_is_named() {
     let world = World::at_speed("accounts = 30\nbuckets_per_account = 20", 0.3);
-    let mut first = world.command(&["audit"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let mut first = world.command(&["rollout", "--yes"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     while !world.state().join("ledger.sqlite").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let second = world.run(&["audit"]);
+    let second = world.run(&["rollout", "--yes"]);
     let process = format!("process {} on", first.id());
     first.kill().unwrap();
     first.wait().unwrap();
@@ -304,4 +308,84 @@ fn a_clock_that_went_back_is_an_error_in_words() {
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("the clock says"), "{}", run.stderr);
     assert!(run.stderr.contains("set the clock right"), "{}", run.stderr);
+}
+
+/// A state directory in which the process was killed in the middle of a campaign.
+fn killed_in_the_middle() -> World {
+    let world =
+        World::at_speed("accounts = 3\nbuckets_per_account = 10\nsuspended = 0\nwithout_member_role = 0\n", 40.0);
+    let mut child = world.command(&["rollout", "--yes"]);
+    child.env("ORGSEAL_FAIL_POINT", "after_started:6").stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(child.status().unwrap().code(), None);
+    world
+}
+
+#[test]
+fn what_is_acted_on_is_checked_first() {
+    for (sql, command) in [
+        ("UPDATE bucket SET found = replace(found, 'AES256', 'aws:kms') WHERE touched_at IS NOT NULL", "rollback"),
+        ("UPDATE bucket SET found = replace(found, 'AES256', 'aws:kms') WHERE touched_at IS NOT NULL", "resume"),
+        ("UPDATE bucket SET phase = 'judged', verdict = 'not_sealed' WHERE phase = 'started'", "resume"),
+        ("CREATE TRIGGER quiet BEFORE INSERT ON entry BEGIN SELECT RAISE(IGNORE); END", "resume"),
+        ("CREATE TRIGGER quiet BEFORE INSERT ON entry BEGIN SELECT RAISE(IGNORE); END", "audit"),
+    ] {
+        let world = killed_in_the_middle();
+        open(&world).execute_batch(sql).unwrap();
+        let started = world.sandbox.executions().len();
+        let yes: &[&str] = if command == "audit" { &[] } else { &["--yes"] };
+        let run = world.run(&[&[command], yes].concat());
+        let said = unbroken(&run.stderr);
+        assert_eq!(run.code, 1, "{sql}: {command}: {said}");
+        assert!(said.contains("nothing was started") && said.contains("orgseal ledger verify"), "{sql}: {said}");
+        assert_eq!(world.sandbox.executions().len(), started, "{sql}: {command}");
+        assert_eq!(world.run(&["ledger", "verify"]).code, 2, "{sql}");
+    }
+}
+
+#[test]
+fn a_byte_of_the_write_ahead_log_that_flipped_after_a_crash_is_noticed() {
+    let world = killed_in_the_middle();
+    let log = world.state().join("ledger.sqlite-wal");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let started = world.sandbox.executions().len();
+    let verified = world.run(&["ledger", "verify"]);
+    assert_eq!(verified.code, 2, "{}", verified.stderr);
+    assert!(verified.stdout.contains("missing"), "{}", verified.stdout);
+    for command in [&["resume", "--yes"][..], &["rollback", "--yes"], &["status"], &["report"], &["audit"]] {
+        let run = world.run(command);
+        assert_eq!(run.code, 1, "{command:?}: {}{}", run.stdout, run.stderr);
+        assert!(unbroken(&run.stderr).contains("missing"), "{command:?}: {}", run.stderr);
+    }
+    assert_eq!(world.sandbox.executions().len(), started);
+}
+
+#[test]
+fn a_state_directory_that_others_may_write_to_is_refused_or_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = sealed();
+    let mode = |mode| std::fs::set_permissions(world.state(), std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    for command in [&["audit"][..], &["rollout", "--yes"], &["status"], &["report"], &["ledger", "verify"]] {
+        let run = world.run(command);
+        assert_eq!(run.code, 1, "{command:?}: {}", run.stdout);
+        assert!(unbroken(&run.stderr).contains("chmod o-w"), "{command:?}: {}", run.stderr);
+    }
+    mode(0o770);
+    let run = world.run(&["audit"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(unbroken(&run.stderr).contains("warning: every member of its group"), "{}", run.stderr);
+    mode(0o700);
+    // A lock that is a link would truncate what it points at.
+    let target = world.path("precious");
+    std::fs::write(&target, "precious").unwrap();
+    let lock = world.state().join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&target, &lock).unwrap();
+    let run = world.run(&["rollout", "--yes"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(unbroken(&run.stderr).contains("symbolic link"), "{}", run.stderr);
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
 }

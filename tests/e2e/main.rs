@@ -1,6 +1,7 @@
 //! End-to-end tests: the built binary against a sandbox, seen from outside. Each file holds one promise of the product.
 
 mod answers;
+mod beside;
 mod blocked_types;
 mod bootstrap;
 mod bucket_users;

@@ -33,7 +33,7 @@ fn a_ledger_of_another_organization_is_refused() {
 fn two_at_once_in_one_state_folder_are_refused() {
     let world = World::at_speed("accounts = 30\nbuckets_per_account = 20", 0.3);
     let mut first = world
-        .command(&["audit"])
+        .command(&["rollout", "--yes"])
         .stderr(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -42,7 +42,7 @@ fn two_at_once_in_one_state_folder_are_refused() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     std::thread::sleep(std::time::Duration::from_millis(50));
-    let second = world.run(&["audit"]);
+    let second = world.run(&["rollout", "--yes"]);
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(second.code, 1);

@@ -118,10 +118,11 @@ pub(crate) async fn open_as(common: &Common, caller: Caller, purpose: Purpose) -
         let loaded = named.map_or_else(|| campaign_file(common), Ok)?;
         not_the_example(&loaded).await?;
         fit_for(&loaded, purpose, common)?;
+        let state = checked(state_folder(common)?)?;
         let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
-        return Ok(Workplace { aws, loaded, state: state_folder(common)?, narrowed, sandbox: None });
+        return Ok(Workplace { aws, loaded, state, narrowed, sandbox: None });
     };
-    let state = sandbox_state_folder(common, &spec)?;
+    let state = checked(sandbox_state_folder(common, &spec)?)?;
     if common.fresh {
         ledger::discard(&state)?;
     }
@@ -258,10 +259,18 @@ pub(crate) fn read_spec(path: Option<&Path>, seed: Option<u64>) -> Result<Spec, 
 
 /// The state folder in force, of the sandbox's seed where there is one.
 pub(crate) fn state_in_force(common: &Common) -> Result<PathBuf, Failure> {
-    match sandbox_spec(common)? {
-        Some(spec) => sandbox_state_folder(common, &spec),
-        None => state_folder(common),
+    checked(match sandbox_spec(common)? {
+        Some(spec) => sandbox_state_folder(common, &spec)?,
+        None => state_folder(common)?,
+    })
+}
+
+/// Refuses a state directory that everybody may write to, and warns of one that its group may write to.
+fn checked(state: PathBuf) -> Result<PathBuf, Failure> {
+    if let Some(warning) = ledger::check_folder(&state)? {
+        output::err_wrapped(&format!("warning: {warning}"));
     }
+    Ok(state)
 }
 
 fn sandbox_state_folder(common: &Common, spec: &Spec) -> Result<PathBuf, Failure> {

@@ -305,6 +305,12 @@ fn ledger_help(error: &LedgerError) -> String {
              ledger is sound. Without a backup begin anew with another --state: buckets that are sealed are found sealed"
                 .to_owned()
         }
+        LedgerError::Incomplete { .. } | LedgerError::Altered { .. } | LedgerError::Schema { .. } => {
+            "nothing was started. Keep the state directory as it is for whoever examines it (`orgseal ledger verify` names what is \
+             wrong), and restore the whole state directory from a backup. Without a backup, begin with another --state: buckets that \
+             are sealed are found sealed"
+                .to_owned()
+        }
         LedgerError::ClockBack { .. } => {
             "set the clock right; if the ledger's times are the wrong ones, use another state folder with --state".to_owned()
         }

@@ -105,7 +105,8 @@ fn requested_rollback(suggest: &Suggest, campaign: &Run, request: &RollbackReque
     );
     steps.add(
         Some(suggest.recorded(&format!("rollback --cancel --campaign {}", campaign.id))),
-        "cancels the requested rollback; after that, `orgseal resume` continues the campaign".to_owned(),
+        "cancels the requested rollback: the campaign stays as it is, and can be resumed if it is not finished"
+            .to_owned(),
     );
     steps.0
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use orgseal_core::ledger::{self, ExportError, Fault, Reader};
+use orgseal_core::ledger::{self, ExportError, Reader};
 use serde_json::json;
 
 use crate::args::{Common, Export, Ledger, LedgerVerb, Verify};
@@ -38,10 +38,10 @@ fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
     }
     match &verified.fault {
         Some(fault) => {
-            output::out(&in_words(fault))?;
+            output::out(&fault.to_string())?;
             output::out(&match fault.entry > verified.sound {
                 true => format!("the {} entries before it are sound", verified.sound),
-                false => format!("the {} entries themselves are sound: what is made from them is not", verified.sound),
+                false => format!("the {} entries themselves are sound; the fault is outside of them", verified.sound),
             })?;
         }
         None => {
@@ -72,26 +72,6 @@ fn head(text: &str) -> Result<String, Failure> {
             "give the 64 hexadecimal digits that a report or `orgseal ledger verify` printed",
         )),
     }
-}
-
-fn in_words(fault: &Fault) -> String {
-    if fault.entry == 0 {
-        return fault.what.clone();
-    }
-    let [account, region, bucket] = &fault.about;
-    let mut place = String::new();
-    for (name, value) in [
-        ("run", fault.run.as_deref().unwrap_or_default()),
-        ("account", account),
-        ("Region", region),
-        ("bucket", bucket),
-    ] {
-        if !value.is_empty() {
-            place.push_str(&format!(", {name} {value}"));
-        }
-    }
-    let at = fault.at.map(|at| format!(" of {at}")).unwrap_or_default();
-    format!("entry {}{at}{place}: {}", fault.entry, fault.what)
 }
 
 fn export(common: &Common, own: &Export) -> Result<u8, Failure> {

@@ -19,14 +19,14 @@ use crate::clock;
 use crate::config::{CampaignFile, differences};
 use crate::event::Event;
 use crate::host::host;
-use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run};
+use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run, check_runs};
 use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
 
 impl Campaign {
     /// Begins a run: learns which organization this is, opens its ledger, writes down who runs what.
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
-        let (organization, ledger) = open(&setting).await?;
+        let (organization, ledger) = open(&setting, kind.changes()).await?;
         let (parent, unfinished) = match &kind {
             Kind::Rollback { of, .. } => (Some(requested::to_undo(ledger.folder(), of.as_deref())?), None),
             Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
@@ -109,7 +109,7 @@ impl Campaign {
         command: &'static str,
         options: ChangeOptions,
     ) -> Result<Arc<Campaign>, CampaignError> {
-        let (organization, ledger) = open(&setting).await?;
+        let (organization, ledger) = open(&setting, true).await?;
         let run = {
             let reader = Reader::open(ledger.folder())?;
             match campaign {
@@ -132,6 +132,10 @@ impl Campaign {
             }
         };
         known_waves(&setting.loaded.campaign, &options)?;
+        {
+            let reader = Reader::open(ledger.folder())?;
+            check_runs(ledger.folder(), &requested::acted_on(&reader, &run)?)?;
+        }
         if !options.settle_only {
             may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
         }
@@ -232,8 +236,8 @@ struct Began {
     resumed: bool,
 }
 
-/// Checks that this may be worked on, and opens its ledger.
-pub(super) async fn open(setting: &Setting) -> Result<(Organization, Ledger), CampaignError> {
+/// Checks that this may be worked on, and opens its ledger: with the state directory's lock for a run that changes something.
+pub(super) async fn open(setting: &Setting, changes: bool) -> Result<(Organization, Ledger), CampaignError> {
     let Setting { aws, loaded, state, .. } = setting;
     let organization = the_organization(aws, &loaded.campaign).await?;
     let binding = Binding {
@@ -241,7 +245,11 @@ pub(super) async fn open(setting: &Setting) -> Result<(Organization, Ledger), Ca
         partition: aws.caller().partition.clone(),
         endpoint: aws.binding().to_owned(),
     };
-    Ok((organization, Ledger::open(state, &binding)?))
+    let ledger = match changes {
+        true => Ledger::open(state, &binding)?,
+        false => Ledger::open_beside_others(state, &binding)?,
+    };
+    Ok((organization, ledger))
 }
 
 /// Whether the waves that the command line names are there.

@@ -47,6 +47,16 @@ impl Kind {
         }
     }
 
+    /// Whether it may change something: only one such run works in a state directory at a time. The dry run of a rollback follows
+    /// what is in flight.
+    pub(super) fn changes(&self) -> bool {
+        match self {
+            Kind::Audit | Kind::Plan { .. } => false,
+            Kind::Rollout { options, .. } => !options.dry_run,
+            Kind::Rollback { .. } => true,
+        }
+    }
+
     pub(super) fn options(&self) -> ChangeOptions {
         match self {
             Kind::Audit { .. } => ChangeOptions { dry_run: true, ..ChangeOptions::default() },

@@ -12,7 +12,7 @@ use crate::aws::{Organization, Purpose};
 use crate::config::{BlockedTypesChoice, CampaignFile};
 use crate::judge::guards::legacy_clients::NOTICE;
 use crate::judge::guards::{self, Need};
-use crate::ledger::{LedgerError, PLANS, PlanReference, kept_plan};
+use crate::ledger::{LedgerError, PLANS, PlanReference, check_runs, kept_plan};
 use crate::model::{
     Account, AccountOutcome, AccountWarning, AwsError, BlockingPrincipal, Bucket, GuardFinding, Verdict, now,
 };
@@ -329,6 +329,7 @@ impl Campaign {
     /// Lays the approved plan out in the ledger, for look-ups account by account.
     pub(super) async fn lay_out(&self, plan: &PlanFile) -> Result<(), CampaignError> {
         let mut step = Vec::with_capacity(STEP);
+        self.ledger.clear_plan().await?;
         for bucket in plan.buckets()? {
             let bucket = bucket?;
             let entry = serde_json::to_string(&bucket).map_err(|error| CampaignError::Task(error.to_string()))?;
@@ -338,6 +339,7 @@ impl Campaign {
             }
         }
         self.ledger.lay_out_plan(step).await?;
+        self.ledger.complete_plan().await?;
         Ok(())
     }
 
@@ -465,7 +467,13 @@ pub(super) fn accept(
         wanted: wanted.to_owned(),
     };
     let known = match crate::ledger::Reader::open(folder) {
-        Ok(reader) => reader.plan_hash(&head.id)?,
+        Ok(reader) => {
+            // An edited row would approve another plan.
+            if let Ok(made) = reader.run(&head.id) {
+                check_runs(folder, &[made])?;
+            }
+            reader.plan_hash(&head.id)?
+        }
         Err(LedgerError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };

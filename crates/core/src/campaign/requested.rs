@@ -6,7 +6,7 @@ use super::begin::{open, open_rollback, session};
 use super::fail_point::fail_point;
 use super::{CampaignError, Setting};
 use crate::clock;
-use crate::ledger::{Ledger, LedgerError, Reader, RollbackRequest, Run};
+use crate::ledger::{Ledger, LedgerError, Reader, RollbackRequest, Run, check_runs};
 use crate::plan::Narrowed;
 
 /// Writes down that a campaign is to be rolled back (the newest one that changed anything, where none is named), and says which.
@@ -18,7 +18,7 @@ pub async fn request_rollback(
     wave: Option<u32>,
     confirmed: bool,
 ) -> Result<String, CampaignError> {
-    let (_, ledger) = open(setting).await?;
+    let (_, ledger) = open(setting, true).await?;
     let campaign = to_undo(ledger.folder(), of)?;
     known_wave(ledger.folder(), &campaign, wave)?;
     commit(&ledger, setting, &campaign, wave, confirmed).await?;
@@ -33,7 +33,9 @@ pub(super) async fn commit(
     wave: Option<u32>,
     confirmed: bool,
 ) -> Result<(), CampaignError> {
-    let run = Reader::open(ledger.folder())?.run(campaign)?;
+    let reader = Reader::open(ledger.folder())?;
+    let run = reader.run(campaign)?;
+    check_runs(ledger.folder(), &acted_on(&reader, &run)?)?;
     match run.rollback_request {
         Some(earlier) if !earlier.covers_the_same(wave, &setting.narrowed) => {
             return Err(CampaignError::RollbackRequested { campaign: run.id, request: Box::new(earlier) });
@@ -51,6 +53,17 @@ pub(super) async fn commit(
     ledger.request_rollback(campaign, request).await?;
     fail_point("after_rollback_requested");
     Ok(())
+}
+
+/// The runs whose rows decide what is changed where this one is resumed or rolled back.
+pub(super) fn acted_on(reader: &Reader, run: &Run) -> Result<Vec<Run>, LedgerError> {
+    let campaign = match &run.parent {
+        Some(campaign) => reader.run(campaign)?,
+        None => run.clone(),
+    };
+    let mut runs = reader.rollbacks_of(&campaign)?;
+    runs.push(campaign);
+    Ok(runs)
 }
 
 /// Cancels the rollback that was requested of a campaign (of the only one, where none is named) and has changed nothing yet.

@@ -111,6 +111,11 @@ pub(super) enum RunEvent {
     PlanWritten {
         sha256: String,
     },
+    /// What the approved plan says was laid out for look-ups: so many rows, with this hash.
+    PlanLaidOut {
+        buckets: u64,
+        sha256: String,
+    },
     /// A rollback of this campaign was requested: nothing more is sealed until that request has come to its end.
     RollbackRequested {
         request: RollbackRequest,
@@ -143,10 +148,20 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn read(connection: &Connection, binding: &Binding) -> rusqlite::Result<Head> {
-        let last = connection.query_row("SELECT seq, at, hash FROM entry ORDER BY seq DESC LIMIT 1", [], |row| {
-            Ok(Head { seq: row.get(0)?, at: row.get(1)?, hash: row.get(2)?, run: None })
-        });
+        let mut statement = connection.prepare_cached("SELECT seq, at, hash FROM entry ORDER BY seq DESC LIMIT 1")?;
+        let last =
+            statement.query_row([], |row| Ok(Head { seq: row.get(0)?, at: row.get(1)?, hash: row.get(2)?, run: None }));
         Ok(last.optional()?.unwrap_or_else(|| Head { seq: 0, at: 0, hash: chain::genesis(binding), run: None }))
+    }
+
+    /// Whether the last entry is in the ledger as it was written.
+    pub(super) fn confirm(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.seq == 0 {
+            return Ok(());
+        }
+        let mut statement = connection.prepare_cached("SELECT count(*) FROM entry WHERE seq = ?1 AND hash = ?2")?;
+        let found: usize = statement.query_row(params![self.seq, self.hash], |row| row.get(0))?;
+        written(found)
     }
 
     /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order.
@@ -179,12 +194,13 @@ impl Head {
         let id = self.run_id(transaction, run)?;
         let link = Link { seq: self.seq + 1, run: &id, at: at.as_millisecond(), account, region, bucket, event };
         let hash = chain::next(&self.hash, &link);
-        transaction
+        let rows = transaction
             .prepare_cached(
                 "INSERT INTO entry (seq, run, at, account, region, bucket, event, hash)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![link.seq, run, link.at, account, region, bucket, event, hash])?;
+        written(rows)?;
         (self.seq, self.at, self.hash) = (link.seq, link.at, hash);
         Ok(())
     }
@@ -199,7 +215,7 @@ pub(super) fn open_session(
     session: &NewSession,
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
+    let rows = transaction.execute(
         "INSERT INTO session (run, number, command, caller, version, host, pid, config_hash, selection, started_at,
                               clock_off)
          VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM session WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -216,7 +232,7 @@ pub(super) fn open_session(
             session.clock_off_seconds,
         ],
     )?;
-    Ok(())
+    written(rows)
 }
 
 pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
@@ -231,7 +247,7 @@ pub(super) fn write_state(
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
     let execution = state.execution.as_ref();
-    transaction
+    let rows = transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO bucket
              (run, account, name, region, phase, verdict, reason, observed, encryption, found, left_as, intent, execution,
@@ -263,7 +279,7 @@ pub(super) fn write_state(
             state.guarded_at.map(jiff::Timestamp::as_millisecond),
             state.exemption.as_ref().map(json).transpose()?,
         ])?;
-    Ok(())
+    written(rows)
 }
 
 /// Writes down how far a wave has come.
@@ -273,7 +289,7 @@ pub(super) fn write_wave(
     wave: &WaveRecord,
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
-    transaction
+    let rows = transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, accepted,
                                           failures, at, settle_until, changing_since, denials, accepted_denials)
@@ -296,7 +312,7 @@ pub(super) fn write_wave(
             (!wave.denials.is_empty()).then(|| json(&wave.denials)).transpose()?,
             (!wave.accepted_denials.is_empty()).then(|| json(&wave.accepted_denials)).transpose()?,
         ])?;
-    Ok(())
+    written(rows)
 }
 
 /// Writes down what was learned about `BlockedEncryptionTypes`.
@@ -306,7 +322,7 @@ pub(super) fn write_omission(
     learned: &OmissionRecord,
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
-    transaction
+    let rows = transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO omission (run, account, region, bucket, document_hash, blocked, outcome, repair, at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -322,5 +338,5 @@ pub(super) fn write_omission(
             learned.repair,
             at.as_millisecond(),
         ])?;
-    Ok(())
+    written(rows)
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with the record.
 
+use std::fmt;
+
 use rusqlite::ErrorCode;
 
 /// Something that is not as it was written.
@@ -21,6 +23,26 @@ impl Fault {
     /// A fault of the file, of which no entry speaks.
     pub(super) fn of_the_file(what: String) -> Fault {
         Fault { entry: 0, at: None, run: None, about: Default::default(), what }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.entry == 0 {
+            return f.write_str(&self.what);
+        }
+        write!(f, "entry {}", self.entry)?;
+        if let Some(at) = self.at {
+            write!(f, " of {at}")?;
+        }
+        let [account, region, bucket] = &self.about;
+        let run = self.run.as_deref().unwrap_or_default();
+        for (name, value) in [("run", run), ("account", account), ("Region", region), ("bucket", bucket)] {
+            if !value.is_empty() {
+                write!(f, ", {name} {value}")?;
+            }
+        }
+        write!(f, ": {}", self.what)
     }
 }
 

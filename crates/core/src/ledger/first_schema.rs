@@ -40,7 +40,7 @@ pub(super) fn bring_forward(transaction: &Transaction<'_>, binding: &Binding) ->
 /// The last of those entries is given with its time and hash. The new ones are of now; what they tell of keeps its own times.
 fn write_down(transaction: &Transaction<'_>, (seq, at, hash): (i64, i64, String)) -> rusqlite::Result<()> {
     // What the rows of that schema lack follows from the entries.
-    fold::each(transaction, |folded| {
+    fold::each(transaction, "TRUE", |folded| {
         let state = folded.state.map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))?;
         let at = jiff::Timestamp::from_millisecond(folded.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         write_state(transaction, folded.run, &folded.bucket, &state, at)

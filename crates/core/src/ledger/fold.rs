@@ -17,14 +17,16 @@ pub(super) struct Folded {
     pub(super) seq: i64,
 }
 
-/// Each bucket's fold, by run, account and name. SQLite sorts; nothing is gathered here.
+/// Each bucket's fold, by run, account and name; `of` is a condition of SQL on the run. SQLite sorts; nothing is gathered here.
 pub(super) fn each(
     connection: &Connection,
+    of: &str,
     mut handle: impl FnMut(Folded) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(
-        "SELECT run, account, region, bucket, seq, at, event FROM entry WHERE bucket <> '' ORDER BY run, account, bucket, seq",
-    )?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT run, account, region, bucket, seq, at, event FROM entry WHERE bucket <> '' AND {of}
+         ORDER BY run, account, bucket, seq"
+    ))?;
     let mut rows = statement.query([])?;
     let mut open: Option<Folded> = None;
     while let Some(row) = rows.next()? {

@@ -1,14 +1,14 @@
-//! One writer per state folder: an advisory lock that the kernel drops when the process ends, however it ends.
+//! One changing run per state directory: an advisory lock that the kernel drops when the process ends, however it ends.
 //!
 //! What the file says of its holder is for people; the lock alone decides.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::LedgerError;
+use super::{LedgerError, open_options, unusable};
 use crate::host::host;
 
 const LOCK: &str = "lock";
@@ -34,9 +34,9 @@ impl Lock {
     }
 
     fn try_take(folder: &Path) -> Result<Lock, LedgerError> {
-        let mut options = OpenOptions::new();
+        let mut options = open_options();
         options.create(true).truncate(false).read(true).write(true);
-        let mut file = options.open(folder.join(LOCK)).map_err(|error| unusable(folder, &error))?;
+        let mut file = options.open(folder.join(LOCK)).map_err(|error| unusable(folder, LOCK, &error))?;
         match file.try_lock() {
             Ok(()) => {
                 // On a full disk the note is missing, and the lock holds all the same.
@@ -46,28 +46,24 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 Err(LedgerError::Busy { path: folder.to_owned(), holder: holder(&mut file) })
             }
-            Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
+            Err(TryLockError::Error(error)) => Err(unusable(folder, LOCK, &error)),
         }
     }
 
     /// Whether a process holds the lock. Those who look share it, so that they do not take each other for a holder; nothing is
     /// written, so that it works in a folder that is for reading.
     pub(super) fn is_held(folder: &Path) -> Result<bool, LedgerError> {
-        let file = match File::open(folder.join(LOCK)) {
+        let file = match open_options().read(true).open(folder.join(LOCK)) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(unusable(folder, &error)),
+            Err(error) => return Err(unusable(folder, LOCK, &error)),
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
+            Err(TryLockError::Error(error)) => Err(unusable(folder, LOCK, &error)),
         }
     }
-}
-
-fn unusable(folder: &Path, error: &std::io::Error) -> LedgerError {
-    LedgerError::Folder { path: folder.to_owned(), why: error.to_string() }
 }
 
 fn sign(file: &mut File) -> std::io::Result<()> {
@@ -95,6 +91,19 @@ mod tests {
         let _held = Lock::take(folder.path()).unwrap();
         let error = Lock::take(folder.path()).unwrap_err();
         assert!(error.to_string().contains(&format!("process {} on ", std::process::id())), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_a_symbolic_link_is_refused_and_its_target_stays_as_it_is() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let target = folder.path().join("target");
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join(LOCK)).unwrap();
+        let error = Lock::take(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("lock in it is a symbolic link"), "{error}");
+        assert!(Lock::is_held(folder.path()).is_err());
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "precious");
     }
 
     #[test]

@@ -10,7 +10,11 @@ mod export;
 mod fault;
 mod first_schema;
 mod fold;
+mod folder;
+mod head_file;
 mod history;
+mod known_schema;
+mod laid_out;
 mod lock;
 pub mod moves;
 mod narrow;
@@ -26,23 +30,29 @@ mod verify;
 mod waves;
 mod writer;
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use fault::Fault;
+pub use folder::{check_folder, make_folder};
 pub use history::EarlierHold;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
 pub use reader::{
     AccountWork, Head, OpenBucket, OutOfScope, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
 };
 pub use rollback_request::RollbackRequest;
+pub(crate) use verify::check_runs;
 pub use verify::{Verified, verify};
 pub use waves::{LookupMark, TouchedBucket, WaveCount};
 pub use writer::Ledger;
 
 /// The ledger's file name in the state folder.
 pub const FILE: &str = "ledger.sqlite";
+
+/// The newest head of the ledger, beside it.
+pub const HEAD: &str = "ledger.head";
 
 /// The folder of approved plans in the state folder.
 pub(crate) const PLANS: &str = "plans";
@@ -149,6 +159,30 @@ pub enum LedgerError {
         /// SQLite's words.
         why: String,
     },
+    /// It has tables, views or triggers that orgseal does not create, or lacks some.
+    #[error("the ledger {} is not as orgseal creates it: {what}", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// Entries that were written are missing.
+    #[error("the ledger {} is incomplete: {what}", path.display())]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        what: String,
+    },
+    /// What is about to be acted on is not what the entries amount to, or the entries are not as they were written.
+    #[error("the ledger {} was changed: {fault}", path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: Box<Fault>,
+    },
     /// A move that a bucket's life does not know.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
@@ -180,19 +214,35 @@ impl LedgerError {
 
 /// SQLite's words, with its number where the words leave open what it was ("disk I/O error").
 fn in_words(error: &rusqlite::Error) -> String {
+    if matches!(error, rusqlite::Error::StatementChangedRows(_)) {
+        return "SQLite did not keep a row that was written: something in the file prevents it".to_owned();
+    }
     match error.sqlite_error() {
         Some(code) if code.extended_code > 0xff => format!("{error} (SQLite code {})", code.extended_code),
         _ => error.to_string(),
     }
 }
 
-/// Makes a state folder that is for its owner's eyes: the record names accounts, buckets and keys.
-pub fn make_folder(folder: &Path) -> Result<(), LedgerError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
+/// Opens a file of the state directory for its owner alone, and never through a symbolic link: whoever can plant one would choose
+/// the file that is truncated or written.
+fn open_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() })
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    options
+}
+
+/// Why a file of the state directory cannot be opened.
+fn unusable(folder: &Path, name: &str, error: &std::io::Error) -> LedgerError {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ELOOP) {
+        let why = format!("{name} in it is a symbolic link, and orgseal does not follow links there; remove it");
+        return LedgerError::Folder { path: folder.to_owned(), why };
+    }
+    LedgerError::Folder { path: folder.to_owned(), why: format!("{name}: {error}") }
 }
 
 /// Whether a process is at work in a state folder.
@@ -211,7 +261,7 @@ pub fn discard(folder: &Path) -> Result<(), LedgerError> {
     for entry in std::fs::read_dir(folder).map_err(|error| wrong(error.to_string()))? {
         let name = entry.map_err(|error| wrong(error.to_string()))?.file_name();
         let name = name.to_string_lossy();
-        if !(name == "lock" || name == "organization" || name.starts_with(FILE)) {
+        if !(["lock", "organization", HEAD].contains(&&*name) || name.starts_with(FILE)) {
             return Err(wrong(format!("it holds {name}, which orgseal did not make, so it is not deleted")));
         }
     }

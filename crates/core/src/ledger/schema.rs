@@ -1,14 +1,16 @@
 //! The tables, their version, and what the file is bound to.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::{Binding, FILE, LedgerError, first_schema};
+use super::head_file::KeptHead;
+use super::lock::Lock;
+use super::{Binding, FILE, HEAD, LedgerError, check_folder, first_schema, known_schema, open_options, unusable};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 8;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -196,19 +198,31 @@ ALTER TABLE wave ADD COLUMN accepted_denials TEXT;
 ALTER TABLE lookup ADD COLUMN baseline INTEGER;
 ";
 
-/// Opens the file for writing, makes or brings forward the tables, and checks the binding.
-pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Connection, LedgerError> {
+/// How long a read-only run waits for another process to create or migrate the tables.
+const MIGRATION: Duration = Duration::from_secs(10);
+/// How long a commit of another process is waited for.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Opens the file for writing, creates or migrates the tables, and checks schema, head and binding. `locked`: the caller holds the
+/// directory's lock; who does not takes it to create or migrate tables.
+pub(super) fn open_for_writing(folder: &Path, binding: &Binding, locked: bool) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    let kept = kept_head(folder)?;
     make_file(folder)?;
-    let mut connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
+    let mut connection = connect(folder)?;
+    if version(folder, &connection)? < VERSION {
+        let _lock = if locked { None } else { to_migrate(folder, &connection)? };
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
+        let found = version(folder, &connection)?;
+        if found > 0 {
+            check_schema(folder, &connection, found)?;
+        }
+        bring_forward(&mut connection, binding).map_err(wrong)?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
     connection.set_prepared_statement_cache_capacity(32);
-    let found = version(folder, &connection)?;
-    if found < VERSION {
-        bring_forward(&mut connection, found, binding).map_err(wrong)?;
-    }
+    check_schema(folder, &connection, VERSION)?;
     let theirs = read_binding(&connection).map_err(wrong)?;
     if theirs.as_ref() != Some(binding) {
         let words = |binding: &Binding| {
@@ -223,39 +237,85 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding) -> Result<Conne
             ours: words(binding),
         });
     }
+    check_head(folder, &connection, kept.as_ref())?;
     Ok(connection)
 }
 
-/// Makes the tables, or brings those of an older schema forward: whole, or not at all.
-fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+/// Takes the lock to migrate; `None`: another process has migrated meanwhile. An orgseal of an earlier version that is changing
+/// buckets holds the lock, and must not find other tables under its hands.
+fn to_migrate(folder: &Path, connection: &Connection) -> Result<Option<Lock>, LedgerError> {
+    let until = Instant::now() + MIGRATION;
+    loop {
+        match Lock::take(folder) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(error @ LedgerError::Busy { .. }) => {
+                if version(folder, connection)? == VERSION {
+                    return Ok(None);
+                }
+                if Instant::now() >= until {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A connection on which the file can make SQLite do nothing. The path is resolved first, so that only a link in place of the file
+/// itself is refused.
+fn connect(folder: &Path) -> Result<Connection, LedgerError> {
+    let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    let real = folder.canonicalize().map_err(|error| unusable(folder, FILE, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(real.join(FILE), flags).map_err(wrong)?;
+    connection.busy_timeout(BUSY).map_err(wrong)?;
+    known_schema::harden(&connection).map_err(wrong)?;
+    Ok(connection)
+}
+
+fn check_schema(folder: &Path, connection: &Connection, version: i64) -> Result<(), LedgerError> {
+    match known_schema::difference(connection, version).map_err(|error| LedgerError::database(folder, &error))? {
+        Some(what) => Err(LedgerError::Schema { path: folder.join(FILE), what }),
+        None => Ok(()),
+    }
+}
+
+/// The head kept beside the ledger. It is read before the ledger is: another process may be writing both.
+pub(super) fn kept_head(folder: &Path) -> Result<Option<KeptHead>, LedgerError> {
+    KeptHead::read(folder).map_err(|error| unusable(folder, HEAD, &error))
+}
+
+fn check_head(folder: &Path, connection: &Connection, kept: Option<&KeptHead>) -> Result<(), LedgerError> {
+    let Some(kept) = kept else { return Ok(()) };
+    match kept.missing_from(connection).map_err(|error| LedgerError::database(folder, &error))? {
+        Some(missing) => Err(LedgerError::Incomplete { path: folder.join(FILE), what: missing.what }),
+        None => Ok(()),
+    }
+}
+
+/// The steps from one version to the next, the first one first.
+const STEPS: [&str; VERSION as usize] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
+
+/// Creates the tables of a version.
+pub(super) fn create(connection: &Connection, version: i64) -> rusqlite::Result<()> {
+    STEPS.iter().take(usize::try_from(version).unwrap_or(0)).try_for_each(|step| connection.execute_batch(step))
+}
+
+/// Creates the tables, or migrates those of an older schema: whole, or not at all.
+fn bring_forward(connection: &mut Connection, binding: &Binding) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found >= VERSION {
+        return Ok(());
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
     if found < 1 {
-        transaction.execute_batch(FIRST)?;
         transaction.execute(
             "INSERT INTO binding (organization, partition, endpoint) VALUES (?1, ?2, ?3)",
             params![binding.organization, binding.partition, binding.endpoint],
         )?;
-    }
-    if found < 2 {
-        transaction.execute_batch(SECOND)?;
-    }
-    if found < 3 {
-        transaction.execute_batch(THIRD)?;
-    }
-    if found < 4 {
-        transaction.execute_batch(FOURTH)?;
-    }
-    if found < 5 {
-        transaction.execute_batch(FIFTH)?;
-    }
-    if found < 6 {
-        transaction.execute_batch(SIXTH)?;
-    }
-    if found < 7 {
-        transaction.execute_batch(SEVENTH)?;
-    }
-    if found < 8 {
-        transaction.execute_batch(EIGHTH)?;
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.
@@ -267,41 +327,44 @@ fn bring_forward(connection: &mut Connection, found: i64, binding: &Binding) -> 
     transaction.commit()
 }
 
-/// Makes the file for its owner's eyes, also in a folder that others may look into.
+/// Creates the file for its owner alone, also in a directory that others may read.
 fn make_file(folder: &Path) -> Result<(), LedgerError> {
-    let mut options = std::fs::OpenOptions::new();
+    let mut options = open_options();
     options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(folder.join(FILE))
-        .map(drop)
-        .map_err(|error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() })
+    options.open(folder.join(FILE)).map(drop).map_err(|error| unusable(folder, FILE, &error))
 }
 
 /// Opens the file for reading; another process may be writing.
 pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, LedgerError> {
+    let kept = kept_head(folder)?;
+    let connection = open_unchecked(folder)?;
+    check_schema(folder, &connection, VERSION)?;
+    check_head(folder, &connection, kept.as_ref())?;
+    Ok(connection)
+}
+
+/// The same for whoever looks for what is wrong: neither schema nor head is compared.
+pub(super) fn open_unchecked(folder: &Path) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    check_folder(folder)?;
     if !folder.join(FILE).exists() {
         return Err(LedgerError::Missing { path: folder.to_owned() });
     }
-    let connection = Connection::open(folder.join(FILE)).map_err(wrong)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(wrong)?;
-    connection.pragma_update(None, "query_only", true).map_err(wrong)?;
+    let connection = connect(folder)?;
     let found = version(folder, &connection)?;
     if found == 0 {
         return Err(LedgerError::Missing { path: folder.to_owned() });
     }
     if found < VERSION {
-        // Brought forward by a writer of the same binding; nobody else may be at work there meanwhile.
+        // Migrated by a writer of the same binding.
         let binding = read_binding(&connection).map_err(wrong)?;
         drop(connection);
         if let Some(binding) = binding {
-            let _lock = super::lock::Lock::take(folder)?;
-            open_for_writing(folder, &binding)?;
+            open_for_writing(folder, &binding, false)?;
         }
-        return open_for_reading(folder);
+        return open_unchecked(folder);
     }
+    connection.pragma_update(None, "query_only", true).map_err(wrong)?;
     Ok(connection)
 }
 

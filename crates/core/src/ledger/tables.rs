@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use super::entries::{NewSession, PlanReference, RunEvent};
 use super::fault::{Fault, is_damage, moment};
 use super::fold::{self, Folded};
+use super::laid_out;
 use super::moves::BucketState;
 use super::rollback_request::{RollbackRequest, request_of};
 use super::rows::{
@@ -16,12 +17,19 @@ use super::rows::{
 };
 use crate::model::{AccountRecord, OmissionOutcome, OmissionRecord, WaveRecord};
 
-/// The first thing in a table that does not follow from the entries: the one whose last entry came first.
-pub(super) fn compare(connection: &Connection) -> rusqlite::Result<Option<Fault>> {
+/// The first thing in a table that does not follow from the entries (of these runs, where some are given): the one whose last
+/// entry came first.
+pub(super) fn compare(connection: &Connection, runs_of: Option<&[i64]>) -> rusqlite::Result<Option<Fault>> {
     let mut first = First(None);
-    buckets(connection, &mut first)?;
-    accounts(connection, &mut first)?;
-    runs(connection, &mut first)?;
+    let of = |column: &str| match runs_of {
+        None => "TRUE".to_owned(),
+        Some(runs) => {
+            format!("{column} IN ({})", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(", "))
+        }
+    };
+    buckets(connection, &of("run"), &mut first)?;
+    accounts(connection, &of, &mut first)?;
+    runs(connection, &of, &mut first)?;
     let Some((seq, what)) = first.0 else { return Ok(None) };
     let Some(seq) = seq else { return Ok(Some(Fault::of_the_file(what))) };
     let entry = connection
@@ -60,12 +68,14 @@ struct Shown {
     state: Option<BucketState>,
 }
 
-fn buckets(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
-    let sql = format!("SELECT {STATE_COLUMNS}, run, account, region, name FROM bucket ORDER BY run, account, name");
+fn buckets(connection: &Connection, of: &str, first: &mut First) -> rusqlite::Result<()> {
+    let sql = format!(
+        "SELECT {STATE_COLUMNS}, run, account, region, name FROM bucket WHERE {of} ORDER BY run, account, name"
+    );
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([])?;
     let mut shown = next_shown(&mut rows, first)?;
-    fold::each(connection, |folded| {
+    fold::each(connection, of, |folded| {
         let Folded { run, bucket, state, at, seq } = folded;
         let key = (run, bucket.account, bucket.name);
         while let Some(extra) = shown.take_if(|shown| shown.key < key) {
@@ -118,13 +128,14 @@ fn next_shown(rows: &mut Rows<'_>, first: &mut First) -> rusqlite::Result<Option
     Ok(None)
 }
 
-fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(
+fn accounts(connection: &Connection, of: &dyn Fn(&str) -> String, first: &mut First) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!(
         "SELECT max(entry.seq), entry.account, entry.event, account.id, account.name, account.state, account.outcome,
                 account.error, account.ous, account.directory_buckets
          FROM entry LEFT JOIN account ON account.run = entry.run AND account.id = entry.account
-         WHERE entry.account <> '' AND entry.bucket = '' GROUP BY entry.run, entry.account",
-    )?;
+         WHERE entry.account <> '' AND entry.bucket = '' AND {} GROUP BY entry.run, entry.account",
+        of("entry.run")
+    ))?;
     let mut rows = statement.query([])?;
     let (mut met, mut missing): (i64, i64) = (0, 0);
     while let Some(row) = rows.next()? {
@@ -143,7 +154,8 @@ fn accounts(connection: &Connection, first: &mut First) -> rusqlite::Result<()> 
             first.note(Some(seq), "the account's row is not what was last written down of it");
         }
     }
-    let rows: i64 = connection.query_row("SELECT count(*) FROM account", [], |row| row.get(0))?;
+    let sql = format!("SELECT count(*) FROM account WHERE {}", of("run"));
+    let rows: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
     if rows > met - missing {
         first.note(None, "the table has a row of an account that no entry speaks of");
     }
@@ -169,6 +181,8 @@ struct RunShown {
     waves: BTreeMap<u32, (WaveRecord, i64)>,
     omissions: BTreeMap<OmissionKey, (OmissionRecord, i64)>,
     rollback_request: Option<RollbackRequest>,
+    /// The rows of its plan: how many, and their hash.
+    laid_out: Option<(u64, String)>,
     state: String,
     stage: String,
     started_at: i64,
@@ -185,14 +199,15 @@ struct SessionShown {
     ending: Option<String>,
 }
 
-fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(
-        "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run WHERE account = ''
-             ORDER BY entry.run, seq",
-    )?;
+fn runs(connection: &Connection, of: &dyn Fn(&str) -> String, first: &mut First) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run
+         WHERE account = '' AND {} ORDER BY entry.run, seq",
+        of("entry.run")
+    ))?;
     let mut entries = statement.query([])?;
     let mut next = next_of_run(&mut entries)?;
-    let mut numbers = connection.prepare("SELECT number FROM run ORDER BY number")?;
+    let mut numbers = connection.prepare(&format!("SELECT number FROM run WHERE {} ORDER BY number", of("number")))?;
     let mut numbers = numbers.query([])?;
     let mut sessions = 0;
     while let Some(row) = numbers.next()? {
@@ -205,7 +220,10 @@ fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
             }
             next = next_of_run(&mut entries)?;
         }
-        let shown = match shown(connection, number) {
+        let laid_out = written.as_ref().and_then(|run: &RunShown| run.laid_out.clone());
+        let planned =
+            laid_out.is_some() || written.as_ref().is_some_and(|run| run.plan.is_none() || run.kind != "rollout");
+        let shown = match shown(connection, number, planned) {
             Ok(shown) => Some(shown),
             Err(error) if is_damage(&error) => None,
             Err(error) => return Err(error),
@@ -215,7 +233,8 @@ fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
             first.note(last, "the run's row, or one of its sessions', is not what its entries amount to");
         }
     }
-    let rows: usize = connection.query_row("SELECT count(*) FROM session", [], |row| row.get(0))?;
+    let sql = format!("SELECT count(*) FROM session WHERE {}", of("run"));
+    let rows: usize = connection.query_row(&sql, [], |row| row.get(0))?;
     if rows > sessions {
         first.note(None, "the table has a row of a session that no entry speaks of");
     }
@@ -255,6 +274,7 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
                 waves: BTreeMap::new(),
                 omissions: BTreeMap::new(),
                 rollback_request: None,
+                laid_out: None,
                 state: "running".to_owned(),
                 stage: "reading".to_owned(),
                 started_at: millis(began_at),
@@ -277,6 +297,7 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
         (RunEvent::PlanWritten { sha256 }, Some(run)) => {
             run.plan = Some(PlanReference { id: entry.of.clone(), sha256, approver: String::new() });
         }
+        (RunEvent::PlanLaidOut { buckets, sha256 }, Some(run)) => run.laid_out = Some((buckets, sha256)),
         (RunEvent::RollbackRequested { request }, Some(run)) => run.rollback_request = Some(request),
         (RunEvent::RollbackRequestClosed { .. }, Some(run)) => run.rollback_request = None,
         (RunEvent::RunEnded { state, ended_at }, Some(run)) => {
@@ -291,7 +312,12 @@ fn follow(so_far: &mut Option<RunShown>, entry: &OfRun) -> Result<(), &'static s
     Ok(())
 }
 
-fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
+/// `planned`: the rows of its plan count. Those of earlier versions have no hash in the chain.
+fn shown(connection: &Connection, run: i64, planned: bool) -> rusqlite::Result<RunShown> {
+    let laid_out = match planned {
+        true => Some(laid_out::hash(connection, run)?).filter(|(rows, _)| *rows > 0),
+        false => None,
+    };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {SESSION_COLUMNS}, started_at, ended_at, ending, number FROM session WHERE run = ?1 ORDER BY number"
     ))?;
@@ -341,6 +367,7 @@ fn shown(connection: &Connection, run: i64) -> rusqlite::Result<RunShown> {
                 waves,
                 omissions,
                 rollback_request: request_of(row, 14)?,
+                laid_out,
                 state: row.get(3)?,
                 stage: row.get(4)?,
                 started_at: row.get(5)?,

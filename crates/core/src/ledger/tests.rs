@@ -1,5 +1,6 @@
 //! The record as a whole: what is written is read back, what is not ours is refused, what is not legal is not written.
 
+mod attacked;
 mod damage;
 mod tampering;
 mod waves;

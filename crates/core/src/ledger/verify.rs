@@ -1,12 +1,16 @@
 //! Whether the record is as it was written: the chain of hashes, and the tables that follow from the entries.
 
+use std::io::{self, Read};
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
+use sha2::{Digest, Sha256};
 
 use super::chain::{self, Link};
 use super::fault::{Fault, is_damage, moment};
-use super::{LedgerError, schema, tables};
+use super::head_file::KeptHead;
+use super::rows::plan_of;
+use super::{FILE, LedgerError, Run, kept_plan, known_schema, schema, tables};
 
 /// What a look at the whole record comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,23 +38,97 @@ impl Verified {
 /// `known_head` is a head that was kept elsewhere. An error means that the record could not be looked at to its end; what is
 /// wrong with it is no error.
 pub fn verify(folder: &Path, known_head: Option<&str>) -> Result<Verified, LedgerError> {
-    let connection = schema::open_for_reading(folder)?;
-    look(&connection, known_head).map_err(|error| LedgerError::database(folder, &error))
+    // Read first: what is written meanwhile can only bring more entries.
+    let kept = schema::kept_head(folder)?;
+    let connection = schema::open_unchecked(folder)?;
+    let mut verified =
+        look(&connection, known_head, kept.as_ref()).map_err(|error| LedgerError::database(folder, &error))?;
+    if verified.fault.is_none() {
+        verified.fault = kept_plans(folder, &connection).map_err(|error| LedgerError::database(folder, &error))?;
+    }
+    Ok(verified)
 }
 
-fn look(connection: &Connection, known_head: Option<&str>) -> rusqlite::Result<Verified> {
+/// Checks what is about to be acted on: the whole chain, and that the rows of these runs are what their entries amount to. An edited
+/// row would change other buckets, or give them another configuration, than the entries say.
+pub(crate) fn check_runs(folder: &Path, runs: &[Run]) -> Result<(), LedgerError> {
+    let connection = schema::open_for_reading(folder)?;
+    let numbers: Vec<i64> = runs.iter().map(|run| run.number).collect();
+    let checked = || {
+        connection.execute_batch("BEGIN")?;
+        match entries(&connection, None)?.fault {
+            Some(fault) => Ok(Some(fault)),
+            None => compared(&connection, Some(&numbers)),
+        }
+    };
+    match checked().map_err(|error| LedgerError::database(folder, &error))? {
+        Some(fault) => Err(LedgerError::Altered { path: folder.join(FILE), fault: Box::new(fault) }),
+        None => Ok(()),
+    }
+}
+
+fn look(connection: &Connection, known_head: Option<&str>, kept: Option<&KeptHead>) -> rusqlite::Result<Verified> {
     connection.execute_batch("BEGIN")?;
+    let strange = known_schema::difference(connection, schema::VERSION)?;
     let mut verified = entries(connection, known_head)?;
+    if verified.fault.is_none()
+        && let Some(kept) = kept
+        && let Some(missing) = kept.missing_from(connection)?
+    {
+        verified.fault = Some(Fault { entry: missing.first, ..Fault::of_the_file(missing.what) });
+    }
+    if verified.fault.is_none() {
+        verified.fault = strange.map(Fault::of_the_file);
+    }
     if verified.fault.is_none() {
         verified.fault = file(connection)?;
     }
     if verified.fault.is_none() {
-        verified.fault = match tables::compare(connection) {
-            Err(error) if is_damage(&error) => Some(Fault::of_the_file(damaged(&error))),
-            compared => compared?,
-        };
+        verified.fault = compared(connection, None)?;
     }
     Ok(verified)
+}
+
+fn compared(connection: &Connection, runs: Option<&[i64]>) -> rusqlite::Result<Option<Fault>> {
+    match tables::compare(connection, runs) {
+        Err(error) if is_damage(&error) => Ok(Some(Fault::of_the_file(damaged(&error)))),
+        compared => compared,
+    }
+}
+
+/// Whether the kept copies of approved plans are the ones whose hashes are in the chain. A copy that is not there proves nothing:
+/// a ledger may be verified away from its directory.
+fn kept_plans(folder: &Path, connection: &Connection) -> rusqlite::Result<Option<Fault>> {
+    let mut statement = connection.prepare("SELECT plan FROM run WHERE plan IS NOT NULL AND kind = 'rollout'")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Some(plan) = plan_of(row, 0)? else { continue };
+        let path = kept_plan(folder, &plan.sha256);
+        let found = match sha256_of(&path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => format!("not known: {error}"),
+        };
+        if found != plan.sha256 {
+            return Ok(Some(Fault::of_the_file(format!(
+                "the copy of the approved plan {} in {} was changed: its sha256 is {found}",
+                plan.id,
+                path.display()
+            ))));
+        }
+    }
+    Ok(None)
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = super::open_options().read(true).open(path)?;
+    let (mut digest, mut bytes) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut bytes)? {
+            0 => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            count => digest.update(&bytes[..count]),
+        }
+    }
 }
 
 fn damaged(error: &rusqlite::Error) -> String {

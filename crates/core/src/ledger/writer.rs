@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::entries::{
     Head, NOWHERE, NewRun, NewSession, PlanReference, RunEvent, json, open_session, write_omission, write_state,
-    write_wave,
+    write_wave, written,
 };
+use super::head_file::HeadFile;
+use super::laid_out;
 use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState, transition};
 use super::rollback_request::{self, RollbackRequest};
 use super::rows::{STATE_COLUMNS, state_of};
-use super::{Binding, LedgerError, LookupMark, schema};
+use super::{Binding, HEAD, LedgerError, LookupMark, schema};
 use crate::clock::local_now;
 use crate::model::{AccountRecord, Bucket, OmissionRecord, WaveRecord, now};
 
@@ -39,6 +41,14 @@ pub struct Ledger {
 }
 
 type Ack<T> = oneshot::Sender<Result<T, LedgerError>>;
+
+/// A step of laying out what an approved plan says of buckets.
+enum PlanStep {
+    Clear,
+    /// Account, name, entry.
+    Add(Vec<(String, String, String)>),
+    Complete,
+}
 
 enum Command {
     Begin {
@@ -64,10 +74,9 @@ enum Command {
         sha256: String,
         ack: Ack<()>,
     },
-    /// What an approved plan says of buckets: account, name, entry.
     Planned {
         run: i64,
-        entries: Vec<(String, String, String)>,
+        step: PlanStep,
         ack: Ack<()>,
     },
     Pace {
@@ -114,17 +123,33 @@ enum Command {
 }
 
 impl Ledger {
-    /// Opens (or makes) the ledger of a state folder, and holds the folder's lock for as long as a clone lives.
+    /// Opens (or creates) the ledger of a state directory for a changing run, and holds the directory's lock for as long as a
+    /// clone lives.
     pub fn open(folder: &Path, binding: &Binding) -> Result<Ledger, LedgerError> {
-        let wrong = |error: std::io::Error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() };
         super::make_folder(folder)?;
+        super::check_folder(folder)?;
         let lock = Lock::take(folder)?;
-        let connection = schema::open_for_writing(folder, binding)?;
+        Ledger::start(folder, binding, Some(lock))
+    }
+
+    /// The same for a read-only run: others may be writing at the same time, a changing run too.
+    pub fn open_beside_others(folder: &Path, binding: &Binding) -> Result<Ledger, LedgerError> {
+        super::make_folder(folder)?;
+        super::check_folder(folder)?;
+        Ledger::start(folder, binding, None)
+    }
+
+    fn start(folder: &Path, binding: &Binding, lock: Option<Lock>) -> Result<Ledger, LedgerError> {
+        let wrong = |error: std::io::Error| LedgerError::Folder { path: folder.to_owned(), why: error.to_string() };
+        let connection = schema::open_for_writing(folder, binding, lock.is_some())?;
+        let head_file = HeadFile::open(folder).map_err(|error| super::unusable(folder, HEAD, &error))?;
         let (commands, inbox) = mpsc::channel(BATCH);
         let shared: Arc<Path> = Arc::from(folder);
         let head = Head::read(&connection, binding).map_err(|error| LedgerError::database(folder, &error))?;
         clock_is_right(folder, head.at)?;
-        let writer = Writer { connection, folder: shared.clone(), head, stopped: None, _lock: lock };
+        let binding = binding.clone();
+        let writer =
+            Writer { connection, folder: shared.clone(), binding, head, head_file, stopped: None, _lock: lock };
         thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.serve(inbox)).map_err(wrong)?;
         Ok(Ledger { commands, folder: shared, run: None })
     }
@@ -166,10 +191,24 @@ impl Ledger {
         self.ask(|ack| Command::PlanWritten { run, sha256, ack }).await
     }
 
-    /// Lays out what an approved plan says of buckets (account, name, entry as JSON) for look-ups. No evidence: the file is.
+    /// Begins to lay out what an approved plan says of buckets; what was laid out before is removed.
+    pub async fn clear_plan(&self) -> Result<(), LedgerError> {
+        self.planned(PlanStep::Clear).await
+    }
+
+    /// Lays out what an approved plan says of buckets (account, name, entry as JSON) for look-ups.
     pub async fn lay_out_plan(&self, entries: Vec<(String, String, String)>) -> Result<(), LedgerError> {
+        self.planned(PlanStep::Add(entries)).await
+    }
+
+    /// Writes down the hash of all that was laid out.
+    pub async fn complete_plan(&self) -> Result<(), LedgerError> {
+        self.planned(PlanStep::Complete).await
+    }
+
+    async fn planned(&self, step: PlanStep) -> Result<(), LedgerError> {
         let run = self.number()?;
-        self.ask(|ack| Command::Planned { run, entries, ack }).await
+        self.ask(|ack| Command::Planned { run, step, ack }).await
     }
 
     /// Writes down that a rollback of a campaign is requested, and returns when it is durable.
@@ -251,7 +290,15 @@ impl Ledger {
     async fn ask<T>(&self, command: impl FnOnce(Ack<T>) -> Command) -> Result<T, LedgerError> {
         let (ack, answer) = oneshot::channel();
         self.send(command(ack)).await?;
-        answer.await.map_err(|_| gone())?
+        match answer.await {
+            Ok(answer) => answer,
+            // The command itself is what failed: whoever asks next is told why the record stopped.
+            Err(_) => {
+                let (ack, answer) = oneshot::channel();
+                self.send(Command::Flush { ack }).await?;
+                Err(answer.await.ok().and_then(Result::err).unwrap_or_else(gone))
+            }
+        }
     }
 }
 
@@ -262,9 +309,11 @@ fn gone() -> LedgerError {
 struct Writer {
     connection: Connection,
     folder: Arc<Path>,
+    binding: Binding,
     head: Head,
+    head_file: HeadFile,
     stopped: Option<String>,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 /// A call that waits, with what to tell it once the batch is durable.
@@ -290,26 +339,36 @@ impl Writer {
         let folder = self.folder.clone();
         let wrong = |error: rusqlite::Error| LedgerError::database(&folder, &error);
         let mut waiting: Vec<Waiting> = Vec::with_capacity(batch.len());
-        let finishes = batch.iter().any(|command| matches!(command, Command::Finish { .. }));
+        let at_an_edge = batch.iter().any(Command::is_an_edge);
         let mut commands = batch.into_iter();
         let mut head = self.head.clone();
         let mut outcome = Ok(());
-        match self.connection.transaction() {
+        // Another process may append as well: whoever writes has the ledger alone from here on, and goes on from its last entry.
+        match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => {
-                for command in commands.by_ref() {
-                    if let Err(error) = apply(&transaction, &mut head, command, &mut waiting) {
-                        outcome = Err(wrong(error));
-                        break;
-                    }
+                match Head::read(&transaction, &self.binding) {
+                    Ok(newest) => head = Head { run: head.run, ..newest },
+                    Err(error) => outcome = Err(wrong(error)),
                 }
+                while outcome.is_ok()
+                    && let Some(command) = commands.next()
+                {
+                    outcome = apply(&transaction, &mut head, command, &mut waiting).map_err(wrong);
+                }
+                outcome = outcome.and_then(|()| head.confirm(&transaction).map_err(wrong));
                 outcome = outcome.and_then(|()| transaction.commit().map_err(wrong));
             }
             Err(error) => outcome = Err(wrong(error)),
         }
+        // Kept before anybody is told: what a request to AWS rests on is missed where the ledger loses it.
+        let kept = |writer: &mut Writer| writer.head_file.keep(head.seq, &head.hash);
+        if outcome.is_ok() {
+            outcome = kept(self).map_err(|error| super::unusable(&folder, HEAD, &error));
+        }
         match &outcome {
             Ok(()) => {
                 self.head = head;
-                if finishes {
+                if at_an_edge {
                     self.gather_in();
                 }
             }
@@ -323,8 +382,8 @@ impl Writer {
 }
 
 impl Writer {
-    /// Brings what the log holds into the file, so that after a run's end the file alone is the whole record: the process may
-    /// end before the connection is closed. Nothing hangs on it, as the log is durable too: a reader is not waited for.
+    /// Brings what the log holds into the file at the edges of runs and waves: the log's checksums end it at the first damaged
+    /// byte, and the process may end before the connection is closed. A reader is not waited for.
     fn gather_in(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
@@ -362,6 +421,20 @@ fn gather(first: Command, inbox: &mut mpsc::Receiver<Command>) -> Vec<Command> {
 }
 
 impl Command {
+    /// Whether it is the edge of a run or wave.
+    fn is_an_edge(&self) -> bool {
+        matches!(
+            self,
+            Command::Begin { .. }
+                | Command::Resume { .. }
+                | Command::Stage { .. }
+                | Command::Wave { .. }
+                | Command::PlanWritten { .. }
+                | Command::RequestRollback { .. }
+                | Command::Finish { .. }
+        )
+    }
+
     fn is_waited_for(&self) -> bool {
         match self {
             Command::Begin { .. }
@@ -429,7 +502,7 @@ fn apply(
     match command {
         Command::Begin { run, ack } => {
             let NewRun { id, kind, parent, target, plan, exemptions, session } = *run;
-            transaction.execute(
+            let rows = transaction.execute(
                 "INSERT INTO run (id, kind, state, started_at, caller, version, host, config_hash, selection, parent, target,
                                   plan, exemptions)
                  VALUES (?1, ?2, 'running', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -448,6 +521,7 @@ fn apply(
                     exemptions
                 ],
             )?;
+            written(rows)?;
             let number = transaction.last_insert_rowid();
             open_session(transaction, number, &session, at)?;
             let event =
@@ -460,17 +534,15 @@ fn apply(
                 .query_row("SELECT number FROM run WHERE id = ?1", params![id], |row| row.get(0))
                 .optional()?;
             if let Some(number) = number {
-                transaction.execute(
-                    "UPDATE run SET state = 'running', finished_at = NULL WHERE number = ?1",
-                    params![number],
-                )?;
+                let sql = "UPDATE run SET state = 'running', finished_at = NULL WHERE number = ?1";
+                written(transaction.execute(sql, params![number])?)?;
                 open_session(transaction, number, &session, at)?;
                 head.add(transaction, number, NOWHERE, &json(&RunEvent::RunResumed { session: *session })?, at)?;
             }
             waiting.push(once_durable(ack, number));
         }
         Command::Stage { run, stage } => {
-            transaction.execute("UPDATE run SET stage = ?2 WHERE number = ?1", params![run, stage])?;
+            written(transaction.execute("UPDATE run SET stage = ?2 WHERE number = ?1", params![run, stage])?)?;
             head.add(transaction, run, NOWHERE, &json(&RunEvent::StageBegun { stage: stage.to_owned() })?, at)?;
         }
         Command::Wave { run, wave, ack } => {
@@ -481,15 +553,20 @@ fn apply(
         Command::PlanWritten { run, sha256, ack } => {
             let id = head.run_id(transaction, run)?;
             let plan = PlanReference { id, sha256: sha256.clone(), approver: String::new() };
-            transaction.execute("UPDATE run SET plan = ?2 WHERE number = ?1", params![run, json(&plan)?])?;
+            written(transaction.execute("UPDATE run SET plan = ?2 WHERE number = ?1", params![run, json(&plan)?])?)?;
             head.add(transaction, run, NOWHERE, &json(&RunEvent::PlanWritten { sha256 })?, at)?;
             waiting.push(once_durable(ack, ()));
         }
-        Command::Planned { run, entries, ack } => {
-            let mut insert = transaction
-                .prepare_cached("INSERT OR REPLACE INTO planned (run, account, name, entry) VALUES (?1, ?2, ?3, ?4)")?;
-            for (account, name, entry) in entries {
-                insert.execute(params![run, account, name, entry])?;
+        Command::Planned { run, step, ack } => {
+            match step {
+                PlanStep::Clear => laid_out::clear(transaction, run)?,
+                PlanStep::Add(entries) => laid_out::add(transaction, run, entries)?,
+                PlanStep::Complete => {
+                    let (buckets, sha256) = laid_out::hash(transaction, run)?;
+                    if buckets > 0 {
+                        head.add(transaction, run, NOWHERE, &json(&RunEvent::PlanLaidOut { buckets, sha256 })?, at)?;
+                    }
+                }
             }
             waiting.push(once_durable(ack, ()));
         }
@@ -517,7 +594,7 @@ fn apply(
         }
         Command::Account { run, record } => {
             let outcome = json(&record.outcome)?;
-            transaction
+            let rows = transaction
                 .prepare_cached(
                     "INSERT INTO account (run, id, name, state, outcome, error, ous, directory_buckets)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -535,6 +612,7 @@ fn apply(
                     json(&record.ous)?,
                     record.directory_buckets.as_ref().map(json).transpose()?,
                 ])?;
+            written(rows)?;
             let AccountRecord { id, name, state, outcome, error, ous, directory_buckets } = *record;
             let event = RunEvent::AccountRecorded { name, state, outcome, error, ous, directory_buckets };
             head.add(transaction, run, (&id, "", ""), &json(&event)?, at)?;
@@ -569,15 +647,17 @@ fn apply(
         }
         Command::Flush { ack } => waiting.push(once_durable(ack, ())),
         Command::Finish { run, state, ack } => {
-            transaction.execute(
+            let rows = transaction.execute(
                 "UPDATE run SET state = ?2, finished_at = ?3 WHERE number = ?1",
                 params![run, state, at.as_millisecond()],
             )?;
-            transaction.execute(
+            written(rows)?;
+            let rows = transaction.execute(
                 "UPDATE session SET ended_at = ?2, ending = ?3
                  WHERE run = ?1 AND number = (SELECT max(number) FROM session WHERE run = ?1)",
                 params![run, at.as_millisecond(), state],
             )?;
+            written(rows)?;
             let ended = RunEvent::RunEnded { state: state.to_owned(), ended_at: None };
             head.add(transaction, run, NOWHERE, &json(&ended)?, at)?;
             rollback_request::closed_by_end_of(transaction, head, run, state, at)?;

@@ -105,6 +105,16 @@ impl Draft {
         Ok(Draft { path: path.to_owned(), content, part, out: BufWriter::new(file), whole: false })
     }
 
+    /// Lets only its owner read it.
+    pub(super) fn make_private(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            self.out.get_ref().set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(())
+    }
+
     /// Puts the file in its place, durably.
     pub fn commit(mut self) -> Result<(), PlanError> {
         // Something may have come there meanwhile.

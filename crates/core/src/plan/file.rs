@@ -398,8 +398,11 @@ impl PlanFile {
     pub fn keep(&self, folder: &Path) -> Result<PlanFile, PlanError> {
         let kept = folder.join(format!("{}.json", self.sha256));
         let unwritable = |error: io::Error| PlanError::Unwritable { path: kept.clone(), why: error.to_string() };
-        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        // It names accounts and buckets: only the owner of the state directory may read it.
+        crate::ledger::make_folder(folder)
+            .map_err(|error| PlanError::Unwritable { path: kept.clone(), why: error.to_string() })?;
         let mut copy = Draft::begin(&kept, Content::Plan, &self.head.id)?;
+        copy.make_private().map_err(unwritable)?;
         let mut hashed = Hashed { whole: Sha256::new(), out: &mut copy };
         let mut file = regular(&self.path)?;
         io::copy(&mut file, &mut hashed).map_err(unwritable)?;
@@ -626,6 +629,8 @@ pub(super) mod tests {
         for _ in 0..2 {
             let kept = plan.keep(&plans).unwrap();
             assert_eq!(PlanFile::open(kept.path()).unwrap().sha256, plan.sha256);
+            let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(kept.path()).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
             assert_eq!(kept.keep(&plans).unwrap().path(), kept.path());
         }
         std::fs::write(&path, written(&["a", "c"]).0).unwrap();
