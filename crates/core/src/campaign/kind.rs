@@ -51,7 +51,7 @@ impl Kind {
     /// what is in flight.
     pub(super) fn changes(&self) -> bool {
         match self {
-            Kind::Audit | Kind::Plan { .. } => false,
+            Kind::Audit { .. } | Kind::Plan { .. } => false,
             Kind::Rollout { options, .. } => !options.dry_run,
             Kind::Rollback { .. } => true,
         }
