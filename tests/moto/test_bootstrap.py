@@ -139,7 +139,7 @@ def test_deploy_diff_and_destroy(world):
         (world["member"], name, "differs")
         for name in ("orgseal-member", "orgseal-automation", "EnableS3BucketEncryptionWithKMS")
     }, named
-    assert "policy more is not of orgseal" in named[world["member"], "orgseal-automation", "differs"]
+    assert "policy more was not created by orgseal" in named[world["member"], "orgseal-automation", "differs"]
     assert "parameters.BucketKeyEnabled.default" in named[
         world["member"], "EnableS3BucketEncryptionWithKMS", "differs"
     ]

@@ -13,6 +13,9 @@ use orgseal_report::{ReportError, Suggest};
 
 use crate::{connect, output};
 
+/// What to do when no file or connection can be opened any more.
+const OPEN_FILES: &str = "raise this process's limit on open files (`ulimit -n 4096`), or lower limits.accounts";
+
 /// A failure of the command itself.
 pub(crate) struct Failure {
     says: Vec<Saying>,
@@ -34,11 +37,17 @@ struct Saying {
 impl Failure {
     /// What went wrong, and what to do now.
     pub(crate) fn plain(message: impl Into<String>, help: impl Into<String>) -> Failure {
-        Failure {
-            says: vec![Saying { message: message.into(), help: help.into(), source: None, span: None, line: None }],
-            exit: 1,
-            more: 0,
-        }
+        let message = message.into();
+        let help = match () {
+            // EMFILE and ENFILE say nothing of what could not be opened.
+            () if message.contains("Too many open files") => OPEN_FILES.to_owned(),
+            // SQLite does not tell why a file cannot be opened.
+            () if message.contains("unable to open database file") => {
+                format!("{}; if the path is right, {OPEN_FILES}", help.into())
+            }
+            () => help.into(),
+        };
+        Failure { says: vec![Saying { message, help, source: None, span: None, line: None }], exit: 1, more: 0 }
     }
 
     /// The exit code of the command.
@@ -47,12 +56,7 @@ impl Failure {
     }
 
     pub(crate) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
-        // EMFILE and ENFILE say nothing of the path.
-        let help = match error.raw_os_error() {
-            Some(23 | 24) => "raise this process's limit on open files (`ulimit -n 4096`), or lower limits.accounts",
-            _ => "check the path and its permissions",
-        };
-        Failure::plain(format!("{doing} {}: {error}", path.display()), help)
+        Failure::plain(format!("{doing} {}: {error}", path.display()), "check the path and its permissions")
     }
 
     /// Shows it on standard error; with `--json`, as a document on standard output too.
@@ -340,5 +344,27 @@ impl From<ReportError> for Failure {
             ReportError::Plan(error) => error.into(),
             error => Failure::plain(error.to_string(), "check where it goes: disk, pipe, permissions"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_without_file_descriptors_is_told_what_it_lacks() {
+        let help = |message: &str| Failure::plain(message, "check the path").says[0].help.clone();
+        assert_eq!(help("plan.json: No such file or directory (os error 2)"), "check the path");
+        assert_eq!(help("plan.json: Too many open files (os error 24)"), OPEN_FILES);
+        assert_eq!(
+            help("/state: unable to open database file"),
+            format!("check the path; if the path is right, {OPEN_FILES}")
+        );
+    }
+
+    #[test]
+    fn a_lost_task_is_incomplete_and_not_only_a_failed_command() {
+        assert_eq!(Failure::from(CampaignError::Task("panicked".into())).exit(), 3);
+        assert_eq!(Failure::from(CampaignError::NoCampaign("x".into())).exit(), 1);
     }
 }
