@@ -98,6 +98,10 @@ buckets = []
         let forged = log.lines().any(|line| line.starts_with("2030-01-01T00:00:00Z"));
         assert!(!forged, "{form}: {log}");
     }
+    // So do failures of the command, and what commands print beside a run.
+    let run = world.run(&["audit", "--account", "evil\u{1b}[2J\r\u{202e}"]);
+    assert!(run.code == 1 && run.stderr.contains("evil\\u{1b}[2J\\r\\u{202e}"), "{:?}", run.stderr);
+    assert!(!run.stderr.contains(['\u{1b}', '\r', '\u{202e}']), "{:?}", run.stderr);
     let run = world.run(&["audit"]);
     assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", run.stderr);
     for format in ["csv", "html", "terminal"] {

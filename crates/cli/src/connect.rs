@@ -332,7 +332,7 @@ fn with_exemptions(mut loaded: Loaded, folder: &Path) -> Result<Loaded, Failure>
 
 /// `--set` flags and `ORGSEAL_…` variables; a flag wins over a variable.
 fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
-    let mut found = environment::overrides()?;
+    let mut found = environment::overrides();
     for set in &common.set {
         let (key, value) = set.split_once('=').ok_or_else(|| {
             Failure::plain(

@@ -63,8 +63,8 @@ enum Meaning {
     Unknown,
 }
 
-/// The settings that variables override, by name. A variable that can only be a mistake is an error.
-pub(crate) fn overrides() -> Result<Vec<Override>, Failure> {
+/// The settings that variables override, by name.
+pub(crate) fn overrides() -> Vec<Override> {
     let mut found = Vec::new();
     for (name, value) in variables() {
         if let Meaning::Setting(path) = meaning(&name) {
@@ -72,7 +72,7 @@ pub(crate) fn overrides() -> Result<Vec<Override>, Failure> {
         }
     }
     found.sort_by(|a, b| a.origin.cmp(&b.origin));
-    Ok(found)
+    found
 }
 
 /// Refuses variables that can only be mistakes, and warns of those that have no effect.

@@ -8,7 +8,7 @@ use orgseal_core::campaign::{CampaignError, PARTITION_FIX};
 use orgseal_core::config::{ConfigError, Problem, nearest_region};
 use orgseal_core::ledger::LedgerError;
 use orgseal_core::plan::{Content, PlanError};
-use orgseal_core::text::{is_unfit, visible};
+use orgseal_core::text::{is_unfit, visible, visible_lines};
 use orgseal_report::{ReportError, Suggest};
 
 use crate::{connect, output};
@@ -67,9 +67,9 @@ impl Failure {
             let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme())
                 .with_word_splitter(textwrap::WordSplitter::NoHyphenation);
             if handler.with_width(output::stderr_width()).render_report(&mut text, saying).is_err() {
-                text.clone_from(&saying.message);
+                text = saying.to_string();
             }
-            output::err(text.trim_matches('\n'));
+            output::err_styled(text.trim_matches('\n'));
         }
         if self.more > 0 {
             output::err(&format!("{} more problems are not shown: correct these first", self.more));
@@ -110,7 +110,7 @@ impl Failure {
 
 impl std::fmt::Display for Saying {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&visible_lines(&self.message))
     }
 }
 
@@ -118,7 +118,7 @@ impl std::error::Error for Saying {}
 
 impl Diagnostic for Saying {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(&self.help))
+        Some(Box::new(visible_lines(&self.help)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
+use orgseal_core::text::visible_lines;
 
 /// Whether standard error is a terminal that wants bars.
 pub(crate) fn bars_wanted() -> bool {
@@ -49,8 +50,13 @@ pub(crate) fn miette_theme() -> GraphicalTheme {
     }
 }
 
-/// A line for people.
+/// A line for people. It may hold texts of others, which must not reach a terminal as they are.
 pub(crate) fn err(text: &str) {
+    err_styled(&visible_lines(text));
+}
+
+/// The same with colours of ours in it.
+pub(crate) fn err_styled(text: &str) {
     // Nobody reads standard error any more: there is nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
@@ -80,8 +86,13 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines.collect()
 }
 
-/// A line on standard output. Whoever closes a pipe early has read enough.
+/// A line on standard output, for people.
 pub(crate) fn out(text: &str) -> std::io::Result<()> {
+    out_whole(&visible_lines(text))
+}
+
+/// Whoever closes a pipe early has read enough.
+fn out_whole(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -91,7 +102,7 @@ pub(crate) fn out(text: &str) -> std::io::Result<()> {
 
 /// A document on standard output.
 pub(crate) fn out_json(value: &serde_json::Value) -> std::io::Result<()> {
-    out(&serde_json::to_string_pretty(value).unwrap_or_default())
+    out_whole(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
 /// A question: no line end, and seen at once.

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A campaign file has some kilobytes, a file of exemptions for a million buckets some hundred thousand lines.
-const LARGEST: u64 = 32 * 1024 * 1024;
+/// A campaign file has some kilobytes; ten thousand exemptions have two or three megabytes.
+const LARGEST: u64 = 8 * 1024 * 1024;
 /// What a process substitution, `--config <(generate)`, may take.
 const LONGEST: Duration = Duration::from_secs(30);
 

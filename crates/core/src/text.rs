@@ -19,10 +19,10 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_unfit)
 }
 
-/// The same for a text of several lines: tabs and line ends stay.
+/// The same for a text of several lines: tabs and line ends stay, but not what goes back to the beginning of a line.
 #[must_use]
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |letter| is_unfit(letter) && !matches!(letter, '\n' | '\t' | '\r'))
+    escaped(text, |letter| is_unfit(letter) && !matches!(letter, '\n' | '\t'))
 }
 
 fn escaped(text: &str, unfit: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -53,7 +53,7 @@ mod tests {
     fn control_and_bidirectional_characters_are_shown_as_escapes() {
         assert_eq!(visible("a\u{1b}[2Jb\nc\u{202e}d\u{85}"), "a\\u{1b}[2Jb\\nc\\u{202e}d\\u{85}");
         assert_eq!(visible("\u{61c}\u{2066}\u{feff}\u{e0041}"), "\\u{61c}\\u{2066}\\u{feff}\\u{e0041}");
-        assert_eq!(visible_lines("a\tb\n\u{1b}"), "a\tb\n\\u{1b}");
+        assert_eq!(visible_lines("a\tb\n\u{1b}\r"), "a\tb\n\\u{1b}\\r");
         assert!(matches!(visible("Ünïcode 口座 👩‍🚒"), Cow::Borrowed(_)));
     }
 }
