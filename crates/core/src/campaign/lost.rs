@@ -1,6 +1,7 @@
 //! A task of orgseal that panicked or was lost. The other accounts go on, and the run does not end as one that did all it should.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use tokio::task::JoinError;
 
@@ -8,14 +9,14 @@ use super::{Campaign, CampaignError};
 use crate::event::Event;
 use crate::model::{Account, AwsError};
 
-/// Whether a task of this run was lost.
+/// The tasks of this run that were lost.
 #[derive(Debug, Default)]
-pub(super) struct Lost(AtomicBool);
+pub(super) struct Lost(Mutex<BTreeSet<String>>);
 
 impl Campaign {
     /// Whether a task of this run was lost.
     pub(super) fn has_lost_a_task(&self) -> bool {
-        self.lost.0.load(Ordering::Acquire)
+        !self.lost.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The task that worked on an account ended by itself: what it did not come to is unknown.
@@ -26,13 +27,16 @@ impl Campaign {
 
     /// A task ended by itself.
     pub(super) fn task_lost(&self, task: &str, why: &str) -> AwsError {
-        self.lost.0.store(true, Ordering::Release);
         let error = AwsError {
             code: "TaskLost".to_owned(),
             message: format!("{task} ended unexpectedly: {why}"),
             hint: "this is a fault of orgseal: run again with --log text, and report it".to_owned(),
         };
-        self.events.emit(&Event::Warning { message: error.to_string() });
+        // Each bucket that waited for a task finds out by itself.
+        let is_new = self.lost.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned());
+        if is_new {
+            self.events.emit(&Event::Warning { message: error.to_string() });
+        }
         error
     }
 }
