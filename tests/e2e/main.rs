@@ -39,6 +39,7 @@ mod remediation;
 mod resume;
 mod rollback;
 mod rollback_request;
+mod runs;
 mod sealing;
 mod selections;
 mod soak;

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Preflight(Preflight),
     /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
     Rollout(Rollout),
+    /// List the runs in the ledger: id, kind, start, caller, selection, state, counts, and by what they were undone
+    Runs(Runs),
     /// Show where a campaign stands, also while it runs
     Status(Status),
     /// Go on with a campaign that was stopped, killed or paused
@@ -249,6 +251,13 @@ pub(crate) enum PlanVerb {
         #[arg(value_name = "B")]
         after: PathBuf,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Runs {
+    /// List so many of the newest runs
+    #[arg(long, default_value_t = 50, value_name = "NUMBER")]
+    pub(crate) limit: usize,
 }
 
 #[derive(Args)]

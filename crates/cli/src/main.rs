@@ -75,6 +75,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Plan(own) => commands::plan::run(&common, &own, json).await,
         Command::Preflight(own) => commands::preflight::run(&common, &own, json).await,
         Command::Rollout(own) => commands::rollout::run(&common, &own, json, yes).await,
+        Command::Runs(own) => commands::runs::run(&common, &own, json),
         Command::Status(own) => commands::status::run(&common, &own, json),
         Command::Resume(own) => commands::resume::run(&common, &own, json, yes).await,
         Command::Rollback(own) => commands::rollback::run(&common, &own, json, yes).await,

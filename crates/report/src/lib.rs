@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod plan;
 pub mod preflight;
+pub mod runs;
 pub mod status;
 pub mod terminal;
 

@@ -11,6 +11,7 @@ pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod rollout;
+pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 
@@ -49,6 +50,17 @@ fn close(common: &Common, state: &Path, run: &str, ending: Ending, json: bool) -
     }
     if ending == Ending::Interrupted {
         return Ok(INTERRUPTED);
+    }
+    Ok(exit_code(&reader.summary(&run)?, &run.state))
+}
+
+/// Gives the exit code of a run that ended before, and with `--json` its document: there is nothing new to say.
+fn report_again(common: &Common, state: &Path, run: &str, json: bool) -> Result<u8, Failure> {
+    let reader = Reader::open(state)?;
+    let run = reader.run(run)?;
+    if json {
+        let style = connect::style(common);
+        to_stdout(|out| orgseal_report::write(Format::Json, &reader, &run, &style, out))?;
     }
     Ok(exit_code(&reader.summary(&run)?, &run.state))
 }

@@ -1,20 +1,28 @@
 //! `orgseal resume`: resume a rollout or a rollback where an earlier process ended.
 
+use std::path::Path;
+
 use orgseal_core::campaign::{Campaign, ChangeOptions, rollback_to_continue};
+use orgseal_core::ledger::{LedgerError, Reader, Scope};
+use orgseal_core::model::WaveState;
 use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::rollout::with_waves;
-use super::{close, confirm, rollback};
+use super::{close, confirm, report_again, rollback};
 use crate::args::{Common, Resume};
 use crate::failure::Failure;
-use crate::{connect, listen, signals};
+use crate::{connect, listen, output, signals};
 
 pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("resume", yes, false)?;
     let place = connect::open_to_seal(common).await?;
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
         return rollback::carry_on(common, place, requested, json, yes).await;
+    }
+    if let Some(run) = nothing_to_resume(&place.state, own)? {
+        output::err(&format!("nothing to resume: {run} is finished; nothing was read or written"));
+        return report_again(common, &place.state, &run, json);
     }
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
@@ -26,4 +34,25 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256 }).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
+}
+
+/// The id of the run that is to be resumed, where it is finished and nothing of it is left to do.
+fn nothing_to_resume(state: &Path, own: &Resume) -> Result<Option<String>, Failure> {
+    let reader = match Reader::open(state) {
+        Err(LedgerError::Missing { .. }) => return Ok(None),
+        reader => reader?,
+    };
+    let run = match &own.campaign {
+        Some(id) => Some(reader.run(id)?),
+        None => reader.newest_of(&["rollout", "rollback"])?,
+    };
+    let changes = |kind: &str| matches!(kind, "rollout" | "rollback");
+    let Some(run) = run.filter(|run| run.state == "finished" && changes(&run.kind)) else { return Ok(None) };
+    let scope = if own.retry_failed { Scope::OpenAndFailed } else { Scope::Open };
+    let is_open = reader.summary(&run)?.accounts_unread > 0
+        || !reader.work(&run, scope, None)?.is_empty()
+        || reader.waves(&run)?.iter().any(|wave| wave.state != WaveState::Done);
+    // A campaign that was undone has another story to tell.
+    let undone = reader.undone_by(&run)?.is_some();
+    Ok((!is_open && !undone).then_some(run.id))
 }

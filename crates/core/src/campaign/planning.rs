@@ -1,6 +1,6 @@
 //! Plans: made by a read-only run, approved by a person, carried out by a rollout as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -353,6 +353,7 @@ impl Campaign {
         let (reader, run) = self.reader()?;
         let mut kinds: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
         let mut account = (String::new(), BTreeMap::new());
+        let mut own = HashSet::new();
         for planned in plan.buckets()? {
             let planned = planned?;
             let chosen = self.takes_account(&planned.account)
@@ -364,10 +365,13 @@ impl Campaign {
             }
             if account.0 != planned.account {
                 account = (planned.account.clone(), reader.verdicts_of(&run, &planned.account)?);
+                own = reader.sealed_by(&run, &planned.account)?;
             }
             let kind = match account.1.get(&planned.bucket) {
                 None => "cannot be found any more, or its account could not be read".to_owned(),
                 Some((Verdict::NotSealed, _)) => continue,
+                // Sealed by this campaign before it was resumed: as planned, and no difference.
+                Some((Verdict::Sealed, _)) if own.contains(&planned.bucket) => continue,
                 Some((Verdict::Sealed, _)) => "sealed already".to_owned(),
                 Some((_, reason)) => reason.says().to_owned(),
             };

@@ -1,6 +1,6 @@
 //! Reading the record across runs: what a campaign changed, and what earlier runs said of a bucket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -71,6 +71,22 @@ impl Reader {
              WHERE run = ?1 AND verdict = ?2 ORDER BY account, name LIMIT ?3"
         );
         self.gather(&sql, params![run.number, verdict.as_str(), most as u64], finding_of)
+    }
+
+    /// The newest runs, the newest first, and how many older ones there are.
+    pub fn newest_runs(&self, most: usize) -> Result<(Vec<Run>, u64), LedgerError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let runs: Vec<Run> = self.gather(&format!("{RUN} ORDER BY number DESC LIMIT ?1"), params![most], run_of)?;
+        let all: u64 = self.sql(self.connection.query_row("SELECT count(*) FROM run", [], |row| row.get(0)))?;
+        let older = all.saturating_sub(runs.len() as u64);
+        Ok((runs, older))
+    }
+
+    /// The names of an account's buckets that a run changed and that S3 shows as wanted since.
+    pub fn sealed_by(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
+        let sql =
+            "SELECT name FROM bucket WHERE run = ?1 AND account = ?2 AND verdict = 'sealed' AND touched_at IS NOT NULL";
+        self.gather(sql, params![run.number, account], |row| row.get(0))
     }
 
     /// The newest rollout or rollback that changed a bucket.

@@ -1,0 +1,144 @@
+//! The runs in a ledger, the newest first: what there is to report on, to resume or to undo. For people and as `orgseal.runs/1`.
+
+use std::io::Write;
+
+use anstyle::Effects;
+use orgseal_core::campaign::Target;
+use orgseal_core::ledger::{Reader, Run, Summary};
+use orgseal_core::model::Verdict;
+use serde::Serialize;
+
+use crate::ReportError;
+use crate::headline::what_it_did;
+use crate::kind;
+use crate::meaning::{count, title};
+use crate::terminal::Style;
+use crate::words::{counted, ending, moment, number, plain};
+
+/// The name and version of the document's shape.
+const SCHEMA: &str = "orgseal.runs/1";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'a str,
+    organization: &'a str,
+    runs: Vec<RunRecord>,
+    /// Older runs that are not in the list.
+    more: u64,
+}
+
+#[derive(Serialize)]
+struct RunRecord {
+    id: String,
+    kind: String,
+    state: String,
+    started_at: jiff::Timestamp,
+    finished_at: Option<jiff::Timestamp>,
+    caller: String,
+    version: String,
+    /// The selection of the command line, in words; empty for everything.
+    selection: String,
+    /// Of a rollback: the only wave that it restores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wave: Option<u32>,
+    /// The approved plan that it carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    /// Of a rollback: the campaign that it undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<String>,
+    /// Rollbacks that restored buckets of it.
+    undone_by: Vec<String>,
+    summary: Summary,
+}
+
+fn records(reader: &Reader, runs: Vec<Run>) -> Result<Vec<(Run, RunRecord)>, ReportError> {
+    let mut records = Vec::new();
+    for run in runs {
+        let mut undone_by = Vec::new();
+        for rollback in reader.rollbacks_of(&run)? {
+            if reader.summary(&rollback)?.restored > 0 {
+                undone_by.push(rollback.id);
+            }
+        }
+        let record = RunRecord {
+            id: run.id.clone(),
+            kind: run.kind.clone(),
+            state: run.state.clone(),
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            caller: run.caller.clone(),
+            version: run.version.clone(),
+            selection: run.selection.clone(),
+            wave: Target::of(&run).wave,
+            plan: run.plan.as_ref().map(|plan| plan.id.clone()),
+            undoes: run.parent.clone(),
+            undone_by,
+            summary: reader.summary(&run)?,
+        };
+        records.push((run, record));
+    }
+    Ok(records)
+}
+
+/// Writes the newest runs as JSON.
+pub fn write_json(reader: &Reader, most: usize, out: &mut dyn Write) -> Result<(), ReportError> {
+    let (runs, more) = reader.newest_runs(most)?;
+    let document = Document {
+        schema: SCHEMA,
+        organization: &reader.binding()?.organization,
+        runs: records(reader, runs)?.into_iter().map(|(_, record)| record).collect(),
+        more,
+    };
+    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+/// Writes the newest runs for people.
+pub fn write(reader: &Reader, most: usize, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+    let ink = |text: &str, effects: Effects| match style.color {
+        true => format!("{0}{text}{0:#}", anstyle::Style::new().effects(effects)),
+        false => text.to_owned(),
+    };
+    let (runs, more) = reader.newest_runs(most)?;
+    writeln!(out, "\n{}", ink(&format!("Runs in {}", reader.binding()?.organization), Effects::BOLD))?;
+    for (run, record) in records(reader, runs)? {
+        let state = ending(&run).unwrap_or("finished");
+        writeln!(out, "\n{}  {}", ink(&run.id, Effects::BOLD), moment(run.started_at))?;
+        writeln!(out, "  {}", plain(&format!("{state} · by {} · {}", run.caller, scope(&record))))?;
+        writeln!(out, "  {}", counts(&run, &record.summary))?;
+        for rollback in &record.undone_by {
+            writeln!(out, "  undone by {rollback}, in whole or in part")?;
+        }
+    }
+    if more > 0 {
+        writeln!(out, "\n{} older: --limit {} lists them too", counted(more, "run"), most as u64 + more)?;
+    }
+    Ok(())
+}
+
+/// What a run was about, in words.
+fn scope(record: &RunRecord) -> String {
+    let mut parts = Vec::new();
+    parts.extend(record.undoes.as_ref().map(|campaign| format!("undoes {campaign}")));
+    parts.extend(record.wave.map(|wave| format!("wave {wave}")));
+    parts.extend(record.plan.as_ref().map(|plan| format!("plan {plan}")));
+    parts.push(if record.selection.is_empty() { "everything".to_owned() } else { record.selection.clone() });
+    parts.join(", ")
+}
+
+/// What a run did, or what it found.
+fn counts(run: &Run, summary: &Summary) -> String {
+    if let Some(did) = what_it_did(run, summary) {
+        return did;
+    }
+    let found = kind::verdicts(run).iter().filter(|verdict| count(summary, **verdict) > 0);
+    let found = found.map(|&verdict: &Verdict| format!("{} {}", number(count(summary, verdict)), title(verdict)));
+    let mut parts = vec![counted(summary.buckets, "bucket")];
+    parts.extend(found);
+    if summary.accounts_unread > 0 {
+        parts.push(format!("{} unknown", counted(summary.accounts_unread, "account")));
+    }
+    parts.join(" · ")
+}

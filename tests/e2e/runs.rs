@@ -1,0 +1,60 @@
+//! Campaigns stay in sight: which runs there were, and that there is nothing to resume.
+
+use crate::world::World;
+
+const SPEC: &str = "accounts = 4\nbuckets_per_account = 4\nsuspended = 0\nwithout_member_role = 0";
+
+#[test]
+fn the_runs_are_listed_with_what_undid_them() {
+    let world = World::of(SPEC);
+    assert_eq!(world.run(&["runs"]).code, 1, "there is no ledger");
+    let (_, audit) = world.json(&["audit", "--region", "us-east-1"]);
+    let (_, rollout) = world.json(&["rollout", "--yes"]);
+    let (_, rollback) = world.json(&["rollback", "--yes"]);
+    let id = |document: &serde_json::Value| document["run"]["id"].as_str().unwrap().to_owned();
+    let (code, listed) = world.json(&["runs"]);
+    assert_eq!((code, &listed["schema"]), (0, &"orgseal.runs/1".into()));
+    let runs = listed["runs"].as_array().unwrap();
+    let ids: Vec<&str> = runs.iter().map(|run| run["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [id(&rollback), id(&rollout), id(&audit)]);
+    assert_eq!((&runs[0]["undoes"], &runs[1]["undone_by"][0]), (&id(&rollout).into(), &id(&rollback).into()));
+    assert_eq!(runs[2]["selection"], "region us-east-1");
+    assert_eq!(runs[1]["summary"], rollout["summary"]);
+    assert!(runs.iter().all(|run| run["caller"].as_str().unwrap().contains(":user/orgseal")));
+    let text = world.run(&["runs", "--limit", "2"]).stdout;
+    assert!(text.contains(&format!("undone by {}", id(&rollback))) && text.contains("1 run older"), "{text}");
+    assert!(!text.contains(&id(&audit)), "{text}");
+}
+
+#[test]
+fn a_finished_run_has_nothing_to_resume_and_nothing_is_written() {
+    let world = World::of(SPEC);
+    let (code, rollout) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0);
+    let before = world.entries().len();
+    let again = world.run(&["resume", "--yes"]);
+    let campaign = rollout["campaign"].as_str().unwrap();
+    assert_eq!(again.code, 0);
+    assert!(again.stderr.contains(&format!("nothing to resume: {campaign} is finished")), "{}", again.stderr);
+    assert_eq!(world.entries().len(), before);
+    let (_, document) = world.json(&["resume", "--yes"]);
+    assert_eq!(document["summary"], rollout["summary"]);
+    assert_eq!(world.entries().len(), before);
+}
+
+#[test]
+fn a_resumed_campaign_does_not_warn_of_what_it_sealed_itself() {
+    let world = World::of(SPEC);
+    world.edit(|text| {
+        format!("{text}\n[[waves]]\nname = \"first\"\naccounts_percent = 50\n\n[[waves]]\nname = \"rest\"\naccounts_percent = 100\n")
+    });
+    let file = world.path("plan.json");
+    let file = file.to_str().unwrap();
+    let (_, plan) = world.json(&["plan", "--output", file]);
+    let sha256 = plan["sha256"].as_str().unwrap();
+    let first = world.run(&["rollout", "--yes", "--plan", file, "--plan-sha256", sha256, "--until-wave", "1"]);
+    assert_eq!(first.code, 3, "{}", first.stderr);
+    let rest = world.run(&["resume", "--yes"]);
+    assert_eq!(rest.code, 0, "{}", rest.stderr);
+    assert!(!rest.stderr.contains("taken out of the plan"), "{}", rest.stderr);
+}
