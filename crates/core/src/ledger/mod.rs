@@ -3,6 +3,7 @@
 //! [`moves`] holds the legal moves of a bucket's life; the file keeps every event (`entry`) and the fold of them
 //! (`bucket`), written in the same transaction. Reports and resumption read from here, never from memory.
 
+mod apply;
 mod blocked_types;
 mod chain;
 mod entries;
