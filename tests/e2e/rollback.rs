@@ -285,5 +285,5 @@ fn what_leads_on_from_a_campaign_that_was_undone_is_another_one() {
     assert!(!status.contains("Undone"), "a dry run undoes nothing: {status}");
     assert_eq!(world.run(&["rollback", "--yes"]).code, 0);
     let status = world.run(&["status", "--campaign", &campaign]).stdout;
-    assert!(status.contains("begins anew") && !status.contains("orgseal resume"), "{status}");
+    assert!(status.contains("plans again") && !status.contains("orgseal resume"), "{status}");
 }

@@ -199,7 +199,7 @@ fn known_regions(campaign: &CampaignFile, patterns: &[String]) -> Result<(), Fai
         None => "check its name.".to_owned(),
     };
     let named: Vec<&String> = patterns.iter().filter(|pattern| !pattern.starts_with('!')).collect();
-    if let Some(first) = named.first().filter(|_| named.iter().all(|pattern| idle(pattern))) {
+    if let Some(first) = named.first().filter(|_| named.iter().all(&idle)) {
         return Err(Failure::plain(
             format!(
                 "--region {first} matches no Region that the campaign file names or that this version of orgseal knows"

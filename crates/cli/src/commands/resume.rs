@@ -1,8 +1,6 @@
 //! `orgseal resume`: resume a rollout or a rollback where an earlier process ended.
 
-use std::path::Path;
-
-use orgseal_core::campaign::{Campaign, ChangeOptions, rollback_to_continue};
+use orgseal_core::campaign::{Campaign, ChangeOptions, Target, rollback_to_continue};
 use orgseal_core::ledger::{LedgerError, Reader, Scope};
 use orgseal_core::model::WaveState;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +9,7 @@ use super::confirm::Asker;
 use super::rollout::with_waves;
 use super::{close, confirm, report_again, rollback};
 use crate::args::{Common, Resume};
+use crate::connect::Workplace;
 use crate::failure::Failure;
 use crate::{connect, listen, output, signals};
 
@@ -20,7 +19,7 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
         return rollback::carry_on(common, place, requested, json, yes).await;
     }
-    if let Some(run) = nothing_to_resume(&place.state, own)? {
+    if let Some(run) = nothing_to_resume(&place, own)? {
         output::err(&format!("nothing to resume: {run} is finished; nothing was read or written"));
         return report_again(common, &place.state, &run, json);
     }
@@ -37,8 +36,8 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
 }
 
 /// The id of the run that is to be resumed, where it is finished and nothing of it is left to do.
-fn nothing_to_resume(state: &Path, own: &Resume) -> Result<Option<String>, Failure> {
-    let reader = match Reader::open(state) {
+fn nothing_to_resume(place: &Workplace, own: &Resume) -> Result<Option<String>, Failure> {
+    let reader = match Reader::open(&place.state) {
         Err(LedgerError::Missing { .. }) => return Ok(None),
         reader => reader?,
     };
@@ -54,5 +53,7 @@ fn nothing_to_resume(state: &Path, own: &Resume) -> Result<Option<String>, Failu
         || reader.waves(&run)?.iter().any(|wave| wave.state != WaveState::Done);
     // A campaign that was undone has another story to tell.
     let undone = reader.undone_by(&run)?.is_some();
-    Ok((!is_open && !undone).then_some(run.id))
+    // Who changed the campaign file since may expect that its buckets get something else now.
+    let changed = !Target::of(&run).other_settings(&place.loaded.campaign).is_empty();
+    Ok((!is_open && !undone && !changed).then_some(run.id))
 }

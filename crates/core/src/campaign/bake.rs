@@ -105,6 +105,20 @@ impl Ends {
     }
 }
 
+/// What is looked for in CloudTrail; `None` where the wave does not look for denied uses of the key.
+fn denial_watch(
+    number: u32,
+    wave: &Wave,
+    record: Option<&WaveRecord>,
+    ends: Ends,
+    over: bool,
+) -> Option<Arc<DenialWatch>> {
+    let settle = ends.last().duration_since(ends.bake).unsigned_abs();
+    let pages = pages_of_look(wave.check_every());
+    let watch = DenialWatch { wave: number, record: record.cloned(), until: ends.bake, settle, pages, over };
+    wave.looks_for_denials().then(|| Arc::new(watch))
+}
+
 impl Campaign {
     /// Watches a wave of which all is changed, for as long as the campaign file says. One that an earlier process watched is
     /// watched to the end of its time.
@@ -156,7 +170,8 @@ impl Campaign {
             }
             looked = Instant::now();
             let over = now() >= ends.last();
-            let checking = self.check(number, wave, record.as_ref(), hands, &changed, ends, over);
+            let checking =
+                self.check(number, wave, hands, &changed, denial_watch(number, wave, record.as_ref(), ends, over));
             let Some(checked) = self.stop.run_until_cancelled(checking).await else {
                 return Ok(Baked::Interrupted);
             };
@@ -194,18 +209,11 @@ impl Campaign {
         self: &Arc<Self>,
         number: u32,
         wave: &Wave,
-        record: Option<&WaveRecord>,
         hands: &Hands,
         changed: &[String],
-        ends: Ends,
-        over: bool,
+        watch: Option<Arc<DenialWatch>>,
     ) -> Result<Checked, CampaignError> {
         self.key_watch.forget();
-        let watch = wave.looks_for_denials().then(|| {
-            let settle = ends.last().duration_since(ends.bake).unsigned_abs();
-            let pages = pages_of_look(wave.check_every());
-            Arc::new(DenialWatch { wave: number, record: record.cloned(), until: ends.bake, settle, pages, over })
-        });
         let mut looks = pin!(
             stream::iter(changed.to_vec())
                 .map(|account| {

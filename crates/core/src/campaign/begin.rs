@@ -16,7 +16,7 @@ use super::warnings::Warnings;
 use super::{CHANGING, Campaign, CampaignError, ChangeOptions, Ending, Kind, Setting, new_id, requested};
 use crate::aws::Organization;
 use crate::clock;
-use crate::config::{CampaignFile, differences};
+use crate::config::CampaignFile;
 use crate::event::Event;
 use crate::host::host;
 use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run, check_runs};
@@ -140,8 +140,8 @@ impl Campaign {
             may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
         }
         let target = Target::of(&run);
-        let settings = differences(&target.settings, &setting.loaded.campaign.target());
-        if !target.settings.is_null() && !settings.is_empty() && !options.settle_only {
+        let settings = target.other_settings(&setting.loaded.campaign);
+        if !settings.is_empty() && !options.settle_only {
             return Err(CampaignError::OtherTarget { id: run.id, settings });
         }
         let plan = match &run.plan {

@@ -281,7 +281,8 @@ impl Campaign {
             async move {
                 let mut reads = reads?;
                 loop {
-                    let Next::Read(account, read) = reads.next(&campaign, false).await else { return None };
+                    let Next::Read(read) = reads.next(&campaign, false).await else { return None };
+                    let (account, read) = *read;
                     let read = match campaign.read_of(account, read).await {
                         Ok(read) => read,
                         Err(error) => return Some((Err(error), None)),

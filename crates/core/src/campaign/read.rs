@@ -79,7 +79,7 @@ impl Campaign {
         let (mut buckets, mut whole, mut stalled) = (0, true, false);
         loop {
             let (account, read) = match reads.next(self, leaves_stalled).await {
-                Next::Read(account, read) => (account, read),
+                Next::Read(read) => *read,
                 Next::Stalled => {
                     (whole, stalled) = (false, true);
                     break;

@@ -85,9 +85,12 @@ pub(super) struct Reads {
     purpose: Purpose,
 }
 
+/// What became of the task that read an account.
+type ReadOutcome = Result<Result<Read, CampaignError>, JoinError>;
+
 /// What came next.
 pub(super) enum Next {
-    Read(Account, Result<Result<Read, CampaignError>, JoinError>),
+    Read(Box<(Account, ReadOutcome)>),
     /// All that are left give no answer.
     Stalled,
     Done,
@@ -112,7 +115,7 @@ impl Reads {
                 biased;
                 Some((account, read)) = self.under_way.next() => {
                     self.watches.remove(&account.id);
-                    return Next::Read(account, read);
+                    return Next::Read(Box::new((account, read)));
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }

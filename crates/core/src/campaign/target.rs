@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{CampaignFile, differences};
 use crate::ledger::Run;
 use crate::plan::Narrowed;
 
@@ -34,5 +35,14 @@ impl Target {
     #[must_use]
     pub fn of(run: &Run) -> Target {
         serde_json::from_str(&run.target).unwrap_or_default()
+    }
+
+    /// The settings that decide outcomes and have another value in a campaign file. None are known of a ledger of the first schema.
+    #[must_use]
+    pub fn other_settings(&self, file: &CampaignFile) -> Vec<String> {
+        match self.settings.is_null() {
+            true => Vec::new(),
+            false => differences(&self.settings, &file.target()),
+        }
     }
 }

@@ -63,13 +63,11 @@ impl BucketState {
         let put = self.intent.as_ref().is_some_and(|intent| intent.blocked_types.is_some()) && self.is_put(found);
         let left = self.left.as_ref().filter(|left| found.is_as_recorded(left));
         let first = self.found.as_ref().filter(|first| put || left.is_some() || found.is_as_recorded(first));
+        // Whether the element that S3 returns was set by a change of ours.
+        let ours = left.map_or(put, records_types);
         match first {
             // S3 returns the element by now, and no change of ours set it: it belongs to what was there before.
-            Some(first)
-                if !records_types(first)
-                    && !(put && left.is_none())
-                    && left.is_none_or(|left| !records_types(left)) =>
-            {
+            Some(first) if !records_types(first) && !ours => {
                 with_types(first, found.only_rule().and_then(|rule| rule.blocked.clone()))
             }
             Some(first) => first.clone(),

@@ -36,7 +36,8 @@ pub(super) fn complete(body: &[u8]) -> Result<Document<'_>, Unusable> {
             Token::ElementEnd { end: ElementEnd::Open, .. } => {}
             Token::ElementEnd { end: ElementEnd::Empty, .. } => drop(open.pop()),
             Token::ElementEnd { end: ElementEnd::Close(prefix, local), .. } => {
-                if open.pop() != Some((prefix.as_str(), local.as_str())) {
+                let begun = open.pop();
+                if begun != Some((prefix.as_str(), local.as_str())) {
                     return Err(malformed("an element ends that did not begin"));
                 }
             }

@@ -311,7 +311,8 @@ async fn noise_of_another_bucket_or_of_an_unknown_key_hides_no_outage() {
 async fn denials_that_name_neither_key_nor_bucket_count_where_they_are_more_than_before() {
     let steady = ("legacy?", 30, -2 * DAY, 2 * DAY);
     let job = ("legacy?", 1, -3_000, -2_940);
-    let cases: [(&[(&'static str, i64, i64, i64)], bool); 5] = [
+    type Denials<'a> = &'a [(&'static str, i64, i64, i64)];
+    let cases: [(Denials<'_>, bool); 5] = [
         (&[steady], false),
         (&[job, ("legacy?", 1, 600, 660)], false),
         (&[("legacy?", 1, -7_200, -7_200), ("legacy?", 20, 60, 2 * DAY)], true),
