@@ -129,7 +129,10 @@ impl Listener for Bars {
         let state = &mut *state;
         match event {
             Event::RunStarted { run, organization, campaign_file, .. } => {
-                self.say(&format!("{run}  organization {organization}, campaign file {campaign_file}"));
+                self.say(&format!(
+                    "{run}  organization {organization}, campaign file: {}",
+                    lines::short(campaign_file)
+                ));
             }
             Event::AccountEntered { account } => {
                 state.names.insert(account.id.clone(), visible(&account.name).into_owned());

@@ -29,7 +29,7 @@ impl Listener for Lines {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::RunStarted { run, organization, campaign_file, .. } => {
-                say(&format!("{run}: organization {organization}, campaign file {campaign_file}"));
+                say(&format!("{run}: organization {organization}, campaign file: {}", short(campaign_file)));
             }
             Event::AccountsFound { accounts } => say(&format!("reading {accounts} accounts")),
             Event::AccountUnread { account, error } => {
@@ -111,4 +111,9 @@ fn progress(tally: &Tally) -> String {
             )
         }
     }
+}
+
+/// The name of a campaign file after the words "campaign file".
+pub(super) fn short(campaign_file: &str) -> &str {
+    campaign_file.strip_suffix(" campaign file").unwrap_or(campaign_file)
 }
