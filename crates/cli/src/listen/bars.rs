@@ -104,7 +104,8 @@ impl Bars {
             let failed = if sealing.failed > 0 { format!(", {} failed", sealing.failed) } else { String::new() };
             self.buckets.set_message(format!("{} in flight{failed}, {:.1}/s{left}", sealing.in_flight, sealing.rate()));
         } else {
-            self.accounts.set_position(tally.accounts_done);
+            // The bar stays open at its end while an account is unknown.
+            self.accounts.set_position(tally.accounts_done.saturating_sub(tally.accounts_unread));
             self.accounts.set_message(match (tally.accounts_unread, tally.accounts_skipped) {
                 (0, 0) => String::new(),
                 (unread, 0) => format!("{unread} unread"),
