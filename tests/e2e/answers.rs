@@ -143,7 +143,7 @@ fn a_task_that_panics_is_a_failure_of_the_run_and_the_others_go_on() {
         document["accounts"].as_array().unwrap().iter().filter(|account| account["outcome"] == "unread").collect();
     assert_eq!(unread.len(), 1, "{unread:#?}");
     assert_eq!(unread[0]["error"]["code"], "TaskLost");
-    // Whoever follows executions panics: nobody knows how they end, and nothing new is started.
+    // The task that follows executions panics: nobody knows how they end, and nothing new is started.
     let document = panicking("panic-poll", &["rollout", "--yes"]);
     assert_eq!(document["run"]["state"], "stopped: internal error", "{document:#}");
     let (code, document) = world.json(&["resume", "--yes"]);

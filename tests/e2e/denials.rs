@@ -39,7 +39,7 @@ fn an_approval_accepts_no_denial_that_nobody_has_seen() {
     let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
     assert_eq!((run.code, outside_the_canary(&world).len()), (3, 0), "{}", run.stderr);
     is_stopped(&world, "denied uses of the central key", &["role/orders", "first", "GenerateDataKey"]);
-    // Whoever approves it now has seen them.
+    // The approver has seen them.
     let run = world.run(&["resume", "--yes", "--approve-wave", "1"]);
     assert_eq!(outside_the_canary(&world).len(), 14, "{}", run.stderr);
     let accepted = &status(&world).1[0]["accepted_denials"];

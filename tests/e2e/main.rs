@@ -42,6 +42,7 @@ mod rollback_request;
 mod runs;
 mod sealing;
 mod selections;
+mod settling;
 mod soak;
 mod suggestions;
 mod terminal;

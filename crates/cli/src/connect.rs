@@ -289,7 +289,7 @@ fn state_folder(common: &Common) -> Result<PathBuf, Failure> {
 
 /// The campaign file, with single values laid over it.
 pub(crate) fn campaign_file(common: &Common) -> Result<Loaded, Failure> {
-    // Whoever calls AWS gets the sandbox's own campaign file. What is left calls nothing, and has no sandbox to ask.
+    // Commands that call AWS get the sandbox's own campaign file. What is left calls nothing, and has no sandbox to ask.
     if common.config.is_none() && common.sandbox.is_some() {
         return Err(Failure::plain(
             "this command makes no AWS calls, so --sandbox does not give it a campaign file",

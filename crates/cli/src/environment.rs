@@ -1,5 +1,5 @@
 //! Variables that begin with ORGSEAL_: each one is a setting, one of our own, or told of. None is passed over in silence, since
-//! whoever sets `ORGSEAL_ACCOUNT` believes that the run is narrowed.
+//! a user who sets `ORGSEAL_ACCOUNT` expects it to filter the run.
 
 use orgseal_core::config::{CampaignFile, Override, near};
 use orgseal_core::judge::guards;

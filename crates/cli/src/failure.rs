@@ -310,7 +310,7 @@ fn ledger_help(error: &LedgerError) -> String {
                 .to_owned()
         }
         LedgerError::Incomplete { .. } | LedgerError::Altered { .. } | LedgerError::Schema { .. } => {
-            "nothing was started. Keep the state directory as it is for whoever examines it (`orgseal ledger verify` names what is \
+            "nothing was started. Keep the state directory unchanged for the investigation (`orgseal ledger verify` names what is \
              wrong), and restore the whole state directory from a backup. Without a backup, begin with another --state: buckets that \
              are sealed are found sealed"
                 .to_owned()

@@ -91,7 +91,7 @@ pub(crate) fn out(text: &str) -> std::io::Result<()> {
     out_whole(&visible_lines(text))
 }
 
-/// Whoever closes a pipe early has read enough.
+/// A reader that closes a pipe early has read enough.
 fn out_whole(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {

@@ -93,7 +93,7 @@ fn export(common: &Common, own: &Export) -> Result<u8, Failure> {
     };
     match written {
         Ok(()) => Ok(0),
-        // Whoever closes a pipe early has read enough.
+        // A reader that closes a pipe early has read enough.
         Err(ExportError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe && own.output.is_none() => Ok(0),
         Err(ExportError::Io(error)) => Err(Failure::plain(
             format!("the export cannot be written: {error}"),

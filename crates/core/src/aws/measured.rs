@@ -4,17 +4,12 @@
 use std::time::{Instant, SystemTime};
 
 use aws_smithy_async::time::TimeSource;
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::{DateTime, Format};
 use jiff::Timestamp;
 
+use super::wrapped_client::wrapped;
 use crate::clock;
 use crate::model::plausible;
 
@@ -28,35 +23,9 @@ impl TimeSource for AwsTime {
     }
 }
 
-/// A client whose responses set the clock.
-#[derive(Debug)]
-struct Measured(SharedHttpClient);
-
 /// The same client, measuring.
 pub(super) fn measured(client: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(Measured(client))
-}
-
-impl HttpClient for Measured {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(MeasuredConnector(self.0.http_connector(settings, components)))
-    }
-
-    fn validate_base_client_config(
-        &self,
-        components: &RuntimeComponentsBuilder,
-        config: &ConfigBag,
-    ) -> Result<(), BoxError> {
-        HttpClient::validate_base_client_config(&self.0, components, config)
-    }
-
-    fn validate_final_config(&self, components: &RuntimeComponents, config: &ConfigBag) -> Result<(), BoxError> {
-        HttpClient::validate_final_config(&self.0, components, config)
-    }
-
-    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.0.connector_metadata()
-    }
+    wrapped(client, |connector| SharedHttpConnector::new(MeasuredConnector(connector)))
 }
 
 #[derive(Debug)]

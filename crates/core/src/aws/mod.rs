@@ -43,6 +43,7 @@ mod session;
 mod session_policy;
 mod ssm;
 mod sts;
+mod wrapped_client;
 
 pub use cloudtrail::{BETWEEN_REQUESTS, EVENTS_A_PAGE, EventsRead, Window};
 pub use config_rules::Remediation;

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::plan::put_command;
 
 impl Campaign {
-    /// Notes that Automation does not know the element where an execution failed for it: whoever starts next omits it.
+    /// Notes that Automation does not know the element where an execution failed for it: the next start omits it.
     pub(super) fn note_refusal(&self, life: &Life) {
         let Some(intent) = life.state().intent.as_ref().filter(|_| !life.state().omits_types()) else { return };
         let Bucket { account, region, .. } = life.bucket();
@@ -127,7 +127,7 @@ fn record(bucket: &Bucket, state: &BucketState, outcome: OmissionOutcome, repair
     }
 }
 
-/// A bucket whose blocked encryption types a change of this campaign altered is not as wanted for being on the central key, or for
+/// A bucket whose blocked encryption types a change of this campaign altered is not sealed only because it uses the central key, or for
 /// having its former one again. That may show only now: the read-back failed, or the change took effect after it.
 pub(super) fn still_changed(bucket: &Bucket, state: &BucketState, look: &mut BucketEvent) {
     let BucketEvent::Judged { judgement, encryption: Some(shown), error, .. } = look else { return };
@@ -172,7 +172,7 @@ fn lost(state: &BucketState, shown: &DefaultEncryption) -> bool {
 }
 
 /// Whether S3 shows the blocked encryption types that the change was to keep. `NONE` that became `SSE-C` stops writers that use
-/// SSE-C, so neither direction is as wanted.
+/// SSE-C, so neither change is wanted.
 pub(super) fn keeps_blocked_types(state: &BucketState, shown: &DefaultEncryption) -> bool {
     state.types_to_keep().is_none_or(|kept| shown.blocked_types() == kept)
 }

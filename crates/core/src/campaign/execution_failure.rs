@@ -31,7 +31,7 @@ impl Campaign {
     }
 
     /// What an execution says about its failure. Too much depends on that to give up when the request is throttled once. That it may not
-    /// be asked is said in its place: whoever reads can do something about it.
+    /// be asked is said in its place: the reader can act on it.
     pub(super) async fn why_it_failed(&self, place: &Place<'_>, execution: &str) -> Option<String> {
         let mut tries = 0;
         loop {

@@ -22,6 +22,6 @@ pub(super) struct InWave {
 pub(super) struct Hands {
     pub(super) accounts: HashMap<String, Account>,
     pub(super) sessions: HashMap<String, Entered>,
-    /// Accounts that gave no answer yet: whoever changes accounts takes them along.
+    /// Accounts that gave no answer yet: the change of accounts includes them.
     pub(super) late: Mutex<Option<Reads>>,
 }

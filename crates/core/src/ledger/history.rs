@@ -82,7 +82,7 @@ impl Reader {
         Ok((runs, older))
     }
 
-    /// The names of an account's buckets that a run changed and that S3 shows as wanted since.
+    /// The names of an account's buckets that a run changed and that are sealed since.
     pub fn sealed_by(&self, run: &Run, account: &str) -> Result<HashSet<String>, LedgerError> {
         let sql =
             "SELECT name FROM bucket WHERE run = ?1 AND account = ?2 AND verdict = 'sealed' AND touched_at IS NOT NULL";

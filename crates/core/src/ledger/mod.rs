@@ -24,6 +24,7 @@ mod reader;
 mod rollback_request;
 mod rows;
 mod schema;
+mod summary;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -40,10 +41,9 @@ pub use fault::Fault;
 pub use folder::{check_folder, make_folder};
 pub use history::EarlierHold;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
-pub use reader::{
-    AccountWork, Head, OpenBucket, OutOfScope, Reader, ReasonCount, Run, Scope, Session, Summary, Unsettled,
-};
+pub use reader::{AccountWork, Head, OpenBucket, Reader, Run, Scope, Session, Unsettled};
 pub use rollback_request::RollbackRequest;
+pub use summary::{OutOfScope, ReasonCount, Summary};
 pub(crate) use verify::check_runs;
 pub use verify::{Verified, verify};
 pub use waves::{LookupMark, TouchedBucket, WaveCount};
@@ -224,7 +224,7 @@ fn in_words(error: &rusqlite::Error) -> String {
     }
 }
 
-/// Opens a file of the state directory for its owner alone, and never through a symbolic link: whoever can plant one would choose
+/// Opens a file of the state directory for its owner alone, and never through a symbolic link: a user who can create one would choose
 /// the file that is truncated or written.
 fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();

@@ -343,7 +343,7 @@ pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, LedgerError>
     Ok(connection)
 }
 
-/// The same for whoever looks for what is wrong: neither schema nor head is compared.
+/// The same for `ledger verify`: neither schema nor head is compared.
 pub(super) fn open_unchecked(folder: &Path) -> Result<Connection, LedgerError> {
     let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
     check_folder(folder)?;

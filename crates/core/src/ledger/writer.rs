@@ -288,7 +288,7 @@ impl Ledger {
         self.send(command(ack)).await?;
         match answer.await {
             Ok(answer) => answer,
-            // The command itself is what failed: whoever asks next is told why the record stopped.
+            // The command itself is what failed: the next caller is told why the ledger stopped.
             Err(_) => {
                 let (ack, answer) = oneshot::channel();
                 self.send(Command::Flush { ack }).await?;
@@ -336,7 +336,7 @@ impl Writer {
         let mut commands = batch.into_iter();
         let mut head = self.head.clone();
         let mut outcome = Ok(());
-        // Another process may append as well: whoever writes has the ledger alone from here on, and goes on from its last entry.
+        // Another process may append as well: this transaction locks the ledger from here on, and continues from its last entry.
         match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => {
                 match Head::read(&transaction, &self.binding) {

@@ -7,20 +7,16 @@
 mod expected;
 mod xml;
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::ErrorKind;
 
 use expected::Expected;
+
+use super::wrapped_client::wrapped;
 
 /// The largest body of an answer. A page of ListBuckets with 10,000 names is about 2 MiB.
 const LARGEST_BODY: usize = 16 << 20;
@@ -48,35 +44,9 @@ impl Unusable {
         "run the command again; if it fails again, check the proxy or endpoint between orgseal and AWS";
 }
 
-/// A client whose answers are complete and bounded.
-#[derive(Debug)]
-struct Checked(SharedHttpClient);
-
 /// The same client, checking.
 pub(super) fn checked(client: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(Checked(client))
-}
-
-impl HttpClient for Checked {
-    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(CheckedConnector(self.0.http_connector(settings, components)))
-    }
-
-    fn validate_base_client_config(
-        &self,
-        components: &RuntimeComponentsBuilder,
-        config: &ConfigBag,
-    ) -> Result<(), BoxError> {
-        HttpClient::validate_base_client_config(&self.0, components, config)
-    }
-
-    fn validate_final_config(&self, components: &RuntimeComponents, config: &ConfigBag) -> Result<(), BoxError> {
-        HttpClient::validate_final_config(&self.0, components, config)
-    }
-
-    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.0.connector_metadata()
-    }
+    wrapped(client, |connector| SharedHttpConnector::new(CheckedConnector(connector)))
 }
 
 #[derive(Debug)]

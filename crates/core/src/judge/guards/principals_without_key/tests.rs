@@ -520,7 +520,7 @@ fn who_comes_in_by_network_alone_is_public_access_finding() {
     assert_eq!(site.found(&GUARD).len(), 1, "by its own policy it comes in all the same");
 }
 
-/// S3 user guide, "Configuring IAM policies for Object Lambda Access Points": whoever calls one uses its supporting access point with its
+/// S3 user guide, "Configuring IAM policies for Object Lambda Access Points": a caller uses its supporting access point with its
 /// own rights, as a rule under `aws:CalledVia`. The Lambda function reads by a presigned URL and writes its answer, with no right on objects.
 #[test]
 fn finds_callers_of_an_object_lambda_access_point_and_not_its_function() {
