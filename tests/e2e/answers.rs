@@ -117,6 +117,25 @@ fn an_account_that_never_answers_delays_no_other_and_ends_as_unknown() {
     assert_eq!(finding(&document, "reports")["verdict"], "sealed");
 }
 
+/// The run begins to change buckets while one more bucket of the same account gives no answer. Each bucket is changed by one task only.
+#[test]
+fn buckets_of_an_account_that_stalls_halfway_are_changed_once() {
+    let stalls =
+        "kind = \"slow\"\nms = 8000\nwhere = { operation = \"GetBucketEncryption\", bucket = \"stalls\" }\nfirst = 1";
+    let executions = "[executions]\nmin_seconds = 3.0\nmax_seconds = 3.0";
+    let spec = two_members(
+        r#"{ name = "answers", encryption = "sse_s3" }, { name = "stalls", encryption = "sse_s3" }"#,
+        r#"{ name = "reports", encryption = "sse_s3" }"#,
+    );
+    let world = World::at_speed(&format!("{spec}\n{executions}\n[[fault]]\n{stalls}"), 1.0);
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 0, "{document:#}");
+    for bucket in ["answers", "stalls", "reports"] {
+        assert_eq!(finding(&document, bucket)["verdict"], "sealed", "{document:#}");
+    }
+    assert_eq!(world.sandbox.executions().len(), 3);
+}
+
 #[test]
 fn times_beyond_all_bounds_break_nothing() {
     for numbers in [r#"["1.8e19", "-1e300"]"#, r#"["-1e300", "1.8e19"]"#, r#"["9223372036854775807", "-1"]"#] {

@@ -322,7 +322,11 @@ fn ledger_help(error: &LedgerError) -> String {
             "check --account, --ou, --region and --bucket; without them everything is shown".to_owned()
         }
         LedgerError::NoSuchRun(_) => "leave --campaign out for the newest run".to_owned(),
-        LedgerError::Illegal(_) => "this is a fault of orgseal: please report it".to_owned(),
+        LedgerError::Illegal { .. } => {
+            "this is a fault of orgseal: report it with the output of `orgseal ledger export`. Nothing is lost: `orgseal resume` \
+             continues from the ledger"
+                .to_owned()
+        }
         _ => "the state folder is --state, ORGSEAL_STATE, or orgseal in the XDG state folder".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! The changing runs: read, show what would change, then change account by account under the limits. A rollout seals, a
 //! rollback restores, and either goes on where an earlier process ended.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -208,6 +209,17 @@ impl Campaign {
         wave: Option<InWave>,
         tolerance: &Arc<Tolerance>,
     ) -> Result<(), CampaignError> {
+        let late = hands.late.lock().await.take();
+        // An account that is still being read is changed after its reading, and not before: two tasks that change one account
+        // would start executions twice.
+        let mut after_reading = HashSet::new();
+        work.retain(|work| {
+            let still_read = late.as_ref().is_some_and(|reads| reads.reads(&work.account));
+            if still_read {
+                after_reading.insert(work.account.clone());
+            }
+            !still_read
+        });
         self.expect_blocks(wave.map(|wave| wave.number), &work)?;
         // Those for which others wait, then the longest: what takes longest must not begin last.
         work.sort_by_key(|account| (!self.omissions.expects(&account.account), std::cmp::Reverse(account.buckets)));
@@ -218,8 +230,8 @@ impl Campaign {
             let (session, account) = (hands.sessions.get(&work.account), hands.accounts.get(&work.account));
             Ok((work.account, session.cloned(), account.cloned()))
         });
-        let late = hands.late.lock().await.take();
-        let late = late.map_or_else(|| stream::empty().boxed(), |reads| Arc::clone(self).read_late(reads).boxed());
+        let late = late
+            .map_or_else(|| stream::empty().boxed(), |reads| Arc::clone(self).read_late(reads, after_reading).boxed());
         let mut changes = pin!(
             stream::iter(work)
                 .take_until(stopped)
@@ -274,29 +286,37 @@ impl Campaign {
         outcome
     }
 
-    /// The accounts that gave no answer at first, as each is read. When the run stops, none comes any more.
-    fn read_late(self: Arc<Self>, reads: Reads) -> impl Stream<Item = Result<Work, CampaignError>> + Send {
-        stream::unfold(Some(reads), move |reads| {
+    /// The accounts that did not answer at first, as each is read. `with_work`: accounts that have work in the ledger whatever
+    /// the reading finds. When the run stops, no account follows.
+    fn read_late(
+        self: Arc<Self>,
+        reads: Reads,
+        with_work: HashSet<String>,
+    ) -> impl Stream<Item = Result<Work, CampaignError>> + Send {
+        stream::unfold(Some((reads, with_work)), move |reads| {
             let campaign = Arc::clone(&self);
             async move {
-                let mut reads = reads?;
+                let (mut reads, mut with_work) = reads?;
                 loop {
                     let Next::Read(read) = reads.next(&campaign, false).await else { return None };
                     let (account, read) = *read;
-                    let read = match campaign.read_of(account, read).await {
+                    let read = match campaign.read_of(account.clone(), read).await {
                         Ok(read) => read,
                         Err(error) => return Some((Err(error), None)),
                     };
-                    let Some(entered) = read.entered.filter(|_| !campaign.stop.is_cancelled()) else { continue };
-                    let id = entered.account.id.clone();
+                    let has_work = with_work.remove(&account.id) || read.entered.is_some();
+                    if !has_work || campaign.stop.is_cancelled() {
+                        continue;
+                    }
                     let ready = async {
                         campaign.ledger.flush().await?;
-                        campaign.expect_blocks_of(&id)
+                        campaign.expect_blocks_of(&account.id)
                     };
                     if let Err(error) = ready.await {
                         return Some((Err(error), None));
                     }
-                    return Some((Ok((id, Some(entered.clone()), Some(entered.account))), Some(reads)));
+                    let work = (account.id.clone(), read.entered, Some(account));
+                    return Some((Ok(work), Some((reads, with_work))));
                 }
             }
         })

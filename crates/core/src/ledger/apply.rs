@@ -173,9 +173,9 @@ pub(super) fn apply(
                     waiting.extend(ack.map(|ack| once_durable(ack, after)));
                 }
                 // An illegal move is the caller's fault and is told to the caller; the record itself stays sound.
-                Err(illegal) => match ack {
-                    Some(ack) => drop(ack.send(Err(illegal.into()))),
-                    None => return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(illegal))),
+                Err(fault) => match ack {
+                    Some(ack) => drop(ack.send(Err(LedgerError::Illegal { bucket: Box::new(bucket), fault }))),
+                    None => return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(fault))),
                 },
             }
         }

@@ -35,6 +35,8 @@ mod writer;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
+use crate::model::Bucket;
+
 pub use entries::{NewRun, NewSession, PlanReference};
 pub use export::ExportError;
 pub use fault::Fault;
@@ -184,9 +186,14 @@ pub enum LedgerError {
         /// What is wrong.
         fault: Box<Fault>,
     },
-    /// A move that a bucket's life does not know.
-    #[error(transparent)]
-    Illegal(#[from] IllegalMove),
+    /// An event that does not follow from the bucket's state: a fault of the program.
+    #[error("bucket {} in account {}, {}: {fault}", bucket.name, bucket.account, bucket.region)]
+    Illegal {
+        /// The bucket.
+        bucket: Box<Bucket>,
+        /// Which event, and from which state.
+        fault: IllegalMove,
+    },
     /// The record stopped after an earlier error.
     #[error("the ledger is no longer written to: {0}")]
     Stopped(String),

@@ -131,7 +131,7 @@ async fn an_illegal_move_is_told_and_leaves_no_trace() {
     let ledger = Ledger::open(folder.path(), &binding()).unwrap().begin(new_run("r")).await.unwrap();
     ledger.record(&bucket("logs"), judged(Verdict::Held)).await.unwrap();
     let error = ledger.record(&bucket("logs"), intended()).await.unwrap_err();
-    assert!(matches!(error, LedgerError::Illegal(_)), "{error}");
+    assert!(matches!(error, LedgerError::Illegal { .. }), "{error}");
     ledger.record(&bucket("other"), judged(Verdict::Sealed)).await.unwrap();
     let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
     let entries: i64 = connection.query_row("SELECT count(*) FROM entry", [], |row| row.get(0)).unwrap();
