@@ -160,3 +160,17 @@ fn an_audit_reads_all_with_a_clock_that_is_off() {
         assert_eq!(finding(&document, "orders-555555555551")["reason"], "sse_s3");
     }
 }
+
+#[test]
+fn an_answer_that_is_dated_otherwise_than_all_others_is_told_of_and_does_not_count() {
+    let fault = "[[fault]]\nkind = \"wrong_date\"\ndate = \"Fri, 01 Dec 2051 00:00:00 GMT\"\nnth = 1\n\
+                 where = { operation = \"ListBuckets\", account = \"555555555551\" }";
+    let world = World::of(&format!("{SPEC}{fault}"));
+    let run = world.run(&["audit", "--json"]);
+    let text = unbroken(&run.stderr);
+    assert_eq!(text.matches("one answer was dated 2051-12-01 00:00:00 UTC, 2").count(), 1, "{text}");
+    assert!(text.contains("years after the others") && !text.contains("this machine's clock"), "{text}");
+    let document: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(document["run"]["state"], "finished");
+    assert!(document["finished_at"].as_str().unwrap() < "2051", "{}", document["finished_at"]);
+}

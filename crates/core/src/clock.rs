@@ -28,6 +28,8 @@ struct Witnesses {
     estimate: Option<Estimate>,
     /// The last response, if it contradicts that. One server's clock may be wrong: a second response has to agree with it.
     contradiction: Option<Estimate>,
+    /// One that no other agreed with: its date, and by how much that was off.
+    strange: Option<(i64, i64)>,
 }
 
 /// At `base`, AWS's clock showed a time (milliseconds since 1970) of at least `earliest` and at most `latest`. The base is
@@ -75,7 +77,7 @@ fn millis(time: Duration) -> i64 {
 
 impl AwsClock {
     const fn new() -> AwsClock {
-        AwsClock(Mutex::new(Witnesses { estimate: None, contradiction: None }))
+        AwsClock(Mutex::new(Witnesses { estimate: None, contradiction: None, strange: None }))
     }
 
     /// Takes in a response with this `Date`, to a request that was sent and answered then.
@@ -89,10 +91,14 @@ impl AwsClock {
             None => Some(newer),
             Some(estimate) => estimate.and(newer),
         };
+        if let (Some(agreed), Some(wrong)) = (agreed, known.contradiction) {
+            let off = wrong.earliest - agreed.at(wrong.base).earliest;
+            known.strange = Some((wrong.earliest, off)).filter(|_| off.abs() > REPORTED_MS).or(known.strange);
+        }
         // This machine slept, or its clock drifts: then the next response agrees with this one.
         let agreed = agreed.or_else(|| known.contradiction?.and(newer));
         *known = match agreed {
-            Some(agreed) => Witnesses { estimate: Some(agreed), contradiction: None },
+            Some(agreed) => Witnesses { estimate: Some(agreed), contradiction: None, ..*known },
             None => Witnesses { contradiction: Some(newer), ..*known },
         };
     }
@@ -169,6 +175,30 @@ pub fn warning_once() -> Option<String> {
     warning().filter(|_| !REPORTED.swap(true, Ordering::Relaxed))
 }
 
+/// What to tell about an answer that was dated otherwise than all others: said once.
+#[must_use]
+pub fn strange_answer() -> Option<String> {
+    let (date, off) = AWS.0.lock().unwrap_or_else(PoisonError::into_inner).strange.take()?;
+    Some(strange(date, off))
+}
+
+fn strange(date_ms: i64, off_ms: i64) -> String {
+    const DAY: i64 = 86_400;
+    let date = Timestamp::from_millisecond(date_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let seconds = off_ms.abs() / 1000;
+    let off = match seconds / DAY {
+        0..2 => format!("{:#}", jiff::SignedDuration::from_secs(seconds)),
+        days @ 2..730 => format!("{days} days"),
+        days => format!("{} years", days / 365),
+    };
+    let direction = if off_ms > 0 { "after" } else { "before" };
+    format!(
+        "one answer was dated {}, {off} {direction} the others (its Date header). It does not count: the clock of one server or \
+         proxy is wrong",
+        date.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )
+}
+
 fn local_ms() -> i64 {
     Timestamp::now().as_millisecond() + skew::milliseconds()
 }
@@ -191,6 +221,20 @@ mod skew {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_dated_otherwise_than_all_others_is_told_of_once() {
+        let (clock, base) = (AwsClock::new(), Instant::now());
+        let years = 25 * 365 * 86_400_000;
+        for (second, date_ms) in [(0, NOON), (1, NOON + 1_000), (2, NOON + years), (3, NOON + 3_000)] {
+            let at = after(base, second * 1_000);
+            clock.observe(date(date_ms), at, at);
+        }
+        let (dated, off) = clock.0.lock().unwrap().strange.unwrap();
+        let text = strange(dated, off);
+        assert!(text.contains("dated 2051-11-24 12:00:00 UTC, 2") && text.contains("years after the others"), "{text}");
+        assert!(strange(NOON, -7_200_000).contains("2h before the others"), "{}", strange(NOON, -7_200_000));
+    }
 
     /// 30 November 2026, 12:00:00 UTC.
     const NOON: i64 = 1_796_040_000_000;

@@ -58,6 +58,8 @@ pub enum FaultKind {
     Denied,
     /// After a put, GetBucketEncryption shows the former configuration for `ms`.
     StaleEncryption,
+    /// The answer is dated `date`.
+    WrongDate,
     /// The execution ends with Success and changes nothing.
     AutomationLie,
     /// The execution ends with Success, and what it was to change changes `ms` later.
@@ -193,6 +195,9 @@ pub struct Fault {
     /// Numbers in JSON's syntax, for `extreme_numbers`: the answer's numbers are replaced by them in turn.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<String>,
+    /// The `Date` header, for `wrong_date`: `Fri, 01 Dec 2051 00:00:00 GMT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
 }
 
 impl Fault {
@@ -213,6 +218,7 @@ impl Fault {
             account: None,
             before: None,
             numbers: Vec::new(),
+            date: None,
         }
     }
 
@@ -237,6 +243,9 @@ impl Fault {
                 || self.numbers.iter().any(|number| serde_json::from_str::<serde_json::Number>(number).is_err()))
         {
             return Some("extreme_numbers needs numbers: write for example numbers = [\"-1e300\"]".into());
+        }
+        if self.kind == FaultKind::WrongDate && self.date.as_deref().is_none_or(|date| !date.ends_with(" GMT")) {
+            return Some("wrong_date needs a date: write for example date = \"Fri, 01 Dec 2051 00:00:00 GMT\"".into());
         }
         if let Some(content) = &self.content {
             let format = crate::automation::document::Format::guess(content);

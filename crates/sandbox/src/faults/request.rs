@@ -24,6 +24,8 @@ pub(crate) struct Blow {
     /// Not carried out, whatever becomes of the connection.
     pub(crate) no_effect: bool,
     pub(crate) garbage: bool,
+    /// The answer's `Date`, in place of the right one.
+    pub(crate) date: Option<String>,
     /// What is changed in an answer that was given.
     pub(crate) alteration: Option<Alteration>,
 }
@@ -78,6 +80,7 @@ impl Blow {
             FaultKind::ResetAfter => self.disposition = Disposition::Reset,
             FaultKind::HalfSent => self.disposition = Disposition::Truncate,
             FaultKind::Malformed => self.garbage = true,
+            FaultKind::WrongDate => self.date.clone_from(&fault.date),
             FaultKind::EndlessBody => self.disposition = Disposition::Endless,
             _ => self.alteration = Alteration::of(fault),
         }
@@ -86,6 +89,7 @@ impl Blow {
     /// Changes an answer that was given into what is put on the wire.
     pub(crate) fn apply(&self, request: &Request, answer: &mut Answer) {
         answer.disposition = self.disposition;
+        answer.headers.extend(self.date.clone().map(|date| ("date", date)));
         if let Some(alteration) = self.alteration.as_ref().filter(|_| answer.status == 200) {
             alteration.apply(request, answer);
         }
