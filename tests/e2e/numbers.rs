@@ -122,6 +122,8 @@ fn a_question_is_about_this_run_and_a_no_takes_one_line() {
     for text in [
         &format!("This run changes the default encryption of {} in 1 account in wave 1:", them(of_first)),
         &format!("Later, not in this run: {} in ", them(all - of_first)),
+        " accounts verified · ",
+        " readable buckets sealed · 2 accounts unknown",
         "Unknown: 2 accounts, ",
         "Already sealed: ",
         ", version 1, SHA-256 ",

@@ -1,6 +1,8 @@
 //! Campaigns stay in sight: which runs there were, and that there is nothing to resume.
 
-use crate::world::World;
+use std::process::Stdio;
+
+use crate::world::{World, unbroken, wait_until};
 
 const SPEC: &str = "accounts = 4\nbuckets_per_account = 4\nsuspended = 0\nwithout_member_role = 0";
 
@@ -57,4 +59,63 @@ fn a_resumed_campaign_does_not_warn_of_what_it_sealed_itself() {
     let rest = world.run(&["resume", "--yes"]);
     assert_eq!(rest.code, 0, "{}", rest.stderr);
     assert!(!rest.stderr.contains("taken out of the plan"), "{}", rest.stderr);
+}
+
+#[test]
+fn a_run_whose_process_was_ended_by_force_is_interrupted_and_its_report_is_not_complete() {
+    let world = World::of(SPEC);
+    for (point, command) in [("read_account:4", &["audit"][..]), ("after_start", &["rollout", "--yes"])] {
+        let mut killed = world.command(command);
+        killed.env("ORGSEAL_FAIL_POINT", point);
+        assert_eq!(killed.output().unwrap().status.code(), None, "{point} was passed");
+        let entries = world.entries().len();
+        let (_, listed) = world.json(&["runs"]);
+        let run = &listed["runs"][0];
+        assert_eq!((&run["state"], &run["process"]["state"]), (&"interrupted".into(), &"gone".into()), "{run:#}");
+        assert_eq!(run["summary"]["complete"], false);
+        let id = run["id"].as_str().unwrap();
+        for words in [&["runs"][..], &["status", "--campaign", id], &["report", "--campaign", id]] {
+            let text = unbroken(&world.run(words).stdout);
+            assert!(
+                text.contains("interrupted: process ") && text.contains(" was ended by force"),
+                "{words:?}: {text}"
+            );
+            assert!(!text.contains("100 %"), "{words:?}: {text}");
+        }
+        let (code, report) = world.json(&["report", "--campaign", id]);
+        assert_eq!((code, &report["run"]["state"]), (3, &"interrupted".into()));
+        assert_eq!(report["summary"]["complete"], false);
+        assert_eq!(world.entries().len(), entries, "reading wrote to the ledger");
+    }
+}
+
+#[test]
+fn an_audit_at_work_is_not_taken_for_one_that_was_ended_by_force() {
+    let world = World::of(&format!("{SPEC}\n[[fault]]\nkind = \"hang\"\nwhere = {{ operation = \"ListBuckets\" }}"));
+    let begun = |host: Option<&str>| {
+        let mut command = world.command(&["audit"]);
+        host.map(|host| command.env("HOSTNAME", host));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let newest = || world.json(&["runs"]).1["runs"][0].clone();
+    let mut audit = begun(None);
+    wait_until("the audit is in the ledger", || newest()["id"].is_string());
+    let id = newest()["id"].as_str().unwrap().to_owned();
+    assert_eq!((&newest()["state"], &newest()["process"]["state"]), (&"running".into(), &"at_work".into()));
+    let (code, status) = world.json(&["status", "--campaign", &id]);
+    assert_eq!((code, &status["state"]), (0, &"running".into()));
+    audit.kill().unwrap();
+    // Nobody waited for it yet: the process is dead all the same.
+    wait_until("the audit is gone", || newest()["process"]["state"] == "gone");
+    audit.wait().unwrap();
+    // On another machine nobody can say so.
+    let mut elsewhere = begun(Some("elsewhere"));
+    wait_until("the second audit is in the ledger", || newest()["id"] != *id);
+    elsewhere.kill().unwrap();
+    elsewhere.wait().unwrap();
+    let run = newest();
+    assert_eq!((&run["state"], &run["process"]["state"]), (&"running".into(), &"unknown".into()));
+    assert!(run["process"]["last_entry_at"].is_string(), "{run:#}");
+    let text = unbroken(&world.run(&["runs"]).stdout);
+    assert!(text.contains("on elsewhere is still running, or was ended by force, and wrote its last entry"), "{text}");
 }

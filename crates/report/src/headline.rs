@@ -1,7 +1,7 @@
 //! The first line of every report: how much is where it should be. What is unknown is named in it, and never looks green.
 
 use orgseal_core::ledger::{Run, Summary};
-use orgseal_core::model::Verdict;
+use orgseal_core::model::{Operation, Verdict};
 
 use crate::kind;
 use crate::meaning::title;
@@ -10,22 +10,44 @@ use crate::words::{counted, duration, number, percent};
 /// `924 of 924 buckets sealed (100 %)`. While an account is unknown: `47 of 50 accounts verified · 924 of 924 readable buckets
 /// sealed · 3 accounts unknown`, without a share, since nobody knows of what.
 pub(crate) fn headline(run: &Run, summary: &Summary) -> String {
-    let (reached, goal) = (number(kind::reached(run, summary)), title(kind::goal(run)));
+    let (reached, goal) = (kind::reached(run, summary), title(kind::goal(run)));
+    if let Some(unknown) = with_unknown(reached, goal, summary) {
+        return unknown;
+    }
+    // While a run reads, or where it was ended before it had read everything, nobody knows of what a share would be.
+    let share = percent(reached, summary.buckets).filter(|_| is_whole(run, summary));
+    let share = share.map(|share| format!(" ({share})")).unwrap_or_default();
+    format!("{} of {} {goal}{share}", number(reached), counted(summary.buckets, "bucket"))
+}
+
+/// Whether the counts leave nothing out but buckets that are named as unknown.
+pub(crate) fn is_whole(run: &Run, summary: &Summary) -> bool {
+    run.is_whole() && summary.accounts_unread == 0
+}
+
+/// The same for a run that asks before it changes anything, where an account is unknown.
+#[must_use]
+pub fn headline_with_unknown(operation: Operation, summary: &Summary) -> Option<String> {
+    match operation {
+        Operation::Seal => with_unknown(summary.sealed, title(Verdict::Sealed), summary),
+        Operation::Restore => with_unknown(summary.restored, title(Verdict::Restored), summary),
+    }
+}
+
+fn with_unknown(reached: u64, goal: &str, summary: &Summary) -> Option<String> {
     if summary.accounts_unread == 0 {
-        let share = percent(kind::reached(run, summary), summary.buckets);
-        let share = share.map(|share| format!(" ({share})")).unwrap_or_default();
-        return format!("{reached} of {} {goal}{share}", counted(summary.buckets, "bucket"));
+        return None;
     }
     let readable = summary.buckets - summary.unread;
     let mut parts = vec![
         format!("{} of {} verified", number(verified(summary)), counted(to_verify(summary), "account")),
-        format!("{reached} of {} {goal}", counted(readable, "readable bucket")),
+        format!("{} of {} {goal}", number(reached), counted(readable, "readable bucket")),
         format!("{} unknown", counted(summary.accounts_unread, "account")),
     ];
     if summary.unread > 0 {
         parts.push(format!("{} unknown", counted(summary.unread, "bucket")));
     }
-    parts.join(" · ")
+    Some(parts.join(" · "))
 }
 
 /// What a run that changes buckets did, and how long it took: `707 changed and verified · 217 already sealed · 0 failed · 32 s`.
@@ -75,6 +97,7 @@ mod tests {
     fn run(kind: &str) -> Run {
         let mut run = Run::default();
         kind.clone_into(&mut run.kind);
+        "finished".clone_into(&mut run.state);
         run
     }
 
@@ -88,11 +111,23 @@ mod tests {
             headline(&run("audit"), &dark),
             "47 of 50 accounts verified · 924 of 924 readable buckets sealed · 3 accounts unknown"
         );
+        assert_eq!(headline_with_unknown(Operation::Seal, &dark), Some(headline(&run("rollout"), &dark)));
+        assert_eq!(headline_with_unknown(Operation::Seal, &known), None);
         let some = Summary { accounts: 2, accounts_unread: 1, buckets: 3, sealed: 1, unread: 1, ..Summary::default() };
         assert_eq!(
             headline(&run("audit"), &some),
             "1 of 2 accounts verified · 1 of 2 readable buckets sealed · 1 account unknown · 1 bucket unknown"
         );
+    }
+
+    #[test]
+    fn a_run_that_was_ended_by_force_shows_no_share() {
+        let known = Summary { accounts: 3, buckets: 9, sealed: 9, ..Summary::default() };
+        for state in ["running", "interrupted", "failed", "stopped: internal error"] {
+            let mut run = run("audit");
+            state.clone_into(&mut run.state);
+            assert_eq!(headline(&run, &known), "9 of 9 buckets sealed", "{state}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anstyle::Effects;
 use orgseal_core::campaign::Target;
-use orgseal_core::ledger::{Reader, Run, Summary};
+use orgseal_core::ledger::{Process, Reader, Run, Summary};
 use orgseal_core::model::Verdict;
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ struct RunRecord {
     id: String,
     kind: String,
     state: String,
+    /// What is known of its process, where the ledger has no end of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessRecord>,
     started_at: jiff::Timestamp,
     finished_at: Option<jiff::Timestamp>,
     caller: String,
@@ -52,9 +55,29 @@ struct RunRecord {
     summary: Summary,
 }
 
+/// The process of a run without an end: `at_work`, `gone` (ended by force), or `unknown`, on another machine.
+#[derive(Serialize)]
+struct ProcessRecord {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_entry_at: Option<jiff::Timestamp>,
+}
+
+impl ProcessRecord {
+    fn of(run: &Run) -> Option<ProcessRecord> {
+        match run.process {
+            Process::NotChecked => None,
+            Process::AtWork => Some(ProcessRecord { state: "at_work", last_entry_at: None }),
+            Process::Gone { .. } => Some(ProcessRecord { state: "gone", last_entry_at: None }),
+            Process::Unclear { last_entry_at, .. } => Some(ProcessRecord { state: "unknown", last_entry_at }),
+        }
+    }
+}
+
 fn records(reader: &Reader, runs: Vec<Run>) -> Result<Vec<(Run, RunRecord)>, ReportError> {
     let mut records = Vec::new();
     for run in runs {
+        let run = reader.with_process(run)?;
         let mut undone_by = Vec::new();
         for rollback in reader.rollbacks_of(&run)? {
             if reader.summary(&rollback)?.restored > 0 {
@@ -65,6 +88,7 @@ fn records(reader: &Reader, runs: Vec<Run>) -> Result<Vec<(Run, RunRecord)>, Rep
             id: run.id.clone(),
             kind: run.kind.clone(),
             state: run.state.clone(),
+            process: ProcessRecord::of(&run),
             started_at: run.started_at,
             finished_at: run.finished_at,
             caller: run.caller.clone(),
@@ -104,7 +128,7 @@ pub fn write(reader: &Reader, most: usize, style: &Style, out: &mut dyn Write) -
     let (runs, more) = reader.newest_runs(most)?;
     writeln!(out, "\n{}", ink(&format!("Runs in {}", reader.binding()?.organization), Effects::BOLD))?;
     for (run, record) in records(reader, runs)? {
-        let state = ending(&run).unwrap_or("finished");
+        let state = ending(&run).unwrap_or_else(|| "finished".to_owned());
         writeln!(out, "\n{}  {}", ink(&run.id, Effects::BOLD), moment(run.started_at))?;
         writeln!(out, "  {}", plain(&format!("{state} · by {} · {}", run.caller, scope(&record))))?;
         writeln!(out, "  {}", counts(&run, &record.summary))?;

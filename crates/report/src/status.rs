@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anstyle::Effects;
 use orgseal_core::campaign::rollback_covers;
-use orgseal_core::ledger::{Head, PlanReference, Reader, Run, Scope, Session, Summary};
+use orgseal_core::ledger::{Head, PlanReference, Process, Reader, Run, Scope, Session, Summary};
 use serde::Serialize;
 
 use crate::headline::{headline, what_it_did};
@@ -52,17 +52,18 @@ fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
     })
 }
 
-/// How a campaign's state is called, given whether a process is at work in the state folder.
-fn state(run: &Run, busy: bool) -> &str {
-    match run.state.as_str() {
-        // Whoever works there holds the lock; nobody does, so it was ended by force.
-        "running" if !busy => "killed",
-        state => state,
+/// How a campaign's state is called in the document: `killed` for one whose process was ended by force.
+fn state(run: &Run) -> &str {
+    match run.process {
+        Process::Gone { .. } => "killed",
+        _ => &run.state,
     }
 }
 
 /// Writes where a campaign stands, for people.
-pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
+    let run = &reader.with_process(run.clone())?;
+    let is_at_work = run.process == Process::AtWork;
     let standing = standing(reader, run)?;
     let summary = &standing.summary;
     let ink = |text: &str, effects: Effects| match style.color {
@@ -78,11 +79,7 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
     if !run.selection.is_empty() {
         writeln!(out, "narrowed to {}", run.selection)?;
     }
-    let said = match state(run, busy) {
-        "running" => format!("running, {}", if run.stage == "changing" { "changing buckets" } else { "reading" }),
-        "killed" => "not running: the process that worked on it was ended by force".to_owned(),
-        other => ending(run).unwrap_or(other).to_owned(),
-    };
+    let said = ending(run).unwrap_or_else(|| run.state.clone());
     writeln!(out, "{said}")?;
     if let Some(request) = &run.rollback_request {
         let covers = rollback_covers(&run.id, request.wave, &request.narrowed);
@@ -139,13 +136,16 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         }
     }
     writeln!(out, "\n{}", ink("Worked on by", Effects::BOLD))?;
-    for session in &standing.sessions {
+    for (number, session) in (1..).zip(&standing.sessions) {
         let until = match session.ended_at {
             Some(end) => {
                 format!("{}, {}", duration(session.started_at, end), session.ending.as_deref().unwrap_or("ended"))
             }
-            None if busy && run.state == "running" => "at work".to_owned(),
-            None => "ended by force".to_owned(),
+            None => match (&run.process, number == standing.sessions.len()) {
+                (Process::AtWork, true) => "at work".to_owned(),
+                (Process::Unclear { .. }, true) => "at work, or ended by force".to_owned(),
+                _ => "ended by force".to_owned(),
+            },
         };
         writeln!(
             out,
@@ -162,7 +162,7 @@ pub fn write(reader: &Reader, run: &Run, busy: bool, style: &Style, out: &mut dy
         let restored = counted(undone.restored, "bucket");
         writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}", rollback.id, rollback.state)?;
     }
-    if !(busy && run.state == "running") {
+    if !is_at_work {
         let steps = next_steps(reader, &style.place, run, summary)?;
         writeln!(out, "\n{}", ink("What now", Effects::BOLD))?;
         for step in steps {
@@ -238,13 +238,8 @@ struct RollbackRecord<'a> {
 }
 
 /// Writes where a campaign stands, as JSON.
-pub fn write_json(
-    reader: &Reader,
-    run: &Run,
-    busy: bool,
-    place: &Place,
-    out: &mut dyn Write,
-) -> Result<(), ReportError> {
+pub fn write_json(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write) -> Result<(), ReportError> {
+    let run = &reader.with_process(run.clone())?;
     let standing = standing(reader, run)?;
     let document = Document {
         schema: SCHEMA,
@@ -252,7 +247,7 @@ pub fn write_json(
         campaign: &run.id,
         kind: &run.kind,
         undoes: run.parent.as_deref(),
-        state: state(run, busy),
+        state: state(run),
         stage: &run.stage,
         started_at: run.started_at,
         finished_at: run.finished_at,
@@ -295,7 +290,7 @@ pub fn write_json(
             selection: request.narrowed.in_words(),
             confirmed: request.confirmed,
         }),
-        next: match busy && run.state == "running" {
+        next: match run.process == Process::AtWork {
             true => Vec::new(),
             false => next_steps(reader, place, run, &standing.summary)?,
         },

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use orgseal_core::ledger::{Run, Summary};
+use orgseal_core::ledger::{Process, Run, Summary};
 use orgseal_core::model::{Execution, Finding, Reason};
 use orgseal_core::text::is_unfit;
 
@@ -50,7 +50,24 @@ pub(crate) fn duration(from: jiff::Timestamp, to: jiff::Timestamp) -> String {
 }
 
 /// How a run ended, where it did more or less than go to its end.
-pub(crate) fn ending(run: &Run) -> Option<&'static str> {
+pub(crate) fn ending(run: &Run) -> Option<String> {
+    match &run.process {
+        Process::Gone { pid, host } => Some(format!(
+            "interrupted: process {pid} on {host} was ended by force; not everything was read or finished"
+        )),
+        Process::Unclear { pid, host, last_entry_at } => {
+            let since =
+                last_entry_at.map(|at| format!(", and wrote its last entry {}", moment(at))).unwrap_or_default();
+            Some(format!("not finished: process {pid} on {host} is still running, or was ended by force{since}"))
+        }
+        Process::AtWork => {
+            Some(format!("running, {}", if run.stage == "changing" { "changing buckets" } else { "reading" }))
+        }
+        Process::NotChecked => ending_of_state(run).map(str::to_owned),
+    }
+}
+
+fn ending_of_state(run: &Run) -> Option<&'static str> {
     match run.state.as_str() {
         "finished" => None,
         "dry_run" => Some("a dry run: nothing was started"),

@@ -13,6 +13,7 @@ fn redacted(check: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d UTC", "[moment]");
     settings.add_filter(r"took [\d.]+ s", "took [duration]");
+    settings.add_filter(r"· \d+\.\d s\b", "· [duration]");
     settings.add_filter(r#""\d{4}-\d\d-\d\dT[\d:.]+Z""#, r#""[time]""#);
     settings.add_filter(r"\b[0-9a-f]{64}\b", "[sha256]");
     settings.set_prepend_module_to_snapshot(false);

@@ -1,6 +1,6 @@
 //! `orgseal status`: where a campaign stands, from the ledger, also while another process runs it.
 
-use orgseal_core::ledger::{self, Reader};
+use orgseal_core::ledger::{Process, Reader};
 use orgseal_report::{exit_code, status};
 
 use super::to_stdout;
@@ -13,22 +13,22 @@ pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failu
     let reader = Reader::open(&state)?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,
-        None => reader
-            .newest_of(&["rollout", "rollback"])?
-            .ok_or_else(|| Failure::plain("the ledger holds no campaign yet", "begin one with `orgseal rollout`"))?,
+        None => reader.newest_of(&["rollout", "rollback"])?.ok_or_else(|| {
+            Failure::plain("the ledger holds no campaign yet", "begin one: `orgseal plan` writes a plan for approval")
+        })?,
     };
     reader.narrow(&run, &connect::narrowed(common))?;
     // Counts belong together, also while another process writes.
     reader.snapshot()?;
-    let busy = ledger::is_busy(&state)?;
+    let run = reader.with_process(run)?;
     let style = connect::style(common);
     to_stdout(|out| match json {
-        true => status::write_json(&reader, &run, busy, &style.place, out),
-        false => status::write(&reader, &run, busy, &style, out),
+        true => status::write_json(&reader, &run, &style.place, out),
+        false => status::write(&reader, &run, &style, out),
     })?;
-    Ok(match run.state.as_str() {
-        // A look at what goes on is no finding.
-        "running" if busy => 0,
-        state => exit_code(&reader.summary(&run)?, state),
+    Ok(match run.process {
+        // A campaign that is at work is no finding.
+        Process::AtWork => 0,
+        _ => exit_code(&reader.summary(&run)?, &run.state),
     })
 }

@@ -21,6 +21,18 @@ const HOLDER: u64 = 512;
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File);
 
+/// Who holds the lock.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    Nobody,
+    /// Somebody who said of himself who he is.
+    Process {
+        pid: u32,
+        host: String,
+    },
+    Unnamed,
+}
+
 impl Lock {
     /// Takes the lock. Whoever only looks at it holds it for an instant, which is waited for.
     pub(super) fn take(folder: &Path) -> Result<Lock, LedgerError> {
@@ -50,19 +62,26 @@ impl Lock {
         }
     }
 
-    /// Whether a process holds the lock. Those who look share it, so that they do not take each other for a holder; nothing is
+    /// Which process holds the lock. Those who look share it, so that they do not take each other for a holder; nothing is
     /// written, so that it works in a folder that is for reading.
-    pub(super) fn is_held(folder: &Path) -> Result<bool, LedgerError> {
-        let file = match open_options().read(true).open(folder.join(LOCK)) {
+    pub(super) fn holder_of(folder: &Path) -> Result<Holder, LedgerError> {
+        let mut file = match open_options().read(true).open(folder.join(LOCK)) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Holder::Nobody),
             Err(error) => return Err(unusable(folder, LOCK, &error)),
         };
         match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
+            Ok(()) => Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) => {
+                Ok(holder(&mut file).and_then(|line| named(&line)).unwrap_or(Holder::Unnamed))
+            }
             Err(TryLockError::Error(error)) => Err(unusable(folder, LOCK, &error)),
         }
+    }
+
+    #[cfg(test)]
+    fn is_held(folder: &Path) -> Result<bool, LedgerError> {
+        Lock::holder_of(folder).map(|holder| holder != Holder::Nobody)
     }
 }
 
@@ -79,6 +98,12 @@ fn holder(file: &mut File) -> Option<String> {
     file.take(HOLDER).read_to_string(&mut text).ok()?;
     let line = text.lines().next()?;
     line.starts_with("process ").then(|| line.chars().filter(|letter| !letter.is_control()).collect())
+}
+
+/// `process 4711 on HOST`
+fn named(line: &str) -> Option<Holder> {
+    let (pid, host) = line.strip_prefix("process ")?.split_once(" on ")?;
+    Some(Holder::Process { pid: pid.parse().ok()?, host: host.to_owned() })
 }
 
 #[cfg(test)]
@@ -112,7 +137,8 @@ mod tests {
         assert!(!Lock::is_held(folder.path()).unwrap());
         assert!(!folder.path().join(LOCK).exists(), "a look writes nothing");
         let held = Lock::take(folder.path()).unwrap();
-        assert!(Lock::is_held(folder.path()).unwrap());
+        let this = Holder::Process { pid: std::process::id(), host: host() };
+        assert_eq!(Lock::holder_of(folder.path()).unwrap(), this);
         drop(held);
         // Two who look at the same time do not see each other.
         let looking = File::open(folder.path().join(LOCK)).unwrap();

@@ -20,6 +20,7 @@ mod lock;
 pub mod moves;
 mod narrow;
 mod omissions;
+mod process;
 mod reader;
 mod rollback_request;
 mod rows;
@@ -43,6 +44,7 @@ pub use fault::Fault;
 pub use folder::{check_folder, make_folder};
 pub use history::EarlierHold;
 pub use moves::{BucketEvent, BucketState, IllegalMove, Intent, Phase, transition};
+pub use process::Process;
 pub use reader::{AccountWork, Head, OpenBucket, Reader, Run, Scope, Session, Unsettled};
 pub use rollback_request::RollbackRequest;
 pub use summary::{OutOfScope, ReasonCount, Summary};
@@ -108,7 +110,7 @@ pub enum LedgerError {
         holder: Option<String>,
     },
     /// There is none yet.
-    #[error("there is no ledger in {}; run `orgseal audit` or `orgseal rollout` first, or name the folder with --state", path.display())]
+    #[error("there is no ledger in {}; run `orgseal audit` first, or name the folder with --state", path.display())]
     Missing {
         /// Which folder.
         path: PathBuf,
@@ -251,11 +253,6 @@ fn unusable(folder: &Path, name: &str, error: &std::io::Error) -> LedgerError {
         return LedgerError::Folder { path: folder.to_owned(), why };
     }
     LedgerError::Folder { path: folder.to_owned(), why: format!("{name}: {error}") }
-}
-
-/// Whether a process is at work in a state folder.
-pub fn is_busy(folder: &Path) -> Result<bool, LedgerError> {
-    lock::Lock::is_held(folder)
 }
 
 /// Deletes a sandbox's state folder: ledger, lock, and the `organization` folder in which the sandbox keeps its own.

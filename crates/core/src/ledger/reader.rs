@@ -12,7 +12,7 @@ use super::rollback_request::{RollbackRequest, request_of};
 use super::rows::{
     SESSION_COLUMNS, SESSION_WIDTH, STATE_COLUMNS, STATE_WIDTH, account_of, plan_of, session_of, state_of,
 };
-use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, kept_plan, schema};
+use super::{Binding, BucketState, LedgerError, NewSession, PlanReference, Process, kept_plan, schema};
 use crate::model::{AccountOutcome, AccountRecord, Bucket, Finding, Reason, Verdict};
 
 /// A run as the record has it.
@@ -49,6 +49,23 @@ pub struct Run {
     pub exemptions: Option<String>,
     /// A rollback of it that was requested and has not come to its end.
     pub rollback_request: Option<RollbackRequest>,
+    /// What is known of the process that works on it, where [`Reader::with_process`] checked.
+    pub process: Process,
+}
+
+impl Run {
+    /// Whether it read all that it was to read: one that still runs, or that was ended before, did not.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self.state.as_str() {
+            "running" => false,
+            _ if self.process != Process::NotChecked => false,
+            "interrupted" | "failed" | "stopped: internal error" | "paused: credentials expired" => {
+                self.stage == "changing"
+            }
+            _ => true,
+        }
+    }
 }
 
 /// A process that worked on a run.
@@ -160,6 +177,10 @@ impl Reader {
             folder: folder.to_owned(),
             narrowed: Cell::new(false),
         })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, LedgerError> {
@@ -531,7 +552,7 @@ fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn moment(millis: i64) -> jiff::Timestamp {
+pub(super) fn moment(millis: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
@@ -553,6 +574,7 @@ pub(super) fn run_of(row: &Row<'_>) -> rusqlite::Result<Run> {
         plan: plan_of(row, 13)?,
         exemptions: row.get(14)?,
         rollback_request: request_of(row, 15)?,
+        process: Process::NotChecked,
     })
 }
 

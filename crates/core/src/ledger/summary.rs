@@ -13,7 +13,8 @@ pub struct Summary {
     pub accounts: u64,
     /// Accounts that could not be read.
     pub accounts_unread: u64,
-    /// Every account and bucket of the selection was read. While this is `false`, the counts leave something out.
+    /// Every account and bucket of the selection was read, and the run came to its end. While this is `false`, the counts leave
+    /// something out.
     pub complete: bool,
     /// Buckets that the run is about.
     pub buckets: u64,
@@ -125,7 +126,8 @@ impl Reader {
                 Ok(())
             },
         )?;
-        summary.complete = summary.accounts > 0 && summary.accounts_unread == 0 && summary.unread == 0;
+        summary.complete =
+            run.is_whole() && summary.accounts > 0 && summary.accounts_unread == 0 && summary.unread == 0;
         Ok(summary)
     }
 
