@@ -169,3 +169,46 @@ fn a_task_that_panics_is_a_failure_of_the_run_and_the_others_go_on() {
     assert_eq!(code, 0, "{document:#}");
     assert_eq!(world.sandbox.executions().len(), 2);
 }
+
+/// Checks and deployments of an account end as the reading of one does.
+#[test]
+fn an_account_that_never_answers_holds_up_neither_a_preflight_nor_a_comparison() {
+    let world = two_buckets(&format!("[[fault]]\nkind = \"hang\"\nwhere = {{ account = \"{}\" }}", TWO[0]));
+    let limits = ["--set", "limits.accounts=1", "--set", "limits.account_read_deadline=6"];
+    for command in [&["preflight"][..], &["bootstrap", "diff"]] {
+        let begun = Instant::now();
+        let (code, document) = world.json(&[command, &limits].concat());
+        assert_eq!(code, 3, "{command:?}: {document:#}");
+        assert!(begun.elapsed() < Duration::from_secs(25), "{command:?}: {:?}", begun.elapsed());
+        let of = |id: &str| {
+            let accounts = document["accounts"].as_array().unwrap();
+            accounts.iter().find(|account| account["id"] == *id).unwrap().to_string()
+        };
+        assert!(of(TWO[0]).contains("gave no usable answer for 6s"), "{command:?}: {}", of(TWO[0]));
+        assert!(!of(TWO[1]).contains("NoProgress"), "{command:?}: {}", of(TWO[1]));
+    }
+}
+
+#[test]
+fn a_task_that_panics_in_a_preflight_or_a_deployment_leaves_its_account_unknown() {
+    // Nothing is deployed yet, so that there is something to be put.
+    let spec = "groundwork = false\naccounts = 3\nsuspended = 0\nbuckets_per_account = 1\nregions = [\"us-east-1\"]\n";
+    let (deployed, fresh) = (two_buckets(""), World::of(spec));
+    let deploy = ["bootstrap", "deploy", "--yes", "--through", "OrganizationAccountAccessRole"];
+    for (point, world, command, words) in [
+        ("panic-preflight_account", &deployed, &["preflight"][..], "the task that checked account "),
+        ("panic-bootstrap_look", &deployed, &["bootstrap", "diff"], "the task that worked on account "),
+        ("panic-bootstrap_put", &fresh, &deploy, "the task that worked on account "),
+    ] {
+        let mut command = world.command(command);
+        if point == "panic-bootstrap_put" {
+            let (access_key, secret_key) = world.sandbox.management_credentials();
+            command.env("AWS_ACCESS_KEY_ID", access_key).env("AWS_SECRET_ACCESS_KEY", secret_key);
+        }
+        let output = command.arg("--json").env("ORGSEAL_FAIL_POINT", point).output().unwrap();
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(3), "{point}: {stderr}");
+        assert!(stdout.contains("TaskLost"), "{point}: {stdout}");
+        assert!(stderr.contains(words), "{point}: {stderr}");
+    }
+}

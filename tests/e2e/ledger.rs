@@ -389,3 +389,23 @@ fn a_state_directory_that_others_may_write_to_is_refused_or_warned_of() {
     assert!(unbroken(&run.stderr).contains("symbolic link"), "{}", run.stderr);
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
 }
+
+/// What the program itself must never ask for: the ledger refuses it, and the run is not finished.
+#[test]
+fn an_entry_that_is_not_allowed_stops_the_run_as_an_internal_error() {
+    let executions = "[executions]\nmin_seconds = 4.0\nmax_seconds = 4.0";
+    let spec = "accounts = 3\nbuckets_per_account = 3\nsuspended = 0\nwithout_member_role = 0";
+    let world = World::at_speed(&format!("{spec}\n{executions}"), 1.0);
+    let mut command = world.command(&["rollout", "--yes", "--json"]);
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let moved = "UPDATE bucket SET phase = 'judged' WHERE phase = 'started'";
+    crate::world::wait_until("a bucket is started", || {
+        world.state().join("ledger.sqlite").exists() && open(&world).execute(moved, []).is_ok_and(|rows| rows > 0)
+    });
+    let output = running.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("this is a fault of orgseal"), "{stderr}");
+    let (_, runs) = world.json(&["runs"]);
+    assert_eq!(runs["runs"][0]["state"], "stopped: internal error");
+}

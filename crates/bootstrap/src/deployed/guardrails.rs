@@ -47,12 +47,16 @@ impl Site {
     /// Region of the campaign. The guardrail's own exemptions are among them.
     pub async fn unsealers(&self, targets: &[String]) -> Result<Unsealers, SiteError> {
         let accounts = self.below(targets).await.map_err(orgseal_core::campaign::CampaignError::Organization)?;
-        let asked = self.each(accounts, |site, account| async move {
-            let found = site.unsealers_of(&account).await;
-            (account.id, found)
-        });
+        let asked = self.each(
+            accounts,
+            |site, account| async move {
+                let found = site.unsealers_of(&account).await;
+                (account.id, found)
+            },
+            |account, error| (account.id.clone(), Err(error)),
+        );
         let mut all = Unsealers::default();
-        for (account, found) in asked.await? {
+        for (account, found) in asked.await {
             match found {
                 Ok((principals, cut_short)) => {
                     for (principal, calls) in principals {

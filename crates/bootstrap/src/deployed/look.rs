@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::{join, join_all};
 use orgseal_core::aws::make::{LEAST_MAX_SESSION, RoleWanted};
 use orgseal_core::aws::{Authorizations, Member, PrincipalPolicies, Purpose, Ssm};
+use orgseal_core::campaign::fail_point;
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, Identity, Operation};
 use serde_norway::Value;
@@ -22,9 +23,8 @@ impl Site {
     /// Compares every account with what the campaign file makes.
     pub async fn compare(&self) -> Result<Compared, SiteError> {
         self.began();
-        let looks = self.each(self.accounts.clone(), |site, account| async move { site.look(&account).await });
-        let (accounts, (guardrails_same, guardrails)) = join(looks, self.guardrails_found()).await;
-        let mut accounts = accounts?;
+        let looks = self.look_at(self.accounts.clone());
+        let (mut accounts, (guardrails_same, guardrails)) = join(looks, self.guardrails_found()).await;
         accounts.sort_by(|a, b| a.id.cmp(&b.id));
         self.ended();
         Ok(Compared {
@@ -36,7 +36,20 @@ impl Site {
         })
     }
 
-    pub(super) async fn look(&self, account: &Account) -> AccountFound {
+    /// Compares some accounts.
+    pub(super) async fn look_at(&self, accounts: Vec<Account>) -> Vec<AccountFound> {
+        let unknown = |account: &Account, error: AwsError| AccountFound {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            skipped: None,
+            same: 0,
+            findings: vec![Finding::unread(Kind::Account, self.through(), None, &error)],
+        };
+        self.each(accounts, |site, account| async move { site.look(&account).await }, unknown).await
+    }
+
+    async fn look(&self, account: &Account) -> AccountFound {
+        fail_point("bootstrap_look");
         self.events.emit(&Event::AccountEntered { account: account.clone() });
         let mut found = AccountFound {
             id: account.id.clone(),

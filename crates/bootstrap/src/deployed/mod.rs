@@ -15,10 +15,11 @@ mod tree;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt};
 use orgseal_core::aws::{Aws, CallLimits, Member, Organization, Purpose};
-use orgseal_core::campaign::{self, CampaignError, Setting};
+use orgseal_core::campaign::{self, CampaignError, ReadWatch, Setting, no_progress, task_lost};
 use orgseal_core::config::{MemberRole, OwnAccount, SessionPolicy};
 use orgseal_core::event::{Event, Events};
 use orgseal_core::model::{Account, AwsError};
@@ -51,9 +52,6 @@ pub enum SiteError {
     /// The organization cannot be read, or is another one.
     #[error(transparent)]
     Campaign(#[from] CampaignError),
-    /// A task of ours broke.
-    #[error("a task ended by itself: {0}")]
-    Task(String),
 }
 
 /// An organization to look at or to put the groundwork into.
@@ -78,6 +76,10 @@ pub struct Site {
     campaign_file: String,
     events: Events,
     stop: CancellationToken,
+    /// Of the account that a task works on.
+    watch: ReadWatch,
+    /// A task was lost.
+    lost: Arc<AtomicBool>,
 }
 
 impl Site {
@@ -116,6 +118,8 @@ impl Site {
             through,
             events,
             stop,
+            watch: ReadWatch::default(),
+            lost: Arc::default(),
         })
     }
 
@@ -186,6 +190,7 @@ impl Site {
         };
         let role = MemberRole { session_policy, ..role };
         let session = self.aws.enter(account, &role, purpose, &self.session_name).await?;
+        self.watch.follow(session.progress());
         Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
     }
 
@@ -201,6 +206,7 @@ impl Site {
     async fn owner(&self) -> Result<Member, AwsError> {
         let role = MemberRole { own_account: OwnAccount::Caller, session_policy: SessionPolicy::None, ..self.role() };
         let session = self.aws.enter(&self.groundwork.security, &role, Purpose::Groundwork, &self.session_name).await?;
+        self.watch.follow(session.progress());
         Ok(self.aws.member(&session, CallLimits { s3: CALLS, ssm: CALLS }))
     }
 
@@ -221,24 +227,63 @@ impl Site {
         }
     }
 
-    /// Works on accounts, so many at once. Those that were not begun when the run was told to stop are left out.
-    async fn each<T, W>(&self, accounts: Vec<Account>, work: impl Fn(Site, Account) -> W) -> Result<Vec<T>, SiteError>
+    /// Works on accounts, so many at once. Those that were not begun when the run was told to stop are left out. `unknown` is said of
+    /// an account that gives no answer for as long as `limits.account_read_deadline`, or whose task was lost.
+    async fn each<T, W>(
+        &self,
+        accounts: Vec<Account>,
+        work: impl Fn(Site, Account) -> W,
+        unknown: impl Fn(&Account, AwsError) -> T,
+    ) -> Vec<T>
     where
         T: Send + 'static,
         W: Future<Output = T> + Send + 'static,
     {
-        let at_once = self.groundwork.file.limits.accounts;
+        let limits = &self.groundwork.file.limits;
+        let (at_once, limit) = (limits.accounts, limits.account_read_deadline());
         let mut under_way = pin!(
             stream::iter(accounts)
                 .take_until(self.stop.clone().cancelled_owned())
-                .map(|account| tokio::spawn(work(self.clone(), account)))
+                .map(|account| {
+                    let watch = ReadWatch::default();
+                    let site = Site { watch: watch.clone(), ..self.clone() };
+                    let task = tokio::spawn(work(site, account.clone()));
+                    let abort = task.abort_handle();
+                    async move {
+                        let done = watch.within(limit, task).await;
+                        // Nobody waits for it any more: it must not go on changing the account.
+                        abort.abort();
+                        (account, done)
+                    }
+                })
                 .buffer_unordered(at_once)
         );
         let mut done = Vec::new();
-        while let Some(account) = under_way.next().await {
-            done.push(account.map_err(|error| SiteError::Task(error.to_string()))?);
+        while let Some((account, outcome)) = under_way.next().await {
+            let error = match outcome {
+                Some(Ok(outcome)) => {
+                    done.push(outcome);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.lost.store(true, Ordering::Relaxed);
+                    let task = format!("the task that worked on account {}", account.id);
+                    let error = task_lost(&task, &error.to_string());
+                    self.events.emit(&Event::Warning { message: error.to_string() });
+                    error
+                }
+                None => no_progress(&account.id, limit),
+            };
+            self.events.emit(&Event::AccountUnread { account: account.clone(), error: error.clone() });
+            done.push(unknown(&account, error));
         }
-        Ok(done)
+        done
+    }
+
+    /// Whether a task of orgseal ended by itself: not everything was done or found out, whatever the rest says.
+    #[must_use]
+    pub fn has_lost_a_task(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn began(&self) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use orgseal_core::aws::Member;
 use orgseal_core::aws::make::{RoleMade, RoleWanted};
+use orgseal_core::campaign::fail_point;
 use orgseal_core::event::Event;
 use orgseal_core::model::{Account, AwsError, KeyArn};
 use serde::Serialize;
@@ -76,11 +77,19 @@ impl Site {
         let found: BTreeMap<String, AccountFound> =
             compared.accounts.iter().map(|account| (account.id.clone(), account.clone())).collect();
         let accounts: Vec<Account> = self.accounts.iter().filter(|one| found.contains_key(&one.id)).cloned().collect();
-        let each = self.each(accounts, |site, account| {
-            let found = found.get(&account.id).map(|found| found.findings.clone()).unwrap_or_default();
-            async move { site.put_account(&account, &found, adopt).await }
-        });
-        done.extend(each.await?.into_iter().flatten());
+        let unknown = |account: &Account, error: AwsError| {
+            let of_account = Finding::new(Kind::Account, self.through(), None, State::Unread);
+            vec![Done::of(&account.id, &of_account, Err(error))]
+        };
+        let each = self.each(
+            accounts,
+            |site, account| {
+                let found = found.get(&account.id).map(|found| found.findings.clone()).unwrap_or_default();
+                async move { site.put_account(&account, &found, adopt).await }
+            },
+            unknown,
+        );
+        done.extend(each.await.into_iter().flatten());
         if !self.stop.is_cancelled() {
             done.extend(self.put_packs(compared, adopt).await);
         }
@@ -90,6 +99,7 @@ impl Site {
     }
 
     async fn put_account(&self, account: &Account, findings: &[Finding], adopt: bool) -> Vec<Done> {
+        fail_point("bootstrap_put");
         let shared = self.groundwork.file.document.owner.is_some();
         let mut findings: Vec<&Finding> = findings
             .iter()

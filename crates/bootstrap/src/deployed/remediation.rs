@@ -58,6 +58,14 @@ pub struct RemediationDone {
     pub error: Option<AwsError>,
 }
 
+impl RemediationDone {
+    /// Nothing is known of the account.
+    fn unknown(account: &Account, error: AwsError) -> RemediationDone {
+        let account = account.id.clone();
+        RemediationDone { account, region: None, excepted: 0, changed: false, error: Some(error) }
+    }
+}
+
 impl Site {
     /// Switches it on in some accounts.
     pub async fn remediation_on(
@@ -127,25 +135,23 @@ impl Site {
         let chosen: Vec<Account> =
             self.accounts.iter().filter(|one| one.is_active() && accounts.contains(&one.id)).cloned().collect();
         let done = self
-            .each(chosen, move |site, account| {
-                let work = work.clone();
-                async move {
-                    site.events.emit(&Event::AccountEntered { account: account.clone() });
-                    let done = match site.enter(&account.id, Purpose::Groundwork).await {
-                        Ok(member) => work(site.clone(), account.clone(), member).await,
-                        Err(error) => vec![RemediationDone {
-                            account: account.id.clone(),
-                            region: None,
-                            excepted: 0,
-                            changed: false,
-                            error: Some(error),
-                        }],
-                    };
-                    site.events.emit(&Event::AccountRead { account, buckets: 0 });
-                    done
-                }
-            })
-            .await?;
+            .each(
+                chosen,
+                move |site, account| {
+                    let work = work.clone();
+                    async move {
+                        site.events.emit(&Event::AccountEntered { account: account.clone() });
+                        let done = match site.enter(&account.id, Purpose::Groundwork).await {
+                            Ok(member) => work(site.clone(), account.clone(), member).await,
+                            Err(error) => vec![RemediationDone::unknown(&account, error)],
+                        };
+                        site.events.emit(&Event::AccountRead { account, buckets: 0 });
+                        done
+                    }
+                },
+                |account, error| vec![RemediationDone::unknown(account, error)],
+            )
+            .await;
         self.ended();
         let mut done: Vec<RemediationDone> = done.into_iter().flatten().collect();
         done.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));

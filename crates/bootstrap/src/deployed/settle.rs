@@ -35,7 +35,7 @@ impl Site {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
                 () = self.stop.cancelled() => return Ok(compared),
             }
-            let again = self.each(pending, |site, account| async move { site.look(&account).await }).await?;
+            let again = self.look_at(pending).await;
             for found in again {
                 if let Some(place) = compared.accounts.iter_mut().find(|one| one.id == found.id) {
                     *place = found;

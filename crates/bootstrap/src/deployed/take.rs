@@ -47,8 +47,7 @@ impl Site {
         let (last, first): (Vec<Account>, Vec<Account>) =
             active.partition(|account| account.id == site.groundwork.security);
         let has_security = !last.is_empty();
-        let each = site.each(first, move |site, account| async move { site.take_account(&account, take).await });
-        taken.extend(each.await?.into_iter().flatten());
+        taken.extend(site.take_in(first, take).await);
         if has_security && !site.stop.is_cancelled() {
             taken.extend(site.take_rules(take).await);
         }
@@ -56,11 +55,19 @@ impl Site {
         if site.aws.caller().account == site.organization.management_account && !site.stop.is_cancelled() {
             taken.extend(site.take_guardrails(take).await);
         }
-        let each = site.each(last, move |site, account| async move { site.take_account(&account, take).await });
-        taken.extend(each.await?.into_iter().flatten());
+        taken.extend(site.take_in(last, take).await);
         taken.sort_by(|a, b| (&a.account, a.kind, &a.region, &a.name).cmp(&(&b.account, b.kind, &b.region, &b.name)));
         site.ended();
         Ok(taken)
+    }
+
+    async fn take_in(&self, accounts: Vec<Account>, take: bool) -> Vec<Taken> {
+        let unknown = |account: &Account, error: AwsError| {
+            let (account, name) = (account.id.clone(), self.through().to_owned());
+            vec![Taken { account, region: None, kind: Kind::Account, name, error: Some(error) }]
+        };
+        let work = move |site: Site, account: Account| async move { site.take_account(&account, take).await };
+        self.each(accounts, work, unknown).await.into_iter().flatten().collect()
     }
 
     async fn take_account(&self, account: &Account, take: bool) -> Vec<Taken> {

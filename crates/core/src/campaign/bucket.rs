@@ -143,7 +143,7 @@ impl Campaign {
                 found
             }
             mut changed => {
-                own_doing(life.state(), &mut changed);
+                own_doing(life.bucket(), life.state(), &mut changed);
                 return Ok(Step::Over(self.record_look(life, changed).await?));
             }
         };
@@ -467,18 +467,21 @@ impl Campaign {
 }
 
 /// A hold on what an attempt of this campaign left says so: nobody should look for a team that wanted it.
-fn own_doing(state: &BucketState, look: &mut BucketEvent) {
+fn own_doing(bucket: &Bucket, state: &BucketState, look: &mut BucketEvent) {
     let BucketEvent::Judged { judgement, encryption: Some(shown), error, .. } = look else { return };
     let ours = state.left.as_ref().is_some_and(|left| left.means(shown));
     let as_found = state.found.as_ref().is_some_and(|found| found.means(shown));
     if judgement.verdict == Verdict::Held && ours && !as_found {
         *error = Some(AwsError {
             code: "LeftByAnAttempt".to_owned(),
-            message: "the bucket shows what it showed right after an execution of this campaign, and not what was wanted"
-                .to_owned(),
-            hint: "find out who put that: the document, or somebody at the same moment; `orgseal rollback --bucket` puts back \
-                   what was there before"
-                .to_owned(),
+            message:
+                "the bucket shows what it showed right after an execution of this campaign, and not what was wanted"
+                    .to_owned(),
+            hint: format!(
+                "find out who changed it: the document, or somebody at the same moment; `orgseal rollback --bucket {}` restores \
+                 what was there before",
+                bucket.name
+            ),
         });
     }
 }

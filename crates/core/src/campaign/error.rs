@@ -210,3 +210,11 @@ pub enum CampaignError {
     #[error("a task of orgseal ended unexpectedly: {0}")]
     Task(String),
 }
+
+impl CampaignError {
+    /// Whether orgseal itself is at fault: what was under way is not known to have been finished.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self, CampaignError::Task(_) | CampaignError::Ledger(LedgerError::Illegal { .. }))
+    }
+}

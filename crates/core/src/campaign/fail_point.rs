@@ -2,7 +2,7 @@
 
 /// Ends the process here if `ORGSEAL_FAIL_POINT` says `NAME` or `NAME:N` (at the Nth time), and panics if it says `panic-NAME`. In debug
 /// builds alone: a release build does not look.
-pub(super) fn fail_point(name: &str) {
+pub fn fail_point(name: &str) {
     #[cfg(debug_assertions)]
     armed::pass(name);
     #[cfg(not(debug_assertions))]

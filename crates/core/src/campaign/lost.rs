@@ -13,6 +13,16 @@ use crate::model::{Account, AwsError};
 #[derive(Debug, Default)]
 pub(super) struct Lost(Mutex<BTreeSet<String>>);
 
+/// Why nothing is known of what a task worked on: it ended by itself.
+#[must_use]
+pub fn task_lost(task: &str, why: &str) -> AwsError {
+    AwsError {
+        code: "TaskLost".to_owned(),
+        message: format!("{task} ended unexpectedly: {why}"),
+        hint: "this is a fault of orgseal: run again with --log text, and report it".to_owned(),
+    }
+}
+
 impl Campaign {
     /// Whether a task of this run was lost.
     pub(super) fn has_lost_a_task(&self) -> bool {
@@ -27,11 +37,7 @@ impl Campaign {
 
     /// A task ended by itself.
     pub(super) fn task_lost(&self, task: &str, why: &str) -> AwsError {
-        let error = AwsError {
-            code: "TaskLost".to_owned(),
-            message: format!("{task} ended unexpectedly: {why}"),
-            hint: "this is a fault of orgseal: run again with --log text, and report it".to_owned(),
-        };
+        let error = task_lost(task, why);
         // Each bucket that waited for a task finds out by itself.
         let is_new = self.lost.0.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned());
         if is_new {

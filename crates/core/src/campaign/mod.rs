@@ -60,6 +60,7 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Aws, Organization};
+use crate::clock;
 use crate::config::{CampaignFile, Exemptions, Loaded};
 use crate::event::{Event, Events};
 use crate::judge::{self, Choices, Wanted};
@@ -80,9 +81,13 @@ use warnings::Warnings;
 pub use decide::{Decide, DocumentPreview, Part, Preview, RegionPreview, WavePreview, WaveQuestion};
 pub use discover::{Listed, listed};
 pub use error::{CampaignError, PARTITION_FIX};
+#[doc(hidden)]
+pub use fail_point::fail_point;
 pub use kind::{ApprovedPlan, ChangeOptions, Ending, Kind};
+pub use lost::task_lost;
 pub use planning::WrittenPlan;
 pub use preflight::preflight;
+pub use reading::{ReadWatch, no_progress};
 pub use requested::{cancel_rollback, request_rollback, rollback_covers, rollback_to_continue};
 pub use target::Target;
 
@@ -204,7 +209,8 @@ impl Campaign {
     async fn closed<T>(&self, outcome: Result<T, CampaignError>) -> Result<T, CampaignError> {
         if let Err(error) = &outcome {
             // When the record itself is what failed, there is nothing to write it to.
-            let _ = self.finish(Ending::Failed).await;
+            let ending = if error.is_internal() { Ending::TaskLost } else { Ending::Failed };
+            let _ = self.finish(ending).await;
             // There is nothing to roll back: the campaign may be resumed.
             if let (CampaignError::NothingSelected(_), Some(campaign), false) =
                 (error, &self.parent, self.options.dry_run || self.resumed)
@@ -217,6 +223,9 @@ impl Campaign {
 
     /// Ends the run in the record and tells the listeners.
     async fn finish(&self, ending: Ending) -> Result<Ending, CampaignError> {
+        if let Some(message) = clock::strange_answer() {
+            self.events.emit(&Event::Warning { message });
+        }
         self.ledger.finish(ending.as_str()).await?;
         self.events.emit(&Event::RunFinished { state: ending.as_str() });
         Ok(ending)

@@ -12,6 +12,8 @@ use crate::plan::AccountLimits;
 
 /// How many accounts and buckets of a kind are named before the list is cut.
 const NAMED: usize = 5;
+/// The same for accounts that are unknown: whoever agrees should know which they are.
+const NAMED_UNKNOWN: usize = 20;
 
 /// Buckets to start on, by account and Region.
 type Places = Vec<(String, String, u64)>;
@@ -39,7 +41,7 @@ impl Campaign {
         let (summary, in_flight) = (reader.summary(&run)?, reader.in_flight(&run)?);
         let mut unknown_accounts = Vec::new();
         reader.each_account::<LedgerError>(&run, |account| {
-            if account.outcome == AccountOutcome::Unread && unknown_accounts.len() < NAMED {
+            if account.outcome == AccountOutcome::Unread && unknown_accounts.len() < NAMED_UNKNOWN {
                 unknown_accounts.push(format!("{} {}", account.id, account.name).trim_end().to_owned());
             }
             Ok(())

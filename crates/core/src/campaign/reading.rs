@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -21,32 +21,39 @@ const MOST_STALLED: usize = 100;
 /// How often stalled accounts are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How far the reading of one account has come.
+/// When the work on one account last got an answer.
 #[derive(Clone)]
-pub(super) struct ReadWatch(Arc<Inner>);
+pub struct ReadWatch(Arc<Inner>);
 
 struct Inner {
     begun: Instant,
-    /// Known once the account's role is assumed.
-    progress: OnceLock<Progress>,
+    /// One for each session in the account.
+    progress: Mutex<Vec<Progress>>,
+}
+
+impl Default for ReadWatch {
+    fn default() -> Self {
+        ReadWatch(Arc::new(Inner { begun: Instant::now(), progress: Mutex::default() }))
+    }
 }
 
 impl ReadWatch {
     pub(super) fn new() -> ReadWatch {
-        ReadWatch(Arc::new(Inner { begun: Instant::now(), progress: OnceLock::new() }))
+        ReadWatch::default()
     }
 
-    /// From now on the account's own answers count.
-    pub(super) fn follow(&self, progress: Progress) {
-        let _ = self.0.progress.set(progress);
+    /// From now on the answers to this session of the account count.
+    pub fn follow(&self, progress: Progress) {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner).push(progress);
     }
 
     fn idle(&self) -> Duration {
-        self.0.progress.get().map_or_else(|| self.0.begun.elapsed(), Progress::idle)
+        let progress = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.iter().map(Progress::idle).min().unwrap_or_else(|| self.0.begun.elapsed())
     }
 
-    /// The outcome of a part of the reading; `None` where the account gave no answer for as long as `limit`.
-    pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// The outcome of a part of the work; `None` where the account gave no answer for as long as `limit`.
+    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let idle = async {
             loop {
                 match limit.checked_sub(self.idle()).filter(|left| !left.is_zero()) {
@@ -64,7 +71,8 @@ impl ReadWatch {
 }
 
 /// Why an account is unread that gave no answer any more.
-pub(super) fn no_progress(account: &str, limit: Duration) -> AwsError {
+#[must_use]
+pub fn no_progress(account: &str, limit: Duration) -> AwsError {
     let time = jiff::SignedDuration::try_from(limit).unwrap_or_default();
     AwsError {
         code: "NoProgress".to_owned(),

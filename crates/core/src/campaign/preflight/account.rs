@@ -3,7 +3,8 @@
 use futures::future::{join, join_all, join4, join5};
 
 use super::super::denial_watch::readable_rate;
-use super::{ANY_BUCKET, Look, of_error, unentered, with_error};
+use super::super::{ReadWatch, fail_point, no_progress};
+use super::{ANY_BUCKET, Look, of_error, unentered, unknown, with_error};
 use crate::aws::{CallLimits, Member, Purpose, RoleSeen, Ssm};
 use crate::config::{MemberRole, SessionPolicy};
 use crate::event::Event;
@@ -21,8 +22,22 @@ const BUSY: f64 = 0.8;
 const CALLS: usize = 8;
 
 impl Look {
-    /// Looks at an account.
-    pub(super) async fn account(&self, account: Account) -> AccountChecks {
+    /// Looks at an account. One that gives no answer for as long as `limits.account_read_deadline` is unknown.
+    pub(super) async fn account_in_time(&self, account: Account) -> AccountChecks {
+        let (watch, limit) = (ReadWatch::default(), self.file.limits.account_read_deadline());
+        match watch.within(limit, self.account(account.clone(), &watch)).await {
+            Some(checks) => checks,
+            None => {
+                let error = no_progress(&account.id, limit);
+                let checks = unknown(&account, &error);
+                self.events.emit(&Event::AccountUnread { account, error });
+                checks
+            }
+        }
+    }
+
+    async fn account(&self, account: Account, watch: &ReadWatch) -> AccountChecks {
+        fail_point("preflight_account");
         self.events.emit(&Event::AccountEntered { account: account.clone() });
         let mut found = unentered(&account);
         if !account.is_active() {
@@ -30,13 +45,13 @@ impl Look {
             self.events.emit(&Event::AccountSkipped { account });
             return found;
         }
-        let (controls, ()) = join(self.control_policies(&account), self.inside(&account, &mut found)).await;
+        let (controls, ()) = join(self.control_policies(&account), self.inside(&account, &mut found, watch)).await;
         found.checks.extend(controls);
         found
     }
 
     /// Enters an account and looks at what is in it.
-    async fn inside(&self, account: &Account, found: &mut AccountChecks) {
+    async fn inside(&self, account: &Account, found: &mut AccountChecks, watch: &ReadWatch) {
         let role = &self.file.member_role;
         let purpose = Purpose::Preflight { denials: !self.looking.is_empty() };
         let session = match self.aws.enter(&account.id, role, purpose, &self.session_name).await {
@@ -47,6 +62,7 @@ impl Look {
                 return;
             }
         };
+        watch.follow(session.progress());
         found.entered = true;
         let rollouts = match session.is_own() || role.session_policy == SessionPolicy::None {
             true => Ok(()),

@@ -17,7 +17,7 @@ use futures::stream::{self, StreamExt};
 
 use self::control_policies::Controls;
 use super::key_proof::KeyProofs;
-use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of};
+use super::{CampaignError, SESSION_PREFIX, Setting, discover, new_id_of, task_lost};
 use crate::aws::{Aws, Organization};
 use crate::clock;
 use crate::config::CampaignFile;
@@ -129,18 +129,33 @@ pub async fn preflight(setting: Setting) -> Result<Preflight, CampaignError> {
                 .take_until(stop.clone().cancelled_owned())
                 .map(|account| {
                     let (look, stop) = (Arc::clone(&look), stop.clone());
-                    tokio::spawn(async move { stop.run_until_cancelled(look.account(account)).await })
+                    let shown = account.clone();
+                    let task =
+                        tokio::spawn(async move { stop.run_until_cancelled(look.account_in_time(account)).await });
+                    async move { (shown, task.await) }
                 })
                 .buffer_unordered(at_once)
         );
-        while let Some(account) = looks.next().await {
-            found.accounts.extend(account.map_err(|error| CampaignError::Task(error.to_string()))?);
+        while let Some((account, checks)) = looks.next().await {
+            match checks {
+                Ok(checks) => found.accounts.extend(checks),
+                // The other accounts are checked all the same.
+                Err(error) => {
+                    let task = format!("the task that checked account {}", account.id);
+                    let error = task_lost(&task, &error.to_string());
+                    events.emit(&Event::Warning { message: error.to_string() });
+                    found.accounts.push(unknown(&account, &error));
+                }
+            }
         }
         found.accounts.sort_by(|a, b| a.id.cmp(&b.id));
         document::compare(&mut found.accounts);
     }
     found.interrupted = stop.is_cancelled();
     found.finished_at = now();
+    if let Some(message) = clock::strange_answer() {
+        events.emit(&Event::Warning { message });
+    }
     let state = if found.interrupted { "interrupted" } else { "finished" };
     events.emit(&Event::RunFinished { state });
     Ok(found)
@@ -182,6 +197,11 @@ fn unentered(account: &Account) -> AccountChecks {
         checks: Vec::new(),
         regions: Vec::new(),
     }
+}
+
+/// An account of which nothing could be found out.
+fn unknown(account: &Account, error: &AwsError) -> AccountChecks {
+    AccountChecks { checks: vec![with_error(CheckKind::Account, Standing::Unknown, error)], ..unentered(account) }
 }
 
 /// How many places there are of each value.
