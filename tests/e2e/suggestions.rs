@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{Run, World, two_members, unbroken};
 
 const SPEC: &str = "accounts = 6\nbuckets_per_account = 6\nsuspended = 0\nwithout_member_role = 0";
 
@@ -140,4 +140,84 @@ fn a_rehearsed_plan_suggests_the_same_plan_and_waves() {
     let (all, first) = (counted(&all)[0].clone(), counted(&first)[0].clone());
     assert!(first.1 < all.1, "{first:?} {all:?}");
     assert!(first.0.join(" ").contains("--until-wave 1"), "{first:?}");
+}
+
+/// The commands between backticks, and those that stand on a line of their own.
+fn printed(run: &Run) -> Vec<String> {
+    let text = format!("{} {}", unbroken(&run.stdout), unbroken(&run.stderr.replace('|', " ")));
+    let quoted = text.split('`').skip(1).step_by(2).filter(|part| part.starts_with("orgseal "));
+    let lines = run.stdout.lines().map(str::trim).filter(|line| line.starts_with("orgseal "));
+    quoted.chain(lines).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_printed_command_finds_the_same_campaign_file_and_ledger() {
+    let world = World::of(&two_members(
+        r#"{ name = "logs", encryption = "sse_s3" }, { name = "plain", encryption = "sse_s3" }"#,
+        r#"{ name = "reports", encryption = "sse_s3" }"#,
+    ));
+    let mut checked = 0;
+    let mut check = |arguments: &[&str]| {
+        let run = world.run(arguments);
+        for command in printed(&run) {
+            let is_of_files = ["orgseal sandbox", "orgseal config", "orgseal bootstrap render"];
+            if is_of_files.iter().any(|start| command.starts_with(start)) {
+                continue;
+            }
+            assert!(command.contains(" --config ") && command.contains(" --state "), "{arguments:?}: {command}");
+            checked += 1;
+        }
+    };
+    // Nothing there yet, and nobody to ask.
+    for arguments in [
+        &["status"][..],
+        &["report"],
+        &["resume", "--yes"],
+        &["rollback", "--yes"],
+        &["rollback", "--cancel"],
+        &["rollout"],
+        &["bootstrap", "deploy"],
+        &["bootstrap", "destroy"],
+        &["bootstrap", "remediation", "on"],
+        &["bootstrap", "diff"],
+        &["preflight"],
+        &["audit"],
+        &["plan", "--output", world.path("plan.json").to_str().unwrap()],
+        &["rollout", "--plan", world.path("none.json").to_str().unwrap(), "--yes"],
+    ] {
+        check(arguments);
+    }
+    // A campaign that stopped halfway, one more that runs into it, and what a key that is not usable leaves.
+    let mut killed = world.command(&["rollout", "--yes"]);
+    killed.env("ORGSEAL_FAIL_POINT", "after_start");
+    assert_eq!(killed.output().unwrap().status.code(), None);
+    for arguments in [&["runs"][..], &["status"], &["report"], &["rollout", "--dry-run"]] {
+        check(arguments);
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+#[test]
+fn a_suggested_look_before_a_deployment_is_about_the_same_accounts_through_the_same_role() {
+    let world = World::of(SPEC);
+    for verb in ["deploy", "destroy"] {
+        let through = "OrganizationAccountAccessRole";
+        let run = world.run(&["bootstrap", verb, "--through", through, "--account", "a*"]);
+        let commands = printed(&run);
+        assert_eq!((run.code, commands.len()), (1, 1), "{}", run.stderr);
+        assert!(commands[0].contains(&format!("--through {through} --account='a*'")), "{commands:?}");
+    }
+}
+
+#[test]
+fn the_hint_of_a_recorded_bucket_resumes_that_campaign() {
+    let spec = two_members(r#"{ name = "logs", encryption = "sse_s3" }"#, "");
+    let world = World::of(&format!("{spec}\n[[fault]]\nkind = \"automation_fail\""));
+    let (_, rollout) = world.json(&["rollout", "--yes"]);
+    let campaign = rollout["campaign"].as_str().unwrap();
+    let hint = crate::world::finding(&rollout, "logs")["error"]["hint"].as_str().unwrap().to_owned();
+    let command = hint.split('`').find(|part| part.starts_with("orgseal ")).unwrap_or_else(|| panic!("{hint}"));
+    assert!(command.contains(&format!("--campaign {campaign}")) && command.contains(" --state "), "{command}");
+    let (_, again) = world.json(&["report"]);
+    assert_eq!(crate::world::finding(&again, "logs")["error"]["hint"], hint.as_str());
 }

@@ -68,6 +68,21 @@ pub(crate) enum Command {
     Config(Config),
 }
 
+impl Command {
+    /// The role of `--through`, of the commands that have it.
+    pub(crate) fn through(&self) -> Option<&str> {
+        let Command::Bootstrap(bootstrap) = self else { return None };
+        let way = match &bootstrap.verb {
+            BootstrapVerb::Render { .. } => return None,
+            BootstrapVerb::Diff { way } => way,
+            BootstrapVerb::Deploy(deploy) => &deploy.way,
+            BootstrapVerb::Destroy(destroy) => &destroy.way,
+            BootstrapVerb::Remediation { verb: RemediationVerb::On { way, .. } | RemediationVerb::Off { way } } => way,
+        };
+        way.through.as_deref()
+    }
+}
+
 /// What every command takes.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
@@ -110,7 +125,7 @@ pub(crate) struct Common {
 fn sha256(text: &str) -> Result<String, String> {
     match text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
         true => Ok(text.to_ascii_lowercase()),
-        false => Err("write the 64 hex digits that `orgseal plan` printed".to_owned()),
+        false => Err("write the 64 hex digits that were printed when the plan was made".to_owned()),
     }
 }
 

@@ -227,7 +227,7 @@ pub(crate) fn narrowed(common: &Common) -> Narrowed {
 pub(crate) async fn start(spec: Spec, directory: Option<PathBuf>, speed: f64, port: u16) -> Result<Sandbox, Failure> {
     Sandbox::start(spec, Options { directory, speed, port }).await.map_err(|error| {
         let help = match error.to_string().contains("in use") {
-            true => "another orgseal is at work there: look with `orgseal status --sandbox`, wait for it, or name another --state",
+            true => "another orgseal is at work there: check with `orgseal status`, wait for it, or name another --state",
             false => "--fresh discards what is kept of it; another --sandbox-seed (or --port, of a served one) gives another one",
         };
         Failure::plain(format!("the sandbox cannot start: {error}"), help)
@@ -370,16 +370,16 @@ pub(crate) fn place(common: &Common) -> Place {
     }
     // What is laid over the file decides as much as the file; a secret stays out of what is shown.
     let set = common.set.iter().filter(|set| !set.contains("external_id")).cloned().collect();
-    Place { flags, set, narrowed: narrowed(common) }
+    Place { flags, set, narrowed: narrowed(common), through: None }
 }
 
 /// The place of the command that this process runs: errors are worded far from its arguments.
 static PRESENT: OnceLock<Place> = OnceLock::new();
 
 /// Keeps the place of the command that this process runs.
-pub(crate) fn keep_place(common: &Common) {
+pub(crate) fn keep_place(common: &Common, through: Option<&str>) {
     // It runs one command, so the first place is the right one.
-    let _ = PRESENT.set(place(common));
+    let _ = PRESENT.set(Place { through: through.map(str::to_owned), ..place(common) });
 }
 
 /// The place of the command that this process runs.

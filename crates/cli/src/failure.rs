@@ -84,7 +84,10 @@ impl Failure {
         let errors: Vec<_> = self
             .says
             .iter()
-            .map(|saying| serde_json::json!({ "message": saying.message, "hint": saying.help, "line": saying.line }))
+            .map(|saying| {
+                let (message, hint) = (completed(&saying.message), completed(&saying.help));
+                serde_json::json!({ "message": message, "hint": hint, "line": saying.line })
+            })
             .collect();
         let mut document = serde_json::json!({ "schema": "orgseal.error/1", "errors": errors });
         if self.more > 0 {
@@ -110,7 +113,7 @@ impl Failure {
 
 impl std::fmt::Display for Saying {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&visible_lines(&self.message))
+        f.write_str(&visible_lines(&completed(&self.message)))
     }
 }
 
@@ -118,7 +121,7 @@ impl std::error::Error for Saying {}
 
 impl Diagnostic for Saying {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(visible_lines(&self.help)))
+        Some(Box::new(visible_lines(&completed(&self.help)).into_owned()))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -171,7 +174,7 @@ impl From<CampaignError> for Failure {
                 "check --account, --ou, --region and --bucket, and [accounts] and [buckets] in the campaign file".to_owned()
             }
             CampaignError::NothingToUndo(_) => "`orgseal status` shows the newest campaign".to_owned(),
-            CampaignError::NoCampaign(_) => "begin one with `orgseal rollout`".to_owned(),
+            CampaignError::NoCampaign(_) => "begin one: `orgseal plan` writes a plan for approval".to_owned(),
             CampaignError::NotThat { .. } => {
                 "name a rollout or a rollback with --campaign; `orgseal status` shows the newest one".to_owned()
             }
@@ -203,10 +206,10 @@ impl From<CampaignError> for Failure {
             ),
             CampaignError::Plan(_) => "check the path and its permissions".to_owned(),
             CampaignError::OtherPlan { .. } => {
-                "nothing was started: compare the two with `orgseal plan diff`, and have the right one approved".to_owned()
+                "nothing was started: compare the two with the command plan diff, and have the right one approved".to_owned()
             }
             CampaignError::UnknownPlan(_) => {
-                "give the SHA-256 that `orgseal plan` printed with --plan-sha256, or use the state folder in which the plan was made"
+                "give the SHA-256 that was printed when the plan was made with --plan-sha256, or use the state folder in which it was made"
                     .to_owned()
             }
             CampaignError::PlanOfOtherSettings { .. } => {
@@ -220,7 +223,7 @@ impl From<CampaignError> for Failure {
                 "correct that machine's clock, make a new plan with `orgseal plan`, and have it approved".to_owned()
             }
             CampaignError::PlanTooOld { .. } => {
-                "make a new one with `orgseal plan`; `orgseal plan diff` shows what changed since".to_owned()
+                "make a new one with `orgseal plan`; the command plan diff shows what changed since".to_owned()
             }
             CampaignError::WaveOpen { campaign, wave, .. } => format!(
                 "continue it: {} (with --approve-wave {wave} to accept the findings against it); or undo the wave: {}",
@@ -236,7 +239,7 @@ impl From<CampaignError> for Failure {
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),
         };
         // Not everything was read or finished: a task that is lost says nothing of what it worked on.
-        let exit = if matches!(error, CampaignError::Task(_)) { 3 } else { 1 };
+        let exit = if error.is_internal() { 3 } else { 1 };
         Failure { exit, ..Failure::plain(error.to_string(), help) }
     }
 }
@@ -252,6 +255,11 @@ impl From<LedgerError> for Failure {
         let help = ledger_help(&error);
         Failure::plain(error.to_string(), help)
     }
+}
+
+/// A text in which every command leads to the same ledger and organization as the present one.
+pub(crate) fn completed(text: &str) -> String {
+    Suggest::here(&connect::present_place()).completed(text).into_owned()
 }
 
 /// A command about a recorded run, with the flags by which it finds the same ledger and organization.

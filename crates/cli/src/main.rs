@@ -69,7 +69,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
     signals::outlive_the_file_limit();
     environment::check()?;
     let Arguments { command, common, json, yes, .. } = arguments;
-    connect::keep_place(&common);
+    connect::keep_place(&common, command.through());
     match command {
         Command::Audit(own) => commands::audit::run(&common, &own, json).await,
         Command::Plan(own) => commands::plan::run(&common, &own, json).await,

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write};
 use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
 use orgseal_core::text::visible_lines;
 
+use crate::failure::completed;
+
 /// Whether standard error is a terminal that wants bars.
 pub(crate) fn bars_wanted() -> bool {
     let plain = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -63,12 +65,12 @@ pub(crate) fn err_styled(text: &str) {
 
 /// Running text for people, broken between words where the terminal ends.
 pub(crate) fn err_wrapped(text: &str) {
-    broken(text, stderr_width()).iter().for_each(|line| err(line));
+    broken(&completed(text), stderr_width()).iter().for_each(|line| err(line));
 }
 
 /// The same on standard output.
 pub(crate) fn out_wrapped(text: &str) -> std::io::Result<()> {
-    let lines = broken(text, usize::from(stdout_width()));
+    let lines = broken(&completed(text), usize::from(stdout_width()));
     if lines.is_empty() { out("") } else { lines.iter().try_for_each(|line| out(line)) }
 }
 

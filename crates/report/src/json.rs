@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::earlier::EarlierHolds;
 use crate::next_steps::next_steps;
-use crate::suggest::Place;
+use crate::suggest::{Place, Suggest};
 use crate::{ReportError, exemptions, kind, waves};
 
 /// The name and version of the document's shape.
@@ -48,7 +48,7 @@ struct FindingRecord<'a> {
     observed: Option<&'a str>,
     encryption: Option<EncryptionRecord<'a>>,
     execution: Option<ExecutionRecord<'a>>,
-    error: Option<&'a AwsError>,
+    error: Option<AwsError>,
     /// In a rollback: between when and when the bucket was under the central key.
     #[serde(skip_serializing_if = "Option::is_none")]
     sealed: Option<SealedInterval>,
@@ -95,7 +95,7 @@ impl<'a> EncryptionRecord<'a> {
 }
 
 impl<'a> FindingRecord<'a> {
-    fn of(finding: &'a Finding, earlier: Option<&'a EarlierHold>) -> Self {
+    fn of(finding: &'a Finding, earlier: Option<&'a EarlierHold>, suggest: &Suggest) -> Self {
         FindingRecord {
             account: &finding.bucket.account,
             region: &finding.bucket.region,
@@ -108,7 +108,7 @@ impl<'a> FindingRecord<'a> {
                 id: &execution.id,
                 status: execution.status.as_ref().map(|status| status.as_str()),
             }),
-            error: finding.error.as_ref(),
+            error: finding.error.as_ref().map(|error| completed(suggest, error)),
             sealed: finding.sealed,
             wave: finding.wave,
             guards: &finding.guards,
@@ -135,6 +135,7 @@ pub fn write(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write) -> 
         undoes: run.parent.as_deref(),
         plan: run.plan.as_ref(),
     };
+    let suggest = Suggest::of_run(place, run);
     let schema = if kind::is_rollback(run) { ROLLBACK_SCHEMA } else { SCHEMA };
     out.write_all(b"{\n")?;
     member(out, "schema", &schema)?;
@@ -156,18 +157,26 @@ pub fn write(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write) -> 
     }
     out.write_all(b"  \"accounts\": [")?;
     let mut separator = "\n";
-    reader.each_account::<ReportError>(run, |account: AccountRecord| element(out, &mut separator, &account))?;
+    reader.each_account::<ReportError>(run, |mut account: AccountRecord| {
+        account.error = account.error.map(|error| completed(&suggest, &error));
+        element(out, &mut separator, &account)
+    })?;
     close_list(out, separator)?;
     out.write_all(b",\n  \"findings\": [")?;
     separator = "\n";
     let mut holds = EarlierHolds::of(reader, run);
     reader.each_finding::<ReportError>(run, |finding| {
-        let record = FindingRecord::of(&finding, holds.hold(&finding)?);
+        let record = FindingRecord::of(&finding, holds.hold(&finding)?, &suggest);
         element(out, &mut separator, &record)
     })?;
     close_list(out, separator)?;
     out.write_all(b"\n}\n")?;
     Ok(())
+}
+
+/// An error whose hint can be followed as it is.
+fn completed(suggest: &Suggest, error: &AwsError) -> AwsError {
+    AwsError { hint: suggest.completed(&error.hint).into_owned(), ..error.clone() }
 }
 
 /// One key of the document with its value and the comma after it.

@@ -36,6 +36,7 @@ use orgseal_core::plan::PlanError;
 
 pub use exit::exit_code;
 pub use format::{Format, UnknownFormat};
+pub use headline::headline_with_unknown;
 pub use meaning::SCOPE;
 pub use suggest::{Place, Suggest, quoted};
 pub use terminal::Style;
@@ -63,6 +64,7 @@ pub fn write(
     style: &Style,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
+    let run = &reader.with_process(run.clone())?;
     match format {
         Format::Terminal => terminal::write(reader, run, style, out),
         Format::Json => json::write(reader, run, &style.place, out),

@@ -188,7 +188,8 @@ fn after_plan(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resu
             None,
             format!(
                 "The plan changes {them}. Have the plan file ({file}, unless --output named another) approved, then carry it out: \
-                 `orgseal plan show` prints the command."
+                 `{}` prints the command.",
+                suggest.reading(&format!("plan show {file}"))
             ),
         );
     }
@@ -242,7 +243,10 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
         }
         "running" => steps.add(
             Some(resume.clone()),
-            "continues where it stopped, if its process is gone: `orgseal status` says so".to_owned(),
+            format!(
+                "continues where it stopped, if its process is gone: `{}` says so",
+                suggest.reading(&format!("status --campaign {}", run.id))
+            ),
         ),
         _ => steps.add(
             Some(resume.clone()),

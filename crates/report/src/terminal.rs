@@ -19,7 +19,7 @@ use crate::headline::{headline, meaning, what_it_did};
 use crate::meaning::{count, title};
 use crate::next_steps::next_steps;
 use crate::out_of_scope::{self, AccountCount};
-use crate::suggest::Place;
+use crate::suggest::{Place, Suggest};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
@@ -62,7 +62,8 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let groups = unread_accounts::by_error(reader, run)?;
     let overridden = reader.overridden(run)?;
     let noted = note_buckets(reader, run, &summary, overridden)?;
-    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
+    let suggest = Suggest::of_run(&style.place, run);
+    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)), suggest };
 
     page.head(run, &binding.organization, &binding.endpoint)?;
     for rollback in reader.rollbacks_of(run)? {
@@ -185,7 +186,7 @@ struct SameCause<'a> {
 }
 
 /// Errors whose hint holds a command about one bucket: with another name in its place it could not be pasted.
-const TO_BE_PASTED: [&str; 2] = ["BlockedTypesChanged", "BlockedTypesNotKept"];
+const TO_BE_PASTED: [&str; 3] = ["BlockedTypesChanged", "BlockedTypesNotKept", "LeftByAnAttempt"];
 
 /// Puts buckets with the same cause together, in the order in which the causes first occur.
 fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
@@ -254,6 +255,8 @@ pub(crate) struct Page<'a> {
     pub(crate) out: &'a mut dyn Write,
     pub(crate) color: bool,
     pub(crate) width: usize,
+    /// Completes the commands in hints.
+    pub(crate) suggest: Suggest,
 }
 
 impl Page<'_> {
@@ -276,7 +279,7 @@ impl Page<'_> {
         }
         if let Some(ending) = ending(run) {
             let ink = if matches!(run.state.as_str(), "dry_run" | "declined") { PLAIN } else { YELLOW };
-            self.text(0, ink, ending)?;
+            self.text(0, ink, &ending)?;
         }
         self.blank()
     }
@@ -565,7 +568,8 @@ impl Page<'_> {
     /// Running text, broken between words.
     pub(crate) fn text(&mut self, indent: usize, ink: Ink, text: &str) -> io::Result<()> {
         let room = self.width.min(READABLE).saturating_sub(indent).max(20);
-        let text = plain(text);
+        let text = self.suggest.completed(text);
+        let text = plain(&text);
         let mut line = String::new();
         let mut lines = Vec::new();
         for word in text.split_whitespace() {

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use orgseal_core::campaign::{Decide, DocumentPreview, Preview, WavePreview, WaveQuestion};
 use orgseal_core::judge::guards::legacy_clients::NOTICE;
 use orgseal_core::model::{Finding, Operation};
-use orgseal_report::counted;
+use orgseal_report::{counted, headline_with_unknown};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
@@ -111,7 +111,10 @@ fn lines(preview: &Preview, plan_sha256: Option<&str>) -> Vec<String> {
         Some(last) => format!(" in the waves up to {last}"),
         None => String::new(),
     };
-    lines.push(format!("\nThis run {does} {}{until}:", there(preview.buckets, preview.accounts)));
+    lines.push(String::new());
+    // Unknown never looks like sealed: the same line as in a report.
+    lines.extend(headline_with_unknown(preview.operation, &preview.summary));
+    lines.push(format!("This run {does} {}{until}:", there(preview.buckets, preview.accounts)));
     for region in &preview.regions {
         let count = format!("  {:<16} {:>7}", region.region, region.buckets);
         lines.push(match (&region.fault, &region.key) {

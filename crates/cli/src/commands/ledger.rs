@@ -69,7 +69,7 @@ fn head(text: &str) -> Result<String, Failure> {
         true => Ok(head),
         false => Err(Failure::plain(
             format!("--head {text} is no head of a ledger"),
-            "give the 64 hexadecimal digits that a report or `orgseal ledger verify` printed",
+            "give the 64 hexadecimal digits that a report or the command ledger verify printed",
         )),
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
     // Counts and rows belong together, also while another process writes.
     reader.narrow(&run, &connect::narrowed(common))?;
     reader.snapshot()?;
+    let run = reader.with_process(run)?;
     let format = match own.format {
         None if json && own.output.is_none() => Format::Json,
         None | Some(ReportFormat::Terminal) => Format::Terminal,
@@ -59,9 +60,9 @@ pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failu
 fn newest(reader: &Reader) -> Result<Run, Failure> {
     let run = match reader.newest_change()? {
         Some(run) => run,
-        None => reader.newest_run()?.ok_or_else(|| {
-            Failure::plain("the ledger holds no run yet", "run `orgseal audit` or `orgseal plan` first")
-        })?,
+        None => reader
+            .newest_run()?
+            .ok_or_else(|| Failure::plain("the ledger holds no run yet", "run `orgseal audit` first"))?,
     };
     if let Some(newer) = reader.newest_run()?.filter(|newest| newest.id != run.id) {
         output::err(&format!(

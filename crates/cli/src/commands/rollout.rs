@@ -42,7 +42,7 @@ fn approved(own: &Rollout, yes: bool) -> Result<Option<Box<ApprovedPlan>>, Failu
     if yes && own.plan_sha256.is_none() {
         return Err(Failure::plain(
             "--yes with --plan needs --plan-sha256: nobody looks at what is about to be done",
-            "give the SHA-256 that `orgseal plan` printed and that was approved",
+            "give the SHA-256 that was printed when the plan was made, and that was approved",
         ));
     }
     let file = PlanFile::open(path).map_err(CampaignError::from)?;

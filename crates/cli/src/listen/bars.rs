@@ -11,6 +11,7 @@ use orgseal_core::text::visible;
 
 use super::tally::{Counters, Tally};
 use super::{clock, lines};
+use crate::failure::completed;
 use crate::output;
 
 /// Accounts at work that get a line; the others are counted in the line above.
@@ -50,7 +51,8 @@ impl Bars {
     }
 
     fn say(&self, line: &str) {
-        let line = visible(line);
+        let line = completed(line);
+        let line = visible(&line);
         match self.screen.is_hidden() {
             true => output::err(&line),
             // Above the bars; a terminal that is gone hears nothing.

@@ -8,6 +8,7 @@ use orgseal_core::model::{Verdict, WaveRecord, WaveState};
 use orgseal_core::text::visible;
 
 use super::tally::{Counters, Tally};
+use crate::failure::completed;
 use crate::output;
 
 /// Between two lines of progress.
@@ -56,7 +57,7 @@ impl Listener for Lines {
 
 /// A line, in which texts of others are fit to be shown.
 fn say(text: &str) {
-    output::err(&visible(text));
+    output::err(&visible(&completed(text)));
 }
 
 /// One line on a bucket that could not be sealed.

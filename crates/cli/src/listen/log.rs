@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::log_level;
 use super::log_line::{Form, LogLines};
 use crate::args::{self, LogFormat};
-use crate::failure::Failure;
+use crate::failure::{Failure, completed};
 use crate::output;
 
 /// Where the log goes, once it was set up: `true` is standard error.
@@ -128,7 +128,7 @@ impl Listener for Log {
                 error = finding.error.as_ref().map(tracing::field::display), "bucket settled"
             ),
             Event::AccountChanged { account } => info!(target: "orgseal", %account, "account changed"),
-            Event::Warning { message } => warn!(target: "orgseal", "{message}"),
+            Event::Warning { message } => warn!(target: "orgseal", "{}", completed(message)),
             Event::Stopping => warn!(target: "orgseal", "stopping: no new starts"),
             Event::RunFinished { state } => info!(target: "orgseal", state, "run finished"),
         }

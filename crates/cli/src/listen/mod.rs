@@ -12,6 +12,7 @@ use indicatif::MultiProgress;
 use orgseal_core::event::{Events, Listener};
 use orgseal_core::text::visible;
 
+use crate::failure::completed;
 use crate::output;
 
 /// What draws on standard error.
@@ -73,7 +74,7 @@ pub(crate) fn events() -> (Events, Screen) {
 pub(crate) fn say(text: &str) {
     match log::writes_to_stderr() {
         true => tracing::warn!(target: "orgseal", "{text}"),
-        false => output::err(&visible(text)),
+        false => output::err(&visible(&completed(text))),
     }
 }
 

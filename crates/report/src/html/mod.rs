@@ -16,9 +16,10 @@ use orgseal_core::text::visible_lines;
 use crate::account_tally::{AccountTally, tally};
 use crate::earlier::EarlierHolds;
 use crate::exemptions::ExemptionLine;
-use crate::headline::{meaning, to_verify, verified, what_it_did};
+use crate::headline::{is_whole, meaning, to_verify, verified, what_it_did};
 use crate::meaning::{count, title};
 use crate::out_of_scope::{self, AccountCount};
+use crate::suggest::{Place, Suggest};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
@@ -49,7 +50,11 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&verdicts(run, &summary, &reader.reasons(run)?))?;
     page.put(&wave_section(&waves::lines(reader, run)?))?;
     page.put(&exemption_section(&exemptions::lines(reader, run)?))?;
-    page.put(&unread_section(&unread_accounts::by_error(reader, run)?))?;
+    let mut unread = unread_accounts::by_error(reader, run)?;
+    for group in &mut unread {
+        group.error.hint = in_page(run).completed(&group.error.hint).into_owned();
+    }
+    page.put(&unread_section(&unread))?;
     page.put(&directory_bucket_section(&out_of_scope::accounts(reader, run)?))?;
     page.put(&filter(run, &summary))?;
     page.accounts(&tallies)?;
@@ -181,7 +186,11 @@ impl Page<'_> {
     ) -> Result<(), ReportError> {
         let (reader, run) = (self.reader, self.run);
         let mut written = 0;
-        walk(reader, run, |finding| {
+        let suggest = in_page(run);
+        walk(reader, run, |mut finding| {
+            if let Some(error) = &mut finding.error {
+                error.hint = suggest.completed(&error.hint).into_owned();
+            }
             if !wanted(&finding) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -194,6 +203,11 @@ impl Page<'_> {
             Ok(ControlFlow::Continue(()))
         })
     }
+}
+
+/// Completes commands in hints. A page is read on other machines: files and directories of this one would mislead there.
+fn in_page(run: &Run) -> Suggest {
+    Suggest::of_run(&Place::default(), run)
 }
 
 fn names(tallies: &BTreeMap<String, AccountTally>) -> BTreeMap<String, String> {
@@ -261,7 +275,7 @@ fn header(binding: &Binding, run: &Run, undone: &[String]) -> Markup {
                 p.banner role="note" { "This was read from " (binding.endpoint) ", not from AWS itself." }
             }
             @if let Some(ending) = ending(run) {
-                p.banner role="note" { (capital(ending)) "." }
+                p.banner role="note" { (capital(&ending)) "." }
             }
             @for words in undone { p.banner role="note" { (words) } }
             @if !run.selection.is_empty() {
@@ -280,7 +294,7 @@ fn hero(run: &Run, summary: &Summary) -> Markup {
                     span {
                         @if summary.accounts_unread == 0 {
                             "of " (counted(summary.buckets, "bucket")) " " (title(kind::goal(run)))
-                            @if let Some(share) = percent(kind::reached(run, summary), summary.buckets) { br; span.share { (share) } }
+                            @if let Some(share) = percent(kind::reached(run, summary), summary.buckets).filter(|_| is_whole(run, summary)) { br; span.share { (share) } }
                         } @else {
                             "of " (counted(summary.buckets - summary.unread, "readable bucket")) " " (title(kind::goal(run)))
                             br;

@@ -87,7 +87,8 @@ pub fn write_json(found: &Preflight, out: &mut dyn Write) -> Result<(), ReportEr
 
 /// Writes a preflight for people.
 pub fn write(found: &Preflight, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
-    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
+    let suggest = Suggest::here(&style.place);
+    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)), suggest };
     let counts = found.counts();
     page.blank()?;
     page.text(0, BOLD, format!("Preflight of {}", found.organization).trim_end())?;

@@ -123,6 +123,7 @@ pub(super) async fn run(common: &Common, own: &Deploy, json: bool, yes: bool) ->
     let failed = record.guardrails.iter().any(|one| matches!(one.outcome, Some(Outcome::Failed(_) | Outcome::NotOurs)));
     Ok(match () {
         () if stop.is_cancelled() => INTERRUPTED,
+        () if site.has_lost_a_task() => 3,
         () if failed && after.exit_code() == 0 => 2,
         () => after.exit_code(),
     })

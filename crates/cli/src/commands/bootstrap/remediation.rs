@@ -141,7 +141,10 @@ fn show(done: &[RemediationDone], switched: &str, json: bool, interrupted: bool)
 fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Run, Standing), Failure> {
     let reader = Reader::open(state)?;
     let Some(run) = reader.newest_rollout()? else {
-        return Err(Failure::plain("there is no campaign in the ledger", "begin one with `orgseal rollout`"));
+        return Err(Failure::plain(
+            "there is no campaign in the ledger",
+            "begin one: `orgseal plan` writes a plan for approval",
+        ));
     };
     if let Some(other) = campaign.filter(|id| *id != run.id) {
         let other = reader.run(other)?;
