@@ -30,6 +30,8 @@ pub(crate) struct Workplace {
     pub(crate) loaded: Loaded,
     pub(crate) state: PathBuf,
     pub(crate) narrowed: Narrowed,
+    /// What this command has checked of the ledger.
+    checked: ledger::LedgerCheck,
     /// Serves for as long as it lives.
     sandbox: Option<Sandbox>,
 }
@@ -52,6 +54,7 @@ impl Workplace {
             state: self.state.clone(),
             events,
             stop,
+            checked: self.checked.clone(),
         }
     }
 }
@@ -120,7 +123,7 @@ pub(crate) async fn open_as(common: &Common, caller: Caller, purpose: Purpose) -
         fit_for(&loaded, purpose, common)?;
         let state = checked(state_folder(common)?)?;
         let aws = Aws::connect(Connection::DefaultChain).await.map_err(CampaignError::from)?;
-        return Ok(Workplace { aws, loaded, state, narrowed, sandbox: None });
+        return Ok(Workplace { aws, loaded, state, narrowed, checked: ledger::LedgerCheck::default(), sandbox: None });
     };
     let state = checked(sandbox_state_folder(common, &spec)?)?;
     if common.fresh {
@@ -149,7 +152,7 @@ pub(crate) async fn open_as(common: &Common, caller: Caller, purpose: Purpose) -
         secret_key,
     };
     let aws = Aws::connect(connection).await.map_err(CampaignError::from)?;
-    Ok(Workplace { aws, loaded, state, narrowed, sandbox: Some(sandbox) })
+    Ok(Workplace { aws, loaded, state, narrowed, checked: ledger::LedgerCheck::default(), sandbox: Some(sandbox) })
 }
 
 /// Refuses to call AWS with the values of the shipped example: they are nobody's.

@@ -134,7 +134,7 @@ impl Campaign {
         known_waves(&setting.loaded.campaign, &options)?;
         {
             let reader = Reader::open(ledger.folder())?;
-            check_runs(ledger.folder(), &requested::acted_on(&reader, &run)?)?;
+            check_runs(ledger.folder(), &requested::acted_on(&reader, &run)?, &setting.checked)?;
         }
         if !options.settle_only {
             may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;

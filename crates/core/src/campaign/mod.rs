@@ -64,7 +64,7 @@ use crate::clock;
 use crate::config::{CampaignFile, Exemptions, Loaded};
 use crate::event::{Event, Events};
 use crate::judge::{self, Choices, Wanted};
-use crate::ledger::{Ledger, Reader, Run};
+use crate::ledger::{Ledger, LedgerCheck, Reader, Run};
 use crate::model::{Bucket, DefaultEncryption, Judgement, KeyMap, Operation, Restore, now};
 pub use crate::plan::Narrowed;
 use crate::plan::{PlanFile, Selection};
@@ -113,6 +113,8 @@ pub struct Setting {
     pub events: Events,
     /// Cancelled when the run is to stop.
     pub stop: CancellationToken,
+    /// What the command has checked of the ledger.
+    pub checked: LedgerCheck,
 }
 
 /// A run and all that it works with.

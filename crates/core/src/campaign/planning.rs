@@ -474,7 +474,7 @@ pub(super) fn accept(
         Ok(reader) => {
             // An edited row would approve another plan.
             if let Ok(made) = reader.run(&head.id) {
-                check_runs(folder, &[made])?;
+                check_runs(folder, &[made], &setting.checked)?;
             }
             reader.plan_hash(&head.id)?
         }

@@ -35,7 +35,7 @@ pub(super) async fn commit(
 ) -> Result<(), CampaignError> {
     let reader = Reader::open(ledger.folder())?;
     let run = reader.run(campaign)?;
-    check_runs(ledger.folder(), &acted_on(&reader, &run)?)?;
+    check_runs(ledger.folder(), &acted_on(&reader, &run)?, &setting.checked)?;
     match run.rollback_request {
         Some(earlier) if !earlier.covers_the_same(wave, &setting.narrowed) => {
             return Err(CampaignError::RollbackRequested { campaign: run.id, request: Box::new(earlier) });

@@ -49,7 +49,7 @@ pub use reader::{AccountWork, Head, OpenBucket, Reader, Run, Scope, Session, Uns
 pub use rollback_request::RollbackRequest;
 pub use summary::{OutOfScope, ReasonCount, Summary};
 pub(crate) use verify::check_runs;
-pub use verify::{Verified, verify};
+pub use verify::{LedgerCheck, Verified, verify};
 pub use waves::{LookupMark, TouchedBucket, WaveCount};
 pub use writer::Ledger;
 

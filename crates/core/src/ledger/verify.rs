@@ -1,7 +1,8 @@
 //! Whether the record is as it was written: the chain of hashes, and the tables that follow from the entries.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
@@ -51,19 +52,67 @@ pub fn verify(folder: &Path, known_head: Option<&str>) -> Result<Verified, Ledge
 
 /// Checks what is about to be acted on: the whole chain, and that the rows of these runs are what their entries amount to. An edited
 /// row would change other buckets, or give them another configuration, than the entries say.
-pub(crate) fn check_runs(folder: &Path, runs: &[Run]) -> Result<(), LedgerError> {
+///
+/// What this command checked before is not read again; entries that were added since are.
+pub(crate) fn check_runs(folder: &Path, runs: &[Run], before: &LedgerCheck) -> Result<(), LedgerError> {
     let connection = schema::open_for_reading(folder)?;
     let numbers: Vec<i64> = runs.iter().map(|run| run.number).collect();
+    let mut known = before.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let earlier = known.take().filter(|checked| checked.folder == folder);
     let checked = || {
         connection.execute_batch("BEGIN")?;
-        match entries(&connection, None)?.fault {
-            Some(fault) => Ok(Some(fault)),
-            None => compared(&connection, Some(&numbers)),
+        let earlier = earlier.filter(|checked| checked.still_holds(&connection));
+        let start = earlier.as_ref().map(|checked| (checked.sound, checked.head.clone()));
+        let verified = entries_after(&connection, start, None)?;
+        if verified.fault.is_some() {
+            return Ok(Err(verified.fault));
         }
+        let covers = |checked: &Checked| checked.covers(&connection, &numbers);
+        if !earlier.as_ref().map(covers).transpose()?.unwrap_or(false)
+            && let Some(fault) = compared(&connection, Some(&numbers))?
+        {
+            return Ok(Err(Some(fault)));
+        }
+        Ok(Ok(Checked { folder: folder.to_owned(), sound: verified.sound, head: verified.head, runs: numbers }))
     };
     match checked().map_err(|error| LedgerError::database(folder, &error))? {
-        Some(fault) => Err(LedgerError::Altered { path: folder.join(FILE), fault: Box::new(fault) }),
-        None => Ok(()),
+        Ok(checked) => {
+            *known = Some(checked);
+            Ok(())
+        }
+        Err(fault) => {
+            let fault = Box::new(fault.unwrap_or_else(|| Fault::of_the_file("it cannot be checked".to_owned())));
+            Err(LedgerError::Altered { path: folder.join(FILE), fault })
+        }
+    }
+}
+
+/// What a command checked last. A rollback checks when it is requested, when it follows what is in flight, and when it begins: of a
+/// ledger of 100,000 buckets each whole check takes seconds.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerCheck(Arc<Mutex<Option<Checked>>>);
+
+#[derive(Debug)]
+struct Checked {
+    folder: PathBuf,
+    /// Entries found sound, and the hash of the last one.
+    sound: u64,
+    head: String,
+    runs: Vec<i64>,
+}
+
+impl Checked {
+    /// Whether the last entry that was checked is still there as it was.
+    fn still_holds(&self, connection: &Connection) -> bool {
+        let hash = connection.query_row("SELECT hash FROM entry WHERE seq = ?1", [self.sound], |row| row.get(0));
+        hash.is_ok_and(|hash: String| hash == self.head)
+    }
+
+    /// Whether it checked the rows of these runs, and no entry of a bucket or an account was added to them since.
+    fn covers(&self, connection: &Connection, runs: &[i64]) -> rusqlite::Result<bool> {
+        let mut newer = connection.prepare("SELECT DISTINCT run FROM entry WHERE seq > ?1 AND account <> ''")?;
+        let newer: Vec<i64> = newer.query_map([self.sound], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(runs.iter().all(|run| self.runs.contains(run) && !newer.contains(run)))
     }
 }
 
@@ -167,18 +216,29 @@ fn borne(row: &Row<'_>) -> rusqlite::Result<Borne> {
 
 /// The chain, from its beginning.
 fn entries(connection: &Connection, known_head: Option<&str>) -> rusqlite::Result<Verified> {
+    entries_after(connection, None, known_head)
+}
+
+/// The chain, from its beginning or after an entry that is known by its number and hash.
+fn entries_after(
+    connection: &Connection,
+    start: Option<(u64, String)>,
+    known_head: Option<&str>,
+) -> rusqlite::Result<Verified> {
     let Some(binding) = schema::read_binding(connection)? else {
         let fault = Some(Fault::of_the_file("what the ledger belongs to is missing".to_owned()));
         return Ok(Verified { sound: 0, head: String::new(), fault, known: known_head.map(|_| None) });
     };
-    let head = chain::genesis(&binding);
+    let (sound, head) = start.unwrap_or_else(|| (0, chain::genesis(&binding)));
     let known = known_head.map(|wanted| (wanted == head).then_some(0));
-    let mut verified = Verified { sound: 0, head, fault: None, known };
+    let mut verified = Verified { sound, head, fault: None, known };
     let mut statement = connection.prepare(
         "SELECT entry.seq, run.id, entry.at, account, region, bucket, event, hash
-         FROM entry LEFT JOIN run ON run.number = entry.run ORDER BY seq",
+         FROM entry LEFT JOIN run ON run.number = entry.run WHERE seq > ?1 ORDER BY seq",
     )?;
-    let mut rows = statement.query([])?;
+    // The first entry is 1; a number below it is as wrong as a gap.
+    let after = if sound == 0 { i64::MIN } else { i64::try_from(sound).unwrap_or(i64::MAX) };
+    let mut rows = statement.query([after])?;
     loop {
         let expected = verified.sound + 1;
         let unreadable = |error: &rusqlite::Error| Fault { entry: expected, ..Fault::of_the_file(damaged(error)) };

@@ -80,16 +80,36 @@ async fn what_is_acted_on_must_follow_from_the_entries() {
     record_something(folder.path()).await;
     let reader = || Reader::open(folder.path()).unwrap();
     let run = reader().run("r").unwrap();
-    check_runs(folder.path(), std::slice::from_ref(&run)).unwrap();
+    let check = |runs: &[Run]| check_runs(folder.path(), runs, &LedgerCheck::default());
+    check(std::slice::from_ref(&run)).unwrap();
     let edited = "UPDATE bucket SET found = replace(found, '\"SSE-C\"', '') WHERE name = 'logs'";
     assert_eq!(connection(folder.path()).execute(edited, []).unwrap(), 1);
-    let error = check_runs(folder.path(), std::slice::from_ref(&run)).unwrap_err();
+    let error = check(std::slice::from_ref(&run)).unwrap_err();
     assert!(matches!(error, LedgerError::Altered { .. }), "{error}");
     assert!(error.to_string().contains("bucket logs"), "{error}");
     // Another run is not touched by that; an entry that was edited is, wherever it is.
-    check_runs(folder.path(), &[]).unwrap();
+    check(&[]).unwrap();
     connection(folder.path()).execute("UPDATE entry SET at = at + 1 WHERE seq = 1", []).unwrap();
-    assert!(matches!(check_runs(folder.path(), &[]), Err(LedgerError::Altered { .. })));
+    assert!(matches!(check(&[]), Err(LedgerError::Altered { .. })));
+}
+
+#[tokio::test]
+async fn a_second_check_of_a_command_covers_what_was_added_since() {
+    let folder = tempfile::TempDir::new().unwrap();
+    record_something(folder.path()).await;
+    let run = Reader::open(folder.path()).unwrap().run("r").unwrap();
+    let (before, runs) = (LedgerCheck::default(), std::slice::from_ref(&run));
+    check_runs(folder.path(), runs, &before).unwrap();
+    check_runs(folder.path(), runs, &before).unwrap();
+    // The last entry once more, with a hash that does not follow.
+    let added = "INSERT INTO entry (seq, run, at, account, region, bucket, event, hash)
+                 SELECT seq + 1, run, at, account, region, bucket, event, hash FROM entry ORDER BY seq DESC LIMIT 1";
+    assert_eq!(connection(folder.path()).execute(added, []).unwrap(), 1);
+    let error = check_runs(folder.path(), runs, &before).unwrap_err();
+    assert!(matches!(error, LedgerError::Altered { .. }), "{error}");
+    // Where what was checked is not there any more, everything is read.
+    connection(folder.path()).execute("DELETE FROM entry WHERE seq > 2", []).unwrap();
+    assert!(check_runs(folder.path(), runs, &before).is_err());
 }
 
 #[tokio::test]
