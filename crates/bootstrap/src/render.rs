@@ -1,9 +1,10 @@
 //! All files of the groundwork, byte for byte the same for the same campaign file; and what differs from them in a folder.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use orgseal_core::atomic_file::AtomicFile;
 use serde::Serialize;
 
 use crate::documents::{self, DocumentError};
@@ -178,12 +179,11 @@ fn put(path: &Path, file: &File) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let part = path.with_extension("orgseal-part");
-    fs::write(&part, &file.content)?;
+    let mut out = AtomicFile::create(path)?;
+    out.write_all(file.content.as_bytes())?;
     #[cfg(unix)]
     if file.executable {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(&part, fs::Permissions::from_mode(0o755))?;
+        out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     }
-    fs::rename(&part, path)
+    out.commit()
 }

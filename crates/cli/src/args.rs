@@ -1,4 +1,4 @@
-//! The arguments, as clap reads them. Flags that every command takes are global.
+//! The command-line arguments. Options that every command accepts are global.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,12 @@ use tracing::level_filters::LevelFilter;
 
 /// Seal an AWS Organization: every S3 bucket's default encryption on the central KMS key, with proof.
 ///
-/// From the security account it assumes a role in each member account, finds each bucket that is not on the
-/// organization's key, puts it right with an Automation document, reads it back, and keeps a record.
+/// orgseal runs in the security account. It assumes a role in each member account, finds the buckets whose default encryption does
+/// not use the central key, changes them with a Systems Manager Automation document, reads each bucket back, and writes every step
+/// to a ledger.
 ///
-/// Exit codes: 0 all is as wanted; 1 the command itself failed; 2 it found something not as wanted;
-/// 3 it could not read or finish everything; 130 interrupted.
+/// Exit codes: 0 everything is sealed, or the command succeeded; 1 the command failed; 2 something is not as required; 3 something
+/// could not be read or finished; 130 interrupted.
 #[derive(Parser)]
 #[command(
     version,
@@ -27,42 +28,42 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) log: Log,
-    /// Print one JSON document on standard output; text for people goes to standard error
+    /// Print one JSON document to standard output; messages for people go to standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Ask no questions
+    /// Do not ask for confirmation
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Read the organization, judge each bucket, report; changes nothing
+    /// Read every bucket of the organization and report its default encryption; changes nothing
     ///
-    /// Out of scope: directory buckets (S3 Express One Zone), S3 Tables, and S3 on Outposts. ListBuckets does not show them,
-    /// and no verdict speaks of them.
+    /// Out of scope: directory buckets (S3 Express One Zone), S3 Tables, and S3 on Outposts. ListBuckets does not return them,
+    /// and no verdict covers them.
     Audit(Audit),
-    /// Write down what a rollout would do, for a person to approve; changes nothing
+    /// Write a plan of what a rollout would change, for approval; changes nothing
     Plan(Plan),
-    /// Look whether a rollout can work, in every account and Region; changes nothing
+    /// Check whether a rollout would succeed in every account and Region; changes nothing
     Preflight(Preflight),
-    /// Seal what is not sealed: asks first, then changes buckets, follows and reads back
+    /// Seal the buckets that are not sealed: asks for confirmation, changes buckets, reads them back
     Rollout(Rollout),
-    /// List the runs in the ledger: id, kind, start, caller, selection, state, counts, and by what they were undone
+    /// List the runs in the ledger: id, kind, start, caller, selection, state, counts, and the rollback that undid them
     Runs(Runs),
-    /// Show where a campaign stands, also while it runs
+    /// Show the progress of a campaign, also while it runs
     Status(Status),
-    /// Go on with a campaign that was stopped, killed or paused
+    /// Resume a stopped, killed or paused campaign
     Resume(Resume),
-    /// Undo a campaign: asks first, then puts back what each bucket had before
+    /// Undo a campaign: asks for confirmation, then restores each bucket's former default encryption
     Rollback(Rollback),
-    /// Report on a run in the ledger: terminal, JSON, CSV, HTML
+    /// Report on a run in the ledger, as terminal text, JSON, CSV or HTML
     Report(Report),
-    /// Check that the record is as it was written, or export it
+    /// Verify or export the ledger
     Ledger(Ledger),
-    /// Make what the organization needs first, from the campaign file: key, roles, documents, rule, guardrails
+    /// Render, compare, deploy or destroy the prerequisites: key, roles, documents, AWS Config rule, guardrails
     Bootstrap(Bootstrap),
-    /// Serve a simulated organization on loopback for any AWS tool
+    /// Serve a simulated organization on a loopback port, for any AWS tool
     Sandbox(Sandbox),
     /// Check the campaign file, or print its JSON Schema
     Config(Config),
@@ -83,40 +84,40 @@ impl Command {
     }
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
     /// The campaign file [default: orgseal.toml, otherwise config/orgseal.toml, in the current directory]
     #[arg(long, global = true, env = "ORGSEAL_CONFIG", value_name = "FILE", help_heading = "Campaign")]
     pub(crate) config: Option<PathBuf>,
-    /// Lay one value over the campaign file, as in `limits.accounts=5`; ORGSEAL_LIMITS__ACCOUNTS=5 does the same
+    /// Override one setting of the campaign file, for example `limits.accounts=5`; the variable ORGSEAL_LIMITS__ACCOUNTS=5 does the same
     #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Campaign")]
     pub(crate) set: Vec<String>,
-    /// The state folder: ledger and lock live there [default: orgseal in the XDG state folder]
+    /// The state directory, with the ledger and its lock [default: orgseal in the XDG state directory]
     #[arg(long, global = true, env = "ORGSEAL_STATE", value_name = "DIR", help_heading = "Campaign")]
     pub(crate) state: Option<PathBuf>,
-    /// Only accounts of this id or name; `*` and `?` stand for anything, `!` before it leaves out; may be given more than once
+    /// Only accounts with this id or name; `*` and `?` are wildcards, a leading `!` excludes; can be repeated
     #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) account: Vec<String>,
-    /// Only accounts below this OU, by its id (ou-…); patterns as above
+    /// Only accounts in this OU or below it, by its id (ou-…); patterns as above
     #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) ou: Vec<String>,
-    /// Only this Region; patterns as above
+    /// Only buckets in this Region; patterns as above
     #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) region: Vec<String>,
-    /// Only buckets of this name; patterns as above
+    /// Only buckets with this name; patterns as above
     #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
     pub(crate) bucket: Vec<String>,
-    /// Work on a simulated organization inside this process, of a spec file or the default one; real credentials are not read
+    /// Use a simulated organization inside this process, from a spec file or the default one; your AWS credentials are not read
     #[arg(long, global = true, value_name = "SPEC", num_args = 0..=1, require_equals = true, help_heading = "Sandbox")]
     pub(crate) sandbox: Option<Option<PathBuf>>,
-    /// Generate another organization: the seed, instead of the spec's
+    /// Generate another organization with this seed instead of the spec's
     #[arg(long, global = true, value_name = "NUMBER", requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) sandbox_seed: Option<u64>,
-    /// How much faster than AWS the sandbox answers: 2 is twice as fast, 0 is without any wait [default: 1]
+    /// How much faster than AWS the sandbox answers: 2 is twice as fast, 0 does not wait at all [default: 1]
     #[arg(long, global = true, value_name = "FACTOR", value_parser = speed, requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) sandbox_speed: Option<f64>,
-    /// Discard the sandbox of this seed and its ledger first
+    /// First delete the sandbox of this seed and its ledger
     #[arg(long, global = true, requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) fresh: bool,
 }
@@ -129,7 +130,7 @@ fn sha256(text: &str) -> Result<String, String> {
     }
 }
 
-/// Who approved a plan: a name that a person can read in the record.
+/// Who approved a plan: one readable line for the ledger.
 fn approver(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("name a person, or a ticket".to_owned()),
@@ -138,7 +139,7 @@ fn approver(text: &str) -> Result<String, String> {
     }
 }
 
-/// A factor that time can be divided by; zero stands for "no wait".
+/// A factor to divide times by; zero means that the sandbox does not wait.
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if factor.is_finite() && factor >= 0.0 => Ok(factor),
@@ -149,10 +150,10 @@ fn speed(text: &str) -> Result<f64, String> {
 /// How logs are written.
 #[derive(Args, Clone)]
 pub(crate) struct Log {
-    /// Log events to standard error: as text, or as one JSON object a line
+    /// Log events to standard error, as text or as one JSON object per line
     #[arg(long, global = true, value_name = "FORMAT", env = "ORGSEAL_LOG", help_heading = "Logs")]
     pub(crate) log: Option<LogFormat>,
-    /// Log this level and those above it; `debug` has each call to AWS, with its request id, attempts and latency [default:
+    /// Log this level and more severe ones; `debug` includes each AWS call with its request id, attempts and latency [default:
     /// RUST_LOG, otherwise debug]
     #[arg(long, global = true, value_name = "LEVEL", requires = "log", help_heading = "Logs")]
     pub(crate) log_level: Option<LogLevel>,
@@ -190,10 +191,10 @@ impl LogLevel {
 
 #[derive(Args)]
 pub(crate) struct Audit {
-    /// Evaluate the guards as a plan does; without it, buckets that are not sealed are rollout candidates, guards not evaluated
+    /// Evaluate the guards, as a plan does; without it, a bucket that is not sealed is a rollout candidate, guards not evaluated
     #[arg(long)]
     pub(crate) guards: bool,
-    /// Count the directory buckets of each account, which are out of scope; the member role needs
+    /// Count the directory buckets of each account (they are out of scope); the member role needs
     /// s3express:ListAllMyDirectoryBuckets
     #[arg(long)]
     pub(crate) count_out_of_scope: bool,
@@ -204,29 +205,29 @@ pub(crate) struct Preflight {}
 
 #[derive(Args)]
 pub(crate) struct Rollout {
-    /// Carry out exactly this plan; what differs by then is taken out of it
+    /// Change only what this plan contains; a bucket that differs from the plan by then is not changed
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
-    /// The approved plan's SHA-256, as `orgseal plan` printed it; needed with --yes
+    /// The SHA-256 of the approved plan, as `orgseal plan` printed it; required with --yes
     #[arg(long, value_name = "HEX", requires = "plan", value_parser = sha256)]
     pub(crate) plan_sha256: Option<String>,
-    /// Who approved the plan, for the record [default: your own ARN]
+    /// Who approved the plan; written to the ledger [default: the caller's ARN]
     #[arg(long, value_name = "NAME", requires = "plan", value_parser = approver)]
     pub(crate) approved_by: Option<String>,
     #[command(flatten)]
     pub(crate) waves: Waves,
-    /// Do everything up to the first start, and stop there
+    /// Stop before the first change, and show what would be changed
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// How far a campaign goes by itself.
+/// Which waves may start.
 #[derive(Args, Clone)]
 pub(crate) struct Waves {
-    /// Begin no wave after this one; `orgseal resume` goes on
+    /// Stop after this wave; `orgseal resume` continues
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) until_wave: Option<u32>,
-    /// Let this wave begin, or go on after something spoke against it; may be given more than once
+    /// Approve this wave, or continue it after a failed check; can be repeated
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) approve_wave: Vec<u32>,
 }
@@ -235,29 +236,29 @@ pub(crate) struct Waves {
 pub(crate) struct Plan {
     #[command(subcommand)]
     pub(crate) verb: Option<PlanVerb>,
-    /// Write the plan to this file [default: the plan's id, with .json, in this folder]
+    /// Write the plan to this file [default: PLAN-ID.json in the current directory]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write it also as Markdown, for a person to read
+    /// Write the plan as Markdown too
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
-    /// Print, for each bucket that CloudFormation or Terraform owns, the code that its team should merge
+    /// Print the code that the owning team should merge for each bucket that CloudFormation or Terraform manages
     #[arg(long)]
     pub(crate) suggest_iac: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum PlanVerb {
-    /// Show a plan file again
+    /// Show a plan file
     Show {
         /// The plan file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// As Markdown
+        /// Print Markdown
         #[arg(long)]
         markdown: bool,
     },
-    /// What differs between two plans; exit code 2 if anything does
+    /// Compare two plans; exit code 2 if they differ
     Diff {
         /// The earlier plan
         #[arg(value_name = "A")]
@@ -270,7 +271,7 @@ pub(crate) enum PlanVerb {
 
 #[derive(Args)]
 pub(crate) struct Runs {
-    /// List so many of the newest runs
+    /// List at most this many runs, the newest first
     #[arg(long, default_value_t = 50, value_name = "NUMBER")]
     pub(crate) limit: usize,
 }
@@ -286,37 +287,37 @@ pub(crate) struct Status {
 pub(crate) struct Resume {
     #[command(flatten)]
     pub(crate) waves: Waves,
-    /// The campaign, a rollout's or a rollback's id [default: the newest one]
+    /// The campaign: the id of a rollout or a rollback [default: the newest one]
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: Option<String>,
-    /// Try again what failed, and what was held back for a cause that may be gone
+    /// Retry the buckets that failed, and those held for a cause that may be resolved
     #[arg(long)]
     pub(crate) retry_failed: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Rollback {
-    /// The campaign to undo [default: the newest rollout that changed anything]
+    /// The campaign to undo [default: the newest rollout that changed a bucket]
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: Option<String>,
-    /// Only what was changed in this wave
+    /// Restore only the buckets that this wave changed
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) wave: Option<u32>,
     /// Cancel a requested rollback that has not changed a bucket yet; `orgseal resume` then continues the campaign
     #[arg(long, conflicts_with_all = ["wave", "dry_run"])]
     pub(crate) cancel: bool,
-    /// Do everything up to the first start, and stop there
+    /// Stop before the first change, and show what would be changed
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct Report {
-    /// The run to report on, by its id [default: the last run that changed a bucket; if there is none, the newest run]
+    /// The id of the run [default: the last run that changed a bucket; if there is none, the newest run]
     #[arg(long, alias = "run", value_name = "ID")]
     pub(crate) campaign: Option<String>,
-    /// The form of the report
-    #[arg(long, value_name = "FORMAT", help = "The form of the report [default: terminal]")]
+    /// The format of the report
+    #[arg(long, value_name = "FORMAT", help = "The format of the report [default: terminal]")]
     pub(crate) format: Option<ReportFormat>,
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
@@ -331,7 +332,7 @@ pub(crate) struct Ledger {
 
 #[derive(Subcommand)]
 pub(crate) enum LedgerVerb {
-    /// Find any entry that was edited, removed or moved; exit code 2 if there is one
+    /// Check the ledger for entries that were edited, removed or reordered; exit code 2 if there is one
     Verify(Verify),
     /// Write the entries as JSON Lines, each with its hash
     Export(Export),
@@ -339,14 +340,14 @@ pub(crate) enum LedgerVerb {
 
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// A head that was kept elsewhere: it must still be in the ledger
+    /// A head hash saved earlier; fails if it is no longer in the ledger
     #[arg(long, value_name = "HASH")]
     pub(crate) head: Option<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct Export {
-    /// Only the entries of this run
+    /// Only entries of this run
     #[arg(long, alias = "run", value_name = "ID")]
     pub(crate) campaign: Option<String>,
     /// Write to this file instead of standard output
@@ -364,22 +365,22 @@ pub(crate) enum ReportFormat {
 
 #[derive(Args)]
 pub(crate) struct Sandbox {
-    /// Spec file of the organization; without it, the default one
+    /// Spec file of the organization [default: a built-in organization]
     #[arg(long, value_name = "FILE")]
     pub(crate) spec: Option<PathBuf>,
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 chooses a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub(crate) port: u16,
-    /// Write the campaign file that fits it
+    /// Write a campaign file for this organization
     #[arg(long, value_name = "FILE")]
     pub(crate) write_config: Option<PathBuf>,
     /// Seed of the organization
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// How much faster than AWS it answers: 2 is twice as fast, 0 is without any wait [default: 1]
+    /// How much faster than AWS it answers: 2 is twice as fast, 0 does not wait at all [default: 1]
     #[arg(long, value_name = "FACTOR", value_parser = speed)]
     pub(crate) speed: Option<f64>,
-    /// Keep its state in this folder, and go on from there the next time; without it, nothing is kept
+    /// Keep its state in this directory and continue from it the next time; without it, nothing is kept
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     #[command(subcommand)]
@@ -388,7 +389,7 @@ pub(crate) struct Sandbox {
 
 #[derive(Subcommand)]
 pub(crate) enum SandboxVerb {
-    /// Show something happen in a simulated organization, from beginning to end
+    /// Demonstrate one feature in a simulated organization
     Demo {
         #[arg(value_enum)]
         what: Demo,
@@ -397,7 +398,7 @@ pub(crate) enum SandboxVerb {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Demo {
-    /// A bucket drifts, AWS Config finds it and starts the document, the bucket is sealed again; one with an exception stays
+    /// A bucket drifts, AWS Config finds it and starts the document, and the bucket is sealed again; an excepted bucket is left alone
     ConfigRemediation,
 }
 
@@ -415,36 +416,36 @@ pub(crate) struct Bootstrap {
 
 #[derive(Subcommand)]
 pub(crate) enum BootstrapVerb {
-    /// Write policies, documents, templates and scripts into a folder; calls no AWS
+    /// Write policies, documents, templates and scripts to a directory; makes no AWS calls
     Render {
-        /// The folder; what else is in it stays as it is
+        /// The directory; other files in it are not touched
         #[arg(value_name = "DIR")]
         folder: PathBuf,
-        /// Write nothing: exit 2 where a file is missing or differs
+        /// Write nothing; exit code 2 if a file is missing or differs
         #[arg(long)]
         check: bool,
     },
-    /// Compare what is deployed with what the campaign file makes, account by account; changes nothing
+    /// Compare the deployed prerequisites with the campaign file, account by account; changes nothing
     Diff {
         #[command(flatten)]
         way: Way,
     },
-    /// Put the groundwork there: asks first, then makes what is missing and changes what differs
+    /// Create or update the prerequisites: asks for confirmation first
     Deploy(Deploy),
-    /// Take away what bears the tag orgseal = bootstrap: asks first; never a key
+    /// Delete the prerequisites tagged orgseal = bootstrap: asks for confirmation first; never deletes a key
     Destroy(Destroy),
-    /// AWS Config's automatic remediation with the document that seals
+    /// Switch automatic remediation by AWS Config on or off
     Remediation {
         #[command(subcommand)]
         verb: RemediationVerb,
     },
 }
 
-/// How accounts are entered.
+/// How member accounts are accessed.
 #[derive(Args, Clone)]
 pub(crate) struct Way {
-    /// The role by which accounts are entered, such as OrganizationAccountAccessRole with the management account's
-    /// credentials [default: the campaign's member role]
+    /// Role to assume in each account, for example OrganizationAccountAccessRole with the management account's credentials
+    /// [default: the campaign's member role]
     #[arg(long, value_name = "ROLE")]
     pub(crate) through: Option<String>,
 }
@@ -453,13 +454,13 @@ pub(crate) struct Way {
 pub(crate) struct Deploy {
     #[command(flatten)]
     pub(crate) way: Way,
-    /// Change also what is there without the tag orgseal = bootstrap: somebody else made it
+    /// Update existing resources without the tag orgseal = bootstrap too: orgseal did not create them
     #[arg(long)]
     pub(crate) adopt: bool,
-    /// Make this guardrail in AWS Organizations; without --attach it is attached to nothing; may be given more than once
+    /// Create this guardrail in AWS Organizations; without --attach it is not attached to a target; can be repeated
     #[arg(long, value_name = "NAME", value_parser = GUARDRAILS)]
     pub(crate) guardrail: Vec<String>,
-    /// Attach the guardrails to this root, OU or account, by its id; may be given more than once
+    /// Attach the guardrails to this root, OU or account, by its id; can be repeated
     #[arg(long, value_name = "TARGET", requires = "guardrail")]
     pub(crate) attach: Vec<String>,
 }
@@ -468,31 +469,31 @@ pub(crate) struct Deploy {
 pub(crate) struct Destroy {
     #[command(flatten)]
     pub(crate) way: Way,
-    /// Only show what would be taken away; exit code 2 if there is anything
+    /// Only show what would be deleted; exit code 2 if there is anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// The control policies that `bootstrap render` makes.
+/// The control policies that `bootstrap render` writes.
 const GUARDRAILS: [&str; 4] = ["scp-other-key", "rcp-other-key", "scp-keep-seal", "scp-keep-key"];
 
 #[derive(Subcommand)]
 pub(crate) enum RemediationVerb {
-    /// Switch it on in accounts whose campaign is over; every held, exempt and rolled-back bucket is left alone
+    /// Switch remediation on in accounts whose campaign is finished; held, exempt and rolled-back buckets are excepted
     On {
         #[command(flatten)]
         way: Way,
-        /// The campaign that is over [default: the newest rollout]
+        /// The finished campaign [default: the newest rollout]
         #[arg(long, value_name = "ID")]
         campaign: Option<String>,
-        /// How often a bucket is tried
+        /// Maximum number of remediation attempts for each bucket
         #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=25))]
         attempts: i32,
-        /// Seconds within which it is tried so often
+        /// Seconds within which these attempts count
         #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(i64).range(1..=2_678_000))]
         interval: i64,
     },
-    /// Switch it off
+    /// Switch remediation off
     Off {
         #[command(flatten)]
         way: Way,
@@ -501,11 +502,11 @@ pub(crate) enum RemediationVerb {
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigVerb {
-    /// Check the campaign file whole, and the exemptions that it names
+    /// Check the campaign file and the exemptions that it names
     Check,
     /// Print the JSON Schema of the campaign file
     Schema {
-        /// That of the file of exemptions instead
+        /// Print the schema of the exemptions file instead
         #[arg(long)]
         exemptions: bool,
     },

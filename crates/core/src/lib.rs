@@ -4,14 +4,13 @@
 //! ([`ledger`]). [`campaign`] is the code that reads top to bottom. Nothing here knows a screen: whoever wants to show
 //! something listens to [`event`].
 
+pub mod atomic_file;
 pub mod aws;
 pub mod campaign;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod glob;
-mod host;
-mod jitter;
 pub mod judge;
 pub mod ledger;
 pub mod model;

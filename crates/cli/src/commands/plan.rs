@@ -53,7 +53,7 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
     let file = PlanFile::open(&path).map_err(CampaignError::from)?;
     if let Some(markdown) = &own.markdown {
         let wrong = |error: std::io::Error| Failure::file("the Markdown cannot be written to", markdown, &error);
-        let mut out = Draft::begin(markdown, Content::Markdown, campaign.id()).map_err(CampaignError::from)?;
+        let mut out = Draft::begin(markdown, Content::Markdown).map_err(CampaignError::from)?;
         match plan::write_markdown(&file, &mut out) {
             Err(ReportError::Io(error)) => return Err(wrong(error)),
             written => written?,

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
-use crate::jitter::jitter;
-
 /// Throttled calls that come this close together are one event: they were under way when the first one came.
 const ONE_EVENT: Duration = Duration::from_millis(500);
 /// New calls wait this long after a throttled one, and up to as long again by chance, so that they do not come back together.
@@ -68,7 +66,7 @@ impl Adaptive {
 
     /// A call was throttled.
     pub(super) fn throttled(&self) {
-        self.0.state().throttled(Instant::now(), jitter());
+        self.0.state().throttled(Instant::now(), fastrand::f64());
     }
 }
 

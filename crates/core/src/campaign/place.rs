@@ -18,7 +18,6 @@ use super::slots::{Slot, Slots};
 use super::start_rate::StartRate;
 use super::tolerance::Tolerance;
 use crate::aws::{CallLimits, Member, Remediation, S3, Ssm};
-use crate::jitter::jitter;
 use crate::ledger::{Phase, Unsettled};
 use crate::model::{AwsError, Reason};
 use crate::plan::AccountLimits;
@@ -91,5 +90,5 @@ pub(super) fn in_flight(phase: Phase) -> bool {
 /// `attempt` counts from 0: 1 s, 2 s, 4 s … 30 s, each with half of it at random, so that many do not come back at once.
 pub(super) fn pause(attempt: u32) -> Duration {
     let whole = Duration::from_secs(1 << attempt.min(5)).min(Duration::from_secs(30));
-    whole.mul_f64(0.5 + 0.5 * jitter())
+    whole.mul_f64(0.5 + 0.5 * fastrand::f64())
 }

@@ -193,7 +193,7 @@ impl Campaign {
         let (head, forecast) = self.plan_head(accounts, keys)?;
         let unwritable =
             |error: std::io::Error| PlanError::Unwritable { path: path.to_owned(), why: error.to_string() };
-        let mut draft = Draft::begin(path, Content::Plan, &self.id)?;
+        let mut draft = Draft::begin(path, Content::Plan)?;
         let mut writer = PlanWriter::begin(&mut draft, &head).map_err(unwritable)?;
         let (reader, run) = self.reader()?;
         reader.each_bucket::<CampaignError>(&run, |open| {

@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use crate::jitter::jitter;
-
 /// Starts a second: never less, so that a quiet hour is noticed.
 const SLOWEST: f64 = 0.05;
 /// Starts a second: from here on nothing is held back.
@@ -83,7 +81,7 @@ impl Rate {
         let per_second = self.per_second?;
         let turn = self.next.max(now);
         // Up to a fifth of the gap more, so that accounts do not fall into step.
-        self.next = turn + Duration::from_secs_f64((1.0 + 0.2 * jitter()) / per_second);
+        self.next = turn + Duration::from_secs_f64((1.0 + 0.2 * fastrand::f64()) / per_second);
         Some(turn)
     }
 
@@ -103,7 +101,7 @@ impl Rate {
         // Where nothing was started lately, the refusal says little of the rate: one begins in the middle.
         let half = self.per_second.unwrap_or(lately.max(MIDDLE)) / 2.0;
         self.per_second = Some(half.clamp(SLOWEST, UNPACED / 2.0));
-        self.next = now + Duration::from_secs_f64(0.5 + 0.5 * jitter());
+        self.next = now + Duration::from_secs_f64(0.5 + 0.5 * fastrand::f64());
     }
 }
 

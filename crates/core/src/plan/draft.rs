@@ -1,10 +1,11 @@
 //! A file for people that is written whole or not at all, and in the place of nothing but an earlier one of its kind.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Content, PlanError};
+use crate::atomic_file::{AtomicFile, directory_of};
 
 /// Whether something may be written to a path: nothing stands there, or an earlier file of its kind, and its folder takes a new
 /// file. Asked before an organization is read, which may take an hour.
@@ -14,28 +15,24 @@ pub fn check_place(path: &Path, content: Content) -> Result<(), PlanError> {
         return Err(no_place("it names a folder".to_owned()));
     }
     may_be_replaced(path, content)?;
-    let folder = folder_of(path);
+    let folder = directory_of(path);
     match std::fs::metadata(folder) {
         Err(error) => return Err(no_place(format!("its folder {}: {error}", folder.display()))),
         Ok(metadata) if !metadata.is_dir() => return Err(no_place(format!("{} is no folder", folder.display()))),
         Ok(_) => {}
     }
     // No bits of a mode say it as surely as the file system itself.
-    let (probe, file) = fresh(path, &format!("probe-{}", std::process::id()))
-        .map_err(|error| no_place(format!("its folder {} takes no new file: {error}", folder.display())))?;
-    drop(file);
-    std::fs::remove_file(&probe).map_err(|error| no_place(error.to_string()))
+    AtomicFile::create(path)
+        .map(drop)
+        .map_err(|error| no_place(format!("its folder {} takes no new file: {error}", folder.display())))
 }
 
 /// Whether two paths name one file, there or not.
 #[must_use]
 pub fn same_file(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| std::fs::canonicalize(folder_of(path)).ok().zip(path.file_name().map(ToOwned::to_owned));
+    let whole =
+        |path: &Path| std::fs::canonicalize(directory_of(path)).ok().zip(path.file_name().map(ToOwned::to_owned));
     one == other || whole(one).is_some_and(|one| whole(other) == Some(one))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn may_be_replaced(path: &Path, content: Content) -> Result<(), PlanError> {
@@ -69,61 +66,39 @@ fn may_be_replaced(path: &Path, content: Content) -> Result<(), PlanError> {
     }
 }
 
-/// A new file beside another one. What an earlier process left behind is in nobody's way.
-fn fresh(path: &Path, id: &str) -> io::Result<(PathBuf, File)> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut nth = 0;
-    loop {
-        let more = if nth > 0 { format!("-{nth}") } else { String::new() };
-        let part = folder_of(path).join(format!(".{name}.{id}{more}.part"));
-        match OpenOptions::new().write(true).create_new(true).open(&part) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && nth < 100 => nth += 1,
-            opened => return opened.map(|file| (part, file)),
-        }
-    }
-}
-
 /// A file on its way: beside its place, until it is whole. Dropped before, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
     path: PathBuf,
     content: Content,
-    part: PathBuf,
-    out: BufWriter<File>,
-    whole: bool,
+    out: AtomicFile,
 }
 
 impl Draft {
-    /// Begins one. `id` is the plan's, so that no other run has the same file.
-    pub fn begin(path: &Path, content: Content, id: &str) -> Result<Draft, PlanError> {
+    /// Begins one.
+    pub fn begin(path: &Path, content: Content) -> Result<Draft, PlanError> {
         may_be_replaced(path, content)?;
-        let (part, file) = fresh(path, id).map_err(|error| PlanError::NoPlace {
+        let out = AtomicFile::create(path).map_err(|error| PlanError::NoPlace {
             of: content,
             path: path.to_owned(),
             why: format!("no new file can be made beside it: {error}"),
         })?;
-        Ok(Draft { path: path.to_owned(), content, part, out: BufWriter::new(file), whole: false })
+        Ok(Draft { path: path.to_owned(), content, out })
     }
 
     /// Lets only its owner read it.
     pub(super) fn make_private(&self) -> io::Result<()> {
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            self.out.get_ref().set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
+        self.out.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(())
     }
 
     /// Puts the file in its place, durably.
-    pub fn commit(mut self) -> Result<(), PlanError> {
+    pub fn commit(self) -> Result<(), PlanError> {
         // Something may have come there meanwhile.
         may_be_replaced(&self.path, self.content)?;
-        let put = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
-        let put = put.and_then(|()| std::fs::rename(&self.part, &self.path));
-        put.map_err(|error| PlanError::Unwritable { path: self.path.clone(), why: error.to_string() })?;
-        self.whole = true;
-        Ok(())
+        let Draft { path, out, .. } = self;
+        out.commit().map_err(|error| PlanError::Unwritable { path, why: error.to_string() })
     }
 }
 
@@ -134,15 +109,6 @@ impl Write for Draft {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.whole {
-            // What cannot be removed is a file with a name that says what it is.
-            let _ = std::fs::remove_file(&self.part);
-        }
     }
 }
 
@@ -188,15 +154,15 @@ mod tests {
         let error = check_place(folder.path(), Content::Plan).unwrap_err().to_string();
         assert!(error.contains("a folder stands there"), "{error}");
         // An unfinished one is gone, a finished one is in its place, and what came there meanwhile stays.
-        let mut draft = Draft::begin(&at("new"), Content::Plan, "plan-2").unwrap();
+        let mut draft = Draft::begin(&at("new"), Content::Plan).unwrap();
         draft.write_all(b"half").unwrap();
         drop(draft);
-        let late = Draft::begin(&at("late"), Content::Plan, "plan-2").unwrap();
+        let late = Draft::begin(&at("late"), Content::Plan).unwrap();
         std::fs::write(at("late"), "theirs").unwrap();
         assert!(late.commit().is_err());
         std::fs::remove_file(at("late")).unwrap();
         assert_eq!(files(), before);
-        let mut draft = Draft::begin(&at("plan.json"), Content::Plan, "plan-2").unwrap();
+        let mut draft = Draft::begin(&at("plan.json"), Content::Plan).unwrap();
         draft.write_all(b"another").unwrap();
         draft.commit().unwrap();
         assert_eq!((std::fs::read(at("plan.json")).unwrap(), files()), (b"another".to_vec(), before));

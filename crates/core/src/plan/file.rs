@@ -401,7 +401,7 @@ impl PlanFile {
         // It names accounts and buckets: only the owner of the state directory may read it.
         crate::ledger::make_folder(folder)
             .map_err(|error| PlanError::Unwritable { path: kept.clone(), why: error.to_string() })?;
-        let mut copy = Draft::begin(&kept, Content::Plan, &self.head.id)?;
+        let mut copy = Draft::begin(&kept, Content::Plan)?;
         copy.make_private().map_err(unwritable)?;
         let mut hashed = Hashed { whole: Sha256::new(), out: &mut copy };
         let mut file = regular(&self.path)?;

@@ -5,30 +5,53 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use orgseal_bootstrap::deployed::KeyMade;
+use orgseal_core::atomic_file::AtomicFile;
 use orgseal_core::model::KeyArn;
+use toml_edit::visit_mut::{VisitMut, visit_table_like_kv_mut};
+use toml_edit::{DocumentMut, Formatted, Item, KeyMut, Value};
 
 use crate::failure::Failure;
 
-/// The file with a key's ARN in place of what stands for it, in either kind of quotes; comments stay as they are. A multi-Region key
-/// is named once for all Regions, so that its replicas are there already. `None` where it is not to be found.
+/// The file with a key's ARN in place of `placeholder`, wherever it is the value of a setting. Comments and layout stay as they are. A
+/// multi-Region key is named once for all Regions, so its replicas need no place of their own. `None` where no setting has that value.
 pub(super) fn replaced(text: &str, placeholder: &str, arn: &KeyArn) -> Option<String> {
-    let mut found = false;
-    let line = |line: &str| {
-        let mut out = line.to_owned();
-        if !line.trim_start().starts_with('#') {
-            for quote in ['"', '\''] {
-                let quoted = format!("{quote}{placeholder}{quote}");
-                if out.contains(&quoted) {
-                    found = true;
-                    out = out.replace(&quoted, &format!("{quote}{arn}{quote}"));
-                }
-            }
+    let mut document: DocumentMut = text.parse().ok()?;
+    let mut values = Replacement { placeholder, arn: arn.to_string(), replaced: false, multi_region: false };
+    values.visit_document_mut(&mut document);
+    let is_replica = arn.id.starts_with("mrk-") && values.multi_region;
+    (values.replaced || is_replica).then(|| document.to_string())
+}
+
+/// Replaces one text value of a TOML document.
+struct Replacement<'a> {
+    placeholder: &'a str,
+    arn: String,
+    replaced: bool,
+    /// The document has a setting `multi_region_key`.
+    multi_region: bool,
+}
+
+impl VisitMut for Replacement<'_> {
+    fn visit_table_like_kv_mut(&mut self, key: KeyMut<'_>, node: &mut Item) {
+        self.multi_region |= key.get() == "multi_region_key";
+        visit_table_like_kv_mut(self, key, node);
+    }
+
+    fn visit_string_mut(&mut self, node: &mut Formatted<String>) {
+        if node.value() != self.placeholder {
+            return;
         }
-        out
-    };
-    let new: Vec<String> = text.split('\n').map(line).collect();
-    let is_replica = arn.id.starts_with("mrk-") && text.contains("multi_region_key");
-    (found || is_replica).then(|| new.join("\n"))
+        // An ARN needs no escapes, so the value keeps the kind of quotes that it had.
+        let is_literal =
+            node.as_repr().and_then(|repr| repr.as_raw().as_str()).is_some_and(|raw| raw.starts_with('\''));
+        let quote = if is_literal { '\'' } else { '"' };
+        if let Ok(Value::String(new)) = format!("{quote}{}{quote}", self.arn).parse() {
+            let decor = node.decor().clone();
+            *node = new;
+            *node.decor_mut() = decor;
+            self.replaced = true;
+        }
+    }
 }
 
 /// Whether keys that are to be made can be written into the file: asked before they are.
@@ -44,8 +67,7 @@ pub(super) fn takes(path: &Path, keys: &[KeyArn]) -> Result<(), Failure> {
         return Err(failed(format!("it does not contain {key}")));
     }
     let whole = fs::canonicalize(path).map_err(|error| failed(error.to_string()))?;
-    let part = whole.with_extension("orgseal-part");
-    fs::write(&part, &text).and_then(|()| fs::remove_file(&part)).map_err(|error| failed(error.to_string()))
+    AtomicFile::create(&whole).map(drop).map_err(|error| failed(error.to_string()))
 }
 
 /// Writes it, whole or not at all. A link stays one.
@@ -59,12 +81,10 @@ pub(super) fn write(path: &Path, made: &KeyMade) -> Result<(), Failure> {
         let text = fs::read_to_string(&path)?;
         let new = replaced(&text, &made.placeholder, &made.arn)
             .ok_or_else(|| io::Error::other(format!("it does not contain {}", made.placeholder)))?;
-        let part = path.with_extension("orgseal-part");
-        let mut file = fs::File::create(&part)?;
+        let mut file = AtomicFile::create(&path)?;
+        file.set_permissions(fs::metadata(&path)?.permissions())?;
         file.write_all(new.as_bytes())?;
-        file.sync_all()?;
-        fs::set_permissions(&part, fs::metadata(&path)?.permissions())?;
-        fs::rename(&part, &path)
+        file.commit()
     };
     put().map_err(|error| failed(&error))
 }
@@ -84,6 +104,11 @@ mod tests {
             assert_eq!(replaced(&text, old, &new).unwrap(), expected);
         }
         assert_eq!(replaced("[central_key]\n", old, &new), None);
+        let inline = format!("central_key = {{ us-east-1 = \"{old}\" }}\nnote = \"\"\"\n\"{old}\" is a text\"\"\"\n");
+        assert_eq!(
+            replaced(&inline, old, &new).unwrap(),
+            inline.replacen(&format!("= \"{old}\""), &format!("= \"{new}\""), 1)
+        );
     }
 
     #[test]
