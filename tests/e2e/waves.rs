@@ -53,6 +53,63 @@ pub(crate) fn of(spec: &str, speed: f64, waves: &str) -> World {
     world
 }
 
+/// The step of `next` in a JSON document whose command starts so.
+fn step<'a>(document: &'a Value, command: &str) -> &'a Value {
+    let steps = document["next"].as_array().unwrap();
+    let starts = |step: &&Value| step["command"].as_str().is_some_and(|found| found.starts_with(command));
+    steps.iter().find(starts).unwrap_or_else(|| panic!("no {command} in {steps:#?}"))
+}
+
+/// Runs a command in a terminal, checks what it asks, and answers no.
+fn decline(world: &World, arguments: &[&str], question: &str) -> String {
+    let mut terminal = Terminal::open(world.command(arguments), 100);
+    terminal.wait_for(question);
+    terminal.send("n\n");
+    terminal.close().1
+}
+
+#[test]
+fn a_declined_resume_leaves_the_campaign_as_it_was_and_the_suggested_one_counts_right() {
+    let world = world(&canary_with("").replace("accounts_percent = 100", "accounts_percent = 100\napproval = true"));
+    let (_, document) = world.json(&["rollout", "--yes", "--until-wave", "1"]);
+    let resume = step(&document, "orgseal resume");
+    assert_eq!((&resume["buckets"], document["run"]["state"].as_str()), (&json!(14), Some("paused: until wave")));
+    let screen = decline(&world, &["resume"], "Change 14 buckets? [y/N]");
+    assert!(screen.contains("version 1, SHA-256"), "the document is named: {screen}");
+    assert!(screen.contains("declined: no new change was started") && !screen.contains("What now"), "{screen}");
+    assert_eq!(status(&world).0, "paused: until wave");
+    // Not to approve a wave is one line as well.
+    let mut terminal = Terminal::open(world.command(&["resume"]), 100);
+    terminal.wait_for("Change 14 buckets? [y/N]");
+    terminal.send("y\n");
+    terminal.wait_for("Approve and start wave 2? [y/N]");
+    terminal.send("n\n");
+    let (code, screen) = terminal.close();
+    assert!(screen.contains("wave 2 was not approved: nothing was started"), "{screen}");
+    assert!(code == 3 && !screen.contains("What now"), "{code}: {screen}");
+    assert_eq!((status(&world).0.as_str(), outside_the_canary(&world).len()), ("paused: approval", 0));
+    let (_, document) = world.json(&["status"]);
+    assert_eq!(step(&document, "orgseal resume")["buckets"], 14, "{document:#}");
+    assert_eq!(world.run(&["resume", "--yes", "--approve-wave", "2"]).code, 0);
+    assert_eq!(outside_the_canary(&world).len(), 14);
+}
+
+#[test]
+fn a_declined_resume_follows_what_is_in_flight() {
+    let executions = "[executions]\nmin_seconds = 3.0\nmax_seconds = 3.0\n";
+    let world = of(&SPEC.replacen("[encryption]", &format!("{executions}[encryption]"), 1), 1.0, &canary_with(""));
+    let mut killed = world.command(&["rollout", "--yes"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("executions were started", || world.sandbox.executions().len() == 2);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let screen = decline(&world, &["resume"], "[y/N]");
+    assert!(screen.contains("in flight on 2 buckets") || screen.contains("in flight on 1 bucket"), "{screen}");
+    let (_, document) = world.json(&["status"]);
+    assert_eq!((&document["in_flight"], status(&world).0.as_str()), (&json!(0), "interrupted"), "{document:#}");
+    assert_eq!(world.sandbox.executions().len(), 2);
+    assert_eq!(world.run(&["resume", "--yes"]).code, 0);
+}
+
 /// A canary with these settings, and then the rest.
 pub(crate) fn canary_with(settings: &str) -> String {
     format!(
@@ -196,7 +253,7 @@ fn a_person_at_a_terminal_is_asked_for_each_wave_that_needs_approval() {
     let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
     terminal.wait_for("Change 16 buckets? [y/N]");
     terminal.send("y\n");
-    terminal.wait_for("Let it begin? [y/N]");
+    terminal.wait_for("Approve and start wave 2? [y/N]");
     let (screen, begun) = (terminal.screen(), outside_the_canary(&world).len());
     assert!(
         screen.contains("Wave 2 of 2, rest: 14 buckets in 7 accounts") && screen.contains("2 of 2 buckets sealed"),
@@ -219,7 +276,7 @@ fn an_interrupt_at_a_question_ends_the_run_at_once() {
     let mut terminal = Terminal::open(world.command(&["rollout"]), 100);
     terminal.wait_for("Change 16 buckets? [y/N]");
     terminal.send("y\n");
-    terminal.wait_for("Let it begin? [y/N]");
+    terminal.wait_for("Approve and start wave 2? [y/N]");
     terminal.send("\x03");
     let (code, screen) = terminal.close();
     assert_eq!((code, outside_the_canary(&world).len()), (130, 0), "{screen}");

@@ -1,7 +1,7 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
 use orgseal_core::campaign::{Target, rollback_covers};
-use orgseal_core::ledger::{Reader, RollbackRequest, Run, Summary};
+use orgseal_core::ledger::{Reader, RollbackRequest, Run, Scope, Summary};
 use orgseal_core::model::WaveState;
 use serde::Serialize;
 
@@ -64,11 +64,13 @@ pub(crate) fn next_steps(
         _ => after_change(&mut steps, &suggest, now)?,
     }
     if summary.held > 0 {
-        let wait = if summary.held == 1 { "bucket waits" } else { "buckets wait" };
+        let need = if summary.held == 1 { "bucket needs" } else { "buckets need" };
         let them = number(summary.held);
         steps.add(
             None,
-            format!("{them} held {wait} for a decision: each reason above names the fix, or the setting that allows the change"),
+            format!(
+                "{them} held {need} a decision: each reason above names the fix, or the setting that allows the change"
+            ),
         );
     }
     if steps.0.is_empty() && run.state == "finished" {
@@ -150,11 +152,11 @@ fn read_again(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resu
             _ => suggest.anew(command),
         };
         let them = counted(summary.accounts_unread, "account");
-        steps.add(Some(again), format!("reads {them} again after you followed the hints above"));
+        steps.add(Some(again), format!("reads {them} again after you apply the fixes above"));
     }
     if summary.unread > 0 {
         let them = counted(summary.unread, "bucket");
-        steps.add(Some(suggest.anew(command)), format!("reads {them} again after you removed the causes above"));
+        steps.add(Some(suggest.anew(command)), format!("reads {them} again after you remove the causes above"));
     }
     Ok(())
 }
@@ -210,9 +212,15 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
         }
         "paused: approval" => {
             let wave = wave(WaveState::Waiting);
-            steps.add(Some(approve(wave)), format!("approves wave {wave} and starts it"));
+            let (them, buckets) = open_buckets(reader, run, Scope::Open)?;
+            let does = format!("approves wave {wave} and continues with {them}; asks for confirmation first");
+            steps.about(approve(wave), does, buckets);
         }
-        "paused: until wave" => steps.add(Some(resume.clone()), "continues with the next wave".to_owned()),
+        "paused: until wave" => {
+            let (them, buckets) = open_buckets(reader, run, Scope::Open)?;
+            let does = format!("continues with the next waves: {them}; asks for confirmation first");
+            steps.about(resume.clone(), does, buckets);
+        }
         "stopped: wave" => {
             let wave = wave(WaveState::Stopped);
             let buckets = reader.touched(run, Some(wave))?;
@@ -226,18 +234,19 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
             );
             steps.add(
                 Some(retry.clone()),
-                "checks the wave again, retries what failed, and continues if no check objects".to_owned(),
+                "checks the wave again, retries what failed, and continues with the next waves if every check passes"
+                    .to_owned(),
             );
             steps.add(
                 Some(approve(wave)),
-                "continues in spite of the findings: you accept what was found so far; only new findings stop the wave again"
+                "continues despite the findings: you accept what was found so far; only new findings stop the wave again"
                     .to_owned(),
             );
         }
         "stopped: failure tolerance passed" => {
             steps.add(
                 Some(retry.clone()),
-                "retries what failed after you removed the cause; to continue past the limit, raise [failure_tolerance]"
+                "retries what failed after you remove the cause; to continue past the limit, raise [failure_tolerance]"
                     .to_owned(),
             );
         }
@@ -253,9 +262,14 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
             "continues where it stopped: follows the executions in flight and starts none of them twice".to_owned(),
         ),
     }
-    if summary.accounts_unread > 0 && !is_rehearsal(run) {
-        let them = counted(summary.accounts_unread, "account");
-        steps.add(Some(resume.clone()), format!("reads {them} again after you followed the hints above"));
+    let unknown: Vec<String> = [(summary.accounts_unread, "account"), (summary.unread, "bucket")]
+        .into_iter()
+        .filter(|(unknown, _)| *unknown > 0)
+        .map(|(unknown, what)| counted(unknown, what))
+        .collect();
+    if !unknown.is_empty() && !is_rehearsal(run) {
+        let (them, changes) = (unknown.join(" and "), changes_what_it_reads(run));
+        steps.add(Some(resume), format!("reads {them} again after you apply the fixes above, {changes}"));
     }
     if summary.failed > 0 {
         if let Some((bucket, execution)) = reader.first_failed_execution(run)? {
@@ -268,16 +282,36 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
             );
         }
         let them = counted(summary.failed, "failed bucket");
-        steps.add(Some(retry), format!("retries {them} after you removed the cause"));
-    }
-    if summary.unread > 0 && !is_rehearsal(run) {
-        let them = counted(summary.unread, "bucket");
-        steps.add(Some(resume), format!("reads {them} again after you removed the causes above"));
+        let (all, buckets) = open_buckets(reader, run, Scope::OpenAndFailed)?;
+        let does = match buckets == summary.failed {
+            true => format!("retries {them} after you remove the cause; asks for confirmation first"),
+            false => {
+                format!("retries {them} after you remove the cause, and continues: {all}; asks for confirmation first")
+            }
+        };
+        steps.about(retry, does, buckets);
     }
     if matches!(run.state.as_str(), "finished" | "dry_run" | "declined") {
         once_more(steps, suggest, now)?;
     }
     Ok(())
+}
+
+/// What a resumed rollout has to change: in words, and how many buckets.
+fn open_buckets(reader: &Reader, run: &Run, scope: Scope) -> Result<(String, u64), ReportError> {
+    let work = reader.work(run, scope, None)?;
+    let buckets = work.iter().map(|account| account.buckets).sum();
+    let accounts = counted(work.len() as u64, "account");
+    Ok((format!("{} in {accounts}", counted(buckets, "bucket")), buckets))
+}
+
+/// What a resumed run does with the accounts and buckets that it reads only now.
+fn changes_what_it_reads(run: &Run) -> &'static str {
+    match (&run.parent, &run.plan) {
+        (Some(_), _) => "and restores what it finds changed; asks for confirmation first",
+        (None, Some(_)) => "and changes only what the plan contains; asks for confirmation first",
+        (None, None) => "and changes what is not sealed there; asks for confirmation first",
+    }
 }
 
 /// A dry run, or one that a person declined, has nothing to resume.
@@ -322,9 +356,15 @@ fn once_more(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resul
         (None, _) => {
             let candidates = summary.not_sealed;
             let them = counted(candidates, "bucket");
+            let until = match until_wave.filter(|_| is_rehearsal(run)) {
+                Some(last) => format!(
+                    "; to change wave {last} and those before it only, carry the plan out with --until-wave {last}"
+                ),
+                None => String::new(),
+            };
             steps.about(
                 suggest.anew("plan"),
-                format!("plans the change of {them} for approval; changes nothing"),
+                format!("plans the change of {them} for approval; changes nothing{until}"),
                 candidates,
             );
         }

@@ -1,6 +1,7 @@
 //! The question before anything is changed.
 
 use std::io::{BufRead, IsTerminal};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use orgseal_core::campaign::{Decide, DocumentPreview, Preview, WavePreview, WaveQuestion};
 use orgseal_core::judge::guards::legacy_clients::NOTICE;
@@ -28,12 +29,25 @@ pub(crate) fn possible_after(command: &str, answered: bool, look: &str) -> Resul
 
 /// Asks a person, or answers for one who said so beforehand.
 pub(crate) struct Asker {
+    /// 0 until an approval is declined.
+    declined_wave: AtomicU32,
     /// Everything that is asked about changes is answered with yes.
-    pub(crate) yes: bool,
-    pub(crate) screen: Screen,
-    pub(crate) stop: CancellationToken,
+    yes: bool,
+    screen: Screen,
+    stop: CancellationToken,
     /// SHA-256 of the approved plan that is carried out.
-    pub(crate) plan_sha256: Option<String>,
+    plan_sha256: Option<String>,
+}
+
+impl Asker {
+    pub(crate) fn new(yes: bool, screen: Screen, stop: CancellationToken, plan_sha256: Option<String>) -> Asker {
+        Asker { declined_wave: AtomicU32::new(0), yes, screen, stop, plan_sha256 }
+    }
+
+    /// The wave whose approval was declined at the prompt.
+    pub(crate) fn declined_wave(&self) -> Option<u32> {
+        Some(self.declined_wave.load(Ordering::Relaxed)).filter(|wave| *wave > 0)
+    }
 }
 
 impl Decide for Asker {
@@ -61,7 +75,11 @@ impl Decide for Asker {
             output::err_wrapped(&format!("\nWave {number} of {of}, {name}: {them}."));
             before.iter().for_each(|line| output::err_wrapped(&format!("  {line}")));
         });
-        ask("Let it begin? [y/N] ", &self.screen, &self.stop).await
+        let approved = ask(&format!("Approve and start wave {}? [y/N] ", wave.number), &self.screen, &self.stop).await;
+        if !approved {
+            self.declined_wave.store(wave.number, Ordering::Relaxed);
+        }
+        approved
     }
 }
 
@@ -123,7 +141,8 @@ fn lines(preview: &Preview, plan_sha256: Option<&str>) -> Vec<String> {
             (None, None) => count,
         });
     }
-    lines.extend(preview.waves.iter().map(|wave| wave_line(preview, wave)));
+    let shown = preview.waves.iter().filter(|wave| wave.buckets > 0 || !preview.resumed);
+    lines.extend(shown.map(|wave| wave_line(preview, wave)));
     if preview.later.buckets > 0 {
         let later = there(preview.later.buckets, preview.later.accounts);
         lines.push(format!("Later, not in this run: {later}; `orgseal resume` continues with them."));
@@ -134,7 +153,11 @@ fn lines(preview: &Preview, plan_sha256: Option<&str>) -> Vec<String> {
         lines.push(format!("Approved plan: {plan}{sha256}"));
     }
     if let Some(campaign) = &preview.undoes {
-        lines.push(format!("Undoes campaign {campaign}."));
+        let wave = preview.only_wave.map(|wave| format!("wave {wave} of ")).unwrap_or_default();
+        lines.push(format!("Undoes {wave}campaign {campaign}."));
+    }
+    if !preview.selection.is_empty() {
+        lines.push(format!("Selection: {}", preview.selection));
     }
     lines.extend(unchanged_lines(preview));
     if preview.in_flight > 0 {
@@ -142,7 +165,7 @@ fn lines(preview: &Preview, plan_sha256: Option<&str>) -> Vec<String> {
         lines.push(format!("Executions started earlier are in flight on {them}; they are followed in any case."));
     }
     if preview.operation == Operation::Seal {
-        lines.push(format!("Beware: {NOTICE}."));
+        lines.push(format!("Warning: {NOTICE}."));
     }
     lines
 }

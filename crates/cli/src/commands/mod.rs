@@ -19,7 +19,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use orgseal_core::campaign::Ending;
-use orgseal_core::ledger::Reader;
+use orgseal_core::ledger::{Reader, Run};
 use orgseal_report::{Format, ReportError, exit_code};
 
 use crate::args::Common;
@@ -27,31 +27,64 @@ use crate::failure::Failure;
 use crate::signals::INTERRUPTED;
 use crate::{connect, output};
 
-/// Reports on a run that has just ended, from the ledger, and gives its exit code.
+/// Reports on a run that has just ended, from the ledger, and gives its exit code. A declined question is one line, not a report.
 fn close(common: &Common, state: &Path, run: &str, ending: Ending, json: bool) -> Result<u8, Failure> {
     let reader = Reader::open(state)?;
     let run = reader.run(run)?;
-    if ending == Ending::Declined && !json {
-        output::err(&format!("declined: nothing was started ({})", run.id));
-        return Ok(exit_code(&reader.summary(&run)?, &run.state));
+    match ending {
+        Ending::Declined => {
+            close_in_a_line(common, &reader, &run, json, &format!("declined: nothing was started ({})", run.id))
+        }
+        Ending::ResumeDeclined => {
+            let line = format!("declined: no new change was started, and {} can still be resumed", run.id);
+            close_in_a_line(common, &reader, &run, json, &line)
+        }
+        _ => close_with_report(common, &reader, &run, ending, json),
     }
+}
+
+/// The same where a person did not approve a wave: one line, if this process has started nothing. `started`: the executions
+/// that earlier processes started.
+fn close_declined_wave(
+    common: &Common,
+    state: &Path,
+    run: &str,
+    ending: Ending,
+    json: bool,
+    (wave, started): (u32, u64),
+) -> Result<u8, Failure> {
+    let reader = Reader::open(state)?;
+    let found = reader.run(run)?;
+    if ending != Ending::WaveWaits || reader.summary(&found)?.started > started {
+        return close(common, state, run, ending, json);
+    }
+    let line = format!("wave {wave} was not approved: nothing was started, and {run} can still be resumed");
+    close_in_a_line(common, &reader, &found, json, &line)
+}
+
+fn close_in_a_line(common: &Common, reader: &Reader, run: &Run, json: bool, line: &str) -> Result<u8, Failure> {
+    if json {
+        let people = connect::style(common);
+        to_stdout(|out| orgseal_report::write(Format::Json, reader, run, &people, out))?;
+    }
+    output::err(line);
+    Ok(exit_code(&reader.summary(run)?, &run.state))
+}
+
+fn close_with_report(common: &Common, reader: &Reader, run: &Run, ending: Ending, json: bool) -> Result<u8, Failure> {
     let people = connect::style(common);
     if json {
-        to_stdout(|out| orgseal_report::write(Format::Json, &reader, &run, &people, out))?;
-        if ending == Ending::Declined {
-            output::err(&format!("declined: nothing was started ({})", run.id));
-            return Ok(exit_code(&reader.summary(&run)?, &run.state));
-        }
+        to_stdout(|out| orgseal_report::write(Format::Json, reader, run, &people, out))?;
         let aside = connect::style_aside(common);
         // The document is out; nobody may be reading the words.
-        let _ = orgseal_report::write(Format::Terminal, &reader, &run, &aside, &mut io::stderr().lock());
+        let _ = orgseal_report::write(Format::Terminal, reader, run, &aside, &mut io::stderr().lock());
     } else {
-        to_stdout(|out| orgseal_report::write(Format::Terminal, &reader, &run, &people, out))?;
+        to_stdout(|out| orgseal_report::write(Format::Terminal, reader, run, &people, out))?;
     }
     if ending == Ending::Interrupted {
         return Ok(INTERRUPTED);
     }
-    Ok(exit_code(&reader.summary(&run)?, &run.state))
+    Ok(exit_code(&reader.summary(run)?, &run.state))
 }
 
 /// Gives the exit code of a run that ended before, and with `--json` its document: there is nothing new to say.

@@ -7,14 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::rollout::with_waves;
-use super::{close, confirm, report_again, rollback};
+use super::{close, close_declined_wave, confirm, report_again, rollback};
 use crate::args::{Common, Resume};
 use crate::connect::Workplace;
 use crate::failure::Failure;
 use crate::{connect, listen, output, signals};
 
 pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
-    confirm::possible("resume", yes, false)?;
     let place = connect::open_to_seal(common).await?;
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
         return rollback::carry_on(common, place, requested, json, yes).await;
@@ -23,6 +22,7 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
         output::err(&format!("nothing to resume: {run} is finished; nothing was read or written"));
         return report_again(common, &place.state, &run, json);
     }
+    confirm::possible("resume", yes, false)?;
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
@@ -30,9 +30,17 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     let setting = place.setting(events, stop.clone());
     let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
     let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256 }).await;
+    let started = {
+        let reader = Reader::open(&place.state)?;
+        reader.summary(&reader.run(campaign.id())?)?.started
+    };
+    let asker = Asker::new(yes, screen.clone(), stop, plan_sha256);
+    let ending = campaign.carry_out(&asker).await;
     screen.clear();
-    close(common, &place.state, campaign.id(), ending?, json)
+    match asker.declined_wave() {
+        Some(wave) => close_declined_wave(common, &place.state, campaign.id(), ending?, json, (wave, started)),
+        None => close(common, &place.state, campaign.id(), ending?, json),
+    }
 }
 
 /// The id of the run that is to be resumed, where it is finished and nothing of it is left to do.

@@ -65,7 +65,7 @@ async fn carry_out(
     let options = ChangeOptions { dry_run: wanted.dry_run, ..ChangeOptions::default() };
     let kind = Kind::Rollback { of: wanted.campaign, wave: wanted.wave, options };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), kind).await?;
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256: None }).await;
+    let ending = campaign.carry_out(&Asker::new(yes, screen.clone(), stop, None)).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
 }
@@ -135,7 +135,7 @@ async fn settle(place: &Workplace, wanted: &Wanted, stop: CancellationToken) -> 
     signals::watch(&stop, &events);
     let options = ChangeOptions { settle_only: true, ..ChangeOptions::default() };
     let campaign = Campaign::resume(place.setting(events, stop.clone()), Some(&campaign), "rollback", options).await?;
-    let ending = campaign.carry_out(&Asker { yes: true, screen: screen.clone(), stop, plan_sha256: None }).await;
+    let ending = campaign.carry_out(&Asker::new(true, screen.clone(), stop, None)).await;
     screen.clear();
     ending?;
     Ok(true)

@@ -7,7 +7,7 @@ use orgseal_core::plan::PlanFile;
 use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
-use super::{close, confirm};
+use super::{close, close_declined_wave, confirm};
 use crate::args::{Common, Rollout, Waves};
 use crate::failure::Failure;
 use crate::{connect, listen, signals};
@@ -22,9 +22,13 @@ pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -
     let options = ChangeOptions { dry_run: own.dry_run, ..with_waves(&own.waves) };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), Kind::Rollout { plan, options }).await?;
     let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
-    let ending = campaign.carry_out(&Asker { yes, screen: screen.clone(), stop, plan_sha256 }).await;
+    let asker = Asker::new(yes, screen.clone(), stop, plan_sha256);
+    let ending = campaign.carry_out(&asker).await;
     screen.clear();
-    close(common, &place.state, campaign.id(), ending?, json)
+    match asker.declined_wave() {
+        Some(wave) => close_declined_wave(common, &place.state, campaign.id(), ending?, json, (wave, 0)),
+        None => close(common, &place.state, campaign.id(), ending?, json),
+    }
 }
 
 /// How far a campaign goes by itself.

@@ -1,6 +1,7 @@
 //! The beginning of a run, and of going on with one: what may be begun, and with what.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use super::control_policies::ControlReads;
@@ -86,7 +87,7 @@ impl Campaign {
             wave,
             plan: plan.map(|(file, _)| file),
             audits_guards,
-            resumed: false,
+            resumed: None,
         };
         let campaign = Campaign::assemble(setting, organization, ledger, began);
         if let Some(plan) = &campaign.plan {
@@ -158,7 +159,7 @@ impl Campaign {
             wave: target.wave,
             plan,
             audits_guards: false,
-            resumed: true,
+            resumed: Some(Ending::restored(&run.state)),
         };
         let campaign = Campaign::assemble(setting, organization, ledger, began);
         if let Some(plan) = &campaign.plan {
@@ -216,7 +217,9 @@ impl Campaign {
             parent: began.parent,
             operation: began.operation,
             options: began.options,
-            resumed: began.resumed,
+            resumed: began.resumed.is_some(),
+            ended_before: began.resumed,
+            follows_only: AtomicBool::new(false),
             unreachable: super::out_of_scope::Unreachable::default(),
         })
     }
@@ -232,7 +235,8 @@ struct Began {
     wave: Option<u32>,
     plan: Option<PlanFile>,
     audits_guards: bool,
-    resumed: bool,
+    /// How the run ended before this process resumed it.
+    resumed: Option<Ending>,
 }
 
 /// Checks that this may be worked on, and opens its ledger: with the state directory's lock for a run that changes something.
@@ -279,7 +283,10 @@ fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), Cam
     let not_that = |what| Err(CampaignError::NotThat { id: run.id.clone(), what });
     match run.state.as_str() {
         "dry_run" => return not_that("a dry run, which starts nothing: run its command again without --dry-run"),
-        "declined" => return not_that("a run that was declined: run its command again"),
+        // Earlier versions called a campaign declined whose resumption was declined.
+        "declined" if run.stage != CHANGING => {
+            return not_that("a run that was declined before it changed a bucket: run its command again");
+        }
         _ => {}
     }
     if operation == Operation::Restore {

@@ -1,9 +1,10 @@
 //! The changing runs: read, show what would change, then change account by account under the limits. A rollout seals, a
 //! rollback restores, and either goes on where an earlier process ended.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::future::{self, FutureExt};
 use futures::stream::{self, Stream, StreamExt};
@@ -65,15 +66,14 @@ impl Campaign {
             self.name_waves().await?;
         }
         let asks = !self.options.dry_run && decide.asks();
-        let preview = self.preview(if asks { &entered } else { &[] }).await?;
+        let preview = self.preview(asks, &entered, &accounts).await?;
         let waits_for_more = self.watches_a_wave()?;
         if preview.accounts + preview.later.accounts == 0 && !waits_for_more && late.is_none() {
             return self.finish(self.left_open(self.ending(None).await)?).await;
         }
         let asks = !self.options.dry_run && preview.buckets > 0;
         if asks && !decide.change(preview.clone()).await {
-            let ending = if self.stop.is_cancelled() { self.ending(None).await } else { Ending::Declined };
-            return self.finish(ending).await;
+            return self.declined(accounts).await;
         }
         let hands = Hands {
             accounts: accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
@@ -96,6 +96,32 @@ impl Campaign {
         let ending = self.change_in_waves(&hands, decide).await?;
         halted.abort();
         self.finish(self.left_open(ending)?).await
+    }
+
+    /// Ends a run whose question was answered with no. A resumed run keeps the state that it had; what earlier processes started is
+    /// followed to its end first, as the question said.
+    async fn declined(self: &Arc<Self>, accounts: Vec<Account>) -> Result<Ending, CampaignError> {
+        if self.stop.is_cancelled() {
+            return self.finish(self.ending(None).await).await;
+        }
+        let Some(before) = self.ended_before else { return self.finish(Ending::Declined).await };
+        let in_flight = {
+            let (reader, run) = self.reader()?;
+            reader.work(&run, Scope::InFlight, None)?
+        };
+        if !in_flight.is_empty() {
+            self.follows_only.store(true, Ordering::Relaxed);
+            self.no_starts.cancel();
+            let hands = Hands {
+                accounts: accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
+                sessions: HashMap::new(),
+                late: Mutex::new(None),
+            };
+            let tolerance = self.tolerance(None, &in_flight)?;
+            self.change_accounts(&hands, in_flight, None, &tolerance).await?;
+        }
+        self.finish(before).await?;
+        Ok(Ending::ResumeDeclined)
     }
 
     /// Whether a wave that was changed is not done with: it is watched also where there is nothing more to change.
@@ -193,7 +219,8 @@ impl Campaign {
 
     /// Which buckets this process is about.
     pub(super) fn scope(&self) -> Scope {
-        match (self.options.settle_only, self.resumed, self.options.retry_failed) {
+        let only_follows = self.options.settle_only || self.follows_only.load(Ordering::Relaxed);
+        match (only_follows, self.resumed, self.options.retry_failed) {
             (true, ..) => Scope::InFlight,
             (false, _, true) => Scope::OpenAndFailed,
             (false, true, false) => Scope::Open,

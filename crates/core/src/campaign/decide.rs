@@ -12,6 +12,10 @@ pub struct Preview {
     pub operation: Operation,
     /// The campaign that is undone.
     pub undoes: Option<String>,
+    /// Only what this wave changed is undone.
+    pub only_wave: Option<u32>,
+    /// The selection of the command line, in words; empty where everything is selected.
+    pub selection: String,
     /// It goes on where an earlier process ended.
     pub resumed: bool,
     /// The counts after reading.

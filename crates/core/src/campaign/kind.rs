@@ -111,8 +111,10 @@ pub enum Ending {
     Finished,
     /// It was told to stop.
     Interrupted,
-    /// The person who was asked said no.
+    /// The person who was asked said no, and nothing was started.
     Declined,
+    /// The person who was asked said no to the resumption: the run is in the state that it had before.
+    ResumeDeclined,
     /// It stopped before the first start, as it was told to.
     DryRun,
     /// It did what the command line narrowed it to, and there is more to do.
@@ -134,11 +136,28 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The state that a run has again when its resumption is declined. A process that was killed wrote no state: its run was
+    /// interrupted.
+    pub(super) fn restored(state: &str) -> Ending {
+        const KEPT: [Ending; 9] = [
+            Ending::Finished,
+            Ending::Narrowed,
+            Ending::Stopped,
+            Ending::WaveStopped,
+            Ending::WaveWaits,
+            Ending::UntilWave,
+            Ending::CredentialsExpired,
+            Ending::TaskLost,
+            Ending::Failed,
+        ];
+        KEPT.into_iter().find(|ending| ending.as_str() == state).unwrap_or(Ending::Interrupted)
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Ending::Finished => "finished",
             Ending::Interrupted => "interrupted",
-            Ending::Declined => "declined",
+            Ending::Declined | Ending::ResumeDeclined => "declined",
             Ending::DryRun => "dry_run",
             Ending::Narrowed => "paused: narrowed",
             Ending::Stopped => "stopped: failure tolerance passed",

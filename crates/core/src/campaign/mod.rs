@@ -55,6 +55,7 @@ mod wave_denials;
 mod waves;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
@@ -162,6 +163,10 @@ pub struct Campaign {
     options: ChangeOptions,
     /// It goes on where an earlier process ended.
     resumed: bool,
+    /// How the run ended before this process resumed it.
+    ended_before: Option<Ending>,
+    /// The resumption was declined: only executions in flight are followed.
+    follows_only: AtomicBool,
     /// Regions without an endpoint for directory buckets.
     unreachable: out_of_scope::Unreachable,
 }

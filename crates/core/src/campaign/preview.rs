@@ -1,13 +1,14 @@
 //! What a run is about to do, counted from the ledger, for the person who is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decide::{DocumentPreview, Part, Preview, RegionPreview, WavePreview};
 use super::place::calls;
 use super::read::Entered;
 use super::{Campaign, CampaignError};
+use crate::aws::Session;
 use crate::ledger::{AccountWork, LedgerError, Scope};
-use crate::model::{AccountOutcome, KeyArn, Operation, Verdict};
+use crate::model::{Account, AccountOutcome, KeyArn, Operation, Verdict};
 use crate::plan::AccountLimits;
 
 /// How many accounts and buckets of a kind are named before the list is cut.
@@ -19,9 +20,14 @@ const NAMED_UNKNOWN: usize = 20;
 type Places = Vec<(String, String, u64)>;
 
 impl Campaign {
-    /// What there is to do, and whether each Region's key can serve (`DescribeKey` once per Region). The document of each Region
-    /// is read in one of the accounts that were entered (`GetDocument`); none of them where nobody is asked.
-    pub(super) async fn preview(&self, entered: &[Entered]) -> Result<Preview, CampaignError> {
+    /// What there is to do, and whether each Region's key can serve (`DescribeKey` once per Region). Where a person `asks`, the
+    /// document of each Region is read in one account (`GetDocument`).
+    pub(super) async fn preview(
+        &self,
+        asks: bool,
+        entered: &[Entered],
+        accounts: &[Account],
+    ) -> Result<Preview, CampaignError> {
         let scope = self.scope();
         let waves = self.preview_waves()?;
         let until = self.options.until_wave.filter(|_| !waves.is_empty());
@@ -39,6 +45,12 @@ impl Campaign {
             false => reader.regions_to_change(&run, scope)?,
         };
         let (summary, in_flight) = (reader.summary(&run)?, reader.in_flight(&run)?);
+        let mut selection = vec![run.selection.clone()];
+        if self.resumed {
+            selection.push(self.narrowed.in_words());
+        }
+        selection.retain(|part| !part.is_empty());
+        let selection = selection.join("; of these only ");
         let mut unknown_accounts = Vec::new();
         reader.each_account::<LedgerError>(&run, |account| {
             if account.outcome == AccountOutcome::Unread && unknown_accounts.len() < NAMED_UNKNOWN {
@@ -50,11 +62,16 @@ impl Campaign {
         let (held, exempt) = (named(Verdict::Held)?, named(Verdict::Exempt)?);
         drop(reader);
         let regions = self.preview_regions(&places).await;
-        let documents = self.preview_documents(entered, &places).await;
+        let documents = match asks {
+            true => self.preview_documents(entered, accounts, &places).await,
+            false => Vec::new(),
+        };
         let buckets = regions.iter().filter(|region| region.fault.is_none()).map(|region| region.buckets).sum();
         Ok(Preview {
             operation: self.operation,
             undoes: self.parent.clone(),
+            only_wave: self.only_wave,
+            selection,
             resumed: self.resumed,
             summary,
             buckets,
@@ -144,16 +161,29 @@ impl Campaign {
 
     /// The document of each Region, as the first account that has it shows it. Accounts that have another one are found when
     /// their turn comes: each document is read again before its first start.
-    async fn preview_documents(&self, entered: &[Entered], places: &Places) -> Vec<DocumentPreview> {
+    async fn preview_documents(
+        &self,
+        entered: &[Entered],
+        accounts: &[Account],
+        places: &Places,
+    ) -> Vec<DocumentPreview> {
         let mut documents = BTreeMap::<(String, String), BTreeSet<String>>::new();
         let mut seen = BTreeSet::new();
-        for (account, region, _) in places {
-            let Some(session) = entered.iter().find(|entered| entered.account.id == *account) else { continue };
+        // A resumed run read no accounts: one session per account that has to show a document.
+        let mut sessions: HashMap<&str, Option<Session>> =
+            entered.iter().map(|entered| (entered.account.id.as_str(), Some(entered.session.clone()))).collect();
+        for (id, region, _) in places {
+            let Some(account) = accounts.iter().find(|account| account.id == *id) else { continue };
             if seen.contains(region) {
                 continue;
             }
-            let member =
-                self.aws.member(&session.session, calls(AccountLimits::of(&session.account, &self.file.limits)));
+            if !sessions.contains_key(id.as_str()) {
+                let role = &self.file.member_role;
+                let session = self.aws.enter(id, role, self.purpose(), &self.session_name()).await;
+                sessions.insert(id, session.ok());
+            }
+            let Some(Some(session)) = sessions.get(id.as_str()) else { continue };
+            let member = self.aws.member(session, calls(AccountLimits::of(account, &self.file.limits)));
             // Why it cannot be read is told of each bucket that it holds back.
             if let Ok(document) = self.document(&member.ssm(region), region).await {
                 seen.insert(region.clone());
