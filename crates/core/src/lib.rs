@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod event;
 pub mod glob;
+mod host;
 pub mod judge;
 pub mod ledger;
 pub mod model;

@@ -19,6 +19,7 @@ use crate::aws::Organization;
 use crate::clock;
 use crate::config::CampaignFile;
 use crate::event::Event;
+use crate::host::host;
 use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run, check_runs};
 use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
@@ -270,7 +271,7 @@ pub(super) fn session(setting: &Setting, command: &'static str) -> NewSession {
         command: command.to_owned(),
         caller: setting.aws.caller().arn.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        host: host(),
         pid: std::process::id(),
         config_hash: setting.loaded.hash.clone(),
         selection: setting.narrowed.in_words(),

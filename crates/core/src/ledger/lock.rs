@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{LedgerError, open_options, unusable};
+use crate::host::host;
 
 const LOCK: &str = "lock";
 /// How long somebody may look at the lock.
@@ -87,7 +88,7 @@ impl Lock {
 fn sign(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "process {} on {}", std::process::id(), gethostname::gethostname().to_string_lossy())
+    writeln!(file, "process {} on {}", std::process::id(), host())
 }
 
 /// What the holder says of itself. A lock that is only looked at, and one on a file that cannot be read while it is locked, is
