@@ -47,6 +47,12 @@ fn the_shipped_groundwork_is_what_the_shipped_campaign_file_makes() {
     };
     let (code, said) = render(&[root.join("config").to_str().unwrap(), "--check"]);
     assert_eq!(code, Some(0), "{said}\nrender config anew: docs/architecture.md says how");
+    // The example as it is shipped, which names no organization.
+    let mut shipped: Command = binary(home.path());
+    shipped.args(["bootstrap", "render", "shipped", "--config"]).arg(root.join("config/orgseal.toml"));
+    let output = shipped.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("is the shipped example"), "{said}");
     // Once more into a folder: every byte is the same, and what somebody changed is found.
     assert_eq!(render(&["twice"]).0, Some(0));
     let (code, said) = render(&["twice"]);

@@ -36,6 +36,7 @@ fn an_audit_without_guards_names_candidates_and_what_was_held_before() {
     assert!(before.stdout.contains("rollout candidate, guards not evaluated"), "{}", before.stdout);
     assert!(!before.stdout.contains("a rollout would change"), "{}", before.stdout);
     assert!(!before.stdout.contains("held by "), "{}", before.stdout);
+    assert!(unbroken(&before.stdout).contains("held ? guards not evaluated "), "{}", before.stdout);
     let (_, plan) = world.json(&["plan", "--output", world.path("plan.json").to_str().unwrap()]);
     let plan = plan["plan"].as_str().unwrap();
     let (_, audit) = world.json(&["audit"]);
@@ -48,7 +49,25 @@ fn an_audit_without_guards_names_candidates_and_what_was_held_before() {
         let report = world.run(&["report", "--format", format]);
         let text = unbroken(&report.stdout.to_lowercase());
         assert!(text.contains(&format!("held by {} on ", plan.to_lowercase())), "{format}: {text}");
+        assert!(format == "csv" || text.contains("guards not evaluated; 17 held earlier"), "{format}: {text}");
     }
+    let text = world.run(&["report", "--campaign", audit["run"]["id"].as_str().unwrap()]).stdout;
+    assert!(text.contains("Held earlier, guards not evaluated in this run (17)"), "{text}");
+    assert!(text.contains("  guard public-access: "), "{text}");
+}
+
+#[test]
+fn what_an_audit_with_guards_held_is_named_by_the_next_one_without() {
+    let world = World::of(ONE_OF_EACH_GUARD);
+    let (_, guarded) = world.json(&["audit", "--guards"]);
+    let plan =
+        guarded["next"].as_array().unwrap().iter().find(|step| step["command"].to_string().contains("orgseal plan"));
+    assert!(plan.unwrap()["does"].to_string().contains("for 26 buckets (9 to change, 17 held now)"), "{guarded:#}");
+    let (_, lean) = world.json(&["audit"]);
+    let held = lean["findings"].as_array().unwrap().iter().filter(|finding| finding["earlier"].is_object());
+    let runs: Vec<&Value> = held.map(|finding| &finding["earlier"]["run"]).collect();
+    assert_eq!(runs, vec![&guarded["run"]["id"]; 17]);
+    assert_eq!(lean["summary"]["held"], 0);
 }
 
 /// `1 bucket`, `2 buckets`
@@ -73,6 +92,20 @@ fn unknown_accounts_never_look_green() {
     assert!(world.run(&["status"]).stdout.contains(&headline));
     let html = world.run(&["report", "--format", "html"]).stdout;
     assert!(html.contains("4 of 6 accounts verified · 2 accounts unknown"), "{html}");
+    let legend = html.split("class=\"legend\"").nth(1).unwrap().split("</ul>").next().unwrap();
+    assert!(legend.contains("Unknown accounts</span><span class=\"amount\">2</span>"), "{legend}");
+    assert!(legend.contains("Unread buckets</span><span class=\"amount\">0</span>"), "{legend}");
+    // An audit suggests to read again just what is unknown.
+    let (_, audit) = world.json(&["audit"]);
+    let unread = audit["accounts"].as_array().unwrap().iter().filter(|account| account["outcome"] == "unread");
+    let flags: String = unread.map(|account| format!(" --account={}", account["id"].as_str().unwrap())).collect();
+    let again =
+        audit["next"].as_array().unwrap().iter().find(|step| step["does"].to_string().contains("reads 2 accounts"));
+    assert!(
+        again.unwrap()["command"].as_str().unwrap().starts_with(&format!("orgseal audit{flags} ")),
+        "{:#}",
+        audit["next"]
+    );
     for text in [&text, &html] {
         assert!(!text.contains("100 %"), "{text}");
     }

@@ -80,12 +80,34 @@ fn a_terminal_gets_bars_and_a_pipe_gets_lines() {
     let world = World::at_speed("accounts = 6\nbuckets_per_account = 6\nsuspended = 1\nwithout_member_role = 0", 10.0);
     let (code, screen) = Terminal::open(world.command(&["rollout", "--yes"]), 80).close();
     assert_eq!(code, 3);
-    for text in ["accounts", "sealed", "in flight", "\u{1b}["] {
+    // The end of the bars is hatched: an account is unknown.
+    for text in ["accounts", "sealed", "in flight", "\u{1b}[", "╱╱"] {
         assert!(screen.contains(text), "no {text:?} in {screen}");
     }
     let run = world.run(&["rollout", "--yes"]);
     assert!(!run.stderr.contains('\u{1b}') && !run.stderr.contains('\r'), "{}", run.stderr);
     assert!(run.stderr.contains("reading 6 accounts"), "{}", run.stderr);
+}
+
+/// A wrong path must not cost the campaign file.
+#[test]
+fn only_an_earlier_report_is_replaced() {
+    let world = World::of(SPEC);
+    world.run(&["audit"]);
+    let campaign = std::fs::read(world.path("campaign.toml")).unwrap();
+    for arguments in [&["report"][..], &["report", "--format", "csv"], &["ledger", "export"]] {
+        let run = world.run(&[arguments, &["--output", "campaign.toml"]].concat());
+        assert!(run.code == 1 && run.stderr.contains("was not replaced"), "{}", run.stderr);
+        assert_eq!(std::fs::read(world.path("campaign.toml")).unwrap(), campaign, "{arguments:?}");
+    }
+    // A report takes the place of one in another form.
+    for format in ["terminal", "json", "csv", "html", "terminal"] {
+        let run = world.run(&["report", "--format", format, "--output", "report"]);
+        assert!(run.code != 1, "{format}: {}", run.stderr);
+    }
+    for _ in 0..2 {
+        assert_eq!(world.run(&["ledger", "export", "--output", "entries"]).code, 0);
+    }
 }
 
 #[test]

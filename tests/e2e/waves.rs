@@ -8,7 +8,7 @@ use orgseal_sandbox::{ExecutionState, Fault, FaultKind, KeyState};
 use serde_json::{Value, json};
 
 use crate::terminal::Terminal;
-use crate::world::{World, finding, sse_s3, wait_until};
+use crate::world::{World, finding, sse_s3, unbroken, wait_until};
 
 pub(crate) const CANARY: &str = "555555555551";
 /// A canary, and others.
@@ -218,6 +218,11 @@ fn an_application_that_fails_stops_the_wave_is_named_and_heals_with_its_rollback
     // Nobody goes on past it unasked.
     assert_eq!(world.run(&["resume", "--yes"]).code, 3);
     assert!(outside_the_canary(&world).is_empty());
+    // A wave that changed nothing is no reason for a run that fails.
+    let runs = world.json(&["runs"]).1["runs"].as_array().unwrap().len();
+    let nothing = world.run(&["rollback", "--yes", "--wave", "2"]);
+    assert!(nothing.code == 1 && unbroken(&nothing.stderr).contains("changed no bucket"), "{}", nothing.stderr);
+    assert_eq!(world.json(&["runs"]).1["runs"].as_array().unwrap().len(), runs);
     let (code, undone) = world.json(&["rollback", "--yes", "--wave", "1"]);
     assert_eq!((code, undone["summary"]["restored"].as_u64()), (0, Some(2)), "{undone:#}");
     wait_until("the application writes again", || !failing());

@@ -12,7 +12,7 @@ use orgseal_core::event::Events;
 use orgseal_core::glob::matches;
 use orgseal_core::ledger;
 use orgseal_core::model::Partition;
-use orgseal_report::{Place, Style, quoted};
+use orgseal_report::{Place, Style, flagged, quoted};
 use orgseal_sandbox::{Options, Sandbox, Spec};
 use tokio_util::sync::CancellationToken;
 
@@ -355,25 +355,32 @@ fn overrides(common: &Common) -> Result<Vec<Override>, Failure> {
 /// Where a suggested command finds the same ledger and organization.
 pub(crate) fn place(common: &Common) -> Place {
     let mut flags = String::new();
-    let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{value}"));
     if let Some(path) = &common.config {
-        add("--config ", &quoted(&path.display().to_string()));
+        flags.push_str(&flagged("--config", &path.display().to_string()));
     }
     if let Some(folder) = &common.state {
-        add("--state ", &quoted(&folder.display().to_string()));
+        flags.push_str(&flagged("--state", &folder.display().to_string()));
     }
     if let Some(spec) = &common.sandbox {
         match spec {
-            Some(path) => add("--sandbox=", &quoted(&path.display().to_string())),
-            None => add("--sandbox", ""),
+            Some(path) => flags.push_str(&format!(" --sandbox={}", quoted(&path.display().to_string()))),
+            None => flags.push_str(" --sandbox"),
         }
     }
     if let Some(seed) = common.sandbox_seed {
-        add("--sandbox-seed ", &seed.to_string());
+        flags.push_str(&flagged("--sandbox-seed", &seed.to_string()));
     }
-    // What is laid over the file decides as much as the file; a secret stays out of what is shown.
-    let set = common.set.iter().filter(|set| !set.contains("external_id")).cloned().collect();
+    let set = settings_in_force(environment::overrides(), &common.set);
     Place { flags, set, narrowed: narrowed(common), through: None }
+}
+
+/// What overrides the campaign file, as `KEY=VALUE`: it decides as much as the file. A flag wins over a variable; a secret stays
+/// out of what is shown.
+fn settings_in_force(variables: Vec<Override>, flags: &[String]) -> Vec<String> {
+    let is_set = |key: &str| flags.iter().any(|set| set.split_once('=').is_some_and(|(set, _)| set == key));
+    let variables = variables.into_iter().map(|over| (over.path.join("."), over.value));
+    let variables = variables.filter(|(key, _)| !is_set(key)).map(|(key, value)| format!("{key}={value}"));
+    variables.chain(flags.iter().cloned()).filter(|set| !set.contains("external_id")).collect()
 }
 
 /// The place of the command that this process runs: errors are worded far from its arguments.
@@ -399,4 +406,25 @@ pub(crate) fn style(common: &Common) -> Style {
 pub(crate) fn style_aside(common: &Common) -> Style {
     let width = u16::try_from(output::stderr_width()).unwrap_or(100);
     Style { color: output::stderr_color(), width, place: place(common) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_the_environment_are_repeated_and_secrets_are_not() {
+        let over = |path: &str, value: &str| Override {
+            path: path.split('.').map(str::to_owned).collect(),
+            value: value.to_owned(),
+            origin: "ORGSEAL_X".to_owned(),
+        };
+        let variables = vec![
+            over("guards.opt_out_tag", "zz"),
+            over("limits.accounts", "5"),
+            over("member_role.external_id", "secret"),
+        ];
+        let set = settings_in_force(variables, &["limits.accounts=9".to_owned()]);
+        assert_eq!(set, ["guards.opt_out_tag=zz", "limits.accounts=9"]);
+    }
 }

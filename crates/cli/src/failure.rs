@@ -173,6 +173,9 @@ impl From<CampaignError> for Failure {
             CampaignError::NothingSelected(_) => {
                 "check --account, --ou, --region and --bucket, and [accounts] and [buckets] in the campaign file".to_owned()
             }
+            CampaignError::NothingChangedInWave { campaign, .. } => {
+                format!("`{}` shows what each wave changed", suggested(&format!("status --campaign {campaign}")))
+            }
             CampaignError::NothingToUndo(_) => "`orgseal status` shows the newest campaign".to_owned(),
             CampaignError::NoCampaign(_) => "begin one: `orgseal plan` writes a plan for approval".to_owned(),
             CampaignError::NotThat { .. } => {
@@ -270,6 +273,9 @@ pub(crate) fn suggested(command: &str) -> String {
 fn connect_help(error: &ConnectError) -> String {
     match error {
         ConnectError::NoRegion => "set AWS_REGION, or set `region` in your AWS profile".to_owned(),
+        ConnectError::EmptyRegion(variable) => {
+            format!("set {variable} to a Region, such as us-east-1, or unset it to use the Region of your AWS profile")
+        }
         ConnectError::UnknownRegion { setting, region, error } => match nearest_region(region) {
             Some(nearest) => format!("set {setting} to {nearest}, if that is what you meant"),
             None => format!("correct {setting}; where the Region exists: {}", error.hint),
@@ -329,7 +335,11 @@ fn ledger_help(error: &LedgerError) -> String {
         LedgerError::NothingSelected { .. } => {
             "check --account, --ou, --region and --bucket; without them everything is shown".to_owned()
         }
-        LedgerError::NoSuchRun(_) => "leave --campaign out for the newest run".to_owned(),
+        LedgerError::NoSuchRun(_) => {
+            "`orgseal runs` lists the runs in this ledger; `orgseal report` without --campaign is about the last run that changed a \
+             bucket"
+                .to_owned()
+        }
         LedgerError::Illegal { .. } => {
             "this is a fault of orgseal: report it with the output of `orgseal ledger export`. Nothing is lost: `orgseal resume` \
              continues from the ledger"

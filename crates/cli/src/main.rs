@@ -8,6 +8,7 @@ mod failure;
 mod listen;
 mod output;
 mod read_file;
+mod replace;
 mod signals;
 
 use std::process::ExitCode;

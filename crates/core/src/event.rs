@@ -67,9 +67,9 @@ pub enum Event {
     },
     /// Reading is over, changing begins.
     ChangesStarted {
-        /// Buckets to change.
-        buckets: u64,
-        /// Accounts that hold them.
+        /// What is to be done.
+        work: ChangeWork,
+        /// Accounts that hold the buckets.
         accounts: usize,
     },
     /// A wave has come further.
@@ -131,6 +131,31 @@ pub enum Event {
         /// `finished`, `interrupted`, …
         state: &'static str,
     },
+}
+
+/// What a stage of changes is about: how many buckets, and what is done to each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeWork {
+    /// Nothing is started.
+    pub dry_run: bool,
+    /// To be changed.
+    pub change: u64,
+    /// Failed before, and tried again.
+    pub retry: u64,
+    /// Could not be read before, and read again.
+    pub reread: u64,
+    /// Held before, and evaluated again: they may stay held.
+    pub held: u64,
+    /// Started before, and followed to the end.
+    pub in_flight: u64,
+}
+
+impl ChangeWork {
+    /// All of these buckets.
+    #[must_use]
+    pub fn buckets(&self) -> u64 {
+        self.change + self.retry + self.reread + self.held + self.in_flight
+    }
 }
 
 /// Who hears of events. Called in the middle of the work: it must not block.

@@ -1,11 +1,11 @@
 //! The first line of every report: how much is where it should be. What is unknown is named in it, and never looks green.
 
-use orgseal_core::ledger::{Run, Summary};
+use orgseal_core::ledger::{LedgerError, Reader, Run, Summary};
 use orgseal_core::model::{Operation, Verdict};
 
-use crate::kind;
 use crate::meaning::title;
-use crate::words::{counted, duration, number, percent};
+use crate::words::{counted, number, percent};
+use crate::{kind, worked};
 
 /// `924 of 924 buckets sealed (100 %)`. While an account is unknown: `47 of 50 accounts verified · 924 of 924 readable buckets
 /// sealed · 3 accounts unknown`, without a share, since nobody knows of what.
@@ -52,13 +52,21 @@ fn with_unknown(reached: u64, goal: &str, summary: &Summary) -> Option<String> {
 
 /// What a run that changes buckets did, and how long it took: `707 changed and verified · 217 already sealed · 0 failed · 32 s`.
 /// `None` for a run that only reads.
-pub(crate) fn what_it_did(run: &Run, summary: &Summary) -> Option<String> {
+pub(crate) fn what_it_did(reader: &Reader, run: &Run, summary: &Summary) -> Result<Option<String>, LedgerError> {
+    Ok(changes(run, summary, worked::took(reader, run)?))
+}
+
+fn changes(run: &Run, summary: &Summary, took: Option<String>) -> Option<String> {
     if !matches!(run.kind.as_str(), "rollout" | "rollback") || matches!(run.state.as_str(), "dry_run" | "declined") {
         return None;
     }
     let already = kind::reached(run, summary) - summary.changed;
     let mut parts = vec![
-        format!("{} changed and verified", counted(summary.changed, "bucket")),
+        format!(
+            "{} {} and verified",
+            counted(summary.changed, "bucket"),
+            if kind::is_rollback(run) { "restored" } else { "changed" }
+        ),
         format!("{} already {}", number(already), title(kind::goal(run))),
         format!("{} failed", number(summary.failed)),
     ];
@@ -68,7 +76,7 @@ pub(crate) fn what_it_did(run: &Run, summary: &Summary) -> Option<String> {
     if summary.accounts_unread > 0 {
         parts.push(format!("{} unknown", counted(summary.accounts_unread, "account")));
     }
-    parts.extend(run.finished_at.map(|end| duration(run.started_at, end)));
+    parts.extend(took);
     Some(parts.join(" · "))
 }
 
@@ -142,9 +150,14 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(
-            what_it_did(&run("rollout"), &counts).unwrap(),
-            "5 buckets changed and verified · 3 already sealed · 1 failed · 1 account unknown"
+            changes(&run("rollout"), &counts, Some("32 s".to_owned())).unwrap(),
+            "5 buckets changed and verified · 3 already sealed · 1 failed · 1 account unknown · 32 s"
         );
-        assert_eq!(what_it_did(&run("audit"), &counts), None);
+        let restored = Summary { buckets: 3, restored: 3, changed: 2, ..Summary::default() };
+        assert_eq!(
+            changes(&run("rollback"), &restored, None).unwrap(),
+            "2 buckets restored and verified · 1 already restored · 0 failed"
+        );
+        assert_eq!(changes(&run("audit"), &counts, None), None);
     }
 }

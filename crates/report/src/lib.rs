@@ -24,10 +24,12 @@ mod meaning;
 mod next_steps;
 mod out_of_scope;
 mod suggest;
+mod undone;
 mod unread_accounts;
 mod walk;
 mod waves;
 mod words;
+mod worked;
 
 use std::io::{self, Write};
 
@@ -38,9 +40,9 @@ pub use exit::exit_code;
 pub use format::{Format, UnknownFormat};
 pub use headline::headline_with_unknown;
 pub use meaning::SCOPE;
-pub use suggest::{Place, Suggest, quoted};
+pub use suggest::{Place, Suggest, flagged, quoted};
 pub use terminal::Style;
-pub use words::counted;
+pub use words::{counted, number};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,15 @@
 
 use orgseal_core::campaign::{Target, rollback_covers};
 use orgseal_core::ledger::{Reader, RollbackRequest, Run, Scope, Summary};
-use orgseal_core::model::WaveState;
+use orgseal_core::model::{Reason, Verdict, WaveState};
 use serde::Serialize;
 
-use crate::ReportError;
-use crate::suggest::{Place, Suggest, quoted};
-use crate::unread_accounts;
+use crate::suggest::{Place, Suggest, flagged};
 use crate::words::{counted, number};
+use crate::{ReportError, kind, unread_accounts};
+
+/// A suggested command names at most so many accounts or buckets.
+const MOST_NAMED: usize = 20;
 
 /// A command, and what it does.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -88,8 +90,8 @@ pub(crate) fn next_steps(
         steps.about(
             suggest.recorded(&format!("rollback --campaign {}", run.id)),
             format!(
-                "checks the {} that this campaign changed and restores what each had before; asks for confirmation first",
-                counted(buckets, "bucket")
+                "checks the {} and restores what each had before; asks for confirmation first",
+                touched(buckets, summary.changed, "this campaign")
             ),
             buckets,
         );
@@ -113,6 +115,19 @@ fn requested_rollback(suggest: &Suggest, campaign: &Run, request: &RollbackReque
     steps.0
 }
 
+/// The buckets that a rollback checks. An execution that failed may have changed its bucket all the same.
+fn touched(buckets: u64, changed: u64, by: &str) -> String {
+    match buckets.saturating_sub(changed) {
+        0 => format!("{} that {by} changed", counted(buckets, "bucket")),
+        tried => format!(
+            "{} that {by} changed or may have changed ({} changed, {} not known to be changed)",
+            counted(buckets, "bucket"),
+            number(changed),
+            number(tried)
+        ),
+    }
+}
+
 #[derive(Default)]
 struct Steps(Vec<Step>);
 
@@ -125,6 +140,14 @@ impl Steps {
     /// The same where the line names how many buckets the command is about.
     fn about(&mut self, command: String, does: String, buckets: u64) {
         self.merge(Step { command: Some(command), does, buckets: Some(buckets) });
+    }
+
+    /// Reads a few again by their names; many are read with everything else, and the line says so.
+    fn again(&mut self, suggest: &Suggest, command: &str, named: Option<String>, what: &str) {
+        match named {
+            Some(named) => self.add(Some(named), format!("reads {what}")),
+            None => self.add(Some(suggest.anew(command)), format!("reads everything again, among it {what}")),
+        }
     }
 
     fn merge(&mut self, step: Step) {
@@ -147,16 +170,33 @@ fn read_again(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resu
     }
     if summary.accounts_unread > 0 {
         let groups = unread_accounts::by_error(reader, run)?;
-        let again = match groups.as_slice() {
-            [group] if group.accounts.len() == 1 => suggest.anew_in(command, &group.accounts[0].id),
-            _ => suggest.anew(command),
-        };
+        let ids: Vec<String> = groups
+            .into_iter()
+            .flat_map(|group| group.accounts)
+            .map(|account| account.id)
+            .take(MOST_NAMED + 1)
+            .collect();
         let them = counted(summary.accounts_unread, "account");
-        steps.add(Some(again), format!("reads {them} again after you apply the fixes above"));
+        steps.again(
+            suggest,
+            command,
+            (ids.len() <= MOST_NAMED).then(|| suggest.anew_in(command, ids)),
+            &format!("{them} again after you apply the fixes above"),
+        );
     }
     if summary.unread > 0 {
+        let names: Vec<String> = reader
+            .first_with(run, Verdict::Unread, MOST_NAMED + 1)?
+            .into_iter()
+            .map(|finding| finding.bucket.name)
+            .collect();
         let them = counted(summary.unread, "bucket");
-        steps.add(Some(suggest.anew(command)), format!("reads {them} again after you remove the causes above"));
+        steps.again(
+            suggest,
+            command,
+            (names.len() <= MOST_NAMED).then(|| suggest.anew_about(command, names)),
+            &format!("{them} again after you remove the causes above"),
+        );
     }
     Ok(())
 }
@@ -165,19 +205,34 @@ fn after_audit(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Res
     read_again(steps, suggest, now)?;
     let candidates = now.summary.not_sealed;
     if candidates > 0 && now.run.state != "interrupted" {
-        let them = counted(candidates, "bucket");
         // Which buckets may be changed is decided by a plan that a person approved: no step leads around it.
         steps.add(
             Some(suggest.anew_for_accounts("preflight")),
             "checks roles, keys and documents in every account and Region; changes nothing".to_owned(),
         );
+        let held = match kind::skips_guards(now.run) {
+            true => 0,
+            false => guarded(now)?,
+        };
+        let them = counted(candidates + held, "bucket");
+        let parts = match held {
+            0 => String::new(),
+            held => format!(" ({} to change, {} held now)", number(candidates), number(held)),
+        };
         steps.about(
             suggest.anew("plan"),
-            format!("evaluates the guards for {them} and writes a plan for approval; changes nothing"),
-            candidates,
+            format!("evaluates the guards for {them}{parts} and writes a plan for approval; changes nothing"),
+            candidates + held,
         );
     }
     Ok(())
+}
+
+/// How many buckets the guards of a run held.
+fn guarded(now: &Situation<'_>) -> Result<u64, ReportError> {
+    let reasons = now.reader.reasons(now.run)?;
+    let held = reasons.iter().filter(|count| count.verdict == Verdict::Held && count.reason == Reason::Guarded);
+    Ok(held.map(|count| count.buckets).sum())
 }
 
 fn after_plan(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Result<(), ReportError> {
@@ -224,11 +279,12 @@ fn after_change(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Re
         "stopped: wave" => {
             let wave = wave(WaveState::Stopped);
             let buckets = reader.touched(run, Some(wave))?;
+            let changed = reader.sealed_in_wave(run, wave)?;
             steps.about(
                 suggest.recorded(&format!("rollback --campaign {} --wave {wave}", run.id)),
                 format!(
-                    "checks the {} of wave {wave} and restores what each had before; asks for confirmation first",
-                    counted(buckets, "changed bucket")
+                    "checks the {} and restores what each had before; asks for confirmation first",
+                    touched(buckets, changed, &format!("wave {wave}"))
                 ),
                 buckets,
             );
@@ -344,11 +400,16 @@ fn once_more(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resul
         }
         // The same plan carries on with what it holds; a plan is approved as a whole.
         (None, Some(plan)) if is_rehearsal(run) => {
-            let kept = quoted(&reader.kept_plan(plan).display().to_string());
+            let kept = flagged("--plan", &reader.kept_plan(plan).display().to_string());
+            // Without the flag it is the caller.
+            let approver = match plan.approver == run.caller {
+                true => String::new(),
+                false => flagged("--approved-by", &plan.approver),
+            };
             let until = until_wave.map(|last| format!(" --until-wave {last}")).unwrap_or_default();
             let them = counted(waiting, "bucket");
             steps.about(
-                suggest.anew(&format!("rollout --plan {kept} --plan-sha256 {}{until}", plan.sha256)),
+                suggest.anew(&format!("rollout{kept} --plan-sha256 {}{approver}{until}", plan.sha256)),
                 format!("changes {them} as planned; asks for confirmation first"),
                 waiting,
             );

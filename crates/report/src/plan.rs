@@ -11,7 +11,7 @@ use orgseal_core::plan::{
 
 use serde_json::Value;
 
-use crate::suggest::Suggest;
+use crate::suggest::{Suggest, flagged, quoted};
 use crate::terminal::Style;
 use crate::words::{counted, moment, number, plain};
 use crate::{ReportError, SCOPE};
@@ -352,12 +352,12 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         wrapped(out, 0, style.width, &format!("Beware: {notice}."))?;
     }
     writeln!(out, "\n{}", bold("What now"))?;
-    writeln!(out, "  Read {file}, or have it read. Its SHA-256 is what is approved:")?;
+    writeln!(out, "  Read {}, or have it read. Its SHA-256 is what is approved:", quoted(file))?;
     writeln!(out, "  {}", bold(&plan.sha256))?;
     if decided(Decision::Change) > 0 {
         // The rollout of a narrowed plan is narrowed alike: otherwise it would read everything, and report the rest as held.
         let suggest = Suggest::of_plan(&style.place, &head.narrowed);
-        let command = suggest.anew(&format!("rollout --plan {file} --plan-sha256 {}", plan.sha256));
+        let command = suggest.anew(&format!("rollout{} --plan-sha256 {}", flagged("--plan", file), plan.sha256));
         writeln!(out, "  {}", bold(&command))?;
         let them = counted(decided(Decision::Change), "bucket");
         let does = format!("changes {them} as planned; leaves out any bucket that differs from the plan by then");

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use anstyle::Effects;
 use orgseal_core::campaign::Target;
 use orgseal_core::ledger::{Process, Reader, Run, Summary};
 use orgseal_core::model::Verdict;
@@ -12,8 +11,8 @@ use crate::ReportError;
 use crate::headline::what_it_did;
 use crate::kind;
 use crate::meaning::{count, title};
-use crate::terminal::Style;
-use crate::words::{counted, ending, moment, number, plain};
+use crate::terminal::{BOLD, PLAIN, Page, Style};
+use crate::words::{counted, ending, moment, number};
 
 /// The name and version of the document's shape.
 const SCHEMA: &str = "orgseal.runs/1";
@@ -121,23 +120,28 @@ pub fn write_json(reader: &Reader, most: usize, out: &mut dyn Write) -> Result<(
 
 /// Writes the newest runs for people.
 pub fn write(reader: &Reader, most: usize, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
-    let ink = |text: &str, effects: Effects| match style.color {
-        true => format!("{0}{text}{0:#}", anstyle::Style::new().effects(effects)),
-        false => text.to_owned(),
-    };
+    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
     let (runs, more) = reader.newest_runs(most)?;
-    writeln!(out, "\n{}", ink(&format!("Runs in {}", reader.binding()?.organization), Effects::BOLD))?;
+    page.blank()?;
+    page.line(0, BOLD, &format!("Runs in {}", reader.binding()?.organization))?;
+    if runs.is_empty() && more == 0 {
+        page.blank()?;
+        page.text(0, PLAIN, "The ledger holds no run yet: run `orgseal audit` or `orgseal plan` first.")?;
+    }
     for (run, record) in records(reader, runs)? {
         let state = ending(&run).unwrap_or_else(|| "finished".to_owned());
-        writeln!(out, "\n{}  {}", ink(&run.id, Effects::BOLD), moment(run.started_at))?;
-        writeln!(out, "  {}", plain(&format!("{state} · by {} · {}", run.caller, scope(&record))))?;
-        writeln!(out, "  {}", counts(&run, &record.summary))?;
+        page.blank()?;
+        page.line(0, BOLD, &format!("{}  {}", run.id, moment(run.started_at)))?;
+        page.text(2, PLAIN, &format!("{state} · by {} · {}", run.caller, scope(&record)))?;
+        page.text(2, PLAIN, &counts(reader, &run, &record.summary)?)?;
         for rollback in &record.undone_by {
-            writeln!(out, "  undone by {rollback}, in whole or in part")?;
+            page.text(2, PLAIN, &format!("undone by {rollback}, in whole or in part"))?;
         }
     }
     if more > 0 {
-        writeln!(out, "\n{} older: --limit {} lists them too", counted(more, "run"), most as u64 + more)?;
+        page.blank()?;
+        let all = most as u64 + more;
+        page.text(0, PLAIN, &format!("{} older: --limit {all} lists them too", counted(more, "run")))?;
     }
     Ok(())
 }
@@ -153,9 +157,9 @@ fn scope(record: &RunRecord) -> String {
 }
 
 /// What a run did, or what it found.
-fn counts(run: &Run, summary: &Summary) -> String {
-    if let Some(did) = what_it_did(run, summary) {
-        return did;
+fn counts(reader: &Reader, run: &Run, summary: &Summary) -> Result<String, ReportError> {
+    if let Some(did) = what_it_did(reader, run, summary)? {
+        return Ok(did);
     }
     let found = kind::verdicts(run).iter().filter(|verdict| count(summary, **verdict) > 0);
     let found = found.map(|&verdict: &Verdict| format!("{} {}", number(count(summary, verdict)), title(verdict)));
@@ -164,5 +168,5 @@ fn counts(run: &Run, summary: &Summary) -> String {
     if summary.accounts_unread > 0 {
         parts.push(format!("{} unknown", counted(summary.accounts_unread, "account")));
     }
-    parts.join(" · ")
+    Ok(parts.join(" · "))
 }

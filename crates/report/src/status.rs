@@ -88,7 +88,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     }
     writeln!(out)?;
     writeln!(out, "{}", ink(&headline(run, summary), Effects::BOLD))?;
-    if let Some(did) = what_it_did(run, summary) {
+    if let Some(did) = what_it_did(reader, run, summary)? {
         writeln!(out, "This run: {did}")?;
     }
     writeln!(out, "{}", ink(kind::scope(run), Effects::DIMMED))?;

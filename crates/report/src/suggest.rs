@@ -92,10 +92,17 @@ impl Suggest {
         format!("orgseal {command}{}{}{}", selection(&self.narrowed), settings(&self.set), self.flags)
     }
 
-    /// The same for one account.
+    /// The same for a few accounts.
     #[must_use]
-    pub fn anew_in(&self, command: &str, account: &str) -> String {
-        let narrowed = Narrowed { accounts: vec![account.to_owned()], ous: Vec::new(), ..self.narrowed.clone() };
+    pub fn anew_in(&self, command: &str, accounts: Vec<String>) -> String {
+        let narrowed = Narrowed { accounts, ous: Vec::new(), ..self.narrowed.clone() };
+        Suggest { narrowed, ..self.clone() }.anew(command)
+    }
+
+    /// The same for a few buckets: their names belong to them alone.
+    #[must_use]
+    pub fn anew_about(&self, command: &str, buckets: Vec<String>) -> String {
+        let narrowed = Narrowed { buckets, ..self.narrowed.clone() };
         Suggest { narrowed, ..self.clone() }.anew(command)
     }
 
@@ -182,7 +189,7 @@ fn kept(recorded: &[String], present: &[String]) -> Vec<String> {
 }
 
 fn settings(set: &[String]) -> String {
-    set.iter().map(|set| format!(" --set {}", quoted(set))).collect()
+    set.iter().map(|set| flagged("--set", set)).collect()
 }
 
 /// The flags of a selection, each with a space before it.
@@ -196,6 +203,13 @@ fn selection(narrowed: &Narrowed) -> String {
     // With `=`, since a value may begin with a dash.
     let flags = lists.iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
     flags.map(|(flag, value)| format!(" --{flag}={}", quoted(value))).collect()
+}
+
+/// A flag with its value, with a space before it. A value that begins with a dash would be taken for a flag without the `=`.
+#[must_use]
+pub fn flagged(flag: &str, value: &str) -> String {
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" {flag}{between}{}", quoted(value))
 }
 
 /// A word as a POSIX shell takes it.
@@ -237,8 +251,13 @@ mod tests {
         assert_eq!(suggest.recorded("resume"), "orgseal resume --set limits.accounts=5 --state /tmp/s");
         assert_eq!(suggest.reading("report"), "orgseal report --state /tmp/s");
         assert_eq!(
-            suggest.anew_in("audit", "111122223333"),
-            "orgseal audit --account=111122223333 --region='!eu-west-1' --bucket=-a --set limits.accounts=5 --state /tmp/s"
+            suggest.anew_in("audit", texts(&["111122223333", "444455556666"])),
+            "orgseal audit --account=111122223333 --account=444455556666 --region='!eu-west-1' --bucket=-a --set limits.accounts=5 \
+             --state /tmp/s"
+        );
+        assert_eq!(
+            suggest.anew_about("audit", texts(&["b"])),
+            "orgseal audit --account='pay*' --region='!eu-west-1' --bucket=b --set limits.accounts=5 --state /tmp/s"
         );
     }
 
@@ -300,5 +319,7 @@ mod tests {
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("$(x)"), "'$(x)'");
+        assert_eq!(flagged("--state", "-dash"), " --state=-dash");
+        assert_eq!(flagged("--state", "a b"), " --state 'a b'");
     }
 }

@@ -10,12 +10,12 @@ use anstyle::{AnsiColor, Effects};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
-use orgseal_core::ledger::{EarlierHold, Reader, Run, Summary};
+use orgseal_core::ledger::{EarlierHold, Reader, ReasonCount, Run, Summary};
 use orgseal_core::model::{AwsError, Bucket, Finding, GuardFinding, Reason, SealedInterval, Verdict, WaveState};
 
-use crate::earlier::{self, EarlierHolds};
+use crate::earlier::{self, EarlierHolds, EarlierTally, amount};
 use crate::exemptions::{ExemptionLine, Use};
-use crate::headline::{headline, meaning, what_it_did};
+use crate::headline::{headline, what_it_did};
 use crate::meaning::{count, title};
 use crate::next_steps::next_steps;
 use crate::out_of_scope::{self, AccountCount};
@@ -23,10 +23,8 @@ use crate::suggest::{Place, Suggest};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
-use crate::words::{
-    self, counted, duration, ending, moment, number, plain, still_acting, under_way, unknown_share, why,
-};
-use crate::{ReportError, exemptions, guards, kind, waves};
+use crate::words::{self, counted, ending, moment, number, plain, still_acting, under_way, unknown_share, why};
+use crate::{ReportError, exemptions, guards, kind, undone, waves, worked};
 
 /// Entries of a list before it is cut short.
 const SHOWN: usize = 10;
@@ -65,17 +63,14 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     let suggest = Suggest::of_run(&style.place, run);
     let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)), suggest };
 
-    page.head(run, &binding.organization, &binding.endpoint)?;
-    for rollback in reader.rollbacks_of(run)? {
-        let restored = reader.summary(&rollback)?.restored;
-        if restored > 0 {
-            let them = counted(restored, "bucket");
-            page.text(0, YELLOW, &format!("undone since, in part at least: {} put back {them}", rollback.id))?;
-            page.blank()?;
-        }
+    page.head(run, &binding.organization, &binding.endpoint, worked::took(reader, run)?)?;
+    for words in undone::by(reader, run)? {
+        page.text(0, YELLOW, &words)?;
+        page.blank()?;
     }
-    page.counts(run, &summary)?;
-    page.verdicts(reader, run, &summary)?;
+    let earlier = EarlierTally::of(reader, run)?;
+    page.counts(run, &summary, what_it_did(reader, run, &summary)?)?;
+    page.verdicts(run, &summary, &reader.reasons(run)?, &earlier)?;
     let waves = waves::lines(reader, run)?;
     page.waves(&waves)?;
     page.exemptions(&exemptions::lines(reader, run)?)?;
@@ -88,6 +83,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         };
         page.buckets(verdict, heading, count(&summary, verdict), &noted, noted.listed(verdict))?;
     }
+    page.earlier(&earlier, &Suggest::of_run(&style.place, run))?;
     page.overridden(overridden, &noted.overridden)?;
     if noted.under_way > 0 {
         page.blank()?;
@@ -260,12 +256,12 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn head(&mut self, run: &Run, organization: &str, endpoint: &str) -> io::Result<()> {
+    fn head(&mut self, run: &Run, organization: &str, endpoint: &str, took: Option<String>) -> io::Result<()> {
         let what = kind::title(run);
         let place = if endpoint == "aws" { String::new() } else { format!(" ({endpoint})") };
         self.blank()?;
         self.text(0, BOLD, &format!("{what} {organization}{place}"))?;
-        let took = run.finished_at.map(|end| format!(" · took {}", duration(run.started_at, end))).unwrap_or_default();
+        let took = took.map(|took| format!(" · took {took}")).unwrap_or_default();
         self.text(0, DIM, &format!("{} · {}{took}", run.id, moment(run.started_at)))?;
         if let Some(campaign) = &run.parent {
             self.text(0, PLAIN, &format!("undoes {campaign}"))?;
@@ -284,11 +280,11 @@ impl Page<'_> {
         self.blank()
     }
 
-    fn counts(&mut self, run: &Run, summary: &Summary) -> io::Result<()> {
+    fn counts(&mut self, run: &Run, summary: &Summary, did: Option<String>) -> io::Result<()> {
         let all = summary.buckets > 0 && kind::reached(run, summary) == summary.buckets;
         let ink = if all && summary.complete { ink(Verdict::Sealed) } else { PLAIN };
         self.text(0, ink.effects(Effects::BOLD), &headline(run, summary))?;
-        if let Some(did) = what_it_did(run, summary) {
+        if let Some(did) = did {
             self.text(0, PLAIN, &format!("This run: {did}"))?;
         }
         self.text(0, DIM, kind::scope(run))?;
@@ -299,8 +295,13 @@ impl Page<'_> {
         self.blank()
     }
 
-    fn verdicts(&mut self, reader: &Reader, run: &Run, summary: &Summary) -> Result<(), ReportError> {
-        let reasons = reader.reasons(run)?;
+    fn verdicts(
+        &mut self,
+        run: &Run,
+        summary: &Summary,
+        reasons: &[ReasonCount],
+        earlier: &EarlierTally,
+    ) -> io::Result<()> {
         let mut table = Table::new();
         table
             .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
@@ -317,8 +318,8 @@ impl Page<'_> {
         for &verdict in kind::verdicts(run) {
             let buckets = count(summary, verdict);
             let mut name = Cell::new(title(verdict));
-            let mut amount = right(Cell::new(number(buckets)));
-            let mut means = Cell::new(meaning(run, verdict));
+            let mut amount = right(Cell::new(amount(run, summary, verdict)));
+            let mut means = Cell::new(earlier.meaning(run, summary, verdict));
             if buckets == 0 {
                 [name, amount, means] = [name, amount, means].map(|cell| cell.add_attribute(Attribute::Dim));
             } else {
@@ -466,6 +467,19 @@ impl Page<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What earlier runs held, by guard: the list above is cut short.
+    fn earlier(&mut self, earlier: &EarlierTally, suggest: &Suggest) -> io::Result<()> {
+        if earlier.buckets == 0 {
+            return Ok(());
+        }
+        self.heading("Held earlier, guards not evaluated in this run", Some(earlier.buckets), ink(Verdict::Held))?;
+        for (what, buckets) in &earlier.by_cause {
+            self.text(2, PLAIN, &format!("{what}: {}", counted(*buckets, "bucket")))?;
+        }
+        self.text(2, PLAIN, "evaluates the guards as they are now:")?;
+        self.line(4, PLAIN, &suggest.anew("audit --guards"))
     }
 
     fn overridden(&mut self, all: u64, shown: &[Finding]) -> io::Result<()> {

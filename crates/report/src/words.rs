@@ -7,7 +7,8 @@ use orgseal_core::model::{Execution, Finding, Reason};
 use orgseal_core::text::is_unfit;
 
 /// `1,234,567`
-pub(crate) fn number(count: u64) -> String {
+#[must_use]
+pub fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -38,7 +39,12 @@ pub(crate) fn moment(time: jiff::Timestamp) -> String {
 
 /// `0.4 s`, `12 s`, `4 min 05 s`, `3 h 02 min`, `2 d 04 h`
 pub(crate) fn duration(from: jiff::Timestamp, to: jiff::Timestamp) -> String {
-    let millis = (to.as_millisecond() - from.as_millisecond()).max(0);
+    lasting(to.as_millisecond() - from.as_millisecond())
+}
+
+/// The same of milliseconds.
+pub(crate) fn lasting(millis: i64) -> String {
+    let millis = millis.max(0);
     let seconds = millis / 1000;
     match seconds {
         0..10 => format!("{}.{} s", seconds, millis % 1000 / 100),

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::{Common, Export, Ledger, LedgerVerb, Verify};
 use crate::failure::Failure;
+use crate::replace::{self, Own};
 use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Ledger, json: bool) -> Result<u8, Failure> {
@@ -75,6 +76,9 @@ fn head(text: &str) -> Result<String, Failure> {
 }
 
 fn export(common: &Common, own: &Export) -> Result<u8, Failure> {
+    if let Some(path) = &own.output {
+        replace::check(path, Own::Export)?;
+    }
     let reader = Reader::open(&connect::state_in_force(common)?)?;
     // The lines belong together, also while another process writes.
     reader.snapshot()?;

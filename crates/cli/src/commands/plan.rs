@@ -63,7 +63,7 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
     if json {
         output::out_json(&document(&file, &path, &written))?;
     } else {
-        let shown = quoted(&path);
+        let shown = path.display().to_string();
         to_stdout(|out| {
             plan::write(&file, &shown, &connect::style(common), out)?;
             for (bucket, snippet) in &written.code {
@@ -110,7 +110,7 @@ fn show(common: &Common, path: &Path, markdown: bool, json: bool) -> Result<u8, 
         }))?;
         return Ok(0);
     }
-    let shown = quoted(path);
+    let shown = path.display().to_string();
     to_stdout(|out| match markdown {
         true => plan::write_markdown(&file, out),
         false => plan::write(&file, &shown, &connect::style(common), out),
@@ -164,9 +164,4 @@ fn as_document(difference: &PlanDifference) -> serde_json::Value {
             serde_json::json!({ "kind": "changed", "before": before, "after": after, "parts": parts })
         }
     }
-}
-
-/// A path as the shell takes it.
-fn quoted(path: &Path) -> String {
-    orgseal_report::quoted(&path.display().to_string())
 }

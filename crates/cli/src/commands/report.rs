@@ -9,9 +9,13 @@ use orgseal_report::{Format, Style, exit_code};
 use super::to_stdout;
 use crate::args::{Common, Report, ReportFormat};
 use crate::failure::Failure;
+use crate::replace::{self, Own};
 use crate::{connect, output};
 
 pub(crate) fn run(common: &Common, own: &Report, json: bool) -> Result<u8, Failure> {
+    if let Some(path) = &own.output {
+        replace::check(path, Own::Report)?;
+    }
     let reader = Reader::open(&connect::state_in_force(common)?)?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,

@@ -8,7 +8,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::{Verdict, WaveState};
 use orgseal_core::text::visible;
+use orgseal_report::{counted, number};
 
+use super::hatched::{self, Counted, Unknown};
 use super::tally::{Counters, Tally};
 use super::{clock, lines};
 use crate::failure::completed;
@@ -16,12 +18,20 @@ use crate::output;
 
 /// Accounts at work that get a line; the others are counted in the line above.
 const ACCOUNT_LINES: usize = 8;
+/// Cells of the large bars, and of an account's.
+const WIDTH: usize = 28;
+const ACCOUNT_WIDTH: usize = 20;
+const ACCOUNTS: &str =
+    "{spinner:.cyan} {prefix:<9} {filled:.cyan}{open:.black.bright}{hatched:.yellow} {pos:>6}/{len:<6} {wide_msg}";
+const BUCKETS: &str = "  {prefix:<9} {filled:.green}{open:.black.bright}{hatched:.yellow} {pos:>6}/{len:<6} {wide_msg}";
+const OF_ACCOUNT: &str = "    {prefix} {filled:.green}{open:.black.bright} {pos:>6}/{len:<6} {wide_msg:.dim}";
 
 pub(crate) struct Bars {
     screen: MultiProgress,
     accounts: ProgressBar,
     buckets: ProgressBar,
     counters: Counters,
+    unknown: Unknown,
     state: Mutex<State>,
 }
 
@@ -36,14 +46,14 @@ impl Bars {
     pub(crate) fn new(counters: Counters) -> Bars {
         let screen = MultiProgress::new();
         let accounts = screen.add(ProgressBar::new(0));
-        accounts
-            .set_style(style("{spinner:.cyan} {prefix:<9} {bar:28.cyan/black.bright} {pos:>6}/{len:<6} {wide_msg}"));
+        let unknown = Unknown::default();
+        accounts.set_style(hatched::style(ACCOUNTS, WIDTH, Counted::Accounts, &unknown));
         accounts.set_prefix("accounts");
         accounts.enable_steady_tick(Duration::from_millis(120));
         let buckets = screen.add(ProgressBar::new_spinner());
         buckets.set_style(style("  {prefix:<9} {wide_msg}"));
         buckets.set_prefix("buckets");
-        Bars { screen, accounts, buckets, counters, state: Mutex::default() }
+        Bars { screen, accounts, buckets, counters, unknown, state: Mutex::default() }
     }
 
     pub(crate) fn screen(&self) -> MultiProgress {
@@ -65,10 +75,11 @@ impl Bars {
             return;
         }
         let bar = self.screen.add(ProgressBar::new(length.unwrap_or(0)));
-        bar.set_style(style(match length {
-            Some(_) => "    {prefix} {bar:20.green/black.bright} {pos:>6}/{len:<6} {wide_msg:.dim}",
-            None => "    {prefix} {wide_msg:.dim}",
-        }));
+        bar.set_style(match length {
+            // What it counts is known: an account that is unknown is not changed.
+            Some(_) => hatched::style(OF_ACCOUNT, ACCOUNT_WIDTH, Counted::Buckets, &Unknown::default()),
+            None => style("    {prefix} {wide_msg:.dim}"),
+        });
         let name = state.names.get(account).map_or("", String::as_str);
         bar.set_prefix(format!("{account} {name:<18.18}"));
         state.lines.insert(account.to_owned(), bar);
@@ -82,14 +93,11 @@ impl Bars {
     }
 
     fn refresh(&self, tally: &Tally) {
-        self.accounts.set_length(tally.accounts);
+        self.refresh_accounts(tally);
         if tally.only_looks() {
-            self.accounts.set_position(tally.accounts_done);
-            self.buckets.set_prefix("looking");
-            self.buckets.set_message(format!(
-                "after roles, documents and keys, for {}",
-                clock(tally.began.elapsed().as_secs())
-            ));
+            self.buckets.set_prefix("checking");
+            self.buckets
+                .set_message(format!("roles, documents and keys, for {}", clock(tally.began.elapsed().as_secs())));
         } else if let Some(until) = tally.baking_until {
             let left =
                 |end: jiff::Timestamp| (end.as_second() - orgseal_core::clock::now().as_second()).max(0).unsigned_abs();
@@ -103,26 +111,37 @@ impl Bars {
             self.buckets.set_length(sealing.buckets);
             self.buckets.set_position(sealing.settled);
             let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", {} left", clock(left)));
-            let failed = if sealing.failed > 0 { format!(", {} failed", sealing.failed) } else { String::new() };
-            self.buckets.set_message(format!("{} in flight{failed}, {:.1}/s{left}", sealing.in_flight, sealing.rate()));
+            let outcomes = sealing.outcomes(tally.operation());
+            let comma = if outcomes.is_empty() { "" } else { ", " };
+            self.buckets.set_message(format!("{outcomes}{comma}{:.1}/s{left}", sealing.rate()));
         } else {
-            // The bar stays open at its end while an account is unknown.
-            self.accounts.set_position(tally.accounts_done.saturating_sub(tally.accounts_unread));
-            self.accounts.set_message(match (tally.accounts_unread, tally.accounts_skipped) {
-                (0, 0) => String::new(),
-                (unread, 0) => format!("{unread} unread"),
-                (unread, skipped) => format!("{unread} unread, {skipped} skipped"),
-            });
             self.buckets.set_message(format!(
                 "{} read in {}: {} {}, {} not, {} held",
                 tally.judged,
                 clock(tally.began.elapsed().as_secs()),
                 tally.of(Verdict::Sealed) + tally.of(Verdict::Restored),
-                tally.words().1,
+                tally.operation().done(),
                 tally.of(Verdict::NotSealed) + tally.of(Verdict::NotRestored),
                 tally.of(Verdict::Held)
             ));
         }
+    }
+}
+
+impl Bars {
+    /// The bar of accounts stays open at its end while one is unknown, in every phase.
+    fn refresh_accounts(&self, tally: &Tally) {
+        let (done, accounts) = match &tally.sealing {
+            Some(sealing) => (sealing.accounts_changed, sealing.accounts),
+            None => (tally.accounts_done.saturating_sub(tally.accounts_unread), tally.accounts),
+        };
+        self.unknown.set(tally.accounts_unread, accounts);
+        self.accounts.set_length(accounts);
+        self.accounts.set_position(done);
+        let parts = [(tally.accounts_unread, "unknown"), (tally.accounts_skipped, "skipped")];
+        let parts = parts.iter().filter(|(amount, _)| *amount > 0);
+        let parts: Vec<String> = parts.map(|(amount, what)| format!("{} {what}", number(*amount))).collect();
+        self.accounts.set_message(parts.join(", "));
     }
 }
 
@@ -143,7 +162,7 @@ impl Listener for Bars {
             }
             Event::BucketsListed { account, buckets } => {
                 if let Some(bar) = state.lines.get(account) {
-                    bar.set_message(format!("reading {buckets} buckets"));
+                    bar.set_message(format!("reading {}", counted(*buckets as u64, "bucket")));
                 }
             }
             Event::AccountUnread { account, error } => {
@@ -154,16 +173,11 @@ impl Listener for Bars {
                 self.close_line(state, &account.id);
             }
             Event::ChangesStarted { .. } => {
-                self.accounts.set_position(0);
-                self.accounts.set_message("");
-                self.buckets.set_style(style("  {prefix:<9} {bar:28.green/black.bright} {pos:>6}/{len:<6} {wide_msg}"));
-                self.buckets.set_prefix(self.counters.with(|tally| tally.words().1));
+                self.buckets.set_style(hatched::style(BUCKETS, WIDTH, Counted::Buckets, &self.unknown));
+                self.buckets.set_prefix("finished");
             }
             Event::AccountChanging { account, buckets } => self.open_line(state, account, Some(*buckets)),
-            Event::AccountChanged { account } => {
-                self.close_line(state, account);
-                self.accounts.inc(1);
-            }
+            Event::AccountChanged { account } => self.close_line(state, account),
             Event::ExecutionSeen { bucket, status, .. } => {
                 if let Some(bar) = state.lines.get(&bucket.account) {
                     bar.set_message(format!("{} {}", bucket.region, status.as_str()));
@@ -190,5 +204,5 @@ impl Listener for Bars {
 
 fn style(template: &str) -> ProgressStyle {
     // The templates are ours and fixed; a wrong one shows as indicatif's own bar.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━╌")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use orgseal_core::event::{Event, Listener};
 use orgseal_core::model::{Verdict, WaveRecord, WaveState};
 use orgseal_core::text::visible;
+use orgseal_report::{counted, number};
 
+use super::stage;
 use super::tally::{Counters, Tally};
 use crate::failure::completed;
 use crate::output;
@@ -32,13 +34,12 @@ impl Listener for Lines {
             Event::RunStarted { run, organization, campaign_file, .. } => {
                 say(&format!("{run}: organization {organization}, campaign file: {}", short(campaign_file)));
             }
-            Event::AccountsFound { accounts } => say(&format!("reading {accounts} accounts")),
+            Event::AccountsFound { accounts } => say(&format!("reading {}", counted(*accounts as u64, "account"))),
             Event::AccountUnread { account, error } => {
                 say(&format!("unread: account {} ({}): {error}", account.id, account.name));
             }
-            Event::ChangesStarted { buckets, accounts } => {
-                let doing = self.counters.with(|tally| tally.words().0);
-                say(&format!("{doing} {buckets} buckets in {accounts} accounts"));
+            Event::ChangesStarted { work, accounts } => {
+                say(&stage::begins(self.counters.with(Tally::operation), work, *accounts));
             }
             Event::BucketSettled { finding } if finding.judgement.verdict == Verdict::Failed => {
                 say(&failed(finding));
@@ -90,26 +91,26 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
 }
 
 fn progress(tally: &Tally) -> String {
+    let accounts = format!("{} of {}", number(tally.accounts_done), counted(tally.accounts, "account"));
     match &tally.sealing {
-        None if tally.only_looks() => format!(
-            "looked at {} of {} accounts, {} could not be entered",
-            tally.accounts_done, tally.accounts, tally.accounts_unread
-        ),
+        None if tally.only_looks() => {
+            format!("checked {accounts}, {} could not be checked", number(tally.accounts_unread))
+        }
         None => format!(
-            "read {} buckets in {} of {} accounts, {} accounts unread",
-            tally.judged, tally.accounts_done, tally.accounts, tally.accounts_unread
+            "read {} in {accounts}, {} unread",
+            counted(tally.judged, "bucket"),
+            counted(tally.accounts_unread, "account")
         ),
         Some(sealing) => {
             let left = sealing.seconds_left().map_or_else(String::new, |left| format!(", about {left} s left"));
-            format!(
-                "{} {} of {} buckets, {} failed, {} in flight, {:.1}/s{left}",
-                tally.words().1,
-                sealing.sealed,
-                sealing.buckets,
-                sealing.failed,
-                sealing.in_flight,
-                sealing.rate()
-            )
+            let finished = format!("{} of {} finished", number(sealing.settled), counted(sealing.buckets, "bucket"));
+            let outcomes = sealing.outcomes(tally.operation());
+            let unknown = match tally.accounts_unread {
+                0 => String::new(),
+                unknown => format!(", {} unknown", counted(unknown, "account")),
+            };
+            let colon = if outcomes.is_empty() { "" } else { ": " };
+            format!("{finished}{colon}{outcomes}{unknown}, {:.1}/s{left}", sealing.rate())
         }
     }
 }

@@ -95,9 +95,11 @@ impl Listener for Log {
             Event::AccountSkipped { account } => {
                 info!(target: "orgseal", account = %account.id, state = %account.state, "account skipped");
             }
-            Event::ChangesStarted { buckets, accounts } => {
-                info!(target: "orgseal", buckets, accounts, "changes started");
-            }
+            Event::ChangesStarted { work, accounts } => info!(
+                target: "orgseal",
+                buckets = work.buckets(), accounts, change = work.change, retry = work.retry, reread = work.reread,
+                held = work.held, in_flight = work.in_flight, dry_run = work.dry_run, "changes started"
+            ),
             Event::WaveMoved { wave, of } => info!(
                 target: "orgseal",
                 wave = wave.number, of, name = %wave.name, state = wave.state.as_str(), says = wave.says.as_deref(),

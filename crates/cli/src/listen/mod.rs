@@ -2,10 +2,12 @@
 //! [`events`].
 
 mod bars;
+mod hatched;
 mod lines;
 pub(crate) mod log;
 mod log_level;
 mod log_line;
+mod stage;
 mod tally;
 
 use indicatif::MultiProgress;

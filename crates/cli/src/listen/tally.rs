@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use orgseal_core::event::{Event, Listener};
+use orgseal_core::event::{ChangeWork, Event, Listener};
 use orgseal_core::model::{Verdict, WaveState};
+use orgseal_report::number;
+
+use super::stage::Operation;
 
 /// The counters, as those who show them share them. They must hear of an event before those who show it.
 #[derive(Clone)]
@@ -45,10 +48,15 @@ pub(crate) struct Tally {
     pub(crate) settle_until: Option<jiff::Timestamp>,
 }
 
-/// How far the sealing is.
+/// How far the changes are.
 pub(crate) struct Sealing {
     pub(crate) began: Instant,
+    pub(crate) dry_run: bool,
     pub(crate) buckets: u64,
+    /// Accounts that hold them, and those that were unknown when the changes began.
+    pub(crate) accounts: u64,
+    pub(crate) accounts_changed: u64,
+    pub(crate) held: u64,
     pub(crate) settled: u64,
     pub(crate) sealed: u64,
     pub(crate) failed: u64,
@@ -96,17 +104,11 @@ impl Tally {
                 self.judged += 1;
                 *self.verdicts.entry(judgement.verdict).or_default() += 1;
             }
-            Event::ChangesStarted { buckets, accounts } => {
-                self.accounts = *accounts as u64;
-                self.sealing = Some(Sealing {
-                    began: Instant::now(),
-                    buckets: *buckets,
-                    settled: 0,
-                    sealed: 0,
-                    failed: 0,
-                    in_flight: 0,
-                });
+            Event::ChangesStarted { work, accounts } => {
+                let accounts = *accounts as u64 + self.accounts_unread;
+                self.sealing = Some(Sealing { accounts, ..Sealing::new(work) });
             }
+            Event::AccountChanged { .. } => self.sealing().accounts_changed += 1,
             Event::WaveMoved { wave, .. } => {
                 let baking = wave.state == WaveState::Baking;
                 self.baking_until = wave.bake_until.filter(|_| baking);
@@ -123,6 +125,7 @@ impl Tally {
                 match finding.judgement.verdict {
                     Verdict::Sealed | Verdict::Restored => sealing.sealed += 1,
                     Verdict::Failed | Verdict::Unread => sealing.failed += 1,
+                    Verdict::Held => sealing.held += 1,
                     _ => {}
                 }
             }
@@ -131,19 +134,12 @@ impl Tally {
     }
 
     fn sealing(&mut self) -> &mut Sealing {
-        self.sealing.get_or_insert_with(|| Sealing {
-            began: Instant::now(),
-            buckets: 0,
-            settled: 0,
-            sealed: 0,
-            failed: 0,
-            in_flight: 0,
-        })
+        self.sealing.get_or_insert_with(|| Sealing::new(&ChangeWork::default()))
     }
 
-    /// What is done to buckets, and what they are then.
-    pub(crate) fn words(&self) -> (&'static str, &'static str) {
-        if self.kind == "rollback" { ("restoring", "restored") } else { ("sealing", "sealed") }
+    /// What is done to buckets.
+    pub(crate) fn operation(&self) -> Operation {
+        Operation::of(self.kind)
     }
 
     /// How many buckets have a verdict so far.
@@ -153,6 +149,39 @@ impl Tally {
 }
 
 impl Sealing {
+    fn new(work: &ChangeWork) -> Sealing {
+        Sealing {
+            began: Instant::now(),
+            dry_run: work.dry_run,
+            buckets: work.buckets(),
+            accounts: 0,
+            accounts_changed: 0,
+            held: 0,
+            settled: 0,
+            sealed: 0,
+            failed: 0,
+            in_flight: work.in_flight,
+        }
+    }
+
+    /// What the buckets that are finished have become: `3 sealed, 17 held, 1 failed, 2 in flight`. A dry run changes none.
+    pub(crate) fn outcomes(&self, operation: Operation) -> String {
+        let mut parts = Vec::new();
+        if !self.dry_run {
+            parts.push(format!("{} {}", number(self.sealed), operation.done()));
+        }
+        if self.held > 0 {
+            parts.push(format!("{} held", number(self.held)));
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed", number(self.failed)));
+        }
+        if !self.dry_run {
+            parts.push(format!("{} in flight", number(self.in_flight)));
+        }
+        parts.join(", ")
+    }
+
     /// Buckets settled in a second.
     pub(crate) fn rate(&self) -> f64 {
         self.settled as f64 / self.began.elapsed().as_secs_f64().max(0.001)

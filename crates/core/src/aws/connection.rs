@@ -59,11 +59,11 @@ pub enum ConnectError {
     /// No Region is configured.
     #[error("no AWS Region is configured")]
     NoRegion,
-    /// AWS did not answer in a Region that is not known: it is misspelt, most likely.
-    #[error(
-        "{setting} is {region}, which is not a Region that this version of orgseal knows, and nothing answers there: {}",
-        error.message
-    )]
+    /// A variable for the Region is set to nothing.
+    #[error("{0} is empty, so there is no AWS Region to call")]
+    EmptyRegion(&'static str),
+    /// The first call failed in a Region that is not known: it is misspelt, most likely.
+    #[error("{setting} is {region}, which is not a Region that this version of orgseal knows: {}", error.message)]
     UnknownRegion {
         /// `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile.
         setting: &'static str,
@@ -188,7 +188,9 @@ impl Aws {
                 (config, vec![endpoint], name, Arc::default())
             }
         };
-        let region = config.region().map(|region| region.to_string()).ok_or(ConnectError::NoRegion)?;
+        let region = config.region().map(ToString::to_string).filter(|region| !region.is_empty());
+        let region =
+            region.ok_or_else(|| empty_variable().map_or(ConnectError::NoRegion, ConnectError::EmptyRegion))?;
         let provider = config.credentials_provider().ok_or_else(|| ConnectError::NoCaller(no_credentials()))?;
         let credentials = CallerCredentials::new(provider);
         let config =
@@ -350,14 +352,28 @@ impl Aws {
     }
 }
 
-/// Why the first call failed. A misspelt Region has no endpoint, so that no service answers.
+/// The variables that name the Region, the first one that is set counts.
+const REGION_VARIABLES: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// The variable that takes the Region away: it is set, to nothing.
+fn empty_variable() -> Option<&'static str> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some();
+    REGION_VARIABLES
+        .into_iter()
+        .find(is_set)
+        .filter(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()))
+}
+
+/// Why the first call failed. A misspelt Region has no endpoint, so that no service answers; an endpoint that stands in for AWS
+/// (a simulator, a proxy) answers that the Region is not active.
 fn no_caller(region: &str, error: AwsError) -> ConnectError {
-    let unanswered = ["ConnectionFailed", "Timeout", "RequestFailed"].contains(&error.code.as_str());
-    if !unanswered || Partition::knows_region(region) {
+    let codes =
+        ["ConnectionFailed", "Timeout", "RequestFailed", "RegionDisabledException", "InvalidSignatureException"];
+    if !codes.contains(&error.code.as_str()) || Partition::knows_region(region) {
         return ConnectError::NoCaller(error);
     }
     let names_it = |name: &&str| std::env::var(name).is_ok_and(|value| value == region);
-    let setting = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find(names_it).unwrap_or("the AWS profile's region");
+    let setting = REGION_VARIABLES.into_iter().find(names_it).unwrap_or("the AWS profile's region");
     ConnectError::UnknownRegion { setting, region: region.to_owned(), error }
 }
 

@@ -219,7 +219,7 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         ("AssumeRole", "PackedPolicyTooLarge") => {
             "set member_role.session_policy = \"none\", or shorten the session's tags"
         }
-        ("AssumeRole", "RegionDisabledException") => {
+        ("AssumeRole" | "GetCallerIdentity", "RegionDisabledException") => {
             "activate STS for this Region in the account, or set AWS_REGION to a Region where STS is active"
         }
         (

@@ -86,8 +86,11 @@ impl Campaign {
             }
             let work = self.work_of(None)?;
             let tolerance = self.tolerance(None, &work)?;
-            let buckets = preview.buckets + preview.in_flight;
-            self.events.emit(&Event::ChangesStarted { buckets, accounts: preview.accounts });
+            let mut stage = self.change_work(&work, None)?;
+            // What a faulty key holds back is not changed.
+            let faulty = preview.regions.iter().filter(|region| region.fault.is_some()).map(|region| region.buckets);
+            stage.change = stage.change.saturating_sub(faulty.sum());
+            self.events.emit(&Event::ChangesStarted { work: stage, accounts: preview.accounts });
             self.change_accounts(&hands, work, None, &tolerance).await?;
             halted.abort();
             return self.finish(self.left_open(self.ending(Some(&tolerance)).await)?).await;

@@ -195,6 +195,14 @@ pub enum CampaignError {
         /// What it names.
         pattern: String,
     },
+    /// The wave that is to be rolled back changed no bucket.
+    #[error("wave {wave} of {campaign} changed no bucket: there is nothing to restore")]
+    NothingChangedInWave {
+        /// The campaign.
+        campaign: String,
+        /// The wave.
+        wave: u32,
+    },
     /// There are fewer waves.
     #[error("there is no wave {wanted}: there are {waves}")]
     NoSuchWave {

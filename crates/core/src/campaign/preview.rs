@@ -7,6 +7,7 @@ use super::place::calls;
 use super::read::Entered;
 use super::{Campaign, CampaignError};
 use crate::aws::Session;
+use crate::event::ChangeWork;
 use crate::ledger::{AccountWork, LedgerError, Scope};
 use crate::model::{Account, AccountOutcome, KeyArn, Operation, Verdict};
 use crate::plan::AccountLimits;
@@ -117,6 +118,26 @@ impl Campaign {
             }
         }
         Ok(buckets.into_iter().map(|(account, buckets)| AccountWork { account, buckets }).collect())
+    }
+
+    /// What this process does with the buckets that it works on, in one wave or in all.
+    pub(super) fn change_work(&self, work: &[AccountWork], wave: Option<u32>) -> Result<ChangeWork, CampaignError> {
+        let (reader, run) = self.reader()?;
+        let scope = self.scope();
+        let mut counted = ChangeWork::default();
+        if self.resumed && !self.narrowed.is_empty() {
+            for account in work {
+                for open in reader.open_buckets(&run, &account.account, scope, wave)? {
+                    if self.takes(&open) {
+                        let flies = super::place::in_flight(open.state.phase);
+                        counted.count(flies, Some(open.state.judgement.verdict), 1);
+                    }
+                }
+            }
+        } else {
+            counted = reader.change_work(&run, scope, wave)?;
+        }
+        Ok(ChangeWork { dry_run: self.options.dry_run, ..counted })
     }
 
     /// How many buckets this process has to start on, by account and Region, where it does not take all that is open.

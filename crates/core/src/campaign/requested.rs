@@ -140,14 +140,18 @@ pub(super) fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, Campaig
     Err(CampaignError::NotThat { id: run.id, what })
 }
 
-/// Whether the campaign has the wave that is to be rolled back.
+/// Whether the campaign has the wave that is to be rolled back, and changed a bucket in it.
 pub(super) fn known_wave(folder: &Path, campaign: &str, wave: Option<u32>) -> Result<(), CampaignError> {
     let Some(wanted) = wave else { return Ok(()) };
     let reader = Reader::open(folder)?;
-    let counts = reader.wave_counts(&reader.run(campaign)?)?;
-    match counts.iter().any(|count| count.number == wanted) {
-        true => Ok(()),
-        false => Err(CampaignError::NoSuchWave { wanted, waves: counts.len() }),
+    let run = reader.run(campaign)?;
+    let counts = reader.wave_counts(&run)?;
+    if !counts.iter().any(|count| count.number == wanted) {
+        return Err(CampaignError::NoSuchWave { wanted, waves: counts.len() });
+    }
+    match reader.touched(&run, Some(wanted))? {
+        0 => Err(CampaignError::NothingChangedInWave { campaign: run.id, wave: wanted }),
+        _ => Ok(()),
     }
 }
 

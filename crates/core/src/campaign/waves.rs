@@ -240,8 +240,8 @@ impl Campaign {
         }
         let said = record.filter(|record| record.state == WaveState::Approved).and_then(|record| record.says.clone());
         self.move_wave(number, wave, WaveState::Changing, |record| WaveRecord { says: said, ..record }).await?;
-        let buckets = work.iter().map(|account| account.buckets).sum();
-        self.events.emit(&Event::ChangesStarted { buckets, accounts: work.len() });
+        let stage = self.change_work(&work, Some(number))?;
+        self.events.emit(&Event::ChangesStarted { work: stage, accounts: work.len() });
         let in_wave = InWave { number, limits: wave.limits };
         self.change_accounts(hands, work, Some(in_wave), &tolerance).await?;
         let ending = self.ending(Some(&tolerance)).await;

@@ -18,6 +18,16 @@ impl CampaignFile {
         found.extend(shipped.map(|key| format!("key {key}")));
         found
     }
+
+    /// Names the documentation's organization in the shipped example, which leaves it out, and says which one it is. What is rendered
+    /// from the example is to be read, not deployed: its keys are placeholders too.
+    pub fn complete_example(&mut self) -> Option<&'static str> {
+        if self.organization.id.is_some() || self.example_values().is_empty() {
+            return None;
+        }
+        self.organization.id = Some(ORGANIZATION.to_owned());
+        Some(ORGANIZATION)
+    }
 }
 
 /// A warning for each key that is yet to be created.
@@ -36,6 +46,7 @@ pub(super) fn new_keys(file: &CampaignFile) -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
+    use super::ORGANIZATION;
     use crate::config::load;
 
     #[test]
@@ -45,9 +56,14 @@ mod tests {
         assert_eq!(values(shipped).len(), 2, "{:?}", values(shipped));
         let with_id = shipped.replace("# id = \"o-a1b2c3d4e5\"", "id = \"o-a1b2c3d4e5\"");
         assert_eq!(values(&with_id)[0], "organization.id = o-a1b2c3d4e5");
+        let mut example = load(shipped, "c.toml", &[]).unwrap().campaign;
+        assert_eq!(example.complete_example(), Some(ORGANIZATION));
+        assert_eq!(example.organization.id.as_deref(), Some(ORGANIZATION));
+        assert_eq!(example.complete_example(), None);
         // The documentation's account may be used with other keys, as in a test.
         let own = shipped.replace("1234abcd-12ab", "aaaaaaaa-12ab").replace("0987dcba-09fe", "bbbbbbbb-09fe");
         assert!(values(&own).is_empty());
+        assert_eq!(load(&own, "c.toml", &[]).unwrap().campaign.complete_example(), None);
         assert!(values(&shipped.replace("111122223333:key", "444455556666:key")).is_empty());
     }
 

@@ -221,8 +221,10 @@ pub(super) fn unquoted(value: &str) -> &str {
 
 /// The `--set` values as they can be shown and kept. A variable's value is in force for the next command as well.
 fn shown(overrides: &[Override]) -> Vec<String> {
-    let sets = overrides.iter().filter(|over| over.origin.starts_with("--set "));
-    let texts = sets.map(|over| format!("{}={}", over.path.join("."), over.value));
+    // Flags come after variables: the last one of a setting counts.
+    let last = |(index, over): &(usize, &Override)| overrides[index + 1..].iter().all(|later| later.path != over.path);
+    let in_force = overrides.iter().enumerate().filter(last);
+    let texts = in_force.map(|(_, over)| format!("{}={}", over.path.join("."), over.value));
     texts.filter(|text| !text.contains("external_id")).collect()
 }
 

@@ -10,15 +10,15 @@ use super::rows::{STATE_COLUMNS, moment, parsed};
 use super::{LedgerError, Reader, Run};
 use crate::model::{Bucket, Finding, GuardFinding, Verdict};
 
-/// How many earlier plans and rollouts are searched for what they said of a bucket.
+/// How many earlier runs that evaluated guards are searched for what they said of a bucket.
 const EARLIER_RUNS: u32 = 8;
 
-/// What an earlier plan or rollout said of a bucket that it held.
+/// What an earlier plan, rollout or audit with guards said of a bucket that it held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EarlierHold {
     /// The run's id.
     pub run: String,
-    /// `plan` or `rollout`.
+    /// `plan`, `rollout` or `audit`.
     pub kind: String,
     /// When it was said.
     pub at: jiff::Timestamp,
@@ -38,7 +38,14 @@ impl Reader {
         self.sql(self.connection.query_row(sql, params![run.number, wave], |row| row.get(0)))
     }
 
-    /// The buckets of an account that a run found not sealed and that the newest earlier plan or rollout which knows them held, by
+    /// How many buckets a campaign changed in a wave and read back as wanted.
+    pub fn sealed_in_wave(&self, run: &Run, wave: u32) -> Result<u64, LedgerError> {
+        let sql = "SELECT count(*) FROM bucket
+                   WHERE run = ?1 AND touched_at IS NOT NULL AND verdict = 'sealed' AND coalesce(wave, 1) = ?2";
+        self.sql(self.connection.query_row(sql, params![run.number, wave], |row| row.get(0)))
+    }
+
+    /// The buckets of an account that a run found not sealed and that the newest earlier plan, rollout or audit with guards which knows them held, by
     /// name. Guards that nobody evaluated since may still hold them.
     pub fn earlier_holds(&self, run: &Run, account: &str) -> Result<BTreeMap<String, EarlierHold>, LedgerError> {
         let sql = format!(
@@ -58,10 +65,37 @@ impl Reader {
                 at: moment(row, 3)?.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
                 verdict: row.get(4)?,
                 reason: row.get(5)?,
-                guards: guards.iter().filter(|guard| guard.holds()).map(|guard| guard.guard.clone()).collect(),
+                guards: holding(&guards),
             };
             Ok((row.get(0)?, hold))
         })
+    }
+
+    /// How many buckets a run found not sealed and the newest earlier run held: by reason, and by the guards that held them.
+    pub fn earlier_hold_counts(&self, run: &Run) -> Result<Vec<(String, Vec<String>, u64)>, LedgerError> {
+        let known: bool = self.sql(self.connection.query_row(
+            &format!("SELECT EXISTS ({EARLIER})"),
+            params![run.number, None::<String>, EARLIER_RUNS],
+            |row| row.get(0),
+        ))?;
+        if !known {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT then_.reason, then_.guards
+             FROM bucket AS one
+             JOIN bucket AS then_ ON then_.account = one.account AND then_.name = one.name AND then_.run =
+                  (SELECT max(other.run) FROM bucket AS other
+                   WHERE other.run IN ({EARLIER}) AND other.account = one.account AND other.name = one.name)
+             WHERE one.run = ?1 AND (?2 IS NULL OR one.account = ?2) AND one.verdict = 'not_sealed' AND then_.verdict = 'held'"
+        );
+        let mut counts: BTreeMap<(String, Vec<String>), u64> = BTreeMap::new();
+        self.sql(self.each_row(&sql, params![run.number, None::<String>, EARLIER_RUNS], |row| {
+            let guards: Vec<GuardFinding> = parsed(row, 1)?.unwrap_or_default();
+            *counts.entry((row.get(0)?, holding(&guards))).or_default() += 1;
+            Ok(())
+        }))?;
+        Ok(counts.into_iter().map(|((reason, guards), buckets)| (reason, guards, buckets)).collect())
     }
 
     /// The first buckets of a run with a verdict, by account and name.
@@ -111,6 +145,13 @@ impl Reader {
     }
 }
 
-/// The newest plans and rollouts before a run (`?1`), at most `?3` of them.
-const EARLIER: &str =
-    "SELECT number FROM run WHERE number < ?1 AND kind IN ('plan', 'rollout') ORDER BY number DESC LIMIT ?3";
+/// The guards that hold a bucket.
+fn holding(guards: &[GuardFinding]) -> Vec<String> {
+    guards.iter().filter(|guard| guard.holds()).map(|guard| guard.guard.clone()).collect()
+}
+
+/// The newest runs before a run (`?1`) that evaluated guards, at most `?3` of them: plans, rollouts, audits with guards.
+const EARLIER: &str = "SELECT number FROM run
+     WHERE number < ?1 AND (kind IN ('plan', 'rollout')
+           OR kind = 'audit' AND json_valid(target) AND json_extract(target, '$.guards') = 1)
+     ORDER BY number DESC LIMIT ?3";

@@ -25,6 +25,7 @@ mod reader;
 mod rollback_request;
 mod rows;
 mod schema;
+mod stage;
 mod summary;
 mod tables;
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn condition(self) -> &'static str {
+    pub(super) fn condition(self) -> &'static str {
         match self {
             Scope::InFlight => "phase IN ('intended', 'started', 'ended')",
             Scope::Waiting => {
@@ -525,7 +525,7 @@ pub(super) const RUN: &str =
      FROM run";
 
 /// The buckets of a wave. What a campaign of an older schema is about belongs to the only one there was.
-const OF_WAVE: &str = "(?2 IS NULL OR coalesce(wave, 1) = ?2)";
+pub(super) const OF_WAVE: &str = "(?2 IS NULL OR coalesce(wave, 1) = ?2)";
 
 /// An entry as it is kept.
 pub(super) struct Entry {

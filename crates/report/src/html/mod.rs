@@ -14,17 +14,17 @@ use orgseal_core::model::{AccountOutcome, Finding, Verdict};
 use orgseal_core::text::visible_lines;
 
 use crate::account_tally::{AccountTally, tally};
-use crate::earlier::EarlierHolds;
+use crate::earlier::{EarlierHolds, EarlierTally, amount};
 use crate::exemptions::ExemptionLine;
-use crate::headline::{is_whole, meaning, to_verify, verified, what_it_did};
+use crate::headline::{is_whole, to_verify, verified, what_it_did};
 use crate::meaning::{count, title};
 use crate::out_of_scope::{self, AccountCount};
 use crate::suggest::{Place, Suggest};
 use crate::unread_accounts::{self, SameError};
 use crate::walk::walk;
 use crate::waves::WaveLine;
-use crate::words::{counted, duration, ending, moment, number, percent, unknown_share};
-use crate::{ReportError, exemptions, kind, waves};
+use crate::words::{counted, ending, moment, number, percent, unknown_share};
+use crate::{ReportError, exemptions, kind, undone, waves, worked};
 
 /// Rows of a list before it is cut short: a browser has to hold them all.
 const MOST_SEALED: u64 = 5_000;
@@ -43,11 +43,13 @@ pub fn write(reader: &Reader, run: &Run, out: &mut dyn Write) -> Result<(), Repo
     page.put(&head(&binding, run))?;
     page.raw("<body>")?;
     page.put(&patterns())?;
-    page.put(&header(&binding, run, &undone(reader, run)?))?;
+    let undone: Vec<String> = undone::by(reader, run)?.iter().map(|words| format!("{}.", capital(words))).collect();
+    page.put(&header(&binding, run, &undone))?;
     page.raw("<main>")?;
-    page.put(&hero(run, &summary))?;
-    page.put(&facts(&binding, run, &reader.head()?))?;
-    page.put(&verdicts(run, &summary, &reader.reasons(run)?))?;
+    let earlier = EarlierTally::of(reader, run)?;
+    page.put(&hero(run, &summary, what_it_did(reader, run, &summary)?.as_deref()))?;
+    page.put(&facts(&binding, run, &reader.head()?, worked::took(reader, run)?))?;
+    page.put(&verdicts(run, &summary, &reader.reasons(run)?, &earlier))?;
     page.put(&wave_section(&waves::lines(reader, run)?))?;
     page.put(&exemption_section(&exemptions::lines(reader, run)?))?;
     let mut unread = unread_accounts::by_error(reader, run)?;
@@ -220,6 +222,8 @@ fn head(binding: &Binding, run: &Run) -> Markup {
         (PreEscaped("<html lang=\"en\">"))
         head {
             meta charset="utf-8";
+            // By this a later report knows that it may replace the file.
+            meta name="generator" content="orgseal";
             meta http-equiv="Content-Security-Policy"
                 content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
             meta name="viewport" content="width=device-width, initial-scale=1";
@@ -243,22 +247,6 @@ fn patterns() -> Markup {
             }
         }
     }
-}
-
-/// The rollbacks that put back what the run changed, in words.
-fn undone(reader: &Reader, run: &Run) -> Result<Vec<String>, ReportError> {
-    let mut said = Vec::new();
-    for rollback in reader.rollbacks_of(run)? {
-        let restored = reader.summary(&rollback)?.restored;
-        if restored > 0 {
-            said.push(format!(
-                "Undone since, in part at least: {} put back {}.",
-                rollback.id,
-                counted(restored, "bucket")
-            ));
-        }
-    }
-    Ok(said)
 }
 
 fn header(binding: &Binding, run: &Run, undone: &[String]) -> Markup {
@@ -285,7 +273,7 @@ fn header(binding: &Binding, run: &Run, undone: &[String]) -> Markup {
     }
 }
 
-fn hero(run: &Run, summary: &Summary) -> Markup {
+fn hero(run: &Run, summary: &Summary, did: Option<&str>) -> Markup {
     html! {
         section.hero aria-labelledby="sealed" {
             div.headline {
@@ -305,7 +293,7 @@ fn hero(run: &Run, summary: &Summary) -> Markup {
                         }
                     }
                 }
-                @if let Some(did) = what_it_did(run, summary) { p.scope { "This run: " (did) } }
+                @if let Some(did) = did { p.scope { "This run: " (did) } }
                 p.scope { (kind::scope(run)) " " (out_of_scope::says(summary)) }
             }
             @if let Some(bar) = bar::partial(
@@ -318,8 +306,16 @@ fn hero(run: &Run, summary: &Summary) -> Markup {
                     @let buckets = count(summary, verdict);
                     li.zero[buckets == 0] {
                         (swatch(verdict))
-                        span.name { (capital(title(verdict))) }
-                        span.amount { (number(buckets)) }
+                        // Beside unknown accounts it has to be told what the count is of.
+                        span.name { (capital(title(verdict))) @if verdict == Verdict::Unread && summary.accounts_unread > 0 { " buckets" } }
+                        span.amount { (amount(run, summary, verdict)) }
+                    }
+                }
+                @if summary.accounts_unread > 0 {
+                    li {
+                        (swatch(Verdict::Unread))
+                        span.name { "Unknown accounts" }
+                        span.amount { (number(summary.accounts_unread)) }
                     }
                 }
             }
@@ -336,7 +332,7 @@ fn source(binding: &Binding) -> String {
     }
 }
 
-fn facts(binding: &Binding, run: &Run, head: &Head) -> Markup {
+fn facts(binding: &Binding, run: &Run, head: &Head, took: Option<String>) -> Markup {
     html! {
         section.facts aria-label="The run" {
             dl {
@@ -354,7 +350,7 @@ fn facts(binding: &Binding, run: &Run, head: &Head) -> Markup {
                 @match run.finished_at {
                     Some(end) => {
                         div { dt { "Finished" } dd { time datetime=(end) { (moment(end)) } } }
-                        div { dt { "Took" } dd { (duration(run.started_at, end)) } }
+                        @if let Some(took) = &took { div { dt { "Took" } dd { (took) } } }
                     },
                     None => { div { dt { "Finished" } dd { "not finished" } } },
                 }
@@ -367,7 +363,7 @@ fn facts(binding: &Binding, run: &Run, head: &Head) -> Markup {
     }
 }
 
-fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount]) -> Markup {
+fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount], earlier: &EarlierTally) -> Markup {
     html! {
         section aria-labelledby="verdicts" {
             h2 id="verdicts" { "Verdicts and reasons" }
@@ -382,8 +378,8 @@ fn verdicts(run: &Run, summary: &Summary, reasons: &[ReasonCount]) -> Markup {
                         tbody.zero[buckets == 0] {
                             tr.verdict {
                                 th scope="rowgroup" { (swatch(verdict)) (capital(title(verdict))) }
-                                td.number { (number(buckets)) }
-                                td { (capital(meaning(run, verdict))) }
+                                td.number { (amount(run, summary, verdict)) }
+                                td { (capital(&earlier.meaning(run, summary, verdict))) }
                             }
                             @for reason in reasons.iter().filter(|reason| reason.verdict == verdict) {
                                 tr.reason {

@@ -12,7 +12,15 @@ use crate::{connect, output};
 const DIFFERS: u8 = 2;
 
 pub(super) fn run(common: &Common, folder: &Path, check: bool, json: bool) -> Result<u8, Failure> {
-    let groundwork = Groundwork::new(&connect::campaign_file(common)?.campaign)?;
+    let mut loaded = connect::campaign_file(common)?;
+    if let Some(organization) = loaded.campaign.complete_example() {
+        output::err_wrapped(&format!(
+            "note: {} is the shipped example: its keys, and {organization} in place of organization.id, are placeholders. Read what is \
+             rendered, but do not deploy it",
+            loaded.origin
+        ));
+    }
+    let groundwork = Groundwork::new(&loaded.campaign)?;
     let files = render(&groundwork)?;
     let differences = if check { compare(folder, &files)? } else { write(folder, &files)? };
     if json {

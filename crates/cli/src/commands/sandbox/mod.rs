@@ -4,6 +4,7 @@ mod demo;
 
 use crate::args::{Common, Demo, Sandbox, SandboxVerb};
 use crate::failure::Failure;
+use crate::replace::{self, Own};
 use crate::{connect, output, signals};
 
 pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8, Failure> {
@@ -15,6 +16,9 @@ pub(crate) async fn run(common: &Common, own: &Sandbox, json: bool) -> Result<u8
     }
     if let Some(SandboxVerb::Demo { what: Demo::ConfigRemediation }) = own.verb {
         return demo::config_remediation(own.speed.unwrap_or(demo::SPEED), json).await;
+    }
+    if let Some(path) = &own.write_config {
+        replace::check(path, Own::SandboxCampaign)?;
     }
     let spec = connect::read_spec(own.spec.as_deref(), own.seed)?;
     let sandbox = connect::start(spec, own.directory.clone(), own.speed.unwrap_or(1.0), own.port).await?;
