@@ -11,6 +11,7 @@ use crate::ReportError;
 use crate::headline::what_it_did;
 use crate::kind;
 use crate::meaning::{count, title};
+use crate::suggest::Suggest;
 use crate::terminal::{BOLD, PLAIN, Page, Style};
 use crate::words::{counted, ending, moment, number};
 
@@ -120,7 +121,8 @@ pub fn write_json(reader: &Reader, most: usize, out: &mut dyn Write) -> Result<(
 
 /// Writes the newest runs for people.
 pub fn write(reader: &Reader, most: usize, style: &Style, out: &mut dyn Write) -> Result<(), ReportError> {
-    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)) };
+    let suggest = Suggest::here(&style.place);
+    let mut page = Page { out, color: style.color, width: usize::from(style.width.max(40)), suggest };
     let (runs, more) = reader.newest_runs(most)?;
     page.blank()?;
     page.line(0, BOLD, &format!("Runs in {}", reader.binding()?.organization))?;

@@ -83,7 +83,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         };
         page.buckets(verdict, heading, count(&summary, verdict), &noted, noted.listed(verdict))?;
     }
-    page.earlier(&earlier, &Suggest::of_run(&style.place, run))?;
+    page.earlier(&earlier)?;
     page.overridden(overridden, &noted.overridden)?;
     if noted.under_way > 0 {
         page.blank()?;
@@ -470,7 +470,7 @@ impl Page<'_> {
     }
 
     /// What earlier runs held, by guard: the list above is cut short.
-    fn earlier(&mut self, earlier: &EarlierTally, suggest: &Suggest) -> io::Result<()> {
+    fn earlier(&mut self, earlier: &EarlierTally) -> io::Result<()> {
         if earlier.buckets == 0 {
             return Ok(());
         }
@@ -479,7 +479,8 @@ impl Page<'_> {
             self.text(2, PLAIN, &format!("{what}: {}", counted(*buckets, "bucket")))?;
         }
         self.text(2, PLAIN, "evaluates the guards as they are now:")?;
-        self.line(4, PLAIN, &suggest.anew("audit --guards"))
+        let command = self.suggest.anew("audit --guards");
+        self.line(4, PLAIN, &command)
     }
 
     fn overridden(&mut self, all: u64, shown: &[Finding]) -> io::Result<()> {
