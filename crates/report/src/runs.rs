@@ -80,7 +80,7 @@ fn records(reader: &Reader, runs: Vec<Run>) -> Result<Vec<(Run, RunRecord)>, Rep
         let run = reader.with_process(run)?;
         let mut undone_by = Vec::new();
         for rollback in reader.rollbacks_of(&run)? {
-            if reader.summary(&rollback)?.restored > 0 {
+            if reader.summary(&rollback)?.changed > 0 {
                 undone_by.push(rollback.id);
             }
         }
