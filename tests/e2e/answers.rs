@@ -212,3 +212,51 @@ fn a_task_that_panics_in_a_preflight_or_a_deployment_leaves_its_account_unknown(
         assert!(stderr.contains(words), "{point}: {stderr}");
     }
 }
+
+/// Lists with an element that lacks its name, with each element twice, and errors that are cut off.
+#[test]
+fn an_element_without_its_name_is_no_shorter_list_and_one_that_comes_twice_counts_once() {
+    let list = "[[fault]]\nkind = \"repeated_elements\"\nwhere = { operation = \"List*\" }\n";
+    let world = two_buckets(&format!(
+        "{list}[[fault]]\nkind = \"missing_member\"\nmember = \"Name\"\nwhere = {{ operation = \"ListBuckets\", account = \"{}\" }}",
+        TWO[0]
+    ));
+    let (code, document) = world.json(&["rollout", "--yes"]);
+    assert_eq!(code, 3, "{document:#}");
+    assert_eq!(error_of(&document, TWO[0]), "ListBuckets: an element Bucket in the answer has no Name");
+    assert_eq!(document["accounts"].as_array().unwrap().len(), 4, "each account once");
+    assert_eq!(finding(&document, "reports")["verdict"], "sealed");
+    assert_eq!(world.sandbox.executions().len(), 1);
+}
+
+#[test]
+fn an_error_that_is_cut_off_says_nothing() {
+    let spec =
+        two_members(r#"{ name = "logs", encryption = "none" }"#, r#"{ name = "reports", encryption = "sse_s3" }"#);
+    let world = World::of(&format!(
+        "{spec}\n[[fault]]\nkind = \"truncated_error\"\nbefore = \"age>\"\nwhere = {{ operation = \"GetBucketEncryption\" }}"
+    ));
+    let (code, document) = world.json(&["audit"]);
+    assert_eq!(code, 3, "{document:#}");
+    let logs = finding(&document, "logs");
+    assert_eq!((&logs["verdict"], &logs["error"]["code"]), (&"unread".into(), &"Unreadable".into()), "{logs}");
+    assert_eq!(finding(&document, "reports")["verdict"], "not_sealed");
+}
+
+#[test]
+fn organizations_without_accounts_or_with_one_without_an_id_are_told_as_such() {
+    for (fault, says) in [
+        ("kind = \"missing_member\"\nmember = \"Id\"", "ListAccounts: an element Accounts in the answer has no Id"),
+        ("kind = \"empty_member\"\nmember = \"Accounts\"", "ListAccounts: "),
+    ] {
+        let world = two_buckets(&format!("[[fault]]\n{fault}\nwhere = {{ operation = \"ListAccounts\" }}"));
+        let run = world.run(&["audit"]);
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let text = crate::world::unbroken(&run.stderr);
+        assert!(text.contains(says) && text.contains("check the proxy or endpoint between orgseal and AWS"), "{text}");
+        assert!(!text.contains("member role"), "{text}");
+    }
+    let run = two_buckets("").run(&["audit", "--account", ""]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("--account") && run.stderr.contains("it is empty"), "{}", run.stderr);
+}

@@ -169,8 +169,35 @@ fn an_answer_that_is_dated_otherwise_than_all_others_is_told_of_and_does_not_cou
     let run = world.run(&["audit", "--json"]);
     let text = unbroken(&run.stderr);
     assert_eq!(text.matches("one answer was dated 2051-12-01 00:00:00 UTC, 2").count(), 1, "{text}");
+    assert!(text.contains("(Date header of s3 in account 555555555551)"), "{text}");
     assert!(text.contains("years after the others") && !text.contains("this machine's clock"), "{text}");
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(document["run"]["state"], "finished");
     assert!(document["finished_at"].as_str().unwrap() < "2051", "{}", document["finished_at"]);
+}
+
+/// Neither the answers of one account, of all its services, nor those of one service in all accounts.
+#[test]
+fn answers_of_one_account_or_of_one_service_never_date_the_ledger_nor_expire_an_exemption() {
+    let exemption = "[[exemption]]\nbuckets = [\"orders-*\"]\nreason = \"waits\"\nowner = \"shop\"\nticket = \"S-1\"\nuntil = 2049-12-31\n";
+    for (filter, source) in
+        [("account = \"555555555551\"", "in account 555555555551"), ("service = \"s3\"", "Date header of s3")]
+    {
+        let fault = "[[fault]]\nkind = \"wrong_date\"\ndate = \"Fri, 01 Dec 2051 00:00:00 GMT\"\n";
+        let world = World::of(&format!("{SPEC}{fault}where = {{ {filter} }}"));
+        std::fs::write(world.path("exemptions.toml"), exemption).unwrap();
+        world.edit(|text| format!("exemptions = \"exemptions.toml\"\n{text}"));
+        let begun = std::time::Instant::now();
+        let run = world.run(&["rollout", "--yes", "--json"]);
+        assert_eq!(run.code, 0, "{filter}: {}", run.stderr);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{filter}: {:?}", begun.elapsed());
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(finding(&document, "orders-555555555551")["verdict"], "exempt", "{filter}");
+        assert!(document["finished_at"].as_str().unwrap() < "2049", "{filter}: {}", document["finished_at"]);
+        let text = unbroken(&run.stderr);
+        assert_eq!(text.matches("answers were dated otherwise than all others").count(), 1, "{filter}: {text}");
+        assert!(text.contains(source) && !text.contains("this machine's clock"), "{filter}: {text}");
+        // The next run on the same state directory is not refused.
+        assert_eq!(world.run(&["rollout", "--yes"]).code, 0, "{filter}");
+    }
 }

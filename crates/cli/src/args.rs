@@ -97,16 +97,16 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "ORGSEAL_STATE", value_name = "DIR", help_heading = "Campaign")]
     pub(crate) state: Option<PathBuf>,
     /// Only accounts with this id or name; `*` and `?` are wildcards, a leading `!` excludes; can be repeated
-    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
+    #[arg(long, global = true, value_name = "PATTERN", value_parser = pattern, help_heading = "Selection")]
     pub(crate) account: Vec<String>,
     /// Only accounts in this OU or below it, by its id (ou-…); patterns as above
-    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
+    #[arg(long, global = true, value_name = "PATTERN", value_parser = pattern, help_heading = "Selection")]
     pub(crate) ou: Vec<String>,
     /// Only buckets in this Region; patterns as above
-    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
+    #[arg(long, global = true, value_name = "PATTERN", value_parser = pattern, help_heading = "Selection")]
     pub(crate) region: Vec<String>,
     /// Only buckets with this name; patterns as above
-    #[arg(long, global = true, value_name = "PATTERN", help_heading = "Selection")]
+    #[arg(long, global = true, value_name = "PATTERN", value_parser = pattern, help_heading = "Selection")]
     pub(crate) bucket: Vec<String>,
     /// Use a simulated organization inside this process, from a spec file or the default one; your AWS credentials are not read
     #[arg(long, global = true, value_name = "SPEC", num_args = 0..=1, require_equals = true, help_heading = "Sandbox")]
@@ -120,6 +120,14 @@ pub(crate) struct Common {
     /// First delete the sandbox of this seed and its ledger
     #[arg(long, global = true, requires = "sandbox", help_heading = "Sandbox")]
     pub(crate) fresh: bool,
+}
+
+/// A pattern of a selection. An empty one matches nothing, and often comes from a variable that is not set.
+fn pattern(text: &str) -> Result<String, String> {
+    match text.trim_start_matches('!').trim() {
+        "" => Err("it is empty; write a name or a pattern, or omit the option".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// A SHA-256 in hex.

@@ -170,6 +170,11 @@ impl From<CampaignError> for Failure {
             CampaignError::NoSuchAccount(_) => {
                 "check the pattern: aws organizations list-accounts shows ids and names, and an OU is named by its id (ou-…)".to_owned()
             }
+            CampaignError::NoAccounts => {
+                "an organization has at least its management account: check `aws organizations list-accounts`, and the proxy or endpoint \
+                 between orgseal and AWS"
+                    .to_owned()
+            }
             CampaignError::NothingSelected(_) => {
                 "check --account, --ou, --region and --bucket, and [accounts] and [buckets] in the campaign file".to_owned()
             }
@@ -328,9 +333,6 @@ fn ledger_help(error: &LedgerError) -> String {
              wrong), and restore the whole state directory from a backup. Without a backup, begin with another --state: buckets that \
              are sealed are found sealed"
                 .to_owned()
-        }
-        LedgerError::ClockBack { .. } => {
-            "set the clock right; if the ledger's times are the wrong ones, use another state folder with --state".to_owned()
         }
         LedgerError::NothingSelected { .. } => {
             "check --account, --ou, --region and --bucket; without them everything is shown".to_owned()

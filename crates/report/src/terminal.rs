@@ -184,6 +184,11 @@ struct SameCause<'a> {
 /// Errors whose hint holds a command about one bucket: with another name in its place it could not be pasted.
 const TO_BE_PASTED: [&str; 3] = ["BlockedTypesChanged", "BlockedTypesNotKept", "LeftByAnAttempt"];
 
+/// A text with a general word in place of what names one thing. An empty name is found between any two characters.
+pub(crate) fn placeholder(text: &str, name: &str, general: &str) -> String {
+    if name.is_empty() { text.to_owned() } else { text.replace(name, general) }
+}
+
 /// Puts buckets with the same cause together, in the order in which the causes first occur.
 fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
     let mut keys: Vec<(String, Option<AwsError>)> = Vec::new();
@@ -192,8 +197,9 @@ fn same_causes(findings: &[Finding]) -> Vec<SameCause<'_>> {
         let Bucket { account, region, name } = &finding.bucket;
         let id = finding.execution.as_ref().map_or("", |execution| execution.id.as_str());
         let general = |text: &str| {
-            let text = text.replace(name.as_str(), "BUCKET_NAME").replace(account.as_str(), "ACCOUNT_ID");
-            if id.is_empty() { text } else { text.replace(id, "EXECUTION_ID").replace(region.as_str(), "REGION") }
+            let text = placeholder(text, name, "BUCKET_NAME");
+            let text = placeholder(&text, account, "ACCOUNT_ID");
+            if id.is_empty() { text } else { placeholder(&placeholder(&text, id, "EXECUTION_ID"), region, "REGION") }
         };
         let general = finding.error.clone().map(|error| match TO_BE_PASTED.contains(&error.code.as_str()) {
             true => error,

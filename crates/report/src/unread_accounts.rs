@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use orgseal_core::ledger::{LedgerError, Reader, Run};
 use orgseal_core::model::{AccountOutcome, AwsError};
 
+use crate::terminal::placeholder;
+
 /// Stands in a message for the id of whichever account it is about.
 const ITS_ID: &str = "ACCOUNT_ID";
 
@@ -33,7 +35,7 @@ pub(crate) fn by_error(reader: &Reader, run: &Run) -> Result<Vec<SameError>, Led
             message: "no reason was recorded".to_owned(),
             hint: "run the command again".to_owned(),
         });
-        let general = error.message.replace(&account.id, ITS_ID);
+        let general = placeholder(&error.message, &account.id, ITS_ID);
         let key = (error.code.clone(), general, error.hint.clone());
         let unread = UnreadAccount { id: account.id, name: account.name };
         match known.get(&key) {

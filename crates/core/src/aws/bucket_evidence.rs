@@ -12,7 +12,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::S3;
+use super::answers::Unusable;
 use super::error::aws_error;
+use super::paging::Unique;
 use crate::model::{Acl, AwsError, BucketEvidence, Need, PublicAccessBlock, Read, ReplicationRule};
 
 /// The codes by which S3 says that a configuration was never put. Each is an answer.
@@ -139,6 +141,8 @@ impl S3 {
         let call = self.client.get_bucket_tagging().bucket(bucket).expected_bucket_owner(&self.owner);
         let answer = self.configured("GetBucketTagging", call.send()).await?;
         let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
+        let tags =
+            Unique::new("GetBucketTagging").only_new(tags, |tag| (format!("tag {}", tag.key), tag.value.clone()))?;
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 }
@@ -176,7 +180,7 @@ fn empty(operation: &str, member: &str) -> AwsError {
     AwsError {
         code: "Unreadable".to_owned(),
         message: format!("{operation}: the response has no {member}"),
-        hint: "check the endpoint".to_owned(),
+        hint: Unusable::HINT.to_owned(),
     }
 }
 

@@ -199,7 +199,7 @@ impl Aws {
         let caller = match sts::caller_identity(&sts).await {
             // AWS refuses what a clock that is more than five minutes off signs, and its answer tells the time: the clock is
             // corrected now, also for the credential providers that were refused before us.
-            Err(_) if clock::seconds_off().is_some() => sts::caller_identity(&sts).await,
+            Err(_) if clock::signs_by_another_time() => sts::caller_identity(&sts).await,
             answer => answer,
         }
         .map_err(|error| no_caller(&region, error))?;

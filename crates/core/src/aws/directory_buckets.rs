@@ -5,7 +5,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 
 use super::Member;
 use super::error::aws_error;
-use super::paging::Paging;
+use super::paging::{Paging, Unique};
 use crate::model::AwsError;
 
 /// Attempts for one page. S3 Express One Zone has no endpoint in many Regions, and a name that does not resolve is not worth
@@ -23,11 +23,15 @@ impl Member {
             .disable_s3_express_session_auth(true);
         let client = Client::from_conf(settings.build());
         let (mut found, mut token, mut paging) = (0, None, Paging::new("ListDirectoryBuckets"));
+        let mut unique = Unique::new("ListDirectoryBuckets");
         loop {
             let _permit = calls.enter().await;
             let page = client.list_directory_buckets().set_continuation_token(token).send().await;
             let page = page.map_err(|error| calls.heed(aws_error("ListDirectoryBuckets", &error)))?;
-            found += page.buckets().len() as u64;
+            for bucket in page.buckets() {
+                let name = bucket.name().unwrap_or_default();
+                found += u64::from(unique.is_new(&format!("directory bucket {name}"), bucket.bucket_region())?);
+            }
             token = paging.next(page.continuation_token())?;
             if token.is_none() {
                 return Ok(found);

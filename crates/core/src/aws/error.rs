@@ -362,6 +362,7 @@ pub(super) fn hint(operation: &str, code: &str, message: &str) -> &'static str {
         }
         (_, "Timeout" | "ConnectionFailed") => "check the network and the endpoint, then run the command again",
         (_, "AccessDenied" | "AccessDeniedException") => "allow the action in the message to the role",
+        (_, "Unreadable") => Unusable::HINT,
         _ => "find the error code in the service's documentation, then run the command again",
     }
 }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Member;
 use super::error::aws_error;
-use super::paging::Paging;
+use super::paging::{Paging, Unique};
 use crate::model::{AwsError, Identities, Identity};
 
 /// `GetAccountAuthorizationDetails` takes at most this many entities for a page.
@@ -92,6 +92,13 @@ impl Member {
                 break;
             }
         }
+        let mut unique = Unique::new(OPERATION);
+        details.users = unique.only_new(details.users, |user| {
+            (format!("user {}", user.arn().unwrap_or_default()), user.user_id().map(str::to_owned))
+        })?;
+        details.roles = unique.only_new(details.roles, |role| {
+            (format!("role {}", role.arn().unwrap_or_default()), role.role_id().map(str::to_owned))
+        })?;
         Ok(Authorizations { identities: details.identities(), held: details.held(), policies: details.documents })
     }
 }

@@ -4,6 +4,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::types::DataKeySpec;
 use aws_smithy_types::DateTime;
 
+use super::answers::Unusable;
 use super::error::aws_error;
 use crate::model::{AwsError, DryRun, KeyArn, KeyFacts, plausible};
 
@@ -35,7 +36,7 @@ pub(super) async fn key_policy(client: &Client, key: &str) -> Result<String, Aws
     answer.policy().map(str::to_owned).ok_or_else(|| AwsError {
         code: "Unreadable".to_owned(),
         message: "GetKeyPolicy: the response has no policy".to_owned(),
-        hint: "check the endpoint".to_owned(),
+        hint: Unusable::HINT.to_owned(),
     })
 }
 

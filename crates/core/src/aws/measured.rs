@@ -10,7 +10,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use jiff::Timestamp;
 
 use super::wrapped_client::wrapped;
-use crate::clock;
+use crate::clock::{self, Witness};
 use crate::model::plausible;
 
 /// Signs by AWS's clock.
@@ -19,7 +19,7 @@ pub(super) struct AwsTime;
 
 impl TimeSource for AwsTime {
     fn now(&self) -> SystemTime {
-        clock::system_now()
+        clock::signing_now()
     }
 }
 
@@ -34,15 +34,24 @@ struct MeasuredConnector(SharedHttpConnector);
 impl HttpConnector for MeasuredConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let sent = Instant::now();
+        let witness = witness_of(request.headers().get("authorization").unwrap_or_default());
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
             let response = answer.await?;
-            if let Some(date) = date_of(&response) {
-                clock::observe(date, sent, Instant::now());
+            if let (Some(date), Some(witness)) = (date_of(&response), &witness) {
+                clock::observe(date, sent, Instant::now(), witness);
             }
             Ok(response)
         })
     }
+}
+
+/// Who answers a request that was signed like this: `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
+fn witness_of(authorization: &str) -> Option<Witness> {
+    let (_, scope) = authorization.split_once("Credential=")?;
+    let mut parts = scope.split(['/', ',']);
+    let (access_key, service) = (parts.next()?, parts.nth(2)?);
+    Some(Witness::signed(access_key, service))
 }
 
 /// Headers that AWS's services name a request in. What a proxy or the instance metadata service answers by itself has none of

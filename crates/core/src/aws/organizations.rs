@@ -1,6 +1,6 @@
 //! AWS Organizations: which organization, which accounts, and, where a selection asks for it, OUs and tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -11,7 +11,7 @@ use super::Halt;
 use super::call_log::CallLog;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
-use super::paging::each_page;
+use super::paging::{Unique, each_page};
 use super::partition::for_organizations;
 use crate::judge::policy::ControlKind;
 use crate::model::{Account, AwsError};
@@ -75,12 +75,14 @@ impl Organizations {
             page.next_token
         })
         .await?;
-        Ok(accounts)
+        // An account that is listed twice would be worked on by two tasks.
+        Unique::new(OPERATION).only_new(accounts, |account| {
+            (format!("account {}", account.id), (account.name.clone(), account.state.clone(), account.ous.clone()))
+        })
     }
 
     /// The OUs above each account, by a walk of the tree: for organizations whose `ListAccounts` carries no `Paths`.
     pub async fn walk(&self) -> Result<BTreeMap<String, Vec<String>>, AwsError> {
-        let mut above = BTreeMap::new();
         let mut open: Vec<Vec<String>> = Vec::new();
         let read = |token| async move {
             let page = self.client.list_roots().set_next_token(token).send().await;
@@ -91,33 +93,40 @@ impl Organizations {
             page.next_token
         })
         .await?;
-        let mut walked = BTreeSet::new();
+        let mut walked = Unique::new("ListOrganizationalUnitsForParent");
+        let mut unique = Unique::new("ListAccountsForParent");
+        let mut above = BTreeMap::new();
         while let Some(path) = open.pop() {
             let Some(parent) = path.last().cloned() else { continue };
-            // An OU has one parent: a tree that names one twice would never be walked to its end.
-            if walked.insert(parent.clone()) {
-                self.walk_below(&parent, &path, &mut above, &mut open).await?;
+            // An OU has one parent: a tree that names one below two would never be walked to its end.
+            if walked.is_new(&parent, &path)? {
+                let accounts = self.walk_below(&parent, &path, &mut open).await?;
+                for id in accounts {
+                    if unique.is_new(&format!("account {id}"), &path)? {
+                        above.insert(id, path.clone());
+                    }
+                }
             }
         }
         Ok(above)
     }
 
-    /// The accounts and OUs directly below a root or an OU.
+    /// The accounts directly below a root or an OU; the OUs there are added to those that are open.
     async fn walk_below(
         &self,
         parent: &str,
         path: &[String],
-        above: &mut BTreeMap<String, Vec<String>>,
         open: &mut Vec<Vec<String>>,
-    ) -> Result<(), AwsError> {
+    ) -> Result<Vec<String>, AwsError> {
         const ACCOUNTS: &str = "ListAccountsForParent";
         const OUS: &str = "ListOrganizationalUnitsForParent";
+        let mut accounts = Vec::new();
         let read = |token| async move {
             let list = self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token);
             list.send().await.map_err(|error| self.halt.heed(aws_error(ACCOUNTS, &error)))
         };
         each_page(ACCOUNTS, read, |page| {
-            above.extend(page.accounts().iter().filter_map(|a| a.id()).map(|id| (id.to_owned(), path.to_owned())));
+            accounts.extend(page.accounts().iter().filter_map(|account| account.id()).map(str::to_owned));
             page.next_token
         })
         .await?;
@@ -133,7 +142,8 @@ impl Organizations {
             }));
             page.next_token
         })
-        .await
+        .await?;
+        Ok(accounts)
     }
 
     /// `ListPoliciesForTarget`: the ids and names of the control policies that are attached to a root, an OU or an account, and
@@ -152,7 +162,7 @@ impl Organizations {
             page.next_token
         })
         .await?;
-        Ok(found)
+        Unique::new(OPERATION).only_new(found, |(id, name)| (format!("policy {id}"), name.clone()))
     }
 
     /// `DescribePolicy`: the text of a policy.
@@ -169,13 +179,14 @@ impl Organizations {
             let page = self.client.list_tags_for_resource().resource_id(account).set_next_token(token).send().await;
             page.map_err(|error| self.halt.heed(aws_error(OPERATION, &error)))
         };
-        let mut tags = BTreeMap::new();
+        let mut tags = Vec::new();
         each_page(OPERATION, read, |page| {
             tags.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
             page.next_token
         })
         .await?;
-        Ok(tags)
+        let tags = Unique::new(OPERATION).only_new(tags, |(key, value)| (format!("tag {key}"), value.clone()))?;
+        Ok(tags.into_iter().collect())
     }
 }
 

@@ -3,10 +3,11 @@
 //! The SDK's own paginators end a list silently where a continuation token comes a second time: buckets or accounts would be
 //! missing, and nobody would know.
 
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
 
+use super::answers::Unusable;
 use crate::model::AwsError;
 
 /// Pages of one list at the most. The largest list has a quota far below it: 50,000 accounts at 20 a page.
@@ -63,9 +64,61 @@ impl Paging {
         AwsError {
             code: "Unreadable".to_owned(),
             message: format!("{}: the list could not be read to its end: {why}", self.operation),
-            hint: "run the command again; if it fails again, check the proxy or endpoint between orgseal and AWS"
-                .to_owned(),
+            hint: Unusable::HINT.to_owned(),
         }
+    }
+}
+
+/// What was read of each element of a list, by its id. A page that was read while the list changed, or a proxy, may give an element twice:
+/// it counts once, and two that contradict each other are an error.
+pub(super) struct Unique {
+    operation: &'static str,
+    /// Hashes of ids and of what was read: an account may have a million buckets.
+    seen: HashMap<u128, u64>,
+    states: [RandomState; 2],
+}
+
+impl Unique {
+    /// Of a list of which no page was read yet.
+    #[must_use]
+    pub(super) fn new(operation: &'static str) -> Unique {
+        Unique { operation, seen: HashMap::new(), states: [RandomState::new(), RandomState::new()] }
+    }
+
+    /// Whether an element comes for the first time.
+    ///
+    /// # Errors
+    ///
+    /// It came before, and was another then.
+    pub(super) fn is_new(&mut self, id: &str, rest: impl Hash) -> Result<bool, AwsError> {
+        let [one, other] = &self.states;
+        let key = u128::from(one.hash_one(id)) << 64 | u128::from(other.hash_one(id));
+        let rest = one.hash_one(rest);
+        match self.seen.insert(key, rest) {
+            None => Ok(true),
+            Some(before) if before == rest => Ok(false),
+            Some(_) => Err(AwsError {
+                code: "Unreadable".to_owned(),
+                message: format!("{}: the list has {id} twice, and the two contradict each other", self.operation),
+                hint: Unusable::HINT.to_owned(),
+            }),
+        }
+    }
+
+    /// The elements that come for the first time.
+    pub(super) fn only_new<T, H: Hash>(
+        &mut self,
+        elements: impl IntoIterator<Item = T>,
+        id_and_rest: impl Fn(&T) -> (String, H),
+    ) -> Result<Vec<T>, AwsError> {
+        let mut new = Vec::new();
+        for element in elements {
+            let (id, rest) = id_and_rest(&element);
+            if self.is_new(&id, rest)? {
+                new.push(element);
+            }
+        }
+        Ok(new)
     }
 }
 
@@ -108,5 +161,16 @@ mod tests {
         let mut paging = Paging::new("ListKeys");
         assert_eq!(paging.next_of(false, Some("a")).unwrap(), None);
         assert!(paging.next_of(true, None).unwrap_err().message.contains("names no next page"));
+    }
+
+    #[test]
+    fn an_element_that_comes_twice_counts_once_unless_it_changed() {
+        let mut unique = Unique::new("ListAccounts");
+        let listed = ["one", "two", "one", "two", "one"];
+        let new = unique.only_new(listed, |id| (format!("account {id}"), "ACTIVE")).unwrap();
+        assert_eq!(new, ["one", "two"]);
+        let error = unique.is_new("account two", "SUSPENDED").unwrap_err();
+        assert_eq!(error.message, "ListAccounts: the list has account two twice, and the two contradict each other");
+        assert_eq!((error.code.as_str(), error.hint.as_str()), ("Unreadable", Unusable::HINT));
     }
 }

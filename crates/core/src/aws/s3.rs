@@ -5,9 +5,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ServerSideEncryptionRule;
 use futures::stream::{self, Stream};
 
+use super::answers::Unusable;
 use super::calls::Calls;
 use super::error::aws_error;
-use super::paging::Paging;
+use super::paging::{Paging, Unique};
 use crate::model::{Algorithm, AwsError, DefaultEncryption, EncryptionRule};
 
 /// `ListBuckets` takes at most this many for a page; one page then serves an account with the default quota.
@@ -40,11 +41,11 @@ impl S3 {
     /// `ListBuckets`, page by page; the next page is asked for when it is wanted.
     pub fn bucket_pages(&self) -> impl Stream<Item = Result<Page, AwsError>> + Send + use<> {
         let (client, calls) = (self.client.clone(), self.calls.clone());
-        let first = Some((Paging::new(LIST), None));
+        let first = Some((Paging::new(LIST), Unique::new(LIST), None));
         stream::unfold(first, move |next| {
             let (client, calls) = (client.clone(), calls.clone());
             async move {
-                let (mut paging, token) = next?;
+                let (mut paging, mut unique, token) = next?;
                 let page = {
                     let _permit = calls.enter().await;
                     client.list_buckets().max_buckets(BUCKETS_A_PAGE).set_continuation_token(token).send().await
@@ -58,11 +59,15 @@ impl S3 {
                     Ok(token) => token,
                     Err(error) => return Some((Err(error), None)),
                 };
-                let named = page.buckets().iter();
-                let named = named
-                    .filter_map(|bucket| Some((bucket.name()?.to_owned(), bucket.bucket_region().map(str::to_owned))))
-                    .collect();
-                Some((Ok(named), token.map(|token| (paging, Some(token)))))
+                // No bucket lacks a name: such an answer was refused (`answers`).
+                let named = page.buckets().iter().map(|bucket| {
+                    (bucket.name().unwrap_or_default().to_owned(), bucket.bucket_region().map(str::to_owned))
+                });
+                let new = unique.only_new(named, |(name, region)| (format!("bucket {name}"), region.clone()));
+                match new {
+                    Ok(new) => Some((Ok(new), token.map(|token| (paging, unique, Some(token))))),
+                    Err(error) => Some((Err(error), None)),
+                }
             }
         })
     }
@@ -84,7 +89,7 @@ impl S3 {
         region.ok_or_else(|| AwsError {
             code: "NoRegion".to_owned(),
             message: "HeadBucket: the response does not contain the bucket's Region".to_owned(),
-            hint: "check the endpoint".to_owned(),
+            hint: Unusable::HINT.to_owned(),
         })
     }
 

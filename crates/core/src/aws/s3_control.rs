@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::calls::Calls;
 use super::error::aws_error;
-use super::paging::each_page;
+use super::paging::{Unique, each_page};
 use crate::model::{AccessPoint, AwsError, PublicAccessBlock};
 
 /// S3 Control in one Region, as one account.
@@ -76,6 +76,8 @@ impl S3Control {
             page.next_token
         })
         .await?;
+        let mut found = Unique::new(OPERATION)
+            .only_new(found, |point| (format!("access point {}", point.name), point.origin.clone()))?;
         let policies = join_all(found.iter().map(|point| self.access_point_policy(&point.name))).await;
         for (point, policy) in found.iter_mut().zip(policies) {
             point.policy = policy?;

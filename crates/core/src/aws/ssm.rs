@@ -11,9 +11,11 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::builders::AutomationExecutionFilterBuilder;
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, AutomationExecutionMetadata, Tag};
 
+use super::answers::Unusable;
 use super::calls::Calls;
 use super::error::{aws_error, is_unsigned};
 use super::observer::{is_expired, is_skew_error};
+use super::paging::Unique;
 use crate::model::{AwsError, ExecutionStatus};
 
 /// The tag on each of our executions: its value is the campaign.
@@ -181,7 +183,7 @@ impl Ssm {
                     None => Started::Unknown(AwsError {
                         code: "Unreadable".to_owned(),
                         message: "StartAutomationExecution: the response has no execution ID".to_owned(),
-                        hint: "check the endpoint".to_owned(),
+                        hint: Unusable::HINT.to_owned(),
                     }),
                 };
             }
@@ -266,7 +268,9 @@ impl Ssm {
             .send()
             .await
             .map_err(|error| self.calls.heed(aws_error("DescribeAutomationExecutions", &error)))?;
-        let seen = answer.automation_execution_metadata_list().iter().map(seen).collect();
+        let seen = answer.automation_execution_metadata_list().iter().map(seen);
+        let seen = Unique::new("DescribeAutomationExecutions")
+            .only_new(seen, |seen| (format!("execution {}", seen.id), seen.status.0.clone()))?;
         Ok((seen, answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned)))
     }
 

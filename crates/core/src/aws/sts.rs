@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 
+use super::answers::Unusable;
 use super::call_log::CallLog;
 use super::error::aws_error;
 use super::observer::SkewIsTransient;
+use crate::clock;
 use crate::model::AwsError;
 
 /// Who is calling, from `GetCallerIdentity`.
@@ -107,8 +109,11 @@ async fn assume_role(sts: &aws_sdk_sts::Client, request: &RoleRequest, duration:
     let given = answer.credentials().ok_or_else(|| AwsError {
         code: "Unreadable".to_owned(),
         message: "AssumeRole: the response has no credentials".to_owned(),
-        hint: "check the endpoint".to_owned(),
+        hint: Unusable::HINT.to_owned(),
     })?;
+    if let Some(account) = request.role_arn.split(':').nth(4) {
+        clock::session_of(given.access_key_id(), account);
+    }
     Ok(Credentials::new(
         given.access_key_id(),
         given.secret_access_key(),

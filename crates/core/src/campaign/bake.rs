@@ -33,6 +33,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const MOST_SAID: u64 = 1024 * 1024;
 /// Lines of evidence that are kept of one look.
 const MOST_EVIDENCE: usize = 100;
+/// An end that is further ahead was not written by this campaign's waves, whatever they were before.
+const LONGEST_BAKE: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Between looks of a wave that only waits for events to be read.
 const BETWEEN_LAST_LOOKS: Duration = Duration::from_secs(5);
 
@@ -130,6 +132,7 @@ impl Campaign {
     ) -> Result<Baked, CampaignError> {
         let (reader, run) = self.reader()?;
         let record = reader.waves(&run)?.into_iter().find(|record| record.number == number);
+        let record = record.map(|record| record.without_future(now(), signed(wave.bake()).max(LONGEST_BAKE)));
         let changed = reader.accounts_touched_in_wave(&run, number)?;
         drop(reader);
         let state = record.as_ref().map(|record| record.state);

@@ -253,6 +253,9 @@ pub(super) async fn open(setting: &Setting, changes: bool) -> Result<(Organizati
         true => Ledger::open(state, &binding)?,
         false => Ledger::open_beside_others(state, &binding)?,
     };
+    if let Some(message) = ledger.dating_warning() {
+        setting.events.emit(&Event::Warning { message });
+    }
     Ok((organization, ledger))
 }
 

@@ -146,6 +146,9 @@ pub(super) fn same_partition(aws: &Aws, file: &CampaignFile) -> Result<(), Campa
 pub(super) async fn accounts(aws: &Aws, selection: &Selection) -> Result<(Vec<Account>, Vec<Account>), CampaignError> {
     let organizations = aws.organizations();
     let mut accounts = organizations.accounts().await.map_err(CampaignError::Organization)?;
+    if accounts.is_empty() {
+        return Err(CampaignError::NoAccounts);
+    }
     let needs = selection.needs();
     if needs.ous && accounts.iter().any(|account| account.ous.is_empty()) {
         let mut above = organizations.walk().await.map_err(CampaignError::Organization)?;

@@ -42,6 +42,9 @@ pub enum CampaignError {
         /// The key's partition.
         wanted: String,
     },
+    /// ListAccounts returned an empty list.
+    #[error("Organizations returned no accounts")]
+    NoAccounts,
     /// The command line names an account or OU that is not there.
     #[error("{0} is not in this organization")]
     NoSuchAccount(String),

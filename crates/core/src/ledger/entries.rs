@@ -9,6 +9,9 @@ use super::moves::BucketState;
 use super::rollback_request::RollbackRequest;
 use crate::model::{AccountOutcome, AwsError, Bucket, DirectoryBuckets, OmissionRecord, WaveRecord, now};
 
+/// How far the last entry may be ahead of the clock: machines differ.
+const CLOCK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
 /// A run about to begin, with who runs it.
 #[derive(Clone, Debug)]
 pub struct NewRun {
@@ -164,9 +167,23 @@ impl Head {
         written(found)
     }
 
-    /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order.
+    /// Now, and never before what was written last: a clock that goes back in the middle of a run must not turn the order. A last entry
+    /// that is dated in the future was written by a clock that was wrong: what follows has its true time, and entries are ordered by number.
     pub(super) fn now(&self) -> jiff::Timestamp {
-        now().max(jiff::Timestamp::from_millisecond(self.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        match self.dated_ahead() {
+            Some(_) => now(),
+            None => now().max(self.last()),
+        }
+    }
+
+    /// The last entry's time where that is in the future: further than machines differ.
+    pub(super) fn dated_ahead(&self) -> Option<jiff::Timestamp> {
+        let last = self.last();
+        (last.duration_since(now()) > CLOCK_BACK).then_some(last)
+    }
+
+    fn last(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
     pub(super) fn run_id(&mut self, transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<String> {

@@ -116,19 +116,6 @@ pub enum LedgerError {
         /// Which folder.
         path: PathBuf,
     },
-    /// The clock says that what was written last is still to come.
-    #[error(
-        "the clock says {now}, but the last entry of the ledger in {} is of {last}: a clock that went back would date what comes next before what was",
-        path.display()
-    )]
-    ClockBack {
-        /// Which folder.
-        path: PathBuf,
-        /// The clock's time.
-        now: jiff::Timestamp,
-        /// The last entry's.
-        last: jiff::Timestamp,
-    },
     /// It belongs to something else.
     #[error("the ledger in {} belongs to {theirs}, but this is {ours}; name another folder with --state", path.display())]
     Bound {

@@ -18,13 +18,10 @@ use super::lock::Lock;
 use super::moves::{BucketEvent, BucketState};
 use super::rollback_request::RollbackRequest;
 use super::{Binding, HEAD, LedgerError, LookupMark, schema};
-use crate::clock::local_now;
-use crate::model::{AccountRecord, Bucket, OmissionRecord, WaveRecord, now};
+use crate::model::{AccountRecord, Bucket, OmissionRecord, WaveRecord};
 
 /// Most events in one transaction.
 const BATCH: usize = 4096;
-/// How far the clock may be behind the last entry: machines differ.
-const CLOCK_BACK: Duration = Duration::from_secs(300);
 /// How long events that nobody waits for are gathered before a commit.
 const GATHER: Duration = Duration::from_millis(50);
 
@@ -34,6 +31,8 @@ pub struct Ledger {
     commands: mpsc::Sender<Command>,
     folder: Arc<Path>,
     run: Option<i64>,
+    /// The last entry's time when the ledger was opened, where that was in the future.
+    dated_ahead: Option<jiff::Timestamp>,
 }
 
 pub(super) type Ack<T> = oneshot::Sender<Result<T, LedgerError>>;
@@ -142,12 +141,25 @@ impl Ledger {
         let (commands, inbox) = mpsc::channel(BATCH);
         let shared: Arc<Path> = Arc::from(folder);
         let head = Head::read(&connection, binding).map_err(|error| LedgerError::database(folder, &error))?;
-        clock_is_right(folder, head.at)?;
+        let dated_ahead = head.dated_ahead();
         let binding = binding.clone();
         let writer =
             Writer { connection, folder: shared.clone(), binding, head, head_file, stopped: None, _lock: lock };
         thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.serve(inbox)).map_err(wrong)?;
-        Ok(Ledger { commands, folder: shared, run: None })
+        Ok(Ledger { commands, folder: shared, run: None, dated_ahead })
+    }
+
+    /// What to say of a ledger whose last entry is dated in the future. It is no reason to refuse: a campaign must be resumed and rolled
+    /// back whatever a clock said before.
+    #[must_use]
+    pub fn dating_warning(&self) -> Option<String> {
+        let last = self.dated_ahead?;
+        Some(format!(
+            "the last entry of the ledger in {} is dated {}, which is in the future: a clock was wrong when it was written. New entries \
+             have AWS's time; the order of entries is their number, and `orgseal ledger verify` does not depend on dates",
+            self.folder.display(),
+            last.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        ))
     }
 
     /// The state folder.
@@ -380,17 +392,6 @@ impl Writer {
     fn gather_in(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
-}
-
-/// A clock that is behind what was written last would date what comes before what was. An earlier version wrote this machine's
-/// own times: where that clock is ahead of AWS's, it is not the correction that may refuse to go on.
-fn clock_is_right(folder: &Path, last: i64) -> Result<(), LedgerError> {
-    let (now, last) =
-        (now().max(local_now()), jiff::Timestamp::from_millisecond(last).unwrap_or(jiff::Timestamp::UNIX_EPOCH));
-    if last.as_millisecond() - now.as_millisecond() > CLOCK_BACK.as_millis() as i64 {
-        return Err(LedgerError::ClockBack { path: folder.to_owned(), now, last });
-    }
-    Ok(())
 }
 
 /// Takes what is there; waits a little for more when nobody waits for the commit.

@@ -126,6 +126,27 @@ impl WaveRecord {
         if state == WaveState::Changing && begins { Some(now) } else { self.changing_since }
     }
 
+    /// The record without times that a wrong clock wrote: one that is in the future where it cannot be, or an end that is later than any
+    /// bake lasts. Nothing of them is true, so the wave bakes again from now.
+    #[must_use]
+    pub fn without_future(self, now: jiff::Timestamp, longest_bake: jiff::SignedDuration) -> WaveRecord {
+        let margin = jiff::SignedDuration::from_mins(5);
+        let ahead = |time: Option<jiff::Timestamp>, by| time.is_some_and(|time| time.duration_since(now) > by);
+        let wrong = ahead(self.changing_since, margin)
+            || ahead(self.watched_since, margin)
+            || ahead(self.bake_until, longest_bake + margin);
+        match wrong {
+            true => WaveRecord {
+                bake_until: None,
+                settle_until: None,
+                changing_since: self.changing_since.filter(|_| !ahead(self.changing_since, margin)),
+                watched_since: None,
+                ..self
+            },
+            false => self,
+        }
+    }
+
     /// Accepts what stopped it, as it was shown.
     pub fn accept(&mut self, stopped: WaveRecord) {
         self.accepted.extend(stopped.says);
@@ -169,6 +190,20 @@ mod tests {
         let approved = WaveRecord { accepted: vec!["a failure".into()], ..record(Approved, None) };
         assert_eq!(approved.changing_since_in(Changing, at(9)), None);
         assert_eq!(record(Done, Some(1)).changing_since_in(Baking, at(9)), Some(at(1)));
+    }
+
+    #[test]
+    fn times_that_a_wrong_clock_wrote_do_not_count() {
+        let day = 86_400;
+        let longest = jiff::SignedDuration::from_hours(24);
+        let told = |since, until| {
+            let kept = WaveRecord { bake_until: Some(at(until)), ..record(WaveState::Baking, Some(since)) };
+            let kept = kept.without_future(at(10_000 * day), longest);
+            (kept.changing_since.map(|at| at.as_second() / day), kept.bake_until.map(|at| at.as_second() / day))
+        };
+        assert_eq!(told(9_999 * day, 10_001 * day), (Some(9_999), Some(10_001)));
+        assert_eq!(told(19_999 * day, 20_000 * day), (None, None), "dated by a clock that was ahead");
+        assert_eq!(told(9_999 * day, 20_000 * day), (Some(9_999), None), "its end alone");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orgseal_core::model::{AccountChecks, Check, Preflight, Standing};
 
+use crate::terminal::placeholder;
 use crate::words::{counted, number};
 
 /// One cause with every place in which it was met.
@@ -92,7 +93,7 @@ fn general(check: &Check, account: Option<&AccountChecks>, region: Option<&str>)
             text = text.replace(key, "KEY_ARN");
         }
         if let Some(account) = account {
-            text = text.replace(&account.id, "ACCOUNT_ID");
+            text = placeholder(&text, &account.id, "ACCOUNT_ID");
         }
         match region.filter(|_| account.is_some()) {
             Some(region) => text.replace(region, "REGION"),

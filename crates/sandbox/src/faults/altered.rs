@@ -23,7 +23,18 @@ pub(crate) enum Alteration {
     Truncate {
         before: Option<String>,
     },
+    /// The same, of an error.
+    TruncateError {
+        before: Option<String>,
+    },
     Empty,
+    /// The first member of this name is left out, or is empty.
+    Member {
+        name: String,
+        is_empty: bool,
+    },
+    /// Each element of a list stands there twice.
+    Repeat,
     /// The tokens that pages name in turn.
     Tokens(&'static [&'static str]),
     Numbers(Vec<String>),
@@ -33,12 +44,24 @@ impl Alteration {
     pub(crate) fn of(fault: &Fault) -> Option<Alteration> {
         Some(match fault.kind {
             FaultKind::TruncatedBody => Alteration::Truncate { before: fault.before.clone() },
+            FaultKind::TruncatedError => Alteration::TruncateError { before: fault.before.clone() },
             FaultKind::EmptyBody => Alteration::Empty,
+            FaultKind::MissingMember => Alteration::Member { name: fault.member.clone()?, is_empty: false },
+            FaultKind::EmptyMember => Alteration::Member { name: fault.member.clone()?, is_empty: true },
+            FaultKind::RepeatedElements => Alteration::Repeat,
             FaultKind::RepeatedToken => Alteration::Tokens(&CYCLE[..1]),
             FaultKind::CyclingToken => Alteration::Tokens(&CYCLE),
             FaultKind::ExtremeNumbers => Alteration::Numbers(fault.numbers.clone()),
             _ => return None,
         })
+    }
+
+    /// Whether answers with this status are changed.
+    pub(crate) fn is_for(&self, status: u16) -> bool {
+        match self {
+            Alteration::TruncateError { .. } => (400..500).contains(&status),
+            _ => status == 200,
+        }
     }
 
     /// The request that is carried out instead: a token that this fault gave means the first page again.
@@ -50,7 +73,7 @@ impl Alteration {
 
     pub(crate) fn apply(&self, request: &Request, answer: &mut Answer) {
         match self {
-            Alteration::Truncate { before } => {
+            Alteration::Truncate { before } | Alteration::TruncateError { before } => {
                 let text = String::from_utf8_lossy(&answer.body).into_owned();
                 let end = match before {
                     Some(before) => text.find(before.as_str()),
@@ -59,6 +82,8 @@ impl Alteration {
                 answer.body = end.map_or(answer.body.clone(), |end| answer.body.slice(..end));
             }
             Alteration::Empty => answer.body = Bytes::new(),
+            Alteration::Member { name, is_empty } => change_member(answer, name, *is_empty),
+            Alteration::Repeat => repeat_elements(answer),
             Alteration::Tokens(tokens) => {
                 let given = token_of(request);
                 let at = tokens.iter().position(|token| Some(*token) == given.as_deref()).map_or(0, |at| at + 1);
@@ -144,6 +169,60 @@ fn without(text: &str, name: &str) -> String {
         (Some(from), Some(to)) if from < to => format!("{}{}", &text[..from], &text[to + close.len()..]),
         _ => text.to_owned(),
     }
+}
+
+fn change_member(answer: &mut Answer, name: &str, is_empty: bool) {
+    if let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) {
+        change_first(&mut value, name, is_empty);
+        answer.body = value.to_string().into();
+        return;
+    }
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    if let Some((before, rest)) = text.split_once(&open)
+        && let Some((_, after)) = rest.split_once(&close)
+    {
+        let instead = if is_empty { format!("{open}{close}") } else { String::new() };
+        answer.body = format!("{before}{instead}{after}").into();
+    }
+}
+
+/// Changes the first member of a name; whether there is one.
+fn change_first(value: &mut Value, name: &str, is_empty: bool) -> bool {
+    match value {
+        Value::Object(members) if members.contains_key(name) => {
+            match is_empty {
+                true => members.insert(name.to_owned(), json!("")),
+                false => members.remove(name),
+            };
+            true
+        }
+        Value::Object(members) => members.values_mut().any(|member| change_first(member, name, is_empty)),
+        Value::Array(items) => items.iter_mut().any(|item| change_first(item, name, is_empty)),
+        _ => false,
+    }
+}
+
+fn repeat_elements(answer: &mut Answer) {
+    if let Ok(Value::Object(mut members)) = serde_json::from_slice::<Value>(&answer.body) {
+        for list in members.values_mut().filter_map(Value::as_array_mut) {
+            *list = list.iter().flat_map(|item| [item.clone(), item.clone()]).collect();
+        }
+        answer.body = Value::Object(members).to_string().into();
+        return;
+    }
+    let mut text = String::from_utf8_lossy(&answer.body).into_owned();
+    for name in ["Bucket", "AccessPoint", "Tag"] {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let parts: Vec<&str> = text.split(&open).collect();
+        let [first, elements @ ..] = parts.as_slice() else { continue };
+        let twice = elements.iter().map(|part| match part.split_once(&close) {
+            Some((inner, after)) => format!("{open}{inner}{close}{open}{inner}{close}{after}"),
+            None => format!("{open}{part}"),
+        });
+        text = std::iter::once((*first).to_owned()).chain(twice).collect();
+    }
+    answer.body = text.into();
 }
 
 fn replace_numbers(answer: &mut Answer, numbers: &[String]) {

@@ -60,6 +60,14 @@ pub enum FaultKind {
     StaleEncryption,
     /// The answer is dated `date`.
     WrongDate,
+    /// The first element of the answer that has a member `member` lacks it.
+    MissingMember,
+    /// The first member `member` of the answer is empty.
+    EmptyMember,
+    /// Each element of the answer's list stands there twice.
+    RepeatedElements,
+    /// The body of an error (400 to 499) is delivered whole, and ends in the middle: before `before`, or after half of it.
+    TruncatedError,
     /// The execution ends with Success and changes nothing.
     AutomationLie,
     /// The execution ends with Success, and what it was to change changes `ms` later.
@@ -198,6 +206,9 @@ pub struct Fault {
     /// The `Date` header, for `wrong_date`: `Fri, 01 Dec 2051 00:00:00 GMT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
+    /// A member's name as it is on the wire, for `missing_member` and `empty_member`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
 }
 
 impl Fault {
@@ -219,6 +230,7 @@ impl Fault {
             before: None,
             numbers: Vec::new(),
             date: None,
+            member: None,
         }
     }
 
@@ -246,6 +258,9 @@ impl Fault {
         }
         if self.kind == FaultKind::WrongDate && self.date.as_deref().is_none_or(|date| !date.ends_with(" GMT")) {
             return Some("wrong_date needs a date: write for example date = \"Fri, 01 Dec 2051 00:00:00 GMT\"".into());
+        }
+        if matches!(self.kind, FaultKind::MissingMember | FaultKind::EmptyMember) && self.member.is_none() {
+            return Some("missing_member and empty_member need a member: write for example member = \"Name\"".into());
         }
         if let Some(content) = &self.content {
             let format = crate::automation::document::Format::guess(content);

@@ -90,7 +90,7 @@ impl Blow {
     pub(crate) fn apply(&self, request: &Request, answer: &mut Answer) {
         answer.disposition = self.disposition;
         answer.headers.extend(self.date.clone().map(|date| ("date", date)));
-        if let Some(alteration) = self.alteration.as_ref().filter(|_| answer.status == 200) {
+        if let Some(alteration) = self.alteration.as_ref().filter(|one| one.is_for(answer.status)) {
             alteration.apply(request, answer);
         }
         if self.garbage {

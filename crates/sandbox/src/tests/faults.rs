@@ -431,3 +431,33 @@ async fn lists_never_end_and_numbers_are_extreme() {
     let list = sandbox.over(&keys, "us-east-1/s3", ("GET", "/?max-buckets=1000"), &[], b"").await.unwrap();
     assert!(list.text().contains("<ContinuationToken>token-one</ContinuationToken>"), "{}", list.text());
 }
+
+#[tokio::test]
+async fn elements_lack_members_or_come_twice_and_errors_are_cut_off() {
+    let sandbox = start(SMALL, 0.0).await;
+    let (keys, security) = (sandbox.session(ALPHA), sandbox.security());
+    let buckets = async || {
+        let answer = sandbox.over(&keys, "us-east-1/s3", ("GET", "/?x-id=ListBuckets"), &[], b"").await.unwrap();
+        let text = answer.text().to_string();
+        (text.matches("<Bucket>").count(), text.matches("<Name>").count(), text.contains("<Name></Name>"))
+    };
+    let accounts =
+        async || sandbox.over_json(&security, "ListAccounts", json!({})).await.unwrap().json()["Accounts"].clone();
+    let (whole, listed) = (buckets().await, accounts().await);
+    sandbox.order(json!([{ "kind": "missing_member", "member": "Name" }])).await;
+    assert_eq!(buckets().await, (whole.0, whole.1 - 1, false));
+    sandbox.order(json!([{ "kind": "empty_member", "member": "Name" }])).await;
+    assert_eq!(buckets().await, (whole.0, whole.1, true));
+    sandbox.order(json!([{ "kind": "missing_member", "member": "Id" }])).await;
+    let changed = accounts().await;
+    assert!(changed[0]["Id"].is_null() && changed[0]["Name"].is_string() && changed[1]["Id"].is_string());
+    sandbox.order(json!([{ "kind": "repeated_elements" }])).await;
+    assert_eq!(buckets().await, (2 * whole.0, 2 * whole.1, false));
+    let twice = accounts().await;
+    assert_eq!(twice.as_array().unwrap().len(), 2 * listed.as_array().unwrap().len());
+    assert_eq!((&twice[0], &twice[1]), (&listed[0], &listed[0]));
+    sandbox.order(json!([{ "kind": "truncated_error", "before": "</Message>" }])).await;
+    let answer = sandbox.get_encryption(&keys, "no-such-bucket").await.unwrap();
+    assert!(answer.status == 404 && answer.text().ends_with("exist"), "{}", answer.text());
+    assert_eq!(sandbox.get_encryption(&keys, "alpha-one").await.unwrap().status, 200);
+}

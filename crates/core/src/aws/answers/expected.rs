@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
+use super::elements::{self, Element};
 use super::{Unusable, xml};
 
 /// What the successful answer to a request must be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     /// XML with this root element and these members.
-    Xml { root: String, members: &'static [&'static str] },
+    Xml { root: String, members: &'static [&'static str], each: &'static [Element] },
     /// XML or JSON of an operation that is not listed here: not empty, and complete.
     Something,
-    /// A JSON object with these members.
-    Json(&'static [&'static str]),
+    /// A JSON object with these members, and with what each element of its list holds.
+    Json(&'static [&'static str], Option<&'static Element>),
     /// A JSON document that is the answer itself.
     JsonDocument,
     /// Nothing is known of it: it is no answer of the AWS APIs, it has no body, or it is the answer to a change. What was changed is read
@@ -109,19 +111,64 @@ impl Expected {
         }
         match self {
             Expected::Anything => Ok(()),
-            Expected::Xml { root, members } => {
-                let document = xml::complete(body)?;
+            Expected::Xml { root, members, each } => {
+                let document = xml::complete(body, each)?;
                 if document.root != root {
                     return Err(Unusable::OtherRoot { found: document.root.to_owned(), wanted: root.clone() });
                 }
                 lacking(members, |member| document.members.contains(member))
             }
-            Expected::Something if body.trim_ascii_start().starts_with(b"<") => xml::complete(body).map(drop),
+            Expected::Something if body.trim_ascii_start().starts_with(b"<") => xml::complete(body, &[]).map(drop),
             Expected::Something | Expected::JsonDocument => parsed::<IgnoredAny>(body).map(drop),
-            Expected::Json(members) => {
+            Expected::Json(members, None) => {
                 let found: BTreeMap<String, Option<IgnoredAny>> = parsed(body)?;
                 lacking(members, |member| found.get(member).is_some_and(Option::is_some))
             }
+            Expected::Json(members, Some(each)) => {
+                let found: BTreeMap<String, Value> = parsed(body)?;
+                lacking(members, |member| found.get(member).is_some_and(|value| !value.is_null()))?;
+                found.get(each.name()).map_or(Ok(()), |value| elements::check_json(each, value))
+            }
+        }
+    }
+}
+
+/// Checks the body of an error answer (400 to 499) to a signed request. Its code may say that nothing is configured, or that a bucket is
+/// gone, so it counts only where it is whole. Servers and proxies in between write other formats, and their 5xx mean nothing.
+pub(super) fn check_error(request: &Answered, body: &[u8]) -> Result<(), Unusable> {
+    if !request.is_signed || request.is_head {
+        return Ok(());
+    }
+    match body.trim_ascii_start().first() {
+        // S3 sends a body with every error but those to HEAD. The other services name the code in a header as well.
+        None if request.is_s3 => Err(Unusable::Empty),
+        None => Ok(()),
+        Some(b'{') => parsed::<IgnoredAny>(body).map(drop),
+        Some(b'<') => match xml::complete(body, &[])?.root {
+            root if root.eq_ignore_ascii_case("html") => {
+                Err(Unusable::OtherRoot { found: root.to_owned(), wanted: "Error".to_owned() })
+            }
+            _ => Ok(()),
+        },
+        Some(_) if request.is_s3 => Err(Unusable::Malformed("it is not XML".to_owned())),
+        Some(_) => Ok(()),
+    }
+}
+
+/// What of a request decides what an error answer to it must be.
+pub(super) struct Answered {
+    is_signed: bool,
+    is_head: bool,
+    is_s3: bool,
+}
+
+impl Answered {
+    pub(super) fn of(request: &HttpRequest) -> Answered {
+        let scope = request.headers().get("authorization").unwrap_or_default();
+        Answered {
+            is_signed: scope.contains("/aws4_request"),
+            is_head: request.method() == "HEAD",
+            is_s3: scope.contains("/s3/aws4_request") || scope.contains("/s3express/aws4_request"),
         }
     }
 }
@@ -144,11 +191,12 @@ fn json(target: &str) -> Expected {
     // CloudTrail's model has the long form of the target.
     let target = target.strip_prefix("com.amazonaws.cloudtrail.v20131101.").unwrap_or(target);
     if let Some((_, members)) = JSON.iter().find(|(known, _)| *known == target) {
-        return Expected::Json(members);
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        return Expected::Json(members, elements::of_operation(operation));
     }
     let operation = target.rsplit('.').next().unwrap_or_default();
     let reads = ["Describe", "Get", "List", "Lookup", "Generate"].iter().any(|verb| operation.starts_with(verb));
-    if reads { Expected::Json(&[]) } else { Expected::Anything }
+    if reads { Expected::Json(&[], None) } else { Expected::Anything }
 }
 
 /// Each answer of a query service is an element that is named for the action.
@@ -157,7 +205,7 @@ fn query(action: &str) -> Expected {
         return Expected::Anything;
     }
     let members = QUERY.iter().find(|(known, _)| *known == action).map_or(&[][..], |(_, members)| members);
-    Expected::Xml { root: format!("{action}Response"), members }
+    Expected::Xml { root: format!("{action}Response"), members, each: elements::QUERY }
 }
 
 fn s3(query: &str) -> Expected {
@@ -166,7 +214,7 @@ fn s3(query: &str) -> Expected {
         return Expected::JsonDocument;
     }
     match S3.iter().find(|(parameter, ..)| names(parameter)) {
-        Some((_, root, members)) => Expected::Xml { root: (*root).to_owned(), members },
+        Some((_, root, members)) => Expected::Xml { root: (*root).to_owned(), members, each: elements::REST_XML },
         None => Expected::Something,
     }
 }
@@ -179,5 +227,5 @@ fn s3_control(path: &str) -> Expected {
         () if is("/configuration/publicAccessBlock") => ("PublicAccessBlockConfiguration", &[]),
         () => return Expected::Something,
     };
-    Expected::Xml { root: root.to_owned(), members }
+    Expected::Xml { root: root.to_owned(), members, each: elements::REST_XML }
 }

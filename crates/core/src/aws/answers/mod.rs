@@ -1,9 +1,10 @@
-//! Every answer of AWS passes here before the SDK reads it: its body is bounded, and a successful answer to a read is complete and
-//! what the model says it is.
+//! Every answer of AWS passes here before the SDK reads it: its body is bounded, a successful answer to a read is complete and
+//! what the model says it is, and an error is whole.
 //!
 //! The SDK reads XML that ends in the middle of a list as a shorter list, and an empty body as an answer in which nothing is configured.
 //! Both would make buckets look absent or sealed. Such an answer counts as no answer: the attempt failed, and the SDK repeats it.
 
+mod elements;
 mod expected;
 mod xml;
 
@@ -14,7 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::retry::ErrorKind;
 
-use expected::Expected;
+use expected::{Answered, Expected, check_error};
 
 use super::wrapped_client::wrapped;
 
@@ -36,12 +37,15 @@ pub(super) enum Unusable {
     OtherRoot { found: String, wanted: String },
     #[error("the answer holds no {0}")]
     Lacks(&'static str),
+    #[error("an element {element} in the answer has no {member}")]
+    ElementLacks { element: &'static str, member: String },
+    #[error("an element {0} in the answer is empty")]
+    EmptyElement(&'static str),
 }
 
 impl Unusable {
     /// What to do about it.
-    pub(super) const HINT: &str =
-        "run the command again; if it fails again, check the proxy or endpoint between orgseal and AWS";
+    pub(super) const HINT: &str = "run the command again; check the proxy or endpoint between orgseal and AWS";
 }
 
 /// The same client, checking.
@@ -54,13 +58,15 @@ struct CheckedConnector(SharedHttpConnector);
 
 impl HttpConnector for CheckedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let expected = Expected::of(&request);
+        let (expected, request_was) = (Expected::of(&request), Answered::of(&request));
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
             let body = bounded(&mut answer).await?;
-            if answer.status().is_success() {
-                expected.check(&body).map_err(unusable)?;
+            match answer.status().as_u16() {
+                200..300 => expected.check(&body).map_err(unusable)?,
+                400..500 => check_error(&request_was, &body).map_err(unusable)?,
+                _ => {}
             }
             *answer.body_mut() = SdkBody::from(body);
             Ok(answer)

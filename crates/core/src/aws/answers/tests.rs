@@ -9,7 +9,7 @@ use super::super::error::aws_error;
 use super::*;
 
 fn xml(root: &str, members: &'static [&'static str]) -> Expected {
-    Expected::Xml { root: root.to_owned(), members }
+    Expected::Xml { root: root.to_owned(), members, each: elements::REST_XML }
 }
 
 const ENCRYPTION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
@@ -21,7 +21,7 @@ const EXECUTIONS: &str = r#"{"AutomationExecutionMetadataList":[{"AutomationExec
 #[test]
 fn every_cut_is_noticed_and_the_whole_is_accepted() {
     let encryption = xml("ServerSideEncryptionConfiguration", &["Rule"]);
-    let executions = Expected::Json(&["AutomationExecutionMetadataList"]);
+    let executions = Expected::Json(&["AutomationExecutionMetadataList"], None);
     let generic = Expected::Something;
     for (expected, text) in
         [(&encryption, ENCRYPTION), (&executions, EXECUTIONS), (&generic, ENCRYPTION), (&generic, EXECUTIONS)]
@@ -49,12 +49,89 @@ fn what_is_no_answer_of_the_operation_is_refused() {
     assert!(refused(&buckets, "<ListAllMyBucketsResult><a></b></ListAllMyBucketsResult>").contains("did not begin"));
     let deep = "<a>".repeat(100_000);
     assert!(refused(&Expected::Something, &deep).contains("too deep"));
-    let accounts = Expected::Json(&["Accounts"]);
+    let accounts = Expected::Json(&["Accounts"], None);
     assert_eq!(refused(&accounts, "{}"), "the answer holds no Accounts");
     assert_eq!(refused(&accounts, r#"{"Accounts":null}"#), "the answer holds no Accounts");
     assert!(refused(&accounts, "[]").starts_with("the answer is not well-formed"));
     assert!(refused(&accounts, &"[".repeat(1 << 20)).starts_with("the answer is"));
     Expected::Anything.check(b"ok").unwrap();
+}
+
+#[test]
+fn an_element_without_what_names_it_makes_the_answer_unusable() {
+    let refused = |expected: &Expected, body: &str| expected.check(body.as_bytes()).unwrap_err().to_string();
+    let buckets = xml("ListAllMyBucketsResult", &["Buckets"]);
+    let of = |elements: &str| format!("<ListAllMyBucketsResult><Buckets>{elements}</Buckets></ListAllMyBucketsResult>");
+    let (whole, without) = ("<Bucket><Name>a</Name></Bucket>", "<Bucket><CreationDate>d</CreationDate></Bucket>");
+    buckets.check(of("").as_bytes()).unwrap();
+    buckets.check(of(&whole.repeat(3)).as_bytes()).unwrap();
+    for empty in [
+        without,
+        "<Bucket/>",
+        "<Bucket><Name></Name></Bucket>",
+        "<Bucket><Name/></Bucket>",
+        "<Bucket><Name> </Name></Bucket>",
+    ] {
+        for elements in [format!("{empty}{whole}"), format!("{whole}{empty}")] {
+            assert_eq!(refused(&buckets, &of(&elements)), "an element Bucket in the answer has no Name", "{elements}");
+        }
+    }
+    let tags = xml("Tagging", &["TagSet"]);
+    let tag = |inner: &str| format!("<Tagging><TagSet><Tag>{inner}</Tag></TagSet></Tagging>");
+    tags.check(tag("<Key>k</Key><Value></Value>").as_bytes()).unwrap();
+    assert!(refused(&tags, &tag("<Key>k</Key>")).contains("Tag in the answer has no Value"));
+    let acl = xml("AccessControlPolicy", &["Owner"]);
+    let grantee = |inner: &str| {
+        format!(
+            "<AccessControlPolicy><Owner><ID>o</ID></Owner><AccessControlList><Grant><Grantee>{inner}</Grantee>\
+             <Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>"
+        )
+    };
+    acl.check(grantee("<URI>all</URI>").as_bytes()).unwrap();
+    assert!(
+        refused(&acl, &grantee("<DisplayName>x</DisplayName>"))
+            .contains("Grantee in the answer has no ID or URI or EmailAddress")
+    );
+    let json = |operation: &str, member: &'static [&'static str], body: &str| {
+        Expected::Json(member, elements::of_operation(operation)).check(body.as_bytes()).map_err(|why| why.to_string())
+    };
+    json("ListAccounts", &["Accounts"], r#"{"Accounts":[{"Id":"1"},{"Id":"2"}]}"#).unwrap();
+    for bad in ["{}", r#"{"Id":""}"#, r#"{"Id":null}"#, "null", r#""Id""#] {
+        let found = json("ListAccounts", &["Accounts"], &format!(r#"{{"Accounts":[{{"Id":"1"}},{bad}]}}"#));
+        assert_eq!(found.unwrap_err(), "an element Accounts in the answer has no Id", "{bad}");
+    }
+    assert!(json("ListRoots", &["Roots"], r#"{"Roots":[{"Name":"Root"}]}"#).is_err());
+    assert!(json("DescribeOrganization", &["Organization"], r#"{"Organization":{"Id":"o-1"}}"#).is_err());
+}
+
+#[test]
+fn an_error_counts_only_where_it_is_whole() {
+    let answered = |method: &str, service: &str| {
+        let mut request = HttpRequest::new(SdkBody::empty());
+        request.set_method(method).unwrap();
+        request
+            .headers_mut()
+            .insert("authorization", format!("AWS4-HMAC-SHA256 Credential=A/20261201/r/{service}/aws4_request"));
+        Answered::of(&request)
+    };
+    let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchBucketPolicy</Code><Message>The bucket policy does \
+               not exist</Message></Error>";
+    let json = r#"{"__type":"ParentNotFoundException","Message":"no"}"#;
+    for (service, whole) in [("s3", xml), ("sts", xml), ("ssm", json)] {
+        let get = answered("GET", service);
+        check_error(&get, whole.as_bytes()).unwrap();
+        for end in 1..whole.len() {
+            assert!(check_error(&get, &whole.as_bytes()[..end]).is_err(), "{service}: {}", &whole[..end]);
+        }
+    }
+    assert_eq!(check_error(&answered("GET", "s3"), b""), Err(Unusable::Empty));
+    check_error(&answered("HEAD", "s3"), b"").unwrap();
+    check_error(&answered("POST", "ssm"), b"").unwrap();
+    assert!(check_error(&answered("GET", "s3"), b"<html><body>blocked</body></html>").is_err());
+    assert!(check_error(&answered("GET", "s3"), b"blocked").is_err());
+    let mut unsigned = HttpRequest::new(SdkBody::empty());
+    unsigned.set_uri("http://169.254.169.254/latest/meta-data").unwrap();
+    check_error(&Answered::of(&unsigned), b"<html>").unwrap();
 }
 
 #[test]
@@ -83,14 +160,22 @@ fn the_request_says_what_the_answer_must_be() {
     );
     let form = ("content-type", "application/x-www-form-urlencoded");
     let assume = request("POST", "http://h/", &[form], "Action=AssumeRole&Version=2011-06-15");
-    assert_eq!(assume, xml("AssumeRoleResponse", &["AssumeRoleResult", "Credentials"]));
+    assert_eq!(
+        assume,
+        Expected::Xml {
+            root: "AssumeRoleResponse".to_owned(),
+            members: &["AssumeRoleResult", "Credentials"],
+            each: elements::QUERY
+        }
+    );
     let json = |target: &'static str| request("POST", "http://h/", &[("x-amz-target", target)], "{}");
-    assert_eq!(json("AWSOrganizationsV20161128.ListAccounts"), Expected::Json(&["Accounts"]));
-    let events = Expected::Json(&["Events"]);
+    let accounts = elements::of_operation("ListAccounts");
+    assert_eq!(json("AWSOrganizationsV20161128.ListAccounts"), Expected::Json(&["Accounts"], accounts));
+    let events = Expected::Json(&["Events"], elements::of_operation("LookupEvents"));
     assert_eq!(json("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"), events);
     assert_eq!(json("TrentService.EnableKey"), Expected::Anything);
     assert_eq!(request("POST", "http://h/", &[form], "Action=CreateRole&RoleName=r"), Expected::Anything);
-    assert_eq!(json("AmazonSSM.DescribeDocumentPermission"), Expected::Json(&[]));
+    assert_eq!(json("AmazonSSM.DescribeDocumentPermission"), Expected::Json(&[], None));
     assert_eq!(request("PUT", "http://169.254.169.254/latest/api/token", &[], ""), Expected::Anything);
 }
 

@@ -30,6 +30,7 @@ pub const TAG: &str = "orgseal";
 /// The tag's value.
 pub const TAG_VALUE: &str = "bootstrap";
 
+use super::answers::Unusable;
 use crate::model::AwsError;
 
 /// An answer that lacks what the model says it holds.
@@ -37,7 +38,7 @@ fn unreadable(operation: &str, lacks: &str) -> AwsError {
     AwsError {
         code: "Unreadable".to_owned(),
         message: format!("{operation}: the answer holds no {lacks}"),
-        hint: "check the endpoint".to_owned(),
+        hint: Unusable::HINT.to_owned(),
     }
 }
 
