@@ -216,10 +216,13 @@ fn a_task_that_panics_in_a_preflight_or_a_deployment_leaves_its_account_unknown(
 /// Lists with an element that lacks its name, with each element twice, and errors that are cut off.
 #[test]
 fn an_element_without_its_name_is_no_shorter_list_and_one_that_comes_twice_counts_once() {
-    let list = "[[fault]]\nkind = \"repeated_elements\"\nwhere = { operation = \"List*\" }\n";
+    let fault = |kind: &str, filter: &str| format!("[[fault]]\nkind = \"{kind}\"\nwhere = {{ {filter} }}\n");
+    let of = |account: &str| format!("operation = \"ListBuckets\", account = \"{account}\"");
     let world = two_buckets(&format!(
-        "{list}[[fault]]\nkind = \"missing_member\"\nmember = \"Name\"\nwhere = {{ operation = \"ListBuckets\", account = \"{}\" }}",
-        TWO[0]
+        "{}{}{}member = \"Name\"\n",
+        fault("repeated_elements", "operation = \"ListAccounts\""),
+        fault("repeated_elements", &of(TWO[1])),
+        fault("missing_member", &of(TWO[0])),
     ));
     let (code, document) = world.json(&["rollout", "--yes"]);
     assert_eq!(code, 3, "{document:#}");
@@ -246,7 +249,7 @@ fn an_error_that_is_cut_off_says_nothing() {
 #[test]
 fn organizations_without_accounts_or_with_one_without_an_id_are_told_as_such() {
     for (fault, says) in [
-        ("kind = \"missing_member\"\nmember = \"Id\"", "ListAccounts: an element Accounts in the answer has no Id"),
+        ("kind = \"missing_member\"\nmember = \"Id\"", "an element Accounts in the answer"),
         ("kind = \"empty_member\"\nmember = \"Accounts\"", "ListAccounts: "),
     ] {
         let world = two_buckets(&format!("[[fault]]\n{fault}\nwhere = {{ operation = \"ListAccounts\" }}"));
