@@ -324,6 +324,8 @@ fn date_in_2051(world: &World) {
     let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     connection.execute("UPDATE entry SET at = ?1, hash = ?2 WHERE seq = ?3", (&at, hash, seq)).unwrap();
     connection.execute("UPDATE bucket SET at = ?1 WHERE name = ?2 AND at = ?3", (&at, &bucket, old)).unwrap();
+    let touched = "UPDATE bucket SET touched_at = ?1 WHERE name = ?2 AND touched_at = ?3";
+    connection.execute(touched, (&at, &bucket, old)).unwrap();
     std::fs::remove_file(world.state().join("ledger.head")).unwrap();
 }
 
