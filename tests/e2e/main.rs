@@ -34,6 +34,7 @@ mod permissions;
 mod plan;
 mod preflight;
 mod random;
+mod redo;
 mod refusals;
 mod remediation;
 mod resume;

@@ -276,7 +276,7 @@ fn a_look_at_a_rollback_is_none() {
 }
 
 #[test]
-fn what_leads_on_from_a_campaign_that_was_undone_is_another_one() {
+fn what_leads_on_from_a_campaign_that_was_undone_is_its_redo_or_another_one() {
     let world = World::of("accounts = 2\nbuckets_per_account = 2\nsuspended = 0\nwithout_member_role = 0\n");
     world.run(&["rollout", "--yes"]);
     let campaign = world.json(&["status"]).1["campaign"].as_str().unwrap().to_owned();
@@ -285,5 +285,6 @@ fn what_leads_on_from_a_campaign_that_was_undone_is_another_one() {
     assert!(!status.contains("Undone"), "a dry run undoes nothing: {status}");
     assert_eq!(world.run(&["rollback", "--yes"]).code, 0);
     let status = world.run(&["status", "--campaign", &campaign]).stdout;
-    assert!(status.contains("plans again") && !status.contains("orgseal resume"), "{status}");
+    assert!(status.contains("--redo-wave 1") && status.contains("plans again"), "{status}");
+    assert!(!status.contains("continues where it stopped"), "{status}");
 }

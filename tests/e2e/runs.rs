@@ -21,10 +21,16 @@ fn the_runs_are_listed_with_what_undid_them() {
     assert_eq!(ids, [id(&rollback), id(&rollout), id(&audit)]);
     assert_eq!((&runs[0]["undoes"], &runs[1]["undone_by"][0]), (&id(&rollout).into(), &id(&rollback).into()));
     assert_eq!(runs[2]["selection"], "region us-east-1");
-    assert_eq!(runs[1]["summary"], rollout["summary"]);
+    // The campaign's counts are those of now, not of before its rollback.
+    let (then, now) = (&rollout["summary"], &runs[1]["summary"]);
+    assert!(then["changed"].as_u64() > Some(0) && then["rolled_back"].is_null(), "{then}");
+    let count = |summary: &serde_json::Value, name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(count(now, "rolled_back"), count(&rollback["summary"], "restored"), "{now}");
+    assert_eq!(count(now, "sealed"), count(then, "sealed") - count(now, "rolled_back"), "{now}");
     assert!(runs.iter().all(|run| run["caller"].as_str().unwrap().contains(":user/orgseal")));
     let text = world.run(&["runs", "--limit", "2"]).stdout;
     assert!(text.contains(&format!("undone by {}", id(&rollback))) && text.contains("1 run older"), "{text}");
+    assert!(text.contains("rolled back since"), "{text}");
     assert!(!text.contains(&id(&audit)), "{text}");
 }
 

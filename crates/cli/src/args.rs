@@ -301,6 +301,10 @@ pub(crate) struct Resume {
     /// Retry the buckets that failed, and those held for a cause that may be resolved
     #[arg(long)]
     pub(crate) retry_failed: bool,
+    /// Seal the rolled-back buckets of this wave again, under the campaign's own plan and approvals, then continue with later waves;
+    /// a campaign without waves is wave 1; may be given more than once, or as a list (2,3)
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) redo_wave: Vec<u32>,
 }
 
 #[derive(Args)]

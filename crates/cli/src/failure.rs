@@ -194,6 +194,14 @@ impl From<CampaignError> for Failure {
             CampaignError::Undone { .. } => {
                 "begin a new rollout: it reads every bucket anew, and seals what is not sealed".to_owned()
             }
+            CampaignError::WaveRolledBack { id, wave, .. } => format!(
+                "to seal it again under the same plan and approvals: `{}`; to have another plan approved: `{}`",
+                suggested(&format!("resume --campaign {id} --redo-wave {wave}")),
+                suggested("plan"),
+            ),
+            CampaignError::NotRolledBack { id, .. } => {
+                format!("`{}` shows which waves are rolled back", suggested(&format!("status --campaign {id}")))
+            }
             CampaignError::RollbackRequested { campaign, request } => format!(
                 "choose: continue it with `{}`, or cancel it with `{}` and then resume the campaign",
                 Suggest::of_plan(&connect::present_place(), &request.narrowed).anew(&format!(
@@ -241,7 +249,7 @@ impl From<CampaignError> for Failure {
             CampaignError::NobodyInWave { .. } => {
                 "correct it in [[waves]]: account IDs or names in `accounts`, OU IDs in `ous`".to_owned()
             }
-            CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave and --wave against [[waves]]".to_owned(),
+            CampaignError::NoSuchWave { .. } => "check --until-wave, --approve-wave, --redo-wave and --wave against [[waves]]".to_owned(),
             CampaignError::TooManyToShare { .. } => orgseal_core::campaign::STACK_SET_WAY.to_owned(),
             CampaignError::Ledger(error) => ledger_help(error),
             CampaignError::Task(_) => "this is a fault of orgseal: run again with --log text and report it".to_owned(),

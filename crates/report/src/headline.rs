@@ -70,6 +70,9 @@ fn changes(run: &Run, summary: &Summary, took: Option<String>) -> Option<String>
         format!("{} already {}", number(already), title(kind::goal(run))),
         format!("{} failed", number(summary.failed)),
     ];
+    if summary.rolled_back > 0 {
+        parts.push(format!("{} rolled back since", counted(summary.rolled_back, "bucket")));
+    }
     if summary.unread > 0 {
         parts.push(format!("{} unknown", counted(summary.unread, "bucket")));
     }
@@ -157,6 +160,11 @@ mod tests {
         assert_eq!(
             changes(&run("rollback"), &restored, None).unwrap(),
             "2 buckets restored and verified · 1 already restored · 0 failed"
+        );
+        let undone = Summary { buckets: 9, sealed: 4, changed: 1, rolled_back: 5, not_sealed: 5, ..Summary::default() };
+        assert_eq!(
+            changes(&run("rollout"), &undone, None).unwrap(),
+            "1 bucket changed and verified · 3 already sealed · 0 failed · 5 buckets rolled back since"
         );
         assert_eq!(changes(&run("audit"), &counts, None), None);
     }

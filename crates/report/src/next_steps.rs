@@ -1,7 +1,7 @@
 //! "What now": the commands that lead on from the state in which a run ended.
 
 use orgseal_core::campaign::{Target, rollback_covers};
-use orgseal_core::ledger::{Reader, RollbackRequest, Run, Scope, Summary};
+use orgseal_core::ledger::{Reader, RollbackRequest, RolledBack, Run, Scope, Summary};
 use orgseal_core::model::{Reason, Verdict, WaveState};
 use serde::Serialize;
 
@@ -51,16 +51,18 @@ pub(crate) fn next_steps(
         steps.add(Some(whole), "shows the whole run and what to do next; this report shows a part of it".to_owned());
         return Ok(steps.0);
     }
-    let undone = reader.undone_by(run)?;
+    // An earlier version's rollback is not in the campaign's record: what was restored would be taken for what it never was.
+    let unrecorded = reader.undone_unrecorded(run)?;
+    let rolled_back = reader.rolled_back(run)?;
     match run.kind.as_str() {
-        // It cannot go on: what was put back would be taken for what it never was.
-        _ if undone.is_some() => {
-            let by = undone.as_ref().map_or("a rollback", |rollback| rollback.id.as_str());
+        _ if unrecorded.is_some() => {
+            let by = unrecorded.as_ref().map_or("a rollback", |rollback| rollback.id.as_str());
             steps.add(
                 Some(suggest.anew("plan")),
                 format!("plans again: {by} undid this campaign, which cannot be resumed"),
             );
         }
+        "rollout" if rolled_back.is_some() => after_rollback(&mut steps, &suggest, now, rolled_back.as_ref())?,
         "audit" => after_audit(&mut steps, &suggest, now)?,
         "plan" => after_plan(&mut steps, &suggest, now)?,
         _ => after_change(&mut steps, &suggest, now)?,
@@ -85,7 +87,8 @@ pub(crate) fn next_steps(
         );
     }
     // Whether to undo is nobody's duty, so it comes last.
-    if run.kind == "rollout" && summary.started > 0 && run.state != "running" && undone.is_none() {
+    let is_undone = unrecorded.is_some() || rolled_back.is_some_and(|rolled_back| rolled_back.first_whole().is_some());
+    if run.kind == "rollout" && summary.started > 0 && run.state != "running" && !is_undone {
         let buckets = reader.touched(run, None)?;
         steps.about(
             suggest.recorded(&format!("rollback --campaign {}", run.id)),
@@ -97,6 +100,65 @@ pub(crate) fn next_steps(
         );
     }
     Ok(steps.0)
+}
+
+/// What leads on from a campaign of which buckets were rolled back.
+fn after_rollback(
+    steps: &mut Steps,
+    suggest: &Suggest,
+    now: &Situation<'_>,
+    rolled_back: Option<&RolledBack>,
+) -> Result<(), ReportError> {
+    let Situation { reader, run, summary } = *now;
+    let Some(rolled_back) = rolled_back else { return Ok(()) };
+    if let Some(rollback) = reader.undone_by(run)? {
+        let left = reader.summary(&rollback)?;
+        if left.failed + left.unread + left.accounts_unread > 0 {
+            steps.add(
+                Some(suggest.recorded(&format!("resume --retry-failed --campaign {}", rollback.id))),
+                "retries what the rollback could not restore, after you removed the cause".to_owned(),
+            );
+        }
+    }
+    let has_waves = !reader.waves(run)?.is_empty();
+    let redo = |wave: u32| suggest.recorded(&format!("resume --campaign {} --redo-wave {wave}", run.id));
+    let first = rolled_back.first_whole();
+    match first {
+        // A redo that was cut short, or the waves before.
+        Some(wave) if run.state != "paused: wave rolled back" && begun_before(reader, run, wave)? => {
+            let resume = suggest.recorded(&format!("resume --campaign {}", run.id));
+            steps.add(Some(resume), format!("continues where it stopped, up to wave {wave}, which is rolled back"));
+        }
+        None => after_change(steps, suggest, &Situation { reader, run, summary })?,
+        Some(_) => {}
+    }
+    for wave in rolled_back.waves.iter().filter(|wave| first.is_none_or(|first| wave.number == first)) {
+        let does = match (wave.whole, has_waves) {
+            (true, true) => format!(
+                "seals what was rolled back of wave {} again, under the same plan and approvals, then continues with later waves",
+                wave.number
+            ),
+            (_, true) => {
+                format!(
+                    "seals the rolled-back buckets of wave {} again, under the same plan and approvals",
+                    wave.number
+                )
+            }
+            (_, false) => "seals the rolled-back buckets again, under the same plan and approvals".to_owned(),
+        };
+        steps.add(Some(redo(wave.number)), format!("{does}; asks for confirmation first"));
+    }
+    if first.is_some() {
+        let does = "plans again instead, for another approval: the plan evaluates every bucket anew; changes nothing";
+        steps.add(Some(suggest.anew("plan")), does.to_owned());
+    }
+    Ok(())
+}
+
+/// Whether something before a rolled-back wave was begun and is not done.
+fn begun_before(reader: &Reader, run: &Run, wave: u32) -> Result<bool, ReportError> {
+    let open = [WaveState::Approved, WaveState::Changing, WaveState::Baking, WaveState::Stopped];
+    Ok(reader.waves(run)?.iter().any(|record| record.number < wave && open.contains(&record.state)))
 }
 
 /// What leads on from a rollback that was requested and has not begun: the campaign does not go on sealing before that.
@@ -385,7 +447,8 @@ fn once_more(steps: &mut Steps, suggest: &Suggest, now: &Situation<'_>) -> Resul
         }
         _ => summary.not_sealed + summary.not_restored,
     };
-    if waiting == 0 {
+    // What was rolled back is redone in its campaign.
+    if waiting == 0 || reader.rolled_back(run)?.is_some() {
         return Ok(());
     }
     match (&run.parent, &run.plan) {

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use anstyle::Effects;
 use orgseal_core::campaign::rollback_covers;
-use orgseal_core::ledger::{Head, PlanReference, Process, Reader, Run, Scope, Session, Summary};
+use orgseal_core::ledger::{Head, PlanReference, Process, Reader, RolledBack, Run, Scope, Session, Summary};
+use orgseal_core::model::{WaveRecord, WaveRollback, WaveState};
 use serde::Serialize;
 
 use crate::headline::{headline, what_it_did};
@@ -33,6 +34,45 @@ struct Standing {
     rollbacks: Vec<(Run, Summary)>,
     head: Head,
     waves: Vec<WaveLine>,
+    rolled_back: Option<RolledBack>,
+    /// The rollbacks whose effect was not redone.
+    in_force: Vec<String>,
+}
+
+/// What is rolled back of a campaign, what is pending, and how much is not sealed now.
+fn rolled_back_in_words(rolled_back: &RolledBack, standing: &Standing) -> Vec<String> {
+    let by = &rolled_back.by;
+    let mut says: Vec<String> = Vec::new();
+    for wave in &rolled_back.waves {
+        let record = standing.waves.iter().map(|line| &line.record).find(|record| record.number == wave.number);
+        let buckets = counted(wave.buckets, "bucket");
+        says.push(match record.and_then(|record| record.rolled_back.as_ref().map(|rollback| (record, rollback))) {
+            Some((
+                WaveRecord { number, state: WaveState::RolledBack, .. },
+                WaveRollback { rolled_back_at, by, .. },
+            )) => {
+                format!("Wave {number} was rolled back {} by {by}: {buckets} restored.", moment(*rolled_back_at))
+            }
+            Some((WaveRecord { number, .. }, WaveRollback { rolled_back_at, by, .. })) => {
+                format!("{buckets} of wave {number} were rolled back {} by {by}.", moment(*rolled_back_at))
+            }
+            // Without waves, or while the rollback has not come to its end.
+            None => {
+                format!("{buckets} of it were rolled back by {by}, the last {}.", moment(rolled_back.rolled_back_at))
+            }
+        });
+    }
+    let pending: Vec<String> = waves::pending(&standing.waves).iter().map(u32::to_string).collect();
+    let not_sealed = counted(standing.summary.not_sealed, "bucket");
+    let are = if standing.summary.not_sealed == 1 { "is" } else { "are" };
+    says.push(match pending.as_slice() {
+        [] => format!("{not_sealed} {are} not sealed now."),
+        [only] => format!("Wave {only} is pending. {not_sealed} {are} not sealed now."),
+        [first @ .., last] => {
+            format!("Waves {} and {last} are pending. {not_sealed} {are} not sealed now.", first.join(", "))
+        }
+    });
+    says
 }
 
 fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
@@ -49,6 +89,8 @@ fn standing(reader: &Reader, run: &Run) -> Result<Standing, ReportError> {
         rollbacks,
         head: reader.head()?,
         waves: waves::lines(reader, run)?,
+        rolled_back: reader.rolled_back(run)?,
+        in_force: reader.rollbacks_in_force(run)?.into_iter().map(|(rollback, _)| rollback.id).collect(),
     })
 }
 
@@ -80,11 +122,23 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         writeln!(out, "narrowed to {}", run.selection)?;
     }
     let said = ending(run).unwrap_or_else(|| run.state.clone());
+    let said = match (&standing.rolled_back, run.state.as_str()) {
+        (Some(rolled_back), "finished") if summary.changed == 0 && rolled_back.first_whole().is_some() => {
+            "finished, then rolled back".to_owned()
+        }
+        (Some(_), "finished") => "finished, then rolled back in part".to_owned(),
+        _ => said,
+    };
     writeln!(out, "{said}")?;
     if let Some(request) = &run.rollback_request {
         let covers = rollback_covers(&run.id, request.wave, &request.narrowed);
         let (at, by) = (moment(request.requested_at), &request.session.caller);
         writeln!(out, "A rollback of {covers} was requested {at} by {by} and is not finished.")?;
+    }
+    if let Some(rolled_back) = &standing.rolled_back {
+        for words in rolled_back_in_words(rolled_back, &standing) {
+            writeln!(out, "{words}")?;
+        }
     }
     writeln!(out)?;
     writeln!(out, "{}", ink(&headline(run, summary), Effects::BOLD))?;
@@ -160,7 +214,11 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     }
     for (rollback, undone) in standing.rollbacks.iter().filter(|(_, undone)| undone.restored > 0) {
         let restored = counted(undone.restored, "bucket");
-        writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}", rollback.id, rollback.state)?;
+        let redone = match standing.in_force.contains(&rollback.id) || rollback.stage == "reading" {
+            true => "",
+            false => "; redone since",
+        };
+        writeln!(out, "\nUndone in part or whole by {}: {restored} restored, {}{redone}", rollback.id, rollback.state)?;
     }
     if !is_at_work {
         let steps = next_steps(reader, &style.place, run, summary)?;
@@ -197,6 +255,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<&'a PlanReference>,
     waves: &'a [WaveLine],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rolled_back: Option<&'a RolledBack>,
     sessions: Vec<SessionRecord<'a>>,
     rollbacks: Vec<RollbackRecord<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -257,6 +317,7 @@ pub fn write_json(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write
         open: standing.open,
         plan: run.plan.as_ref(),
         waves: &standing.waves,
+        rolled_back: standing.rolled_back.as_ref(),
         sessions: standing
             .sessions
             .iter()

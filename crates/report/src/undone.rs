@@ -7,12 +7,9 @@ use crate::words::counted;
 /// The rollbacks that restored buckets of a campaign, in words. A bucket that was restored before counts where it was restored.
 pub(crate) fn by(reader: &Reader, run: &Run) -> Result<Vec<String>, LedgerError> {
     let mut said = Vec::new();
-    for rollback in reader.rollbacks_of(run)? {
-        let restored = reader.summary(&rollback)?.changed;
-        if restored > 0 {
-            let them = counted(restored, "bucket");
-            said.push(format!("undone since, in whole or in part: {} restored {them}", rollback.id));
-        }
+    for (rollback, restored) in reader.rollbacks_in_force(run)? {
+        let them = counted(restored, "bucket");
+        said.push(format!("undone since, in whole or in part: {} restored {them}", rollback.id));
     }
     Ok(said)
 }

@@ -2,7 +2,7 @@
 
 use orgseal_core::clock;
 use orgseal_core::ledger::{Reader, Run, WaveCount};
-use orgseal_core::model::{WaveRecord, WaveState};
+use orgseal_core::model::{WaveRecord, WaveRollback, WaveState};
 use serde::Serialize;
 
 use crate::ReportError;
@@ -20,6 +20,9 @@ pub(crate) struct WaveLine {
     pub(crate) held: u64,
     pub(crate) failed: u64,
     pub(crate) started: u64,
+    /// Of those that are not sealed, the ones that a rollback restored.
+    #[serde(skip)]
+    pub(crate) rolled_back: u64,
 }
 
 /// The waves that a campaign has come to, by number. One that did not begin yet shows by its buckets alone.
@@ -34,9 +37,9 @@ pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportE
         .map(|number| {
             let count = counts.iter().find(|count| count.number == number).copied().unwrap_or_default();
             let record = records.iter().find(|record| record.number == number).cloned();
-            let WaveCount { accounts, buckets, sealed, not_sealed, held, failed, started, .. } = count;
+            let WaveCount { accounts, buckets, sealed, not_sealed, held, failed, started, rolled_back, .. } = count;
             let record = record.unwrap_or_else(|| WaveRecord::new(number, "", WaveState::Pending));
-            WaveLine { record, accounts, buckets, sealed, not_sealed, held, failed, started }
+            WaveLine { record, accounts, buckets, sealed, not_sealed, held, failed, started, rolled_back }
         })
         .collect())
 }
@@ -64,13 +67,31 @@ pub(crate) fn state(record: &WaveRecord) -> String {
         },
         WaveState::Done => "done".to_owned(),
         WaveState::Stopped => format!("stopped: {}", record.says.as_deref().unwrap_or("something speaks against it")),
+        WaveState::RolledBack => match &record.rolled_back {
+            Some(WaveRollback { rolled_back_at, buckets, .. }) => {
+                format!("rolled back {}, {} restored", moment(*rolled_back_at), counted(*buckets, "bucket"))
+            }
+            None => "rolled back".to_owned(),
+        },
     }
+}
+
+/// The waves that are not changed, or not any more: a campaign that continues comes to them.
+pub(crate) fn pending(lines: &[WaveLine]) -> Vec<u32> {
+    use WaveState::{Approved, Pending, RolledBack, Waiting};
+    let pending = lines.iter().filter(|line| matches!(line.record.state, Pending | Waiting | Approved | RolledBack));
+    pending.map(|line| line.record.number).collect()
 }
 
 /// A wave in one line, for people.
 pub(crate) fn in_words(line: &WaveLine) -> String {
     let mut parts = vec![format!("{} of {} sealed", number(line.sealed), counted(line.buckets, "bucket"))];
-    for (amount, what) in [(line.held, "held"), (line.failed, "failed"), (line.not_sealed, "waiting")] {
+    for (amount, what) in [
+        (line.held, "held"),
+        (line.failed, "failed"),
+        (line.rolled_back, "rolled back"),
+        (line.not_sealed - line.rolled_back, "waiting"),
+    ] {
         if amount > 0 {
             parts.push(format!("{} {what}", number(amount)));
         }

@@ -1,6 +1,8 @@
 //! `orgseal resume`: resume a rollout or a rollback where an earlier process ended.
 
-use orgseal_core::campaign::{Campaign, ChangeOptions, Target, rollback_to_continue};
+use std::collections::BTreeSet;
+
+use orgseal_core::campaign::{Campaign, ChangeOptions, Target, newest_to_resume, rollback_to_continue};
 use orgseal_core::ledger::{LedgerError, Reader, Scope};
 use orgseal_core::model::WaveState;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,9 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
         return rollback::carry_on(common, place, requested, json, yes).await;
     }
-    if let Some(run) = nothing_to_resume(&place, own)? {
+    let redo_waves: BTreeSet<u32> = own.redo_wave.iter().copied().collect();
+    let options = ChangeOptions { retry_failed: own.retry_failed, redo_waves, ..with_waves(&own.waves) };
+    if let Some(run) = nothing_to_resume(&place, own, &options)? {
         output::err(&format!("nothing to resume: {run} is finished; nothing was read or written"));
         return report_again(common, &place.state, &run, json);
     }
@@ -26,7 +30,6 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
     let stop = CancellationToken::new();
     let (events, screen) = listen::events();
     signals::watch(&stop, &events);
-    let options = ChangeOptions { retry_failed: own.retry_failed, ..with_waves(&own.waves) };
     let setting = place.setting(events, stop.clone());
     let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
     let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
@@ -44,14 +47,17 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
 }
 
 /// The id of the run that is to be resumed, where it is finished and nothing of it is left to do.
-fn nothing_to_resume(place: &Workplace, own: &Resume) -> Result<Option<String>, Failure> {
+fn nothing_to_resume(place: &Workplace, own: &Resume, options: &ChangeOptions) -> Result<Option<String>, Failure> {
+    if !options.redo_waves.is_empty() {
+        return Ok(None);
+    }
     let reader = match Reader::open(&place.state) {
         Err(LedgerError::Missing { .. }) => return Ok(None),
         reader => reader?,
     };
     let run = match &own.campaign {
         Some(id) => Some(reader.run(id)?),
-        None => reader.newest_of(&["rollout", "rollback"])?,
+        None => newest_to_resume(&reader, options)?,
     };
     let changes = |kind: &str| matches!(kind, "rollout" | "rollback");
     let Some(run) = run.filter(|run| run.state == "finished" && changes(&run.kind)) else { return Ok(None) };
@@ -60,7 +66,8 @@ fn nothing_to_resume(place: &Workplace, own: &Resume) -> Result<Option<String>, 
         || !reader.work(&run, scope, None)?.is_empty()
         || reader.waves(&run)?.iter().any(|wave| wave.state != WaveState::Done);
     // A campaign that was undone has another story to tell.
-    let undone = reader.undone_by(&run)?.is_some();
+    let undone = reader.undone_unrecorded(&run)?.is_some()
+        || reader.rolled_back(&run)?.is_some_and(|rolled_back| rolled_back.first_whole().is_some());
     // Who changed the campaign file since may expect that its buckets get something else now.
     let changed = !Target::of(&run).other_settings(&place.loaded.campaign).is_empty();
     Ok((!is_open && !undone && !changed).then_some(run.id))

@@ -13,7 +13,7 @@ pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failu
     let reader = Reader::open(&state)?;
     let run = match &own.campaign {
         Some(id) => reader.run(id)?,
-        None => reader.newest_of(&["rollout", "rollback"])?.ok_or_else(|| {
+        None => reader.newest_campaign(None)?.ok_or_else(|| {
             Failure::plain("the ledger holds no campaign yet", "begin one: `orgseal plan` writes a plan for approval")
         })?,
     };

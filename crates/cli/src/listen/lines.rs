@@ -85,6 +85,7 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
             }
         }
         WaveState::Done => "is done with".to_owned(),
+        WaveState::RolledBack => "is rolled back".to_owned(),
         WaveState::Stopped => format!("is stopped: {}", wave.says.as_deref().unwrap_or_default()),
     };
     format!("wave {} of {of}, {}, {says}", wave.number, wave.name)

@@ -1,5 +1,6 @@
 //! The beginning of a run, and of going on with one: what may be begun, and with what.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +21,7 @@ use crate::clock;
 use crate::config::CampaignFile;
 use crate::event::Event;
 use crate::host::host;
-use crate::ledger::{Binding, Ledger, NewRun, NewSession, Reader, Run, check_runs};
+use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Run, Scope, check_runs};
 use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
 
@@ -115,8 +116,7 @@ impl Campaign {
             let reader = Reader::open(ledger.folder())?;
             match campaign {
                 Some(id) => reader.run(id)?,
-                None => reader
-                    .newest_of(&["rollout", "rollback"])?
+                None => newest_to_resume(&reader, &options)?
                     .ok_or_else(|| CampaignError::NoCampaign(ledger.folder().display().to_string()))?,
             }
         };
@@ -138,7 +138,7 @@ impl Campaign {
             check_runs(ledger.folder(), &requested::acted_on(&reader, &run)?, &setting.checked)?;
         }
         if !options.settle_only {
-            may_go_on(&Reader::open(ledger.folder())?, &run, operation)?;
+            may_go_on(&Reader::open(ledger.folder())?, &run, operation, &options.redo_waves)?;
         }
         let target = Target::of(&run);
         let settings = target.other_settings(&setting.loaded.campaign);
@@ -149,7 +149,10 @@ impl Campaign {
             Some(plan) if run.kind == "rollout" && !options.settle_only => Some(planning::kept(ledger.folder(), plan)?),
             _ => None,
         };
-        let ledger = ledger.resume(&run.id, session(&setting, command)).await?;
+        let ledger = ledger.redo(&run.id, session(&setting, command), options.redo_waves.clone()).await?;
+        if !options.redo_waves.is_empty() {
+            fail_point("after_redo_requested");
+        }
         let began = Began {
             id: run.id,
             kind,
@@ -262,7 +265,7 @@ pub(super) async fn open(setting: &Setting, changes: bool) -> Result<(Organizati
 /// Whether the waves that the command line names are there.
 fn known_waves(file: &CampaignFile, options: &ChangeOptions) -> Result<(), CampaignError> {
     let waves = file.waves().len();
-    let named = options.until_wave.iter().chain(&options.approved_waves);
+    let named = options.until_wave.iter().chain(&options.approved_waves).chain(&options.redo_waves);
     match named.copied().find(|wave| *wave as usize > waves) {
         Some(wanted) => Err(CampaignError::NoSuchWave { wanted, waves }),
         None => Ok(()),
@@ -282,14 +285,28 @@ pub(super) fn session(setting: &Setting, command: &'static str) -> NewSession {
     }
 }
 
+/// The run that `resume` is about where none is named. What was rolled back is redone in its campaign.
+pub fn newest_to_resume(reader: &Reader, options: &ChangeOptions) -> Result<Option<Run>, LedgerError> {
+    let scope = if options.retry_failed { Scope::OpenAndFailed } else { Scope::Open };
+    reader.newest_campaign(Some(scope).filter(|_| options.redo_waves.is_empty()))
+}
+
 /// Whether a run is one that can go on.
-fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), CampaignError> {
+fn may_go_on(
+    reader: &Reader,
+    run: &Run,
+    operation: Operation,
+    redo_waves: &BTreeSet<u32>,
+) -> Result<(), CampaignError> {
     let not_that = |what| Err(CampaignError::NotThat { id: run.id.clone(), what });
     match run.state.as_str() {
         "dry_run" => return not_that("a dry run, which starts nothing: run its command again without --dry-run"),
         // Earlier versions called a campaign declined whose resumption was declined.
         "declined" if run.stage != CHANGING => {
             return not_that("a run that was declined before it changed a bucket: run its command again");
+        }
+        _ if operation == Operation::Restore && !redo_waves.is_empty() => {
+            return not_that("a rollback, which has no waves: name the campaign that it undoes with --campaign");
         }
         _ => {}
     }
@@ -306,9 +323,46 @@ fn may_go_on(reader: &Reader, run: &Run, operation: Operation) -> Result<(), Cam
     if run.rollback_request.is_some() {
         return Err(requested::stands_over(run.clone()));
     }
-    match reader.undone_by(run)? {
-        Some(rollback) => Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id }),
-        None => Ok(()),
+    if let Some(rollback) = reader.undone_unrecorded(run)? {
+        return Err(CampaignError::Undone { id: run.id.clone(), by: rollback.id });
+    }
+    may_redo(reader, run, redo_waves)
+}
+
+/// Whether what is to be redone was rolled back, and nothing that was rolled back is passed over: a wave begins only after the ones
+/// before it are changed.
+fn may_redo(reader: &Reader, run: &Run, redo_waves: &BTreeSet<u32>) -> Result<(), CampaignError> {
+    let records = reader.waves(run)?;
+    let rolled_back = reader.rolled_back(run)?;
+    let waves = rolled_back.as_ref().map(|all| all.waves.as_slice()).unwrap_or_default();
+    if let Some(wave) = redo_waves.iter().find(|redo| !waves.iter().any(|wave| wave.number == **redo)) {
+        let state =
+            records.iter().find(|record| record.number == *wave).map_or("not begun", |record| record.state.as_str());
+        return Err(CampaignError::NotRolledBack { id: run.id.clone(), wave: *wave, state });
+    }
+    let left = waves.iter().find(|wave| wave.whole && !redo_waves.contains(&wave.number));
+    let (Some(all), Some(left)) = (&rolled_back, left) else { return Ok(()) };
+    // A redo that was cut short goes on as far as that wave.
+    let mut before = redo_waves.iter().any(|redo| *redo < left.number);
+    for number in 1..left.number {
+        before |= !reader.work(run, Scope::Waiting, Some(number))?.is_empty();
+    }
+    let open = [WaveState::Approved, WaveState::Changing, WaveState::Baking, WaveState::Stopped];
+    before |= records.iter().any(|record| record.number < left.number && open.contains(&record.state));
+    match before && redo_waves.iter().all(|redo| *redo < left.number) {
+        true => Ok(()),
+        false => Err(CampaignError::WaveRolledBack {
+            id: run.id.clone(),
+            wave: left.number,
+            waves: !records.is_empty(),
+            by: all.by.clone(),
+            at: records
+                .iter()
+                .find(|record| record.number == left.number)
+                .and_then(|record| record.rolled_back.as_ref())
+                .map_or(all.rolled_back_at, |rollback| rollback.rolled_back_at),
+            buckets: left.buckets,
+        }),
     }
 }
 
@@ -325,7 +379,7 @@ fn unfinished(folder: &Path) -> Result<Option<String>, CampaignError> {
     let Some(newest) = reader.newest_of(&["rollout"])? else { return Ok(None) };
     let open = [WaveState::Changing, WaveState::Baking, WaveState::Stopped];
     if let Some(wave) = reader.waves(&newest)?.into_iter().find(|wave| open.contains(&wave.state))
-        && reader.undone_by(&newest)?.is_none()
+        && reader.undone_unrecorded(&newest)?.is_none()
     {
         // A new campaign would find the wave's buckets sealed, and go on with those of the next one.
         let state = wave.state.as_str();

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::aws::{BETWEEN_REQUESTS, EVENTS_A_PAGE, EventsRead, Window};
 use crate::judge::{Denied, KnownDenials};
 use crate::ledger::LookupMark;
-use crate::model::{AwsError, SeenDenial};
+use crate::model::{AwsError, SealedEarlier, SeenDenial};
 
 mod baseline;
 
@@ -61,6 +61,8 @@ pub(super) struct Look<'a> {
     pub(super) settle: Duration,
     /// Pages that this look may read.
     pub(super) pages: usize,
+    /// When buckets of the wave were sealed before a rollback restored them: denials of that time are no baseline.
+    pub(super) sealed_earlier: Option<SealedEarlier>,
 }
 
 /// What a look found.

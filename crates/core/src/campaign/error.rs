@@ -13,6 +13,14 @@ use crate::plan::PlanError;
 pub const PARTITION_FIX: &str =
     "use credentials and a Region (AWS_REGION) of the partition that the central keys are in, or another campaign file";
 
+/// What was rolled back, in words.
+fn wave_of(wave: u32, waves: bool, campaign: &str) -> String {
+    match waves {
+        true => format!("wave {wave} of campaign {campaign}"),
+        false => format!("campaign {campaign}"),
+    }
+}
+
 /// Why a run as a whole could not go on. What befalls one account or bucket is a finding instead.
 #[derive(Debug, thiserror::Error)]
 pub enum CampaignError {
@@ -70,13 +78,43 @@ pub enum CampaignError {
         /// The tables of the campaign file that differ.
         settings: Vec<String>,
     },
-    /// The campaign was undone, so its record does not say any more how its buckets are.
+    /// The campaign was undone by an earlier version, so its record does not say how its buckets are.
     #[error("campaign {id} was undone by {by}, in part at least")]
     Undone {
         /// The campaign.
         id: String,
         /// The rollback.
         by: String,
+    },
+    /// A wave of the campaign was rolled back: it goes no further before that wave is redone.
+    #[error(
+        "{} was undone by {by}, finished {}: {buckets} buckets are rolled back, and nothing more is sealed before a redo is requested",
+        wave_of(*wave, *waves, id),
+        at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    )]
+    WaveRolledBack {
+        /// The campaign.
+        id: String,
+        /// The first wave that was rolled back.
+        wave: u32,
+        /// Whether the campaign has waves.
+        waves: bool,
+        /// The rollback.
+        by: String,
+        /// When it ended.
+        at: jiff::Timestamp,
+        /// How many of the wave's buckets are rolled back.
+        buckets: u64,
+    },
+    /// The wave that is to be redone was not rolled back.
+    #[error("wave {wave} of campaign {id} is not rolled back: it is {state}, so there is nothing to redo")]
+    NotRolledBack {
+        /// The campaign.
+        id: String,
+        /// The wave.
+        wave: u32,
+        /// How far it has come.
+        state: &'static str,
     },
     /// An earlier rollback of the same campaign is not done with.
     #[error("the rollback {0} of this campaign is not finished")]

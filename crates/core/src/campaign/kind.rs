@@ -102,6 +102,8 @@ pub struct ChangeOptions {
     pub until_wave: Option<u32>,
     /// Waves that a person approved beforehand.
     pub approved_waves: BTreeSet<u32>,
+    /// Waves of which what was rolled back is sealed again.
+    pub redo_waves: BTreeSet<u32>,
 }
 
 /// How a run ended.
@@ -127,6 +129,8 @@ pub enum Ending {
     WaveWaits,
     /// It was told to begin no further wave.
     UntilWave,
+    /// The next wave was rolled back, and nobody asked to redo it.
+    WaveRolledBack,
     /// The caller's own credentials are not valid any more.
     CredentialsExpired,
     /// A task of orgseal panicked or was lost: what it worked on is unknown.
@@ -164,6 +168,7 @@ impl Ending {
             Ending::WaveStopped => "stopped: wave",
             Ending::WaveWaits => "paused: approval",
             Ending::UntilWave => "paused: until wave",
+            Ending::WaveRolledBack => "paused: wave rolled back",
             Ending::CredentialsExpired => "paused: credentials expired",
             Ending::TaskLost => "stopped: internal error",
             Ending::Failed => "failed",

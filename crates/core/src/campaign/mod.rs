@@ -79,6 +79,7 @@ use planning::PlanDocuments;
 use population::Population;
 use warnings::Warnings;
 
+pub use begin::newest_to_resume;
 pub use decide::{Decide, DocumentPreview, Part, Preview, RegionPreview, WavePreview, WaveQuestion};
 pub use discover::{Listed, listed};
 pub use error::{CampaignError, PARTITION_FIX};

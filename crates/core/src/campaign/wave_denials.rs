@@ -11,7 +11,7 @@ use crate::aws::{EventsRead, Member, Window};
 use crate::event::Event;
 use crate::judge::{Denied, KnownDenials};
 use crate::ledger::LookupMark;
-use crate::model::{AwsError, KeyArn, SeenDenial, WaveRecord, now};
+use crate::model::{AwsError, KeyArn, SealedEarlier, SeenDenial, WaveRecord, now};
 
 /// A look for denials begins a little before the first change: times of both are known to a second or two.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
@@ -61,7 +61,8 @@ impl Campaign {
         let Some(key) = self.key_of(account, region) else { return Ok(found) };
         let record = watch.record.as_ref();
         let began = record.and_then(|record| record.changing_since);
-        let changed = first_change(touched.first, began, now());
+        let sealed_earlier = record.and_then(|record| record.sealed_earlier);
+        let changed = after_rollback(first_change(touched.first, began, now()), touched.first, sealed_earlier);
         let kept = {
             let (reader, run) = self.reader()?;
             reader.lookup(&run, watch.wave, account, region)?
@@ -78,6 +79,9 @@ impl Campaign {
             baseline: None,
         });
         mark.read_to = begin_of_watch(mark.read_to, began);
+        if sealed_earlier.is_some() {
+            mark.read_to = mark.read_to.max(changed);
+        }
         let mut accepted = record.map(|record| record.accepted_denials.clone()).unwrap_or_default();
         accepted.retain(|seen| seen.account == account && seen.region == region);
         let look = Look {
@@ -88,6 +92,7 @@ impl Campaign {
             until: watch.until,
             settle: watch.settle,
             pages: watch.pages,
+            sealed_earlier,
         };
         let source = Source { campaign: self, member, region, key: &key };
         match denial_watch::look(&source, &mut mark, look).await {
@@ -129,6 +134,15 @@ impl Campaign {
 /// From when on denials may come from the first change in a Region. An earlier version's record may date it in the future.
 fn first_change(first: Timestamp, began: Option<Timestamp>, now: Timestamp) -> Timestamp {
     if first <= now { first - MARGIN } else { began.unwrap_or(now - UNDATED) }
+}
+
+/// Where a wave is redone right after its rollback, the margin before its first change must not reach back into the time before.
+/// CloudTrail knows whole seconds only.
+fn after_rollback(changed: Timestamp, first: Timestamp, sealed_earlier: Option<SealedEarlier>) -> Timestamp {
+    match sealed_earlier.filter(|sealed| sealed.until < first) {
+        Some(sealed) => changed.max((sealed.until + SignedDuration::from_secs(1)).min(first)),
+        None => changed,
+    }
 }
 
 /// Where reading begins, or is continued. A wave that was done and is opened again has a new beginning: what happened in between
@@ -207,6 +221,17 @@ mod tests {
         // One that was only interrupted goes on where it was.
         assert_eq!(begin_of_watch(at(1_000), Some(at(100))), at(1_000));
         assert_eq!(begin_of_watch(at(1_000), None), at(1_000));
+    }
+
+    #[test]
+    fn a_wave_that_is_redone_at_once_does_not_see_what_was_denied_before_its_rollback() {
+        let sealed = Some(SealedEarlier { from: at(100), until: at(1_000) });
+        let changed = |first: Timestamp| after_rollback(first - MARGIN, first, sealed);
+        assert_eq!(changed(at(1_003)), at(1_001));
+        assert_eq!(changed(at(2_000)), at(2_000) - MARGIN);
+        // Of a wave that is redone in part, the other buckets stayed sealed.
+        assert_eq!(changed(at(200)), at(200) - MARGIN);
+        assert_eq!(after_rollback(at(1), at(6), None), at(1));
     }
 
     #[test]

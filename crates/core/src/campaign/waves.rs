@@ -29,6 +29,9 @@ impl Campaign {
             let idle = work.is_empty() && hands.late.lock().await.is_none();
             let record = self.wave_record(number)?;
             let state = record.as_ref().map(|record| record.state);
+            if state == Some(WaveState::RolledBack) {
+                return Ok(Ending::WaveRolledBack);
+            }
             let accepted = record.as_ref().is_some_and(WaveRecord::was_accepted);
             // A wave that stopped, or is being watched, goes on being watched before anything else is begun.
             let watched = matches!(state, Some(WaveState::Changing | WaveState::Baking | WaveState::Stopped))
@@ -361,9 +364,18 @@ impl Campaign {
         let before = self.wave_record(number)?.unwrap_or_else(|| WaveRecord::new(number, &wave.name, state));
         let changing_since = before.changing_since_in(state, now());
         let WaveRecord { watched_since, accepted, accepted_denials, accepted_failures, .. } = before;
+        let WaveRecord { rolled_back, sealed_earlier, .. } = before;
         let new = WaveRecord::new(number, &wave.name, state);
-        let record =
-            with(WaveRecord { watched_since, accepted, accepted_denials, accepted_failures, changing_since, ..new });
+        let record = with(WaveRecord {
+            watched_since,
+            accepted,
+            accepted_denials,
+            accepted_failures,
+            changing_since,
+            rolled_back,
+            sealed_earlier,
+            ..new
+        });
         self.events.emit(&Event::WaveMoved { wave: record.clone(), of: self.file.waves.len() });
         self.ledger.wave(record).await?;
         Ok(())

@@ -9,8 +9,8 @@ use super::entries::{
 use super::moves::{BucketState, transition};
 use super::rows::{STATE_COLUMNS, state_of};
 use super::writer::{Ack, Command, PlanStep};
-use super::{LedgerError, laid_out, rollback_request};
-use crate::model::{AccountRecord, Bucket};
+use super::{LedgerError, laid_out, rollback_request, undo};
+use crate::model::{AccountRecord, Bucket, Verdict};
 
 /// A call that waits, with what to tell it once the batch is durable.
 pub(super) type Waiting = Box<dyn FnOnce(Option<&LedgerError>) + Send>;
@@ -71,7 +71,7 @@ pub(super) fn apply(
             head.add(transaction, number, NOWHERE, &json(&event)?, at)?;
             waiting.push(once_durable(ack, number));
         }
-        Command::Resume { id, session, ack } => {
+        Command::Resume { id, session, redo, ack } => {
             let number: Option<i64> = transaction
                 .query_row("SELECT number FROM run WHERE id = ?1", params![id], |row| row.get(0))
                 .optional()?;
@@ -79,13 +79,20 @@ pub(super) fn apply(
                 let sql = "UPDATE run SET state = 'running', finished_at = NULL WHERE number = ?1";
                 written(transaction.execute(sql, params![number])?)?;
                 open_session(transaction, number, &session, at)?;
+                let caller = session.caller.clone();
                 head.add(transaction, number, NOWHERE, &json(&RunEvent::RunResumed { session: *session })?, at)?;
+                for wave in redo {
+                    undo::reopen(transaction, head, number, wave, &caller, at)?;
+                }
             }
             waiting.push(once_durable(ack, number));
         }
         Command::Stage { run, stage } => {
             written(transaction.execute("UPDATE run SET stage = ?2 WHERE number = ?1", params![run, stage])?)?;
             head.add(transaction, run, NOWHERE, &json(&RunEvent::StageBegun { stage: stage.to_owned() })?, at)?;
+            if stage == CHANGING {
+                undo::mark_restored(transaction, head, run, at)?;
+            }
         }
         Command::Wave { run, wave, ack } => {
             write_wave(transaction, run, &wave, at)?;
@@ -170,6 +177,9 @@ pub(super) fn apply(
                         let event = RunEvent::BlockedTypesLearned { learned: *learned };
                         head.add(transaction, run, NOWHERE, &json(&event)?, at)?;
                     }
+                    if after.judgement.verdict == Verdict::Restored {
+                        undo::mark(transaction, head, run, &bucket, after.encryption.as_ref(), at)?;
+                    }
                     waiting.extend(ack.map(|ack| once_durable(ack, after)));
                 }
                 // An illegal move is the caller's fault and is told to the caller; the record itself stays sound.
@@ -202,6 +212,9 @@ pub(super) fn apply(
             written(rows)?;
             let ended = RunEvent::RunEnded { state: state.to_owned(), ended_at: None };
             head.add(transaction, run, NOWHERE, &json(&ended)?, at)?;
+            if state == FINISHED {
+                undo::end(transaction, head, run, at)?;
+            }
             rollback_request::closed_by_end_of(transaction, head, run, state, at)?;
             waiting.push(once_durable(ack, ()));
         }
@@ -209,7 +222,16 @@ pub(super) fn apply(
     Ok(())
 }
 
-fn read_state(transaction: &Transaction<'_>, run: i64, bucket: &Bucket) -> rusqlite::Result<Option<BucketState>> {
+/// The stage of a run in which buckets are changed.
+const CHANGING: &str = "changing";
+/// The state of a run that went to its end.
+const FINISHED: &str = "finished";
+
+pub(super) fn read_state(
+    transaction: &Transaction<'_>,
+    run: i64,
+    bucket: &Bucket,
+) -> rusqlite::Result<Option<BucketState>> {
     transaction
         .prepare_cached(&format!("SELECT {STATE_COLUMNS} FROM bucket WHERE run = ?1 AND account = ?2 AND name = ?3"))?
         .query_row(params![run, bucket.account, bucket.name], state_of)

@@ -309,8 +309,9 @@ pub(super) fn write_wave(
     let rows = transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO wave (run, number, name, state, bake_until, watched_since, says, evidence, accepted,
-                                          failures, at, settle_until, changing_since, denials, accepted_denials)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                                          failures, at, settle_until, changing_since, denials, accepted_denials,
+                                          rolled_back, sealed_earlier)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             run,
@@ -328,6 +329,8 @@ pub(super) fn write_wave(
             wave.changing_since.map(jiff::Timestamp::as_millisecond),
             (!wave.denials.is_empty()).then(|| json(&wave.denials)).transpose()?,
             (!wave.accepted_denials.is_empty()).then(|| json(&wave.accepted_denials)).transpose()?,
+            wave.rolled_back.as_ref().map(json).transpose()?,
+            wave.sealed_earlier.as_ref().map(json).transpose()?,
         ])?;
     written(rows)
 }

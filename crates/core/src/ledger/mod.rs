@@ -30,6 +30,7 @@ mod summary;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod verify;
 mod waves;
 mod writer;
@@ -49,6 +50,7 @@ pub use process::Process;
 pub use reader::{AccountWork, Head, OpenBucket, Reader, Run, Scope, Session, Unsettled};
 pub use rollback_request::RollbackRequest;
 pub use summary::{OutOfScope, ReasonCount, Summary};
+pub use undo::{RolledBack, RolledBackWave};
 pub(crate) use verify::check_runs;
 pub use verify::{LedgerCheck, Verified, verify};
 pub use waves::{LookupMark, TouchedBucket, WaveCount};

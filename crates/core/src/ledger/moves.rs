@@ -168,6 +168,16 @@ pub enum BucketEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<AwsError>,
     },
+    /// A rollback of this campaign found, or made, the bucket as it was before. Nothing is started on it before it is reopened.
+    RolledBack {
+        /// The rollback's id.
+        run: String,
+        /// What S3 showed to the rollback.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encryption: Option<DefaultEncryption>,
+    },
+    /// A person asked to redo its wave: it is read, judged and guarded anew, as if this campaign had not changed it.
+    Reopened,
 }
 
 impl BucketEvent {
@@ -188,6 +198,8 @@ impl BucketEvent {
             BucketEvent::BlockedTypesRefused { .. } => "blocked_types_refused",
             BucketEvent::Drifted { .. } => "drifted",
             BucketEvent::ReadBack { .. } => "read_back",
+            BucketEvent::RolledBack { .. } => "rolled_back",
+            BucketEvent::Reopened => "reopened",
         }
     }
 }
@@ -254,6 +266,12 @@ impl BucketState {
             }
             _ => self.judgement,
         }
+    }
+
+    /// Whether a rollback restored it, and nobody asked to redo its wave since.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        self.phase == Phase::Settled && self.judgement.reason == Reason::RolledBack
     }
 
     /// The number of the last attempt; 0 before the first.
@@ -457,8 +475,40 @@ pub fn transition(
                 ..before
             })
         }
+        BucketEvent::RolledBack { encryption, .. } => {
+            let before = state.cloned().ok_or_else(illegal)?;
+            // Only what a campaign changed can be rolled back, and what has no known outcome still counts as in flight.
+            let in_flight = matches!(before.phase, Phase::Intended | Phase::Started | Phase::Ended);
+            if in_flight || before.touched_at.is_none() || before.restore.is_some() {
+                return Err(illegal());
+            }
+            Ok(BucketState {
+                phase: Phase::Settled,
+                judgement: ROLLED_BACK,
+                encryption: encryption.clone().or_else(|| before.found.clone()),
+                error: None,
+                ..before
+            })
+        }
+        BucketEvent::Reopened => {
+            let before = state.filter(|state| state.is_rolled_back()).cloned().ok_or_else(illegal)?;
+            // Intent and execution stay: attempts are counted on, and no earlier execution is taken for a later one's.
+            Ok(BucketState {
+                phase: Phase::Judged,
+                judgement: ROLLED_BACK,
+                found: None,
+                left: None,
+                touched_at: None,
+                guards: Vec::new(),
+                guarded_at: None,
+                exemption: None,
+                ..before
+            })
+        }
     }
 }
+
+const ROLLED_BACK: Judgement = Judgement { verdict: Verdict::NotSealed, reason: Reason::RolledBack, observed: None };
 
 #[cfg(test)]
 mod tests;

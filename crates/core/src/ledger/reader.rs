@@ -119,7 +119,8 @@ impl Scope {
             }
             Scope::OpenAndFailed => {
                 "region <> '' AND (phase IN ('intended', 'started', 'ended')
-                  OR verdict IN ('not_sealed', 'not_restored', 'failed', 'unread')
+                  OR verdict IN ('not_restored', 'failed', 'unread') OR verdict = 'not_sealed' AND reason <> 'rolled_back'
+                  OR phase = 'judged' AND verdict = 'not_sealed'
                   OR verdict = 'held' AND reason IN ('key_not_usable', 'key_not_proven', 'document_not_usable',
                                                      'document_cannot_carry', 'parameter_not_accepted', 'change_denied', 'former_key_not_usable', 'config_would_undo',
                                                      'guarded', 'exemption_unclear', 'in_no_wave'))"

@@ -79,7 +79,7 @@ pub(super) fn account_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Accoun
 
 /// The columns that [`wave_of`] reads, in its order.
 pub(super) const WAVE_COLUMNS: &str = "number, name, state, bake_until, watched_since, says, evidence, accepted, failures, settle_until, \
-     changing_since, denials, accepted_denials";
+     changing_since, denials, accepted_denials, rolled_back, sealed_earlier";
 
 /// A wave from a row that begins with [`WAVE_COLUMNS`].
 pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
@@ -97,6 +97,8 @@ pub(super) fn wave_of(row: &Row<'_>) -> rusqlite::Result<WaveRecord> {
         changing_since: moment(row, 10)?,
         denials: parsed(row, 11)?.unwrap_or_default(),
         accepted_denials: parsed(row, 12)?.unwrap_or_default(),
+        rolled_back: parsed(row, 13)?,
+        sealed_earlier: parsed(row, 14)?,
     })
 }
 

@@ -10,7 +10,7 @@ use super::lock::Lock;
 use super::{Binding, FILE, HEAD, LedgerError, check_folder, first_schema, known_schema, open_options, unusable};
 
 /// The schema this program writes. A newer one is refused; an older one is brought forward.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The first schema. `run` holds audits and campaigns alike; `entry` every event in order; `bucket` the fold of a bucket's
 /// events. `finding` is the view for people who open the file with a tool of their own.
@@ -198,6 +198,12 @@ ALTER TABLE wave ADD COLUMN accepted_denials TEXT;
 ALTER TABLE lookup ADD COLUMN baseline INTEGER;
 ";
 
+/// The ninth: what a rollback restored of a wave, and when a wave that is redone was sealed before.
+const NINTH: &str = "
+ALTER TABLE wave ADD COLUMN rolled_back TEXT;
+ALTER TABLE wave ADD COLUMN sealed_earlier TEXT;
+";
+
 /// How long a read-only run waits for another process to create or migrate the tables.
 const MIGRATION: Duration = Duration::from_secs(10);
 /// How long a commit of another process is waited for.
@@ -294,7 +300,7 @@ fn check_head(folder: &Path, connection: &Connection, kept: Option<&KeptHead>) -
 }
 
 /// The steps from one version to the next, the first one first.
-const STEPS: [&str; VERSION as usize] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
+const STEPS: [&str; VERSION as usize] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH];
 
 /// Creates the tables of a version.
 pub(super) fn create(connection: &Connection, version: i64) -> rusqlite::Result<()> {

@@ -38,6 +38,9 @@ pub struct Summary {
     pub not_restored: u64,
     /// Of the sealed (in a rollback: restored) buckets, those that this run changed and read back.
     pub changed: u64,
+    /// Of the buckets that are not sealed, those that a rollback of this campaign restored.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rolled_back: u64,
     /// Accounts skipped as the campaign file says.
     pub skipped: u64,
     /// Executions started in this run.
@@ -104,12 +107,14 @@ impl Reader {
         )?;
         summary.out_of_scope = self.out_of_scope(run)?;
         self.each_row(
-            "SELECT verdict, count(*), sum(starts), sum(touched_at IS NOT NULL) FROM bucket WHERE run = ?1 GROUP BY verdict",
+            "SELECT verdict, count(*), sum(starts), sum(touched_at IS NOT NULL), sum(phase = 'settled' AND reason = 'rolled_back')
+             FROM bucket WHERE run = ?1 GROUP BY verdict",
             params![run.number],
             |row| {
                 let (verdict, count, started): (String, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 summary.buckets += count;
                 summary.started += started;
+                summary.rolled_back += row.get::<_, u64>(4)?;
                 if matches!(verdict.as_str(), "sealed" | "restored") {
                     summary.changed += row.get::<_, u64>(3)?;
                 }

@@ -3,6 +3,7 @@
 mod attacked;
 mod damage;
 mod tampering;
+mod undo;
 mod waves;
 
 use std::collections::BTreeMap;

@@ -21,8 +21,11 @@ pub struct WaveCount {
     pub buckets: u64,
     /// S3 shows what is wanted.
     pub sealed: u64,
-    /// Waiting for their change.
+    /// Not sealed: waiting for their change, or rolled back.
     pub not_sealed: u64,
+    /// Of these, those that a rollback restored.
+    #[serde(skip)]
+    pub rolled_back: u64,
     /// Held.
     pub held: u64,
     /// Failed, or not to be read.
@@ -63,7 +66,8 @@ pub struct TouchedBucket {
 
 /// Buckets that a start may have changed: an execution that failed, whose end is unknown or whose result could not be read back
 /// may have done so all the same. A start that was refused, or never left, changed nothing.
-const TOUCHED: &str = "touched_at IS NOT NULL AND (starts > 0 OR phase = 'intended')";
+/// What a rollback restored is as it was.
+pub(super) const TOUCHED: &str = "touched_at IS NOT NULL AND (starts > 0 OR phase = 'intended') AND NOT (phase = 'settled' AND reason = 'rolled_back')";
 
 impl Reader {
     /// How far CloudTrail's events of an account and Region were read for a wave; `None` before the first look.
@@ -93,7 +97,7 @@ impl Reader {
     pub fn wave_counts(&self, run: &Run) -> Result<Vec<WaveCount>, LedgerError> {
         let sql = "SELECT wave, count(DISTINCT account), count(*),
                           sum(verdict = 'sealed'), sum(verdict = 'not_sealed'), sum(verdict = 'held'),
-                          sum(verdict IN ('failed', 'unread')), sum(starts)
+                          sum(verdict IN ('failed', 'unread')), sum(starts), sum(phase = 'settled' AND reason = 'rolled_back')
                    FROM bucket WHERE run = ?1 AND wave IS NOT NULL GROUP BY wave ORDER BY wave";
         self.gather(sql, params![run.number], |row| {
             Ok(WaveCount {
@@ -105,6 +109,7 @@ impl Reader {
                 held: row.get(5)?,
                 failed: row.get(6)?,
                 started: row.get(7)?,
+                rolled_back: row.get(8)?,
             })
         })
     }
@@ -169,7 +174,7 @@ impl Reader {
     /// How many buckets wait for their change, by account, wave and Region.
     pub fn to_change(&self, run: &Run) -> Result<Vec<(String, u32, String, u64)>, LedgerError> {
         let sql = "SELECT account, coalesce(wave, 1), region, count(*) FROM bucket
-                   WHERE run = ?1 AND verdict = 'not_sealed' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+                   WHERE run = ?1 AND verdict = 'not_sealed' AND phase <> 'settled' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
         self.gather(sql, params![run.number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
     }
 

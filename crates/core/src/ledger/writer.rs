@@ -3,6 +3,7 @@
 //! Whoever needs to know that something is durable waits for the commit ([`Ledger::record`]); an audit's findings do not
 //! ([`Ledger::note`]), they are durable before the run is called finished.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -53,6 +54,8 @@ pub(super) enum Command {
     Resume {
         id: String,
         session: Box<NewSession>,
+        /// Waves whose rolled-back buckets are reopened.
+        redo: BTreeSet<u32>,
         ack: Ack<Option<i64>>,
     },
     Stage {
@@ -176,7 +179,13 @@ impl Ledger {
 
     /// Goes on with a run that an earlier process began; what the returned ledger records belongs to it.
     pub async fn resume(&self, id: &str, session: NewSession) -> Result<Ledger, LedgerError> {
-        let number = self.ask(|ack| Command::Resume { id: id.to_owned(), session: Box::new(session), ack }).await?;
+        self.redo(id, session, BTreeSet::new()).await
+    }
+
+    /// The same, with the rolled-back buckets of these waves reopened: both are durable, or neither is.
+    pub async fn redo(&self, id: &str, session: NewSession, redo: BTreeSet<u32>) -> Result<Ledger, LedgerError> {
+        let (id_, session) = (id.to_owned(), Box::new(session));
+        let number = self.ask(|ack| Command::Resume { id: id_, session, redo, ack }).await?;
         let number = number.ok_or_else(|| LedgerError::NoSuchRun(id.to_owned()))?;
         Ok(Ledger { run: Some(number), ..self.clone() })
     }

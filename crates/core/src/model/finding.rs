@@ -190,6 +190,8 @@ reasons! {
     FormerKeyNotUsable = "former_key_not_usable", "the key from before the campaign cannot be used any more";
     /// In a rollback: AWS Config's automatic remediation would seal it again at once.
     ConfigWouldUndo = "config_would_undo", "automatic remediation of AWS Config would undo the rollback";
+    /// A rollback restored the bucket, which this campaign had changed. Only `resume --redo-wave` seals it again.
+    RolledBack = "rolled_back", "rolled back: a rollback of this campaign restored what it had before";
     /// Read-back shows other blocked encryption types than before the change.
     BlockedTypesChanged = "blocked_types_changed", "the change altered the encryption types that the bucket blocks";
     /// Automation rejected `BlockedEncryptionTypes` as an unknown parameter.

@@ -49,7 +49,7 @@ pub use preflight::{AccountChecks, Check, CheckKind, Preflight, PreflightCounts,
 pub use proof::DryRun;
 pub use restore::Restore;
 pub use role::role_arn;
-pub use wave::{WaveRecord, WaveState};
+pub use wave::{SealedEarlier, WaveRecord, WaveRollback, WaveState};
 
 /// The moment now by AWS's clock, to the millisecond: what the ledger and the reports are dated with.
 #[must_use]

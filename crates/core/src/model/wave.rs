@@ -22,6 +22,8 @@ pub enum WaveState {
     Done,
     /// Something speaks against it: the next one must not begin.
     Stopped,
+    /// A rollback restored its buckets: neither it nor a later wave begins before a person asks for it (`resume --redo-wave`).
+    RolledBack,
 }
 
 impl WaveState {
@@ -36,8 +38,32 @@ impl WaveState {
             WaveState::Baking => "baking",
             WaveState::Done => "done",
             WaveState::Stopped => "stopped",
+            WaveState::RolledBack => "rolled_back",
         }
     }
+}
+
+/// What a rollback restored of a wave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveRollback {
+    /// When the rollback ended.
+    pub rolled_back_at: jiff::Timestamp,
+    /// How many of the wave's buckets are rolled back.
+    #[serde(rename = "rolled_back")]
+    pub buckets: u64,
+    /// The rollback's id.
+    #[serde(rename = "rolled_back_by")]
+    pub by: String,
+}
+
+/// A time in which buckets of a wave were sealed before a rollback restored them. Denials of that time are no baseline: they were
+/// the wave's own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedEarlier {
+    /// When the first of them was changed.
+    pub from: jiff::Timestamp,
+    /// When the rollback ended.
+    pub until: jiff::Timestamp,
 }
 
 /// The last that was written down of a wave.
@@ -80,6 +106,12 @@ pub struct WaveRecord {
     /// So many failed buckets of it a person accepted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub accepted_failures: u64,
+    /// What a rollback restored of it, until that is redone.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<WaveRollback>,
+    /// Of a wave that is redone: when its buckets were sealed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_earlier: Option<SealedEarlier>,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -104,6 +136,8 @@ impl WaveRecord {
             denials: Vec::new(),
             accepted_denials: Vec::new(),
             accepted_failures: 0,
+            rolled_back: None,
+            sealed_earlier: None,
         }
     }
 
@@ -118,7 +152,7 @@ impl WaveRecord {
     #[must_use]
     pub fn changing_since_in(&self, state: WaveState, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
         let begins = match self.state {
-            WaveState::Done => true,
+            WaveState::Done | WaveState::RolledBack => true,
             WaveState::Pending | WaveState::Waiting => self.changing_since.is_none(),
             WaveState::Approved => self.changing_since.is_none() && !self.was_accepted(),
             WaveState::Changing | WaveState::Baking | WaveState::Stopped => false,
@@ -144,6 +178,43 @@ impl WaveRecord {
                 ..self
             },
             false => self,
+        }
+    }
+
+    /// The wave after a rollback restored so many of its buckets. `whole`: nothing of it counts as changed any more, so what was
+    /// found while it was watched, and what a person accepted, is about a state that is gone.
+    #[must_use]
+    pub fn rolled_back(self, rollback: WaveRollback, whole: bool) -> WaveRecord {
+        let rolled_back = Some(rollback);
+        match whole {
+            false => WaveRecord { rolled_back, ..self },
+            true => WaveRecord {
+                changing_since: self.changing_since,
+                sealed_earlier: self.sealed_earlier,
+                accepted_failures: self.accepted_failures,
+                rolled_back,
+                ..WaveRecord::new(self.number, &self.name, WaveState::RolledBack)
+            },
+        }
+    }
+
+    /// The wave at the moment at which its rolled-back buckets are to be sealed again: approved as it was, watched from the next change
+    /// on. `first_change`: when the first of these buckets was changed before; `failed`: how many of its buckets are failed now.
+    #[must_use]
+    pub fn redone(&self, says: String, first_change: Option<jiff::Timestamp>, failed: u64) -> WaveRecord {
+        let until = self.rolled_back.as_ref().map(|rollback| rollback.rolled_back_at);
+        let sealed = first_change.zip(until).map(|(from, until)| SealedEarlier { from, until });
+        let sealed_earlier = match (self.sealed_earlier, sealed) {
+            (Some(first), Some(last)) => {
+                Some(SealedEarlier { from: first.from.min(last.from), until: first.until.max(last.until) })
+            }
+            (first, last) => last.or(first),
+        };
+        WaveRecord {
+            says: Some(says),
+            accepted_failures: self.accepted_failures.min(failed),
+            sealed_earlier,
+            ..WaveRecord::new(self.number, &self.name, WaveState::Approved)
         }
     }
 
@@ -204,6 +275,39 @@ mod tests {
         assert_eq!(told(9_999 * day, 10_001 * day), (Some(9_999), Some(10_001)));
         assert_eq!(told(19_999 * day, 20_000 * day), (None, None), "dated by a clock that was ahead");
         assert_eq!(told(9_999 * day, 20_000 * day), (Some(9_999), None), "its end alone");
+    }
+
+    #[test]
+    fn a_wave_that_is_redone_is_watched_anew() {
+        let rollback = |second| WaveRollback { rolled_back_at: at(second), buckets: 18, by: "rollback-1".into() };
+        let stopped = WaveRecord {
+            says: Some("denied".into()),
+            evidence: vec!["a role was denied".into()],
+            accepted: vec!["a failure".into()],
+            bake_until: Some(at(7)),
+            accepted_failures: 3,
+            ..record(WaveState::Stopped, Some(1))
+        };
+        // A part of it: it stays what it is, and says how many.
+        let partly = stopped.clone().rolled_back(rollback(20), false);
+        assert_eq!(partly, WaveRecord { rolled_back: Some(rollback(20)), ..stopped.clone() });
+        let whole = stopped.rolled_back(rollback(20), true);
+        assert_eq!((whole.state, whole.says.as_ref(), whole.bake_until), (WaveState::RolledBack, None, None));
+        assert!(whole.accepted.is_empty() && whole.evidence.is_empty());
+        let text = serde_json::to_value(&whole).unwrap();
+        assert_eq!((&text["state"], &text["rolled_back"]), (&"rolled_back".into(), &18.into()));
+        assert_eq!(text["rolled_back_by"], "rollback-1");
+        assert_eq!(serde_json::from_value::<WaveRecord>(text).unwrap(), whole);
+        let redone = whole.redone("redone".into(), Some(at(2)), 1);
+        assert_eq!((redone.state, redone.accepted_failures, &redone.rolled_back), (WaveState::Approved, 1, &None));
+        assert_eq!(redone.sealed_earlier, Some(SealedEarlier { from: at(2), until: at(20) }));
+        assert_eq!(redone.changing_since_in(WaveState::Changing, at(30)), Some(at(30)), "its beginning is new");
+        // Redone once more: denials of both times are left out.
+        let twice = redone.rolled_back(rollback(50), true).redone("again".into(), Some(at(31)), 0);
+        assert_eq!(twice.sealed_earlier, Some(SealedEarlier { from: at(2), until: at(50) }));
+        // What earlier versions wrote has none of it.
+        let old: WaveRecord = serde_json::from_str(r#"{"number":1,"name":"c","state":"done"}"#).unwrap();
+        assert_eq!((old.rolled_back, old.sealed_earlier), (None, None));
     }
 
     #[test]

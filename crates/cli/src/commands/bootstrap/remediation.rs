@@ -6,7 +6,7 @@ use std::path::Path;
 use orgseal_bootstrap::deployed::{Excepted, RemediationDone, Tries};
 use orgseal_core::config::{Loaded, differences};
 use orgseal_core::ledger::{LedgerError, Reader, Run};
-use orgseal_core::model::{AccountOutcome, Verdict};
+use orgseal_core::model::{AccountOutcome, Reason, Verdict};
 use orgseal_report::counted;
 
 use super::{Open, open, words};
@@ -180,6 +180,8 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
     reader.each_finding(&run, |finding| -> Result<(), LedgerError> {
         match finding.judgement.verdict {
             Verdict::Sealed => drop(sealed.insert(finding.bucket)),
+            // Its rollback says so below.
+            Verdict::NotSealed if finding.judgement.reason == Reason::RolledBack => {}
             Verdict::Held | Verdict::Exempt => standing.excepted.push(Excepted {
                 why: format!("{} in {}", finding.judgement.verdict.as_str(), run.id),
                 bucket: finding.bucket,
@@ -198,9 +200,12 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
             ));
         }
         let is_of_this = rollback.parent.as_deref() == Some(run.id.as_str());
+        // What the campaign itself sealed again, in a redo of its wave, is sealed as well.
+        let knows_redo = is_of_this && reader.records_rollback(&run, &rollback)?;
         reader.each_finding(&rollback, |finding| -> Result<(), LedgerError> {
             // What a later campaign sealed again is sealed.
-            let again = !is_of_this && sealed.contains(&finding.bucket);
+            let restored = finding.judgement.verdict == Verdict::Restored;
+            let again = (!is_of_this || knows_redo && restored) && sealed.contains(&finding.bucket);
             if !again && !standing.excepted.iter().any(|one| one.bucket == finding.bucket) {
                 let why = format!("rolled back in {}", rollback.id);
                 standing.excepted.push(Excepted { why, bucket: finding.bucket });

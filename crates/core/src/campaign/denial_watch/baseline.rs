@@ -9,7 +9,7 @@ use super::{Events, SECOND, Work, rate, slice, whole};
 use crate::aws::Window;
 use crate::judge::{Denied, KnownDenials};
 use crate::ledger::LookupMark;
-use crate::model::{AwsError, DenialSource, Frequency, KnownDenial};
+use crate::model::{AwsError, DenialSource, Frequency, KnownDenial, SealedEarlier};
 
 /// How far back noise is looked for: jobs run hourly or daily, and what is denied to them every day is no news.
 const BASELINE: SignedDuration = SignedDuration::from_hours(24);
@@ -78,11 +78,17 @@ impl<E: Events> Work<'_, E> {
     /// the others are returned, of which it is not known yet.
     pub(super) async fn read_baseline(&mut self, wanted: &[Denied]) -> Result<Vec<DenialSource>, AwsError> {
         let before = whole(self.look.changed) - SECOND;
-        let end = before - BASELINE;
+        let sealed = self.sealed_before(before);
+        // Beyond the time in which the wave was sealed already, there is as much to read as without it.
+        let end = before - BASELINE - sealed.map_or(SignedDuration::ZERO, |sealed| sealed.until - sealed.from);
         let (mut to, mut pages) = (self.mark.baseline.unwrap_or(before).min(before), 0);
         let (mut length, mut sampled, mut told) = (slice(self.mark.rate), Vec::new(), false);
         let mut undecided = Vec::new();
         while to > end && pages < BASELINE_PAGES {
+            if let Some(sealed) = sealed.filter(|sealed| sealed.from <= to && to <= sealed.until) {
+                to = whole(sealed.from) - SECOND;
+                continue;
+            }
             let is_open = |denied: &&Denied| !is_settled(self.mark, &denied.denial.source());
             let open: Vec<&Denied> = wanted.iter().filter(is_open).collect();
             let is_clear = |denied: &&&Denied| self.is_clear(denied, before.duration_since(to), pages);
@@ -100,7 +106,10 @@ impl<E: Events> Work<'_, E> {
             if pages >= CLEAR_PAGES && !std::mem::replace(&mut told, true) {
                 self.events.tell_of_baseline(wanted);
             }
-            let window = Window { from: (to - length).max(end), to };
+            let from = (to - length).max(end);
+            // A window that would reach into the time in which the wave was sealed ends where that ended.
+            let clean = sealed.filter(|sealed| sealed.until < to).map(|sealed| whole(sealed.until) + SECOND);
+            let window = Window { from: clean.map_or(from, |clean| from.max(clean.min(to))), to };
             let known = KnownDenials { before: &self.mark.known, accepted: &[] };
             let read = self.events.read(window, CLEAR_PAGES.min(BASELINE_PAGES - pages), known).await?;
             pages += read.pages.max(1);
@@ -118,12 +127,20 @@ impl<E: Events> Work<'_, E> {
             let growth = if read.complete && read.pages == 1 { 8 } else { 2 };
             length = (length * growth).min(BASELINE);
         }
-        let seconds = before.duration_since(to).as_secs_f64().max(1.0);
+        let unread =
+            sealed.filter(|sealed| to < sealed.from).map_or(0.0, |sealed| (sealed.until - sealed.from).as_secs_f64());
+        let seconds = (before.duration_since(to).as_secs_f64() - unread).max(1.0);
         for before in self.mark.known.iter_mut().filter_map(|known| known.before.as_mut()) {
             before.seconds = seconds;
         }
         self.events.keep(self.mark).await;
         Ok(undecided)
+    }
+
+    /// When buckets of the wave were sealed before this change.
+    fn sealed_before(&self, before: Timestamp) -> Option<SealedEarlier> {
+        let sealed = self.look.sealed_earlier.filter(|sealed| sealed.from < before)?;
+        Some(SealedEarlier { until: sealed.until.min(before), ..sealed }).filter(|sealed| sealed.from < sealed.until)
     }
 
     /// Whether denials are the change's doing although only so many pages, and this time, before it were read: they go on, and name
@@ -147,7 +164,11 @@ impl<E: Events> Work<'_, E> {
             let middle = denied.first + denied.last.duration_since(denied.first) / 2;
             for period in PERIODS {
                 let mut at = middle - period;
-                while at + around > read_to {
+                let was_sealed = |at: Timestamp| {
+                    let sealed = self.look.sealed_earlier;
+                    sealed.is_some_and(|sealed| sealed.from <= at + around && at - around <= sealed.until)
+                };
+                while at + around > read_to || was_sealed(at) {
                     at -= period;
                 }
                 let window = Window { from: at - around, to: at + around };

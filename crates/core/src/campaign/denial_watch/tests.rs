@@ -153,6 +153,7 @@ fn wanted(seconds: i64) -> Look<'static> {
         until: at(seconds),
         settle: Duration::from_secs(SETTLE as u64),
         pages: pages_of_look(Duration::from_secs(EVERY)),
+        sealed_earlier: None,
     }
 }
 
@@ -399,6 +400,28 @@ async fn the_time_before_the_change_is_read_once() {
     assert_eq!(who(&found), ["new"]);
     assert!(account.requests.get() - pages <= 700, "{} pages", account.requests.get() - pages);
     assert!(next.baseline.unwrap() <= baseline);
+}
+
+#[tokio::test]
+async fn denials_from_before_a_rollback_hide_no_new_outage_when_the_wave_is_redone() {
+    // Sealed from -3 h, rolled back at -1 h, redone at 0: the application is denied the key whenever the bucket is sealed.
+    let first = ("orders@first", 60, -10_800, -3_600);
+    let job = ("backup@second", 600, -DAY, 2 * DAY);
+    let sealed_earlier = Some(SealedEarlier { from: at(-10_810), until: at(-3_590) });
+    let look_at = async |denials: &[(&'static str, i64, i64, i64)], sealed_earlier| {
+        let account = Account::new(1, 60, denials);
+        account.set(2_000);
+        look(&account, &mut mark(), Look { sealed_earlier, ..wanted(DAY) }).await.unwrap()
+    };
+    let again = ("orders@first", 60, 30, 2 * DAY);
+    assert_eq!(who(&look_at(&[first, again, job], sealed_earlier).await), ["orders"]);
+    // What is denied at all times is noise as before, and what was denied before the rollback stops nothing.
+    assert!(look_at(&[first, job], sealed_earlier).await.denied.is_empty());
+    // Noise that shows only before the first change is found beyond it.
+    let rare = [("rare@third", 7_000, -DAY, -20_000), ("rare@third", 60, 30, 2 * DAY)];
+    assert!(look_at(&rare, sealed_earlier).await.denied.is_empty());
+    // Without the earlier time, its denials would be the baseline.
+    assert!(look_at(&[first, again, job], None).await.denied.is_empty());
 }
 
 #[test]

@@ -101,6 +101,8 @@ fn any_event() -> impl Strategy<Value = BucketEvent> {
         3 => prop::sample::select(vec!["Success", "Failed", "InProgress", "Brandnew"])
             .prop_map(|status| BucketEvent::Ended { status: status.into(), message: None }),
         1 => Just(BucketEvent::Overdue { status: None }),
+        1 => Just(BucketEvent::RolledBack { run: "rollback".into(), encryption: Some(encryption()) }),
+        1 => Just(BucketEvent::Reopened),
         1 => Just(BucketEvent::BlockedTypesRefused { encryption: encryption(), error: error() }),
         3 => verdict.prop_map(|verdict| BucketEvent::ReadBack {
             judgement: judgement(verdict),
@@ -117,7 +119,7 @@ proptest! {
     #[test]
     fn no_order_of_events_breaks_the_laws(events in prop::collection::vec(any_event(), 0..60)) {
         let mut state: Option<BucketState> = None;
-        let (mut tokens, mut starts, mut open) = (Vec::new(), 0, false);
+        let (mut tokens, mut starts, mut open, mut changed) = (Vec::new(), 0, false, false);
         for event in &events {
             let before = state.clone();
             let Ok(next) = transition(state.as_ref(), event, at()) else { continue };
@@ -130,7 +132,12 @@ proptest! {
                     let waits = before.as_ref().unwrap().judgement.verdict;
                     prop_assert!(matches!(waits, Verdict::NotSealed | Verdict::NotRestored));
                     tokens.push(intent.client_token.clone());
-                    open = true;
+                    (open, changed) = (true, true);
+                }
+                // What is redone begins as if it had not been changed: its former configuration was restored.
+                BucketEvent::Reopened => {
+                    prop_assert!(before.as_ref().unwrap().is_rolled_back());
+                    changed = false;
                 }
                 BucketEvent::Started { .. } | BucketEvent::Adopted { .. } => {
                     prop_assert!(open);
@@ -151,8 +158,8 @@ proptest! {
             prop_assert_eq!(next.starts as usize, starts);
             prop_assert_eq!(next.attempts() as usize, tokens.len());
             // Law 9: whatever may have been changed has its former configuration kept, and when.
-            prop_assert_eq!(next.found.is_some(), !tokens.is_empty());
-            prop_assert_eq!(next.touched_at.is_some(), !tokens.is_empty());
+            prop_assert_eq!(next.found.is_some(), changed);
+            prop_assert_eq!(next.touched_at.is_some(), changed);
             // Law 4: success is what S3 says, and never said from in between.
             let succeeded = |state: &BucketState| matches!(state.judgement.verdict, Verdict::Sealed | Verdict::Restored);
             if succeeded(&next) {
@@ -181,6 +188,33 @@ fn a_held_bucket_is_never_intended() {
         let moved = transition(Some(&state), &intended(1), at());
         assert_eq!(moved.is_ok(), verdict == Verdict::NotSealed, "{verdict:?}");
     }
+}
+
+#[test]
+fn a_rolled_back_bucket_is_sealed_again_only_after_it_was_reopened() {
+    let mut events = vec![judged(Verdict::NotSealed, false), planned(2, false), intended(1)];
+    events.extend(failed_with(encryption()));
+    let rolled_back = BucketEvent::RolledBack { run: "rollback".into(), encryption: Some(encryption()) };
+    assert!(transition(Some(&after(&events[..4])), &rolled_back, at()).is_err(), "it is in flight");
+    assert!(transition(Some(&after(&events[..1])), &rolled_back, at()).is_err(), "it was not changed");
+    events.push(rolled_back.clone());
+    let state = after(&events);
+    assert_eq!((state.phase, state.judgement.verdict), (Phase::Settled, Verdict::NotSealed));
+    assert!(state.is_rolled_back() && state.found.is_some(), "a second rollback still knows what was there before");
+    for event in [judged(Verdict::NotSealed, false), planned(2, false), intended(2)] {
+        assert!(transition(Some(&state), &event, at()).is_err(), "{event:?}");
+    }
+    events.push(BucketEvent::Reopened);
+    let open = after(&events);
+    assert_eq!((open.wave, open.guarded_at, open.guards.len(), open.touched_at), (Some(2), None, 0, None));
+    assert!(transition(Some(&open), &BucketEvent::Reopened, at()).is_err());
+    // Judged, guarded and changed anew: the next rollback goes back to what is there now.
+    let theirs: DefaultEncryption =
+        EncryptionRule { algorithm: Some(Algorithm::SseKms), key: Some("x".into()), ..EncryptionRule::SSE_S3 }.into();
+    events.extend([judged(Verdict::NotSealed, false), planned(2, false)]);
+    assert!(transition(Some(&after(&events)), &intended(1), at()).is_err(), "an attempt's number never comes twice");
+    events.push(BucketEvent::Intended { intent: intent(Operation::Seal, 2), found: theirs.clone() });
+    assert_eq!(after(&events).found, Some(theirs));
 }
 
 #[test]
