@@ -94,7 +94,6 @@ fn ending_of_state(run: &Run) -> Option<&'static str> {
         "paused: wave rolled back" => Some(
             "paused: the next wave was rolled back, and begins only when its redo is requested (resume --redo-wave)",
         ),
-        "paused: declined" => Some("paused: its resume was declined, and nothing more was started"),
         "stopped: wave" => Some("stopped: something speaks against a wave; nothing new was started after that"),
         "stopped: internal error" => Some(
             "stopped by a fault of orgseal: not everything was read or finished; report it with the lines of --log text",
