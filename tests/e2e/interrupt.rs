@@ -169,3 +169,24 @@ fn under_nohup_the_run_outlives_its_terminal() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_stop_before_the_run_begins_ends_it_at_once() {
+    for operation in ["GetCallerIdentity", "DescribeOrganization"] {
+        let fault = format!("[[fault]]\nkind = \"hang\"\nwhere = {{ operation = \"{operation}\" }}");
+        let world = World::of(&format!("accounts = 3\nbuckets_per_account = 1\n{fault}"));
+        for command in [&["audit"][..], &["plan"], &["rollout", "--yes"], &["resume", "--yes"], &["rollback", "--yes"]]
+        {
+            let child = world.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(700));
+            let began = Instant::now();
+            send("-TERM", &child);
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(130), "{operation}: {command:?}: {said}");
+            assert!(began.elapsed() < Duration::from_secs(2), "{operation}: {command:?}");
+            assert_eq!(said.trim_end().lines().count(), 1, "{operation}: {command:?}: {said}");
+            assert!(said.contains("stopped before the run began"), "{operation}: {command:?}: {said}");
+        }
+    }
+}

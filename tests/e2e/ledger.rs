@@ -96,7 +96,9 @@ fn a_head_that_was_kept_finds_what_was_cut_off() {
     assert_eq!(code, 2, "{missing:#}");
     assert!(missing["fault"]["what"].as_str().unwrap().contains("ledger.head"), "{missing:#}");
     std::fs::remove_file(world.state().join("ledger.head")).unwrap();
-    assert_eq!(world.run(&["ledger", "verify"]).code, 0, "the file alone cannot tell");
+    let (code, unknown) = world.json(&["ledger", "verify"]);
+    assert_eq!(code, 2, "{unknown:#}");
+    assert!(unknown["fault"]["what"].as_str().unwrap().contains("ledger.head is missing"), "{unknown:#}");
     let (code, found) = world.json(&["ledger", "verify", "--head", &head]);
     assert_eq!((code, &found["known_head"]["entry"]), (2, &serde_json::Value::Null), "{found:#}");
 }
@@ -385,6 +387,33 @@ fn what_is_acted_on_is_checked_first() {
         assert!(said.contains("nothing was started") && said.contains("orgseal ledger verify"), "{sql}: {said}");
         assert_eq!(world.sandbox.executions().len(), started, "{sql}: {command}");
         assert_eq!(world.run(&["ledger", "verify"]).code, 2, "{sql}");
+    }
+}
+
+#[test]
+fn a_rollbacks_dry_run_checks_what_the_rollback_checks() {
+    let world = sealed();
+    let kept = std::fs::read_dir(world.state()).unwrap().map(|file| file.unwrap().path());
+    let kept: Vec<_> = kept.filter(|path| path.is_file()).map(|path| (std::fs::read(&path).unwrap(), path)).collect();
+    assert_eq!(world.run(&["rollback", "--dry-run"]).code, 2);
+    for sql in [
+        "UPDATE bucket SET found = replace(found, 'AES256', 'aws:kms')",
+        "UPDATE entry SET at = at + 1 WHERE seq = 3",
+        "DELETE FROM account WHERE id = '555555555551'",
+        "UPDATE run SET state = 'declined'",
+        "UPDATE run SET kind = 'audit'",
+        "DELETE FROM bucket",
+    ] {
+        for (bytes, path) in &kept {
+            std::fs::write(path, bytes).unwrap();
+        }
+        open(&world).execute_batch(sql).unwrap();
+        for command in [&["rollback", "--dry-run"][..], &["rollback", "--yes"]] {
+            let run = world.run(command);
+            let said = unbroken(&run.stderr);
+            assert_eq!(run.code, 1, "{sql}: {command:?}: {said}{}", run.stdout);
+            assert!(said.contains("was changed"), "{sql}: {command:?}: {said}");
+        }
     }
 }
 

@@ -109,3 +109,27 @@ fn a_requested_rollback_is_continued_cancelled_or_asked_about() {
     assert_eq!(shown(&world), before);
     assert_eq!(world.run(&["ledger", "verify"]).code, 0);
 }
+
+#[test]
+fn rollback_continues_a_rollback_that_was_killed_and_names_both_where_it_is_another() {
+    for point in ["after_intent:2", "after_started:2"] {
+        let (world, campaign, before) = half_done();
+        killed(&world, point, &["rollback", "--yes"]);
+        let other = world.run(&["rollback", "--yes", "--account", "nobody-*"]);
+        let said = crate::world::unbroken(&other.stderr);
+        assert_eq!(other.code, 1, "{point}: {said}");
+        assert!(said.contains("orgseal resume --campaign rollback-"), "{point}: {said}");
+        assert!(
+            said.contains(&format!("rollback --campaign {campaign}")) && said.contains("nobody-*"),
+            "{point}: {said}"
+        );
+        let again = world.run(&[&["rollback", "--yes"][..], &QUICKLY].concat());
+        let said = crate::world::unbroken(&again.stderr);
+        assert_eq!(again.code, 0, "{point}: {said}");
+        assert!(said.contains("Continuing rollback-"), "{point}: {said}");
+        assert_eq!(shown(&world), before, "{point}");
+        let (_, runs) = world.json(&["runs"]);
+        let rollbacks = runs["runs"].as_array().unwrap().iter().filter(|run| run["kind"] == "rollback").count();
+        assert_eq!(rollbacks, 1, "{point}: {runs:#}");
+    }
+}

@@ -11,7 +11,8 @@ use orgseal_core::plan::{Content, PlanError};
 use orgseal_core::text::{is_unfit, visible, visible_lines};
 use orgseal_report::{ReportError, Suggest};
 
-use crate::{connect, output};
+use crate::signals::INTERRUPTED;
+use crate::{connect, listen, output};
 
 /// What to do when no file or connection can be opened any more.
 const OPEN_FILES: &str = "raise this process's limit on open files (`ulimit -n 4096`), or lower limits.accounts";
@@ -22,6 +23,8 @@ pub(crate) struct Failure {
     exit: u8,
     /// How many more things are wrong that are not told.
     more: usize,
+    /// Nothing is wrong: one line says it all.
+    brief: bool,
 }
 
 /// One thing that is wrong, with its place in a file if it has one.
@@ -47,7 +50,18 @@ impl Failure {
             }
             () => help.into(),
         };
-        Failure { says: vec![Saying { message, help, source: None, span: None, line: None }], exit: 1, more: 0 }
+        Failure {
+            says: vec![Saying { message, help, source: None, span: None, line: None }],
+            exit: 1,
+            more: 0,
+            brief: false,
+        }
+    }
+
+    /// The command was told to stop before its run began.
+    pub(crate) fn stopped() -> Failure {
+        let (message, help) = ("stopped before the run began: nothing was read or changed", "run the command again");
+        Failure { exit: INTERRUPTED, brief: true, ..Failure::plain(message, help) }
     }
 
     /// The exit code of the command.
@@ -62,6 +76,10 @@ impl Failure {
     /// Shows it on standard error; with `--json`, as a document on standard output too.
     pub(crate) fn show(&self, json: bool) {
         for saying in &self.says {
+            if self.brief {
+                listen::say(&saying.message);
+                continue;
+            }
             let mut text = String::new();
             // A flag or a campaign's name that is broken at its hyphen cannot be copied.
             let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme())
@@ -147,7 +165,7 @@ impl From<ConfigError> for Failure {
             span: problem.span.map(|span| (span.start, span.len().min(60))),
             line: problem.line,
         };
-        Failure { more: error.more, says: error.problems.into_iter().map(saying).collect(), exit: 1 }
+        Failure { more: error.more, says: error.problems.into_iter().map(saying).collect(), exit: 1, brief: false }
     }
 }
 
@@ -161,6 +179,7 @@ fn same_length(text: &str) -> String {
 impl From<CampaignError> for Failure {
     fn from(error: CampaignError) -> Failure {
         let help = match &error {
+            CampaignError::StoppedBefore => return Failure::stopped(),
             CampaignError::Connect(error) => connect_help(error),
             CampaignError::Organization(error) => error.hint.clone(),
             CampaignError::OtherOrganization { .. } => {
@@ -211,6 +230,14 @@ impl From<CampaignError> for Failure {
                 suggested(&format!("rollback --cancel --campaign {campaign}")),
             ),
             CampaignError::NoRollbackRequested(_) => "`orgseal status` shows the newest campaign".to_owned(),
+            CampaignError::OtherRollbackOpen { rollback, campaign, wave, narrowed, .. } => format!(
+                "finish the open one first: `{}`; then run `{}`",
+                suggested(&format!("resume --campaign {rollback}")),
+                Suggest::of_plan(&connect::present_place(), narrowed).anew(&format!(
+                    "rollback --campaign {campaign}{}",
+                    wave.map(|wave| format!(" --wave {wave}")).unwrap_or_default()
+                )),
+            ),
             CampaignError::RollbackOpen(id) => format!("finish it first: {}", suggested(&format!("resume --campaign {id}"))),
             CampaignError::Plan(PlanError::Altered { .. }) => {
                 "take the plan from where it was approved, or make a new one with `orgseal plan`".to_owned()
@@ -334,6 +361,11 @@ fn ledger_help(error: &LedgerError) -> String {
         LedgerError::Damaged { .. } => {
             "keep the file, and put a backup of the whole state folder in its place; `orgseal ledger verify` says how far a \
              ledger is sound. Without a backup begin anew with another --state: buckets that are sealed are found sealed"
+                .to_owned()
+        }
+        LedgerError::NoHead { .. } => {
+            "nothing was started. Restore the whole state directory from a backup; or confirm the end of the ledger with the head that \
+             its last report printed: `orgseal ledger verify --head HASH` creates the file anew where HASH is the hash of the last entry"
                 .to_owned()
         }
         LedgerError::Incomplete { .. } | LedgerError::Altered { .. } | LedgerError::Schema { .. } => {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use miette::{GraphicalTheme, ThemeCharacters, ThemeStyles};
-use orgseal_core::text::visible_lines;
+use orgseal_core::text::{visible_json, visible_lines};
 
 use crate::failure::completed;
 
@@ -104,7 +104,7 @@ fn out_whole(text: &str) -> std::io::Result<()> {
 
 /// A document on standard output.
 pub(crate) fn out_json(value: &serde_json::Value) -> std::io::Result<()> {
-    out_whole(&serde_json::to_string_pretty(value).unwrap_or_default())
+    out_whole(&visible_json(&serde_json::to_string_pretty(value).unwrap_or_default()))
 }
 
 /// A question: no line end, and seen at once.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use orgseal_core::event::{Event, Events};
 use tokio_util::sync::CancellationToken;
 
-use crate::listen;
+use crate::failure::Failure;
+use crate::listen::{self, Screen};
 
 /// The exit code of an interrupted command.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -22,6 +23,29 @@ pub(crate) fn outlive_the_file_limit() {
         const SIGXFSZ: i32 = 25;
         // The handler stays when the stream is gone; that there is one is all that is wanted.
         drop(signal(SignalKind::from_raw(SIGXFSZ)));
+    }
+}
+
+/// What a command stops and listens with. It is made before the first request: a request that is never answered is stopped too.
+pub(crate) struct Watched {
+    /// Cancelled at the first signal.
+    pub(crate) stop: CancellationToken,
+    pub(crate) events: Events,
+    pub(crate) screen: Screen,
+}
+
+impl Watched {
+    /// Watches for signals from now on.
+    pub(crate) fn new() -> Watched {
+        let stop = CancellationToken::new();
+        let (events, screen) = listen::events();
+        watch(&stop, &events);
+        Watched { stop, events, screen }
+    }
+
+    /// Waits for a step before the run begins. At the first signal nothing is left to wait for.
+    pub(crate) async fn opens<T>(&self, opening: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        self.stop.run_until_cancelled(opening).await.unwrap_or_else(|| Err(Failure::stopped()))
     }
 }
 

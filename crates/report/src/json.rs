@@ -7,6 +7,7 @@ use orgseal_core::ledger::{EarlierHold, PlanReference, Reader, Run, Summary};
 use orgseal_core::model::{
     AccountRecord, AwsError, DefaultEncryption, ExemptionNote, Finding, GuardFinding, SealedInterval,
 };
+use orgseal_core::text::VisibleJson;
 use serde::Serialize;
 
 use crate::earlier::EarlierHolds;
@@ -201,5 +202,5 @@ fn close_list(out: &mut dyn Write, separator: &str) -> Result<(), ReportError> {
 }
 
 fn to_writer(out: &mut dyn Write, value: &impl Serialize) -> Result<(), ReportError> {
-    serde_json::to_writer(out, value).map_err(|error| ReportError::Io(error.into()))
+    serde_json::to_writer(VisibleJson(out), value).map_err(|error| ReportError::Io(error.into()))
 }

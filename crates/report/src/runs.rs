@@ -5,6 +5,7 @@ use std::io::Write;
 use orgseal_core::campaign::Target;
 use orgseal_core::ledger::{Process, Reader, Run, Summary};
 use orgseal_core::model::Verdict;
+use orgseal_core::text::VisibleJson;
 use serde::Serialize;
 
 use crate::ReportError;
@@ -114,7 +115,7 @@ pub fn write_json(reader: &Reader, most: usize, out: &mut dyn Write) -> Result<(
         runs: records(reader, runs)?.into_iter().map(|(_, record)| record).collect(),
         more,
     };
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
+    serde_json::to_writer_pretty(VisibleJson(&mut *out), &document).map_err(|error| ReportError::Io(error.into()))?;
     out.write_all(b"\n")?;
     Ok(())
 }

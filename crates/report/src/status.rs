@@ -6,6 +6,7 @@ use anstyle::Effects;
 use orgseal_core::campaign::rollback_covers;
 use orgseal_core::ledger::{Head, PlanReference, Process, Reader, RolledBack, Run, Scope, Session, Summary};
 use orgseal_core::model::{WaveRecord, WaveRollback, WaveState};
+use orgseal_core::text::VisibleJson;
 use serde::Serialize;
 
 use crate::headline::{headline, what_it_did};
@@ -357,7 +358,7 @@ pub fn write_json(reader: &Reader, run: &Run, place: &Place, out: &mut dyn Write
         },
         ledger: &standing.head,
     };
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
+    serde_json::to_writer_pretty(VisibleJson(&mut *out), &document).map_err(|error| ReportError::Io(error.into()))?;
     out.write_all(b"\n")?;
     Ok(())
 }

@@ -7,12 +7,12 @@ use orgseal_core::plan::{
     Content, Decision, Draft, HeadDifference, PlanDifference, PlanFile, check_place, diff, same_file,
 };
 use orgseal_report::{ReportError, plan};
-use tokio_util::sync::CancellationToken;
 
 use super::{close, to_stdout};
 use crate::args::{Common, Plan, PlanVerb};
 use crate::failure::Failure;
-use crate::{connect, listen, output, signals};
+use crate::signals::Watched;
+use crate::{connect, output};
 
 pub(crate) async fn run(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
     match &own.verb {
@@ -36,10 +36,9 @@ async fn make(common: &Common, own: &Plan, json: bool) -> Result<u8, Failure> {
         }
         check_place(markdown, Content::Markdown).map_err(CampaignError::from)?;
     }
-    let place = connect::open_to_seal(common).await?;
-    let stop = CancellationToken::new();
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let watched = Watched::new();
+    let place = watched.opens(connect::open_to_seal(common)).await?;
+    let Watched { stop, events, screen } = watched;
     let kind = Kind::Plan { suggest_code: own.suggest_iac };
     let campaign = Campaign::begin(place.setting(events, stop), kind).await?;
     let path = own.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.json", campaign.id())));

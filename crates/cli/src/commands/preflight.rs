@@ -4,13 +4,12 @@ use std::io;
 
 use orgseal_core::campaign::preflight;
 use orgseal_report::preflight as report;
-use tokio_util::sync::CancellationToken;
 
 use super::to_stdout;
 use crate::args::{Common, Preflight};
+use crate::connect;
 use crate::failure::Failure;
-use crate::signals::INTERRUPTED;
-use crate::{connect, listen, signals};
+use crate::signals::{INTERRUPTED, Watched};
 
 pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8, Failure> {
     if !common.bucket.is_empty() {
@@ -19,10 +18,9 @@ pub(crate) async fn run(common: &Common, _: &Preflight, json: bool) -> Result<u8
             "use --account and --region instead",
         ));
     }
-    let place = connect::open(common).await?;
-    let stop = CancellationToken::new();
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let watched = Watched::new();
+    let place = watched.opens(connect::open(common)).await?;
+    let Watched { stop, events, screen } = watched;
     let found = preflight(place.setting(events, stop)).await;
     screen.clear();
     let found = found?;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use orgseal_core::campaign::{Campaign, ChangeOptions, Target, newest_to_resume, rollback_to_continue};
-use orgseal_core::ledger::{LedgerError, Reader, Scope};
+use orgseal_core::ledger::{LedgerCheck, LedgerError, Reader, Scope, check_runs};
 use orgseal_core::model::WaveState;
-use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::rollout::with_waves;
@@ -13,12 +12,14 @@ use super::{close, close_declined_wave, confirm, report_again, rollback};
 use crate::args::{Common, Resume};
 use crate::connect::Workplace;
 use crate::failure::Failure;
-use crate::{connect, listen, output, signals};
+use crate::signals::Watched;
+use crate::{connect, output};
 
 pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) -> Result<u8, Failure> {
-    let place = connect::open_to_seal(common).await?;
+    let watched = Watched::new();
+    let place = watched.opens(connect::open_to_seal(common)).await?;
     if let Some(requested) = rollback_to_continue(&place.state, own.campaign.as_deref())? {
-        return rollback::carry_on(common, place, requested, json, yes).await;
+        return rollback::carry_on(common, (place, watched), requested, json, yes).await;
     }
     let redo_waves: BTreeSet<u32> = own.redo_wave.iter().copied().collect();
     let options = ChangeOptions { retry_failed: own.retry_failed, redo_waves, ..with_waves(&own.waves) };
@@ -27,9 +28,7 @@ pub(crate) async fn run(common: &Common, own: &Resume, json: bool, yes: bool) ->
         return report_again(common, &place.state, &run, json);
     }
     confirm::possible("resume", yes, false)?;
-    let stop = CancellationToken::new();
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let Watched { stop, events, screen } = watched;
     let setting = place.setting(events, stop.clone());
     let campaign = Campaign::resume(setting, own.campaign.as_deref(), "resume", options).await?;
     let plan_sha256 = campaign.plan_sha256().map(str::to_owned);
@@ -61,6 +60,8 @@ fn nothing_to_resume(place: &Workplace, own: &Resume, options: &ChangeOptions) -
     };
     let changes = |kind: &str| matches!(kind, "rollout" | "rollback");
     let Some(run) = run.filter(|run| run.state == "finished" && changes(&run.kind)) else { return Ok(None) };
+    // Whether it is finished follows from rows: edited ones would have it left as it is.
+    check_runs(&place.state, std::slice::from_ref(&run), &LedgerCheck::default())?;
     let scope = if own.retry_failed { Scope::OpenAndFailed } else { Scope::Open };
     let is_open = reader.summary(&run)?.accounts_unread > 0
         || !reader.work(&run, scope, None)?.is_empty()

@@ -1,28 +1,29 @@
 //! `orgseal rollback`: restore what each bucket had before a campaign.
 
 use orgseal_core::campaign::{
-    self, Campaign, CampaignError, ChangeOptions, Kind, Narrowed, cancel_rollback, request_rollback, rollback_covers,
+    self, Campaign, CampaignError, ChangeOptions, Kind, Narrowed, Requested, Setting, cancel_rollback,
+    request_rollback, rollback_covers,
 };
 use orgseal_core::ledger::{Reader, RollbackRequest};
 use orgseal_report::Suggest;
-use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::{close, confirm};
 use crate::args::{Common, Rollback};
 use crate::connect::Workplace;
 use crate::failure::Failure;
-use crate::signals::INTERRUPTED;
-use crate::{connect, listen, output, signals};
+use crate::signals::{INTERRUPTED, Watched};
+use crate::{connect, output};
 
 pub(crate) async fn run(common: &Common, own: &Rollback, json: bool, yes: bool) -> Result<u8, Failure> {
     if own.cancel {
         return cancel(common, own, json).await;
     }
     confirm::possible("rollback", yes || own.dry_run, true)?;
-    let place = connect::open(common).await?;
+    let watched = Watched::new();
+    let place = watched.opens(connect::open(common)).await?;
     let wanted = Wanted { campaign: own.campaign.clone(), wave: own.wave, dry_run: own.dry_run };
-    carry_out(common, &place, wanted, json, yes).await
+    carry_out(common, (place, watched), wanted, json, yes).await
 }
 
 /// Which rollback.
@@ -34,37 +35,75 @@ struct Wanted {
 
 async fn carry_out(
     common: &Common,
-    place: &Workplace,
+    (place, watched): (Workplace, Watched),
     mut wanted: Wanted,
     json: bool,
     yes: bool,
 ) -> Result<u8, Failure> {
-    let stop = CancellationToken::new();
+    let stop = watched.stop.clone();
     if !wanted.dry_run {
         // Before anything else: whatever ends this process, the campaign must not go on sealing.
-        let setting = place.setting(listen::events().0, stop.clone());
-        let campaign = request_rollback(&setting, wanted.campaign.as_deref(), wanted.wave, yes).await?;
-        wanted.campaign = Some(campaign);
+        let setting = place.setting(watched.events.clone(), stop.clone());
+        match request_rollback(&setting, wanted.campaign.as_deref(), wanted.wave, yes).await? {
+            Requested::New(campaign) => wanted.campaign = Some(campaign),
+            Requested::Open { campaign, rollback } => {
+                let covers = rollback_covers(&campaign, wanted.wave, &place.narrowed);
+                output::err_wrapped(&format!(
+                    "Continuing {rollback}, the rollback of {covers}, which is not finished."
+                ));
+                return continue_open(common, (place, watched), &rollback, json, yes).await;
+            }
+        }
     }
-    if settle(place, &wanted, stop.clone()).await? && stop.is_cancelled() {
-        let (said, next) = match wanted.dry_run {
-            true => (
-                "stopped while executions of the campaign were followed to their end: the dry run has not begun",
-                "run `orgseal rollback --dry-run` again",
-            ),
-            false => (
-                "stopped while executions of the campaign were followed to their end: the rollback is requested and has changed nothing yet",
-                "`orgseal resume` continues the rollback; `orgseal rollback --cancel` cancels it",
-            ),
-        };
-        Failure::plain(said, next).show(json);
-        return Ok(INTERRUPTED);
+    let settled = settle(&place, &wanted, &watched).await;
+    if stop.is_cancelled() && matches!(settled, Ok(true)) {
+        return Ok(stopped(
+            wanted.dry_run,
+            "stopped while executions of the campaign were followed to their end",
+            json,
+        ));
     }
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let Watched { events, screen, .. } = watched;
+    let dry_run = wanted.dry_run;
     let options = ChangeOptions { dry_run: wanted.dry_run, ..ChangeOptions::default() };
     let kind = Kind::Rollback { of: wanted.campaign, wave: wanted.wave, options };
-    let campaign = Campaign::begin(place.setting(events, stop.clone()), kind).await?;
+    let begun = match settled {
+        Ok(_) => Campaign::begin(place.setting(events, stop.clone()), kind).await,
+        Err(error) => Err(error),
+    };
+    let campaign = match begun {
+        Err(CampaignError::StoppedBefore) if !dry_run => return Ok(stopped(dry_run, "stopped", json)),
+        begun => begun?,
+    };
+    let ending = campaign.carry_out(&Asker::new(yes, screen.clone(), stop, None)).await;
+    screen.clear();
+    close(common, &place.state, campaign.id(), ending?, json)
+}
+
+/// Says how a rollback stands that was stopped before its run began.
+fn stopped(dry_run: bool, when: &str, json: bool) -> u8 {
+    let (stands, next) = match dry_run {
+        true => ("the dry run has not begun", "run `orgseal rollback --dry-run` again"),
+        false => (
+            "the rollback is requested and has changed nothing yet",
+            "`orgseal resume` continues the rollback; `orgseal rollback --cancel` cancels it",
+        ),
+    };
+    Failure::plain(format!("{when}: {stands}"), next).show(json);
+    INTERRUPTED
+}
+
+/// Continues a rollback that began to change buckets, with all that it was begun for.
+async fn continue_open(
+    common: &Common,
+    (place, watched): (Workplace, Watched),
+    rollback: &str,
+    json: bool,
+    yes: bool,
+) -> Result<u8, Failure> {
+    let Watched { stop, events, screen } = watched;
+    let setting = Setting { narrowed: Narrowed::default(), ..place.setting(events, stop.clone()) };
+    let campaign = Campaign::resume(setting, Some(rollback), "rollback", ChangeOptions::default()).await?;
     let ending = campaign.carry_out(&Asker::new(yes, screen.clone(), stop, None)).await;
     screen.clear();
     close(common, &place.state, campaign.id(), ending?, json)
@@ -73,7 +112,7 @@ async fn carry_out(
 /// Continues a requested rollback that an earlier process did not begin, as it was requested.
 pub(super) async fn carry_on(
     common: &Common,
-    mut place: Workplace,
+    (mut place, watched): (Workplace, Watched),
     (campaign, request): (String, RollbackRequest),
     json: bool,
     yes: bool,
@@ -90,7 +129,7 @@ pub(super) async fn carry_on(
     (again.account, again.ou, again.region, again.bucket) = (accounts, ous, regions, buckets);
     place.narrowed = request.narrowed;
     let wanted = Wanted { campaign: Some(campaign), wave: request.wave, dry_run: false };
-    carry_out(&again, &place, wanted, json, yes).await
+    carry_out(&again, (place, watched), wanted, json, yes).await
 }
 
 /// Cancels a requested rollback. The ledger alone says whether there is one, so AWS is not called.
@@ -113,7 +152,7 @@ async fn cancel(common: &Common, own: &Rollback, json: bool) -> Result<u8, Failu
 
 /// Follows what the campaign has in flight to its end, and starts nothing new: only then is it known what there is to restore.
 /// Says whether there was anything.
-async fn settle(place: &Workplace, wanted: &Wanted, stop: CancellationToken) -> Result<bool, Failure> {
+async fn settle(place: &Workplace, wanted: &Wanted, watched: &Watched) -> Result<bool, CampaignError> {
     let (campaign, starts) = {
         let Ok(reader) = Reader::open(&place.state) else { return Ok(false) };
         let run = match &wanted.campaign {
@@ -131,12 +170,14 @@ async fn settle(place: &Workplace, wanted: &Wanted, stop: CancellationToken) -> 
     output::err(&format!(
         "{starts} starts of {campaign} have no known outcome: they are followed to their end first, and nothing new is started"
     ));
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let Watched { stop, events, screen } = watched;
     let options = ChangeOptions { settle_only: true, ..ChangeOptions::default() };
-    let campaign = Campaign::resume(place.setting(events, stop.clone()), Some(&campaign), "rollback", options).await?;
-    let ending = campaign.carry_out(&Asker::new(true, screen.clone(), stop, None)).await;
+    let setting = place.setting(events.clone(), stop.clone());
+    let campaign = Campaign::resume(setting, Some(&campaign), "rollback", options).await?;
+    let asker = Asker::new(true, screen.clone(), stop.clone(), None);
+    let ending = campaign.carry_out(&asker).await;
     screen.clear();
     ending?;
+    screen.go_on();
     Ok(true)
 }

@@ -4,21 +4,20 @@ use std::collections::BTreeSet;
 
 use orgseal_core::campaign::{ApprovedPlan, Campaign, CampaignError, ChangeOptions, Kind};
 use orgseal_core::plan::PlanFile;
-use tokio_util::sync::CancellationToken;
 
 use super::confirm::Asker;
 use super::{close, close_declined_wave, confirm};
 use crate::args::{Common, Rollout, Waves};
+use crate::connect;
 use crate::failure::Failure;
-use crate::{connect, listen, signals};
+use crate::signals::Watched;
 
 pub(crate) async fn run(common: &Common, own: &Rollout, json: bool, yes: bool) -> Result<u8, Failure> {
     confirm::possible("rollout", yes || own.dry_run, true)?;
     let plan = approved(own, yes)?;
-    let place = connect::open_to_seal(common).await?;
-    let stop = CancellationToken::new();
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
+    let watched = Watched::new();
+    let place = watched.opens(connect::open_to_seal(common)).await?;
+    let Watched { stop, events, screen } = watched;
     let options = ChangeOptions { dry_run: own.dry_run, ..with_waves(&own.waves) };
     let campaign = Campaign::begin(place.setting(events, stop.clone()), Kind::Rollout { plan, options }).await?;
     let plan_sha256 = campaign.plan_sha256().map(str::to_owned);

@@ -195,6 +195,8 @@ impl Listener for Bars {
             }
             Event::WaveMoved { wave, of } if wave.state != WaveState::Pending => self.say(&lines::wave(wave, *of)),
             Event::Warning { message } => self.say(&format!("warning: {message}")),
+            // Before the run has begun it ends at once, and says so itself.
+            Event::Stopping if !self.counters.with(Tally::has_begun) => {}
             Event::Stopping => self.say("stopping: no new starts; press Ctrl-C again to exit immediately"),
             _ => {}
         }

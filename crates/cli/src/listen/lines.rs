@@ -46,6 +46,8 @@ impl Listener for Lines {
             }
             Event::WaveMoved { wave: moved, of } if moved.state != WaveState::Pending => say(&wave(moved, *of)),
             Event::Warning { message } => say(&format!("warning: {message}")),
+            // Before the run has begun it ends at once, and says so itself.
+            Event::Stopping if !self.counters.with(Tally::has_begun) => {}
             Event::Stopping => say("stopping: no new starts; press Ctrl-C again to exit immediately"),
             _ if last.elapsed() >= EVERY => {
                 *last = Instant::now();

@@ -28,10 +28,20 @@ static RUN: RwLock<Option<String>> = RwLock::new(None);
 pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
     let Some(format) = arguments.log else { return Ok(()) };
     let variable = std::env::var("RUST_LOG").ok();
-    let (levels, without_effect) = log_level::in_force(arguments.log_level, variable.as_deref());
+    let (levels, not_understood) = log_level::in_force(arguments.log_level, variable.as_deref());
+    if let Some(directive) = not_understood.first() {
+        return Err(Failure::plain(
+            format!("RUST_LOG: `{directive}` is not understood"),
+            "write a level (error, warn, info, debug, trace or off), or TARGET=LEVEL, separated by commas; or use --log-level",
+        ));
+    }
     let (out, to_stderr): (Box<dyn Write + Send>, bool) = match &arguments.log_file {
         Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
+            let mut options = OpenOptions::new();
+            // For its owner alone, as the ledger: it names accounts, buckets and what was refused.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.create(true).append(true).open(path);
             (Box::new(file.map_err(|error| Failure::file("the log file cannot be written:", path, &error))?), false)
         }
         None => (Box::new(std::io::stderr()), true),
@@ -43,10 +53,6 @@ pub(crate) fn install(arguments: &args::Log) -> Result<(), Failure> {
     let filter = filter_fn(move |metadata| levels.take(metadata.target(), *metadata.level()));
     tracing_subscriber::registry().with(LogLines::new(form, out).with_filter(filter)).init();
     let _ = TO_STDERR.set(to_stderr);
-    for directive in without_effect {
-        // A line of the log where it goes to standard error, so that each of its lines stays JSON.
-        super::say(&format!("warning: RUST_LOG: `{directive}` is not understood and has no effect"));
-    }
     Ok(())
 }
 

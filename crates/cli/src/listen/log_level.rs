@@ -33,7 +33,13 @@ pub(super) fn in_force(flag: Option<LogLevel>, variable: Option<&str>) -> (Level
 /// The directives of `RUST_LOG` that concern us, and those that cannot be read. `None`: it says nothing of us.
 fn from_variable(text: &str) -> (Option<Targets>, Vec<&str>) {
     let (mut ours, mut unknown) = (None, Vec::new());
-    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+    let all = if text.trim().is_empty() { "" } else { text };
+    for directive in all.split(',').map(str::trim).filter(|_| !all.is_empty()) {
+        // Nobody's, so ours to refuse.
+        if directive.is_empty() || directive.starts_with('=') {
+            unknown.push(directive);
+            continue;
+        }
         let Ok(targets) = Targets::from_str(directive) else {
             // `hyper[span]=trace` is the SDK's concern, not ours.
             if is_ours(directive) {
@@ -89,5 +95,6 @@ mod tests {
             assert!(in_force(None, Some(text)).0.take(OURS, Level::DEBUG), "{text}");
         }
         assert_eq!(from_variable("orgseal=loud,info").1, ["orgseal=loud"]);
+        assert_eq!(from_variable("info,,=x").1, ["", "=x"]);
     }
 }

@@ -10,6 +10,9 @@ use orgseal_report::number;
 
 use super::stage::Operation;
 
+/// What a run is called before it has begun.
+const UNKNOWN: &str = "run";
+
 /// The counters, as those who show them share them. They must hear of an event before those who show it.
 #[derive(Clone)]
 pub(crate) struct Counters(Arc<Mutex<Tally>>);
@@ -67,7 +70,7 @@ impl Tally {
     fn new() -> Tally {
         Tally {
             began: Instant::now(),
-            kind: "run",
+            kind: UNKNOWN,
             accounts: 0,
             accounts_done: 0,
             accounts_unread: 0,
@@ -78,6 +81,11 @@ impl Tally {
             baking_until: None,
             settle_until: None,
         }
+    }
+
+    /// Whether the run has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.kind != UNKNOWN
     }
 
     /// Whether the run is about accounts alone, and judges no bucket.

@@ -21,7 +21,7 @@ use crate::clock;
 use crate::config::CampaignFile;
 use crate::event::Event;
 use crate::host::host;
-use crate::ledger::{Binding, Ledger, LedgerError, NewRun, NewSession, Reader, Run, Scope, check_runs};
+use crate::ledger::{Binding, Ledger, LedgerCheck, LedgerError, NewRun, NewSession, Reader, Run, Scope, check_runs};
 use crate::model::{Operation, WaveState};
 use crate::plan::{Narrowed, PlanFile, Selection};
 
@@ -30,9 +30,18 @@ impl Campaign {
     pub async fn begin(setting: Setting, kind: Kind) -> Result<Arc<Campaign>, CampaignError> {
         let (organization, ledger) = open(&setting, kind.changes()).await?;
         let (parent, unfinished) = match &kind {
-            Kind::Rollback { of, .. } => (Some(requested::to_undo(ledger.folder(), of.as_deref())?), None),
-            Kind::Rollout { options, .. } if !options.dry_run => (None, unfinished(ledger.folder())?),
-            Kind::Audit { .. } | Kind::Plan { .. } | Kind::Rollout { .. } => (None, None),
+            Kind::Rollback { of, .. } => {
+                (Some(requested::to_undo(ledger.folder(), of.as_deref(), &setting.checked)?), None)
+            }
+            Kind::Rollout { options, .. } => {
+                check_others(ledger.folder(), &setting.checked)?;
+                (None, if options.dry_run { None } else { unfinished(ledger.folder())? })
+            }
+            Kind::Plan { .. } => {
+                check_others(ledger.folder(), &setting.checked)?;
+                (None, None)
+            }
+            Kind::Audit { .. } => (None, None),
         };
         let (wave, plan) = match &kind {
             Kind::Rollback { wave, .. } => (*wave, None),
@@ -245,8 +254,9 @@ struct Began {
 
 /// Checks that this may be worked on, and opens its ledger: with the state directory's lock for a run that changes something.
 pub(super) async fn open(setting: &Setting, changes: bool) -> Result<(Organization, Ledger), CampaignError> {
-    let Setting { aws, loaded, state, .. } = setting;
-    let organization = the_organization(aws, &loaded.campaign).await?;
+    let Setting { aws, loaded, state, stop, .. } = setting;
+    let asked = stop.run_until_cancelled(the_organization(aws, &loaded.campaign)).await;
+    let organization = asked.ok_or(CampaignError::StoppedBefore)??;
     let binding = Binding {
         organization: organization.id.clone(),
         partition: aws.caller().partition.clone(),
@@ -260,6 +270,12 @@ pub(super) async fn open(setting: &Setting, changes: bool) -> Result<(Organizati
         setting.events.emit(&Event::Warning { message });
     }
     Ok((organization, ledger))
+}
+
+/// Checks what earlier runs say that decides what a new one does: whether one of them is not finished, and which buckets have a
+/// start without a known outcome.
+fn check_others(folder: &Path, checked: &LedgerCheck) -> Result<(), CampaignError> {
+    Ok(check_runs(folder, &Reader::open(folder)?.runs_under_way()?, checked)?)
 }
 
 /// Whether the waves that the command line names are there.

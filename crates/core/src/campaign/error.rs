@@ -7,7 +7,7 @@ use crate::aws::ConnectError;
 use crate::config::SHARING_QUOTA;
 use crate::ledger::{LedgerError, RollbackRequest};
 use crate::model::{AwsError, KeyArn};
-use crate::plan::PlanError;
+use crate::plan::{Narrowed, PlanError};
 
 /// What to do where the caller and the central keys are in different partitions.
 pub const PARTITION_FIX: &str =
@@ -115,6 +115,26 @@ pub enum CampaignError {
         wave: u32,
         /// How far it has come.
         state: &'static str,
+    },
+    /// The command was told to stop before its run began.
+    #[error("stopped before the run began: nothing was read or changed")]
+    StoppedBefore,
+    /// A rollback of other buckets of the same campaign is not finished.
+    #[error(
+        "the rollback {rollback}, of {covers}, is not finished, and this command selects {}",
+        rollback_covers(campaign, *wave, narrowed)
+    )]
+    OtherRollbackOpen {
+        /// The rollback that is not finished.
+        rollback: String,
+        /// What it covers, in words.
+        covers: String,
+        /// The campaign.
+        campaign: String,
+        /// The wave that is asked for.
+        wave: Option<u32>,
+        /// The selection that is asked for.
+        narrowed: Box<Narrowed>,
     },
     /// An earlier rollback of the same campaign is not done with.
     #[error("the rollback {0} of this campaign is not finished")]

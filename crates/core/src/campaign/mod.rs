@@ -90,7 +90,7 @@ pub use lost::task_lost;
 pub use planning::WrittenPlan;
 pub use preflight::preflight;
 pub use reading::{ReadWatch, no_progress};
-pub use requested::{cancel_rollback, request_rollback, rollback_covers, rollback_to_continue};
+pub use requested::{Requested, cancel_rollback, request_rollback, rollback_covers, rollback_to_continue};
 pub use target::Target;
 
 /// Every session of ours in a member account bears a name that begins so; the run's id follows.

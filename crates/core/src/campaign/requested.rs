@@ -4,10 +4,24 @@ use std::path::Path;
 
 use super::begin::{open, open_rollback, session};
 use super::fail_point::fail_point;
-use super::{CampaignError, Setting};
+use super::{CampaignError, Setting, Target};
 use crate::clock;
-use crate::ledger::{Ledger, LedgerError, Reader, RollbackRequest, Run, check_runs};
+use crate::ledger::{Ledger, LedgerCheck, LedgerError, Reader, RollbackRequest, Run, check_runs};
 use crate::plan::Narrowed;
+
+/// What a requested rollback comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// A new rollback of this campaign.
+    New(String),
+    /// A rollback of the same buckets has begun to change them, and is not finished: it is to be continued.
+    Open {
+        /// The campaign that it undoes.
+        campaign: String,
+        /// Its id.
+        rollback: String,
+    },
+}
 
 /// Writes down that a campaign is to be rolled back (the newest one that changed anything, where none is named), and says which.
 ///
@@ -17,12 +31,37 @@ pub async fn request_rollback(
     of: Option<&str>,
     wave: Option<u32>,
     confirmed: bool,
-) -> Result<String, CampaignError> {
+) -> Result<Requested, CampaignError> {
     let (_, ledger) = open(setting, true).await?;
-    let campaign = to_undo(ledger.folder(), of)?;
+    let campaign = match to_undo(ledger.folder(), of, &setting.checked) {
+        Err(CampaignError::RollbackOpen(rollback)) => return same_open(setting, ledger.folder(), rollback, wave),
+        campaign => campaign?,
+    };
     known_wave(ledger.folder(), &campaign, wave)?;
     commit(&ledger, setting, &campaign, wave, confirmed).await?;
-    Ok(campaign)
+    Ok(Requested::New(campaign))
+}
+
+/// The open rollback of a campaign, where it is about the same buckets.
+fn same_open(
+    setting: &Setting,
+    folder: &Path,
+    rollback: String,
+    wave: Option<u32>,
+) -> Result<Requested, CampaignError> {
+    let run = Reader::open(folder)?.run(&rollback)?;
+    let target = Target::of(&run);
+    let campaign = run.parent.unwrap_or_default();
+    match target.wave == wave && target.narrowed == setting.narrowed {
+        true => Ok(Requested::Open { campaign, rollback }),
+        false => Err(CampaignError::OtherRollbackOpen {
+            covers: rollback_covers(&campaign, target.wave, &target.narrowed),
+            rollback,
+            campaign,
+            wave,
+            narrowed: Box::new(setting.narrowed.clone()),
+        }),
+    }
 }
 
 /// The same, with the ledger open: what is requested already is not written down again.
@@ -35,7 +74,6 @@ pub(super) async fn commit(
 ) -> Result<(), CampaignError> {
     let reader = Reader::open(ledger.folder())?;
     let run = reader.run(campaign)?;
-    check_runs(ledger.folder(), &acted_on(&reader, &run)?, &setting.checked)?;
     match run.rollback_request {
         Some(earlier) if !earlier.covers_the_same(wave, &setting.narrowed) => {
             return Err(CampaignError::RollbackRequested { campaign: run.id, request: Box::new(earlier) });
@@ -114,12 +152,23 @@ pub fn rollback_to_continue(
 }
 
 /// The campaign that a rollback is to undo.
-pub(super) fn to_undo(folder: &Path, of: Option<&str>) -> Result<String, CampaignError> {
+pub(super) fn to_undo(folder: &Path, of: Option<&str>, checked: &LedgerCheck) -> Result<String, CampaignError> {
     let reader = Reader::open(folder)?;
     let run = match of {
-        Some(id) => reader.run(id)?,
+        Some(id) => {
+            let run = reader.run(id)?;
+            check_runs(folder, &acted_on(&reader, &run)?, checked)?;
+            run
+        }
         None => {
             let (newest, requested) = (reader.newest_to_undo()?, reader.rollbacks_requested()?.pop());
+            // Which campaign is the newest one that changed a bucket follows from rows: were those of a newer one deleted or edited,
+            // an older one would be undone.
+            let mut runs = reader.rollouts_from(newest.as_ref())?;
+            for campaign in newest.iter().chain(&requested) {
+                runs.extend(acted_on(&reader, campaign)?);
+            }
+            check_runs(folder, &runs, checked)?;
             match (newest, requested) {
                 (None, None) => return Err(CampaignError::NothingToUndo(folder.display().to_string())),
                 (Some(newest), None) => newest,

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::{Campaign, CampaignError};
 use crate::config::BlockedTypesChoice;
 use crate::judge::former_rule;
-use crate::ledger::{AccountWork, Reader};
+use crate::ledger::{AccountWork, Reader, check_omissions};
 use crate::model::{BlockedTypesElement, DefaultEncryption, EncryptionRule};
 use crate::plan::Change;
 
@@ -18,7 +18,12 @@ impl Campaign {
     pub(super) fn recall_omissions(&self) -> Result<(), CampaignError> {
         let reader = Reader::open(self.ledger.folder())?;
         let run = reader.run(&self.id)?;
-        for learned in reader.omission_proofs()?.iter().chain(&reader.omission_refusals(&run)?) {
+        let (proofs, refusals) = (reader.omission_proofs()?, reader.omission_refusals(&run)?);
+        if !proofs.is_empty() || !refusals.is_empty() {
+            // On the word of a planted row a document that omits the element would be started on buckets that block types.
+            check_omissions(self.ledger.folder())?;
+        }
+        for learned in proofs.iter().chain(&refusals) {
             self.omissions.learn(learned);
         }
         for open in reader.omissions_in_flight(&run)? {

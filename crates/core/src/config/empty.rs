@@ -75,6 +75,15 @@ fn walk(value: &Spanned<DeValue<'_>>, setting: &str, shown: &str, found: &mut Ve
     match value.get_ref() {
         DeValue::Table(table) => walk_table(table, setting, shown, found),
         DeValue::Array(items) => {
+            let is_blank =
+                |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().is_some_and(|text| text.trim().is_empty());
+            if let Some(item) = items.iter().find(|item| is_blank(item)) {
+                let message = format!("{shown} holds an empty text, which matches nothing");
+                found.push(Problem {
+                    span: Some(item.span()),
+                    ..Problem::new(shown, message, "remove it, or write what is meant")
+                });
+            }
             for (index, item) in items.iter().enumerate() {
                 walk(item, setting, &format!("{shown}[{index}]"), found);
             }
@@ -106,6 +115,17 @@ mod tests {
         }
         assert_eq!(found("[accounts.include]\n# ids = []\n"), ["accounts.include"]);
         assert_eq!(found("[[exemption]]\nous = [\"x\"]\n[[exemption]]\nbuckets = []\n"), ["exemption[1].buckets"]);
+    }
+
+    #[test]
+    fn an_empty_text_in_a_list_is_found_wherever_it_stands() {
+        for text in
+            ["buckets.include = [\"\"]", "accounts.exclude.ids = [\"1\", \" \"]", "[[exemption]]\nbuckets = [\"\"]"]
+        {
+            assert_eq!(found(text).len(), 1, "{text}");
+        }
+        let path = ["buckets".to_owned(), "include".to_owned()];
+        assert_eq!(find_in_override(&path, "[\"\"]").len(), 1);
     }
 
     #[test]

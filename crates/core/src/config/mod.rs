@@ -304,8 +304,11 @@ fn is_renderable(text: &str) -> bool {
 }
 
 /// Letters of an IAM name: `[\w+=,.@-]`, at most 64.
+/// A name that begins with `-` would be an option of every command that it is printed in.
 fn is_iam_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+    !text.starts_with('-')
+        && (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
 }
 
 /// An IAM path: begins and ends with `/`.
@@ -319,7 +322,7 @@ fn check_role(table: &str, name: &str, path: &str, found: &mut Vec<Problem>) {
         found.push(Problem::new(
             format!("{table}.name"),
             format!("`{name}` is not a role's name"),
-            "write the name alone, without path or ARN: 1 to 64 letters, digits and +=,.@_-",
+            "write the name alone, without path or ARN: 1 to 64 letters, digits and +=,.@_-, and no - at its beginning",
         ));
     }
     if !is_iam_path(path) {

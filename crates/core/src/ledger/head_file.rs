@@ -10,7 +10,8 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
-use super::{HEAD, open_options};
+use super::entries::Head;
+use super::{HEAD, LedgerError, open_options, unusable};
 
 /// A slot: number, hash, checksum and a line feed.
 const SLOT: usize = 20 + 1 + 64 + 1 + 16 + 1;
@@ -43,6 +44,10 @@ impl KeptHead {
 
     /// What of it is not in the ledger.
     pub(super) fn missing_from(&self, connection: &Connection) -> rusqlite::Result<Option<Missing>> {
+        if self.seq == 0 {
+            // The head of a ledger without entries.
+            return Ok(None);
+        }
         let seq = i64::try_from(self.seq).unwrap_or(i64::MAX);
         let hash: Option<String> =
             connection.query_row("SELECT hash FROM entry WHERE seq = ?1", [seq], |row| row.get(0)).optional()?;
@@ -69,6 +74,29 @@ impl KeptHead {
             }
         }
     }
+}
+
+/// Why the end of a ledger cannot be checked, where its head file is missing or damaged: a ledger of this schema has one from its
+/// beginning. `None`: there is one, or nothing was ever written.
+pub(super) fn why_unchecked(folder: &Path, connection: &Connection) -> Result<Option<String>, LedgerError> {
+    // Read after the ledger: another process may have created both meanwhile.
+    let read = KeptHead::read(folder).map_err(|error| unusable(folder, HEAD, &error))?;
+    let last = || connection.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get::<_, u64>(0));
+    let last = last().map_err(|error| LedgerError::database(folder, &error))?;
+    if read.is_some() || last == 0 {
+        return Ok(None);
+    }
+    let file = if folder.join(HEAD).exists() { "is damaged or empty" } else { "is missing" };
+    Ok(Some(format!(
+        "{HEAD} {file}, so it could not be checked whether entries after entry {last} were written and are missing"
+    )))
+}
+
+/// Keeps the head of a ledger that has none yet.
+pub(super) fn keep_first(folder: &Path, head: &Head) -> Result<(), LedgerError> {
+    HeadFile::open(folder)
+        .and_then(|mut file| file.keep(head.seq, &head.hash))
+        .map_err(|error| unusable(folder, HEAD, &error))
 }
 
 /// The file, open for writing.

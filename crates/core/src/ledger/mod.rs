@@ -51,8 +51,8 @@ pub use reader::{AccountWork, Head, OpenBucket, Reader, Run, Scope, Session, Uns
 pub use rollback_request::RollbackRequest;
 pub use summary::{OutOfScope, ReasonCount, Summary};
 pub use undo::{RolledBack, RolledBackWave};
-pub(crate) use verify::check_runs;
-pub use verify::{LedgerCheck, Verified, verify};
+pub(crate) use verify::check_omissions;
+pub use verify::{LedgerCheck, Verified, check_runs, verify};
 pub use waves::{LookupMark, TouchedBucket, WaveCount};
 pub use writer::Ledger;
 
@@ -170,6 +170,14 @@ pub enum LedgerError {
         /// What is missing.
         what: String,
     },
+    /// Whether entries at its end are missing cannot be checked.
+    #[error("the ledger {} cannot be written to: {what}", path.display())]
+    NoHead {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// What is about to be acted on is not what the entries amount to, or the entries are not as they were written.
     #[error("the ledger {} was changed: {fault}", path.display())]
     Altered {
@@ -199,6 +207,10 @@ impl LedgerError {
         use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
         let (path, why) = (folder.join(FILE), in_words(error));
         match error.sqlite_error_code() {
+            // SQLite does not tell why it cannot open a file.
+            Some(CannotOpen) if few_descriptors_are_left() => {
+                LedgerError::Database { path, why: "Too many open files (os error 24)".to_owned() }
+            }
             // SQLite keeps its log and its index of it beside the file, for readers too.
             Some(ReadOnly | CannotOpen) => LedgerError::Folder {
                 path: folder.to_owned(),
@@ -210,6 +222,26 @@ impl LedgerError {
             _ => LedgerError::Database { path, why },
         }
     }
+}
+
+/// Whether this process is at its limit of open files; `false` where that is not known.
+fn few_descriptors_are_left() -> bool {
+    /// What SQLite opens at once: file, log, index, a temporary file.
+    const NEEDED: usize = 4;
+    match (std::fs::read_to_string("/proc/self/limits"), std::fs::read_dir("/proc/self/fd")) {
+        (Ok(limits), Ok(open)) => soft_limit(&limits).is_some_and(|limit| open.count() + NEEDED > limit),
+        // The limit keeps this from being read as well: EMFILE.
+        (limits, open) => {
+            let codes = [limits.err(), open.err()].into_iter().flatten().filter_map(|error| error.raw_os_error());
+            codes.into_iter().any(|code| code == 24)
+        }
+    }
+}
+
+/// The limit on open files in force, from the kernel's table.
+fn soft_limit(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// SQLite's words, with its number where the words leave open what it was ("disk I/O error").

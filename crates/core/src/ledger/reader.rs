@@ -428,6 +428,16 @@ impl Reader {
         self.sql(self.connection.query_row(&sql, [], run_of).optional())
     }
 
+    /// The rollouts from this one on, dry runs too; all of them where none is given.
+    pub fn rollouts_from(&self, first: Option<&Run>) -> Result<Vec<Run>, LedgerError> {
+        self.runs_where(&format!("kind = 'rollout' AND number >= {}", first.map_or(0, |run| run.number)))
+    }
+
+    /// The runs that have starts without a known outcome: what they say keeps others from these buckets.
+    pub fn runs_under_way(&self) -> Result<Vec<Run>, LedgerError> {
+        self.runs_where("number IN (SELECT run FROM bucket WHERE phase IN ('intended', 'started'))")
+    }
+
     /// The newest rollout that was more than a dry run.
     pub fn newest_rollout(&self) -> Result<Option<Run>, LedgerError> {
         let sql = format!(

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::head_file::KeptHead;
+use super::entries::Head;
+use super::head_file::{self, KeptHead};
 use super::lock::Lock;
 use super::{Binding, FILE, HEAD, LedgerError, check_folder, first_schema, known_schema, open_options, unusable};
 
@@ -223,7 +224,7 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding, locked: bool) -
         if found > 0 {
             check_schema(folder, &connection, found)?;
         }
-        bring_forward(&mut connection, binding).map_err(wrong)?;
+        bring_forward(folder, &mut connection, binding)?;
     }
     connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(wrong)?;
@@ -244,7 +245,11 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding, locked: bool) -
         });
     }
     check_head(folder, &connection, kept.as_ref())?;
-    Ok(connection)
+    // Whoever writes keeps a head, and would hide what is missing.
+    match head_file::why_unchecked(folder, &connection)? {
+        Some(what) => Err(LedgerError::NoHead { path: folder.join(FILE), what }),
+        None => Ok(connection),
+    }
 }
 
 /// Takes the lock to migrate; `None`: another process has migrated meanwhile. An orgseal of an earlier version that is changing
@@ -308,8 +313,18 @@ pub(super) fn create(connection: &Connection, version: i64) -> rusqlite::Result<
 }
 
 /// Creates the tables, or migrates those of an older schema: whole, or not at all.
-fn bring_forward(connection: &mut Connection, binding: &Binding) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn bring_forward(folder: &Path, connection: &mut Connection, binding: &Binding) -> Result<(), LedgerError> {
+    let wrong = |error: rusqlite::Error| LedgerError::database(folder, &error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrong)?;
+    migrate(&transaction, binding).map_err(wrong)?;
+    let theirs = read_binding(&transaction).map_err(wrong)?;
+    let head = Head::read(&transaction, theirs.as_ref().unwrap_or(binding)).map_err(wrong)?;
+    // Before the commit: from then on a ledger without this file has lost it.
+    head_file::keep_first(folder, &head)?;
+    transaction.commit().map_err(wrong)
+}
+
+fn migrate(transaction: &Transaction<'_>, binding: &Binding) -> rusqlite::Result<()> {
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found >= VERSION {
         return Ok(());
@@ -325,12 +340,11 @@ fn bring_forward(connection: &mut Connection, binding: &Binding) -> rusqlite::Re
     }
     if found == 1 {
         // With the tables of today: rows are written as the writer writes them.
-        if let Some(binding) = read_binding(&transaction)? {
-            first_schema::bring_forward(&transaction, &binding)?;
+        if let Some(binding) = read_binding(transaction)? {
+            first_schema::bring_forward(transaction, &binding)?;
         }
     }
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", VERSION)
 }
 
 /// Creates the file for its owner alone, also in a directory that others may read.

@@ -17,8 +17,8 @@ use super::rows::{
 };
 use crate::model::{AccountRecord, OmissionOutcome, OmissionRecord, WaveRecord};
 
-/// The first thing in a table that does not follow from the entries (of these runs, where some are given): the one whose last
-/// entry came first.
+/// The first thing in a table that does not follow from the entries: the one whose last entry came first. Where runs are given,
+/// buckets and accounts of the others are left out.
 pub(super) fn compare(connection: &Connection, runs_of: Option<&[i64]>) -> rusqlite::Result<Option<Fault>> {
     let mut first = First(None);
     let of = |column: &str| match runs_of {
@@ -29,7 +29,56 @@ pub(super) fn compare(connection: &Connection, runs_of: Option<&[i64]>) -> rusql
     };
     buckets(connection, &of("run"), &mut first)?;
     accounts(connection, &of, &mut first)?;
-    runs(connection, &of, &mut first)?;
+    runs(connection, &mut first)?;
+    of_no_run(connection, &mut first)?;
+    named(connection, first)
+}
+
+/// The same for the table of what starts taught about `BlockedEncryptionTypes`, in all runs.
+pub(super) fn compare_omissions(connection: &Connection) -> rusqlite::Result<Option<Fault>> {
+    let mut learned = BTreeMap::new();
+    let mut statement = connection.prepare(
+        "SELECT run, seq, at, event FROM entry WHERE account = '' AND event LIKE '%blocked_types_learned%' ORDER BY seq",
+    )?;
+    let mut entries = statement.query([])?;
+    while let Some(row) = entries.next()? {
+        let (run, seq, at, event): (i64, i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        if let Ok(RunEvent::BlockedTypesLearned { learned: record }) = serde_json::from_str(&event) {
+            learned.insert((run, omission_key(&record)), (record, at, seq));
+        }
+    }
+    let mut first = First(None);
+    let mut statement = connection.prepare(&format!("SELECT {OMISSION_COLUMNS}, at, run FROM omission"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (run, at): (i64, i64) = (row.get("run")?, row.get("at")?);
+        match omission_of(row).map(|shown| learned.remove(&(run, omission_key(&shown))).map(|said| (shown, said))) {
+            Ok(Some((shown, (said, said_at, _)))) if shown == said && at == said_at => {}
+            Ok(Some((_, (_, _, seq)))) => {
+                first.note(Some(seq), "what was learned of a document is not in the table as it was written")
+            }
+            _ => first.note(None, "the table omission has a row that no entry speaks of"),
+        }
+    }
+    for (_, _, seq) in learned.into_values() {
+        first.note(Some(seq), "what was learned of a document is missing from the table");
+    }
+    named(connection, first)
+}
+
+/// Rows of runs that the ledger does not have: what is compared run by run never comes to them.
+fn of_no_run(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
+    for table in ["wave", "omission", "planned"] {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE run NOT IN (SELECT number FROM run))");
+        if connection.query_row(&sql, [], |row| row.get(0))? {
+            first.note(None, format!("the table {table} has a row of a run that is not in the ledger"));
+        }
+    }
+    Ok(())
+}
+
+/// What was found, with the entry that it should follow from.
+fn named(connection: &Connection, first: First) -> rusqlite::Result<Option<Fault>> {
     let Some((seq, what)) = first.0 else { return Ok(None) };
     let Some(seq) = seq else { return Ok(Some(Fault::of_the_file(what))) };
     let entry = connection
@@ -199,15 +248,14 @@ struct SessionShown {
     ending: Option<String>,
 }
 
-fn runs(connection: &Connection, of: &dyn Fn(&str) -> String, first: &mut First) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(&format!(
+fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
         "SELECT entry.run, seq, at, event, run.id FROM entry JOIN run ON run.number = entry.run
-         WHERE account = '' AND {} ORDER BY entry.run, seq",
-        of("entry.run")
-    ))?;
+         WHERE account = '' ORDER BY entry.run, seq",
+    )?;
     let mut entries = statement.query([])?;
     let mut next = next_of_run(&mut entries)?;
-    let mut numbers = connection.prepare(&format!("SELECT number FROM run WHERE {} ORDER BY number", of("number")))?;
+    let mut numbers = connection.prepare("SELECT number FROM run ORDER BY number")?;
     let mut numbers = numbers.query([])?;
     let mut sessions = 0;
     while let Some(row) = numbers.next()? {
@@ -233,8 +281,7 @@ fn runs(connection: &Connection, of: &dyn Fn(&str) -> String, first: &mut First)
             first.note(last, "the run's row, or one of its sessions', is not what its entries amount to");
         }
     }
-    let sql = format!("SELECT count(*) FROM session WHERE {}", of("run"));
-    let rows: usize = connection.query_row(&sql, [], |row| row.get(0))?;
+    let rows: usize = connection.query_row("SELECT count(*) FROM session", [], |row| row.get(0))?;
     if rows > sessions {
         first.note(None, "the table has a row of a session that no entry speaks of");
     }

@@ -8,8 +8,9 @@ use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use super::chain::{self, Link};
+use super::entries::Head;
 use super::fault::{Fault, is_damage, moment};
-use super::head_file::KeptHead;
+use super::head_file::{self, KeptHead};
 use super::rows::plan_of;
 use super::{FILE, LedgerError, Run, kept_plan, known_schema, schema, tables};
 
@@ -47,14 +48,46 @@ pub fn verify(folder: &Path, known_head: Option<&str>) -> Result<Verified, Ledge
     if verified.fault.is_none() {
         verified.fault = kept_plans(folder, &connection).map_err(|error| LedgerError::database(folder, &error))?;
     }
+    if verified.fault.is_none()
+        && let Some(what) = head_file::why_unchecked(folder, &connection)?
+    {
+        match verified.known {
+            // A head that was saved elsewhere shows where the ledger ends.
+            Some(Some(entry)) if entry == verified.sound => {
+                let seq = i64::try_from(verified.sound).unwrap_or(i64::MAX);
+                head_file::keep_first(folder, &Head { seq, at: 0, hash: verified.head.clone(), run: None })?;
+            }
+            _ => verified.fault = Some(Fault::of_the_file(what)),
+        }
+    }
     Ok(verified)
 }
 
-/// Checks what is about to be acted on: the whole chain, and that the rows of these runs are what their entries amount to. An edited
-/// row would change other buckets, or give them another configuration, than the entries say.
+/// What was learned about `BlockedEncryptionTypes`, in whatever run: the whole chain is checked, and the table against it.
+pub(crate) fn check_omissions(folder: &Path) -> Result<(), LedgerError> {
+    let connection = schema::open_for_reading(folder)?;
+    let checked = || {
+        connection.execute_batch("BEGIN")?;
+        match entries_after(&connection, None, None)?.fault {
+            Some(fault) => Ok(Some(fault)),
+            None => match tables::compare_omissions(&connection) {
+                Err(error) if is_damage(&error) => Ok(Some(Fault::of_the_file(damaged(&error)))),
+                compared => compared,
+            },
+        }
+    };
+    match checked().map_err(|error| LedgerError::database(folder, &error))? {
+        Some(fault) => Err(LedgerError::Altered { path: folder.join(FILE), fault: Box::new(fault) }),
+        None => Ok(()),
+    }
+}
+
+/// Checks what is about to be acted on: the whole chain, that the rows of buckets and accounts of these runs are what their entries
+/// amount to, and the same of every run's own row (its kind and state decide which run is acted on at all). An edited row would
+/// change other buckets, or give them another configuration, than the entries say.
 ///
 /// What this command checked before is not read again; entries that were added since are.
-pub(crate) fn check_runs(folder: &Path, runs: &[Run], before: &LedgerCheck) -> Result<(), LedgerError> {
+pub fn check_runs(folder: &Path, runs: &[Run], before: &LedgerCheck) -> Result<(), LedgerError> {
     let connection = schema::open_for_reading(folder)?;
     let numbers: Vec<i64> = runs.iter().map(|run| run.number).collect();
     let mut known = before.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ use super::Narrowed;
 use super::draft::Draft;
 use super::error::{Content, PlanError};
 use crate::model::{AwsError, DefaultEncryption, EncryptionRule, ExemptionNote, GuardFinding, Reason, Verdict};
+use crate::text::visible_json;
 
 /// The name and version of the file's shape.
 pub const PLAN_SCHEMA: &str = "orgseal.plan/1";
@@ -288,6 +289,7 @@ impl<W: Write> PlanWriter<W> {
     pub fn begin(out: W, head: &PlanHead) -> io::Result<PlanWriter<W>> {
         let mut writer = PlanWriter { out, inside: Sha256::new(), whole: Sha256::new(), first: true };
         let text = serde_json::to_string_pretty(head)?;
+        let text = visible_json(&text);
         // The head's closing brace makes way for the buckets.
         let open = text.trim_end().trim_end_matches('}').trim_end();
         writer.put(open)?;
@@ -298,6 +300,7 @@ impl<W: Write> PlanWriter<W> {
     /// Writes a bucket.
     pub fn bucket(&mut self, bucket: &PlannedBucket) -> io::Result<()> {
         let line = serde_json::to_string(bucket)?;
+        let line = visible_json(&line);
         let separator = if std::mem::take(&mut self.first) { "\n    " } else { ",\n    " };
         self.put(separator)?;
         self.put(&line)

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects};
 use orgseal_core::model::{AccountChecks, Check, CheckKind, Denier, Preflight, PreflightCounts, Standing};
+use orgseal_core::text::VisibleJson;
 use serde::Serialize;
 
 use crate::ReportError;
@@ -80,7 +81,7 @@ pub fn write_json(found: &Preflight, out: &mut dyn Write) -> Result<(), ReportEr
     let ready = answer(found) == Answer::Ready;
     let denials = found.denials().into_iter().map(|(by, accounts)| Denial { by, accounts }).collect();
     let document = Document { schema: SCHEMA, ready, summary: found.counts(), denials, found };
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| ReportError::Io(error.into()))?;
+    serde_json::to_writer_pretty(VisibleJson(&mut *out), &document).map_err(|error| ReportError::Io(error.into()))?;
     out.write_all(b"\n")?;
     Ok(())
 }

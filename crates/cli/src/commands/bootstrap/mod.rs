@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Bootstrap, BootstrapVerb, Common, RemediationVerb, Way};
 use crate::connect::{self, Caller, Purpose, Workplace};
 use crate::failure::Failure;
-use crate::listen::{self, Screen};
-use crate::signals;
+use crate::listen::Screen;
+use crate::signals::Watched;
 
 pub(crate) async fn run(common: &Common, own: &Bootstrap, json: bool, yes: bool) -> Result<u8, Failure> {
     match &own.verb {
@@ -64,13 +64,14 @@ async fn open_checked(
     }
     // In a sandbox a role other than the member role is the management account's to assume, as it is in a new organization.
     let caller = if way.through.is_some() { Caller::Management } else { Caller::Security };
-    let place = connect::open_as(common, caller, Purpose::Bootstrap).await?;
+    let watched = Watched::new();
+    let place = watched.opens(connect::open_as(common, caller, Purpose::Bootstrap)).await?;
     check(&place.loaded)?;
-    let stop = CancellationToken::new();
-    let (events, screen) = listen::events();
-    signals::watch(&stop, &events);
-    let setting = place.setting(events.clone(), stop.clone());
-    let site = Site::open(place.setting(events, stop.clone()), way.through.clone()).await?;
+    let setting = || place.setting(watched.events.clone(), watched.stop.clone());
+    let opening = async { Ok(Site::open(setting(), way.through.clone()).await?) };
+    let site = watched.opens(opening).await?;
+    let setting = setting();
+    let Watched { stop, screen, .. } = watched;
     Ok(Open { place, site, setting, screen, stop })
 }
 

@@ -113,6 +113,77 @@ async fn a_second_check_of_a_command_covers_what_was_added_since() {
 }
 
 #[tokio::test]
+async fn the_rows_that_choose_the_run_are_checked_whatever_run_is_acted_on() {
+    for sql in [
+        "UPDATE run SET kind = 'audit'",
+        "UPDATE run SET state = 'running'",
+        "UPDATE session SET caller = 'somebody else'",
+        "INSERT INTO omission VALUES (99, 'a', 'r', 'b', 'h', '[]', 'kept', NULL, 1)",
+    ] {
+        let folder = tempfile::TempDir::new().unwrap();
+        record_something(folder.path()).await;
+        check_runs(folder.path(), &[], &LedgerCheck::default()).unwrap();
+        connection(folder.path()).execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).unwrap();
+        let error = check_runs(folder.path(), &[], &LedgerCheck::default()).err();
+        assert!(matches!(error, Some(LedgerError::Altered { .. })), "{sql}: {error:?}");
+        assert!(verify(folder.path(), None).unwrap().fault.is_some(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_learned_of_documents_must_follow_from_the_entries() {
+    use crate::model::{OmissionOutcome, OmissionRecord};
+    let folder = tempfile::TempDir::new().unwrap();
+    let ledger = Ledger::open(folder.path(), &binding()).unwrap().begin(new_run("r")).await.unwrap();
+    let learned = OmissionRecord {
+        account: "444455556666".into(),
+        region: "us-east-1".into(),
+        bucket: "logs".into(),
+        document_hash: "h".into(),
+        blocked: vec!["SSE-C".into()],
+        outcome: OmissionOutcome::Changed,
+        repair: None,
+    };
+    ledger.record_with(&bucket("logs"), judged(Verdict::NotSealed), Some(learned)).await.unwrap();
+    ledger.finish("finished").await.unwrap();
+    check_omissions(folder.path()).unwrap();
+    let planted = "INSERT INTO omission SELECT run, account, region, 'other', document_hash, blocked, 'kept', repair, at FROM omission";
+    for sql in [
+        planted,
+        "DELETE FROM omission WHERE bucket = 'other'; UPDATE omission SET outcome = 'kept'",
+        "DELETE FROM omission",
+    ] {
+        connection(folder.path()).execute_batch(sql).unwrap();
+        let error = check_omissions(folder.path()).err();
+        assert!(matches!(error, Some(LedgerError::Altered { .. })), "{sql}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_head_file_the_end_of_a_ledger_is_unknown() {
+    for lose in [|head: &Path| std::fs::remove_file(head).unwrap(), |head: &Path| std::fs::write(head, "").unwrap()] {
+        let folder = tempfile::TempDir::new().unwrap();
+        record_something(folder.path()).await;
+        wait_until_free(folder.path());
+        let head = verify(folder.path(), None).unwrap().head;
+        lose(&folder.path().join(HEAD));
+        let verified = verify(folder.path(), None).unwrap();
+        assert!(verified.fault.clone().unwrap().what.contains("could not be checked"), "{verified:?}");
+        assert!(!verified.is_sound());
+        for open in [Ledger::open, Ledger::open_beside_others] {
+            let error = open(folder.path(), &binding()).err().unwrap();
+            assert!(matches!(error, LedgerError::NoHead { .. }), "{error}");
+        }
+        // Who only reads needs no head, and a head that was saved elsewhere shows the end.
+        assert!(Reader::open(folder.path()).is_ok());
+        assert!(verify(folder.path(), Some(&"0".repeat(64))).unwrap().fault.is_some());
+        assert_eq!(verify(folder.path(), Some(&head)).unwrap().fault, None);
+        assert_eq!(verify(folder.path(), None).unwrap().fault, None);
+        drop(Ledger::open(folder.path(), &binding()).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn what_a_plan_says_is_covered_by_the_chain() {
     let folder = tempfile::TempDir::new().unwrap();
     let sha256 = "0".repeat(64);
