@@ -177,21 +177,23 @@ fn open(folder: &Path) -> Connection {
 }
 
 /// A ledger is made once: copies of it are tampered with.
-fn whole() -> &'static [u8] {
-    static WHOLE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+fn whole() -> &'static [Vec<u8>; 2] {
+    static WHOLE: std::sync::OnceLock<[Vec<u8>; 2]> = std::sync::OnceLock::new();
     WHOLE.get_or_init(|| {
         let folder = tempfile::TempDir::new().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(record_something(folder.path()));
         // Everything is in the file itself when the last connection is closed.
         drop(open(folder.path()));
-        std::fs::read(folder.path().join(FILE)).unwrap()
+        [FILE, HEAD].map(|name| std::fs::read(folder.path().join(name)).unwrap())
     })
 }
 
 fn copy() -> tempfile::TempDir {
     let folder = tempfile::TempDir::new().unwrap();
-    std::fs::write(folder.path().join(FILE), whole()).unwrap();
+    for (name, bytes) in [FILE, HEAD].iter().zip(whole()) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
     folder
 }
 
