@@ -22,6 +22,7 @@ mod interrupt;
 mod judging;
 mod keys;
 mod kill;
+mod language;
 mod ledger;
 mod limits;
 mod logs;
