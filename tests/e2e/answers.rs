@@ -113,7 +113,7 @@ fn an_account_that_never_answers_delays_no_other_and_ends_as_unknown() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let error = error_of(&document, TWO[0]);
-    assert_eq!(error, format!("account {} gave no usable answer for 14s", TWO[0]));
+    assert_eq!(error, format!("account {} gave no usable response for 14s", TWO[0]));
     assert_eq!(finding(&document, "reports")["verdict"], "sealed");
 }
 
@@ -184,7 +184,7 @@ fn an_account_that_never_answers_holds_up_neither_a_preflight_nor_a_comparison()
             let accounts = document["accounts"].as_array().unwrap();
             accounts.iter().find(|account| account["id"] == *id).unwrap().to_string()
         };
-        assert!(of(TWO[0]).contains("gave no usable answer for 6s"), "{command:?}: {}", of(TWO[0]));
+        assert!(of(TWO[0]).contains("gave no usable response for 6s"), "{command:?}: {}", of(TWO[0]));
         assert!(!of(TWO[1]).contains("NoProgress"), "{command:?}: {}", of(TWO[1]));
     }
 }

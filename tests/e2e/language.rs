@@ -59,6 +59,9 @@ const REJECTED: &[&str] = &[
     "somebody",
 ];
 
+/// Files of code that only tests use.
+const OF_TESTS: &[&str] = &["tests.rs", "extremes.rs"];
+
 /// Texts that name a setting, a code or a file by its old name, which stays for compatibility.
 const KEPT: &[&str] = &["groundwork = ", "bootstrap render groundwork", "groundwork/shell"];
 
@@ -128,11 +131,13 @@ fn literals(source: &str) -> Vec<(usize, String)> {
             let end = raw.find("\"#").unwrap_or(raw.len());
             texts.push((line(rest), raw[..end].to_owned()));
             end + 5
+        } else if let Some(raw) = rest.strip_prefix("r\"") {
+            raw.find('"').unwrap_or(raw.len()) + 3
         } else if let Some(quoted) = rest.strip_prefix('\'') {
             // A character literal, or a lifetime.
             match quoted.char_indices().nth(1) {
                 Some((at, '\'')) => at + 2,
-                _ if quoted.starts_with('\\') => quoted[1..].find('\'').map_or(1, |at| at + 3),
+                _ if quoted.starts_with('\\') => quoted[2..].find('\'').map_or(1, |at| at + 4),
                 _ => 1,
             }
         } else {
@@ -168,7 +173,9 @@ fn files(directory: &Path, extension: &str, all: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("tests") {
             files(&path, extension, all);
-        } else if path.extension().is_some_and(|found| found == extension) && !path.ends_with("tests.rs") {
+        } else if path.extension().is_some_and(|found| found == extension)
+            && !OF_TESTS.iter().any(|name| path.ends_with(name))
+        {
             all.push(path);
         }
     }
@@ -211,7 +218,7 @@ fn no_message_and_no_page_has_a_rejected_phrase() {
 
 #[test]
 fn literals_are_told_from_comments_and_characters() {
-    let source = "let a = 'x'; // \"a comment\"\nlet b = \"one \\\n    two \\\"three\\\"\"; let c: &'static str = r#\"raw\"#; let d = '\"'; let e = \"end\";";
+    let source = "let a = 'x'; // \"a comment\"\nlet b = \"one \\\n    two \\\"three\\\"\"; let c: &'static str = r#\"raw\"#; let d = ['\"', '\\'']; let e = \"end\";";
     let texts: Vec<String> = literals(source).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["one two \\\"three\\\"", "raw", "end"]);
     assert_eq!(found("the folder goes on"), ["goes on", "folder"]);

@@ -89,7 +89,7 @@ fn where_a_campaign_is_not_over_nothing_is_switched_on() {
     let run = as_management(&world, &["on", "--yes", "--json"]);
     assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
     let said = unbroken(&run.stderr);
-    assert!(said.contains("left out: account 555555555551, since 2 buckets of it are not done with"), "{said}");
+    assert!(said.contains("left out: account 555555555551, since 2 buckets of it are not finished"), "{said}");
     let places: Value = serde_json::from_str(&run.stdout).unwrap();
     assert!(places["places"].as_array().unwrap().iter().all(|place| place["account"] != PAYMENTS), "{places:#}");
     assert!(excepted(&world).is_empty());
@@ -101,7 +101,7 @@ fn what_the_newest_campaign_does_not_say_is_not_taken_from_an_older_one() {
     let on = |more: &[&str]| as_management(&world, &[&["on", "--yes"][..], more].concat());
     assert_eq!(world.run(&["rollout", "--yes", "--bucket", "letters"]).code, 0);
     let run = on(&[]);
-    assert!(run.code == 1 && run.stderr.contains("was narrowed to"), "{}", run.stderr);
+    assert!(run.code == 1 && run.stderr.contains("covers only"), "{}", run.stderr);
     let (_, first) = world.json(&["rollout", "--yes"]);
     // Another key than the buckets were sealed with.
     let other = world.create_key("us-east-1");

@@ -82,10 +82,7 @@ fn a_run_whose_process_was_ended_by_force_is_interrupted_and_its_report_is_not_c
         let id = run["id"].as_str().unwrap();
         for words in [&["runs"][..], &["status", "--campaign", id], &["report", "--campaign", id]] {
             let text = unbroken(&world.run(words).stdout);
-            assert!(
-                text.contains("interrupted: process ") && text.contains(" was ended by force"),
-                "{words:?}: {text}"
-            );
+            assert!(text.contains("interrupted: process ") && text.contains(" was killed"), "{words:?}: {text}");
             assert!(!text.contains("100 %"), "{words:?}: {text}");
         }
         let (code, report) = world.json(&["report", "--campaign", id]);
@@ -123,5 +120,5 @@ fn an_audit_at_work_is_not_taken_for_one_that_was_ended_by_force() {
     assert_eq!((&run["state"], &run["process"]["state"]), (&"running".into(), &"unknown".into()));
     assert!(run["process"]["last_entry_at"].is_string(), "{run:#}");
     let text = unbroken(&world.run(&["runs"]).stdout);
-    assert!(text.contains("on elsewhere is still running, or was ended by force, and wrote its last entry"), "{text}");
+    assert!(text.contains("on elsewhere is still running, or was killed, and wrote its last entry"), "{text}");
 }

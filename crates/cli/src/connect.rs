@@ -174,7 +174,7 @@ fn fit_for(loaded: &Loaded, purpose: Purpose, common: &Common) -> Result<(), Fai
     if let Some(key) = keys.iter().find(|key| purpose == Purpose::Seal && key.is_placeholder()) {
         return Err(Failure::plain(
             format!(
-                "{}: {key} stands for a key that does not exist yet: it is valid for bootstrap only",
+                "{}: {key} is a placeholder for a key that does not exist yet: it is valid for bootstrap only",
                 loaded.origin
             ),
             "create it with `orgseal bootstrap deploy`, which writes its ARN into the file; or write the ARN of a key that exists",
@@ -230,7 +230,7 @@ pub(crate) fn narrowed(common: &Common) -> Narrowed {
 pub(crate) async fn start(spec: Spec, directory: Option<PathBuf>, speed: f64, port: u16) -> Result<Sandbox, Failure> {
     Sandbox::start(spec, Options { directory, speed, port }).await.map_err(|error| {
         let help = match error.to_string().contains("in use") {
-            true => "another orgseal is at work there: check with `orgseal status`, wait for it, or name another --state",
+            true => "another orgseal process is using it: check with `orgseal status`, wait for it to end, or use another --state",
             false => "--fresh discards what is kept of it; another --sandbox-seed (or --port, of a served one) gives another one",
         };
         Failure::plain(format!("the sandbox cannot start: {error}"), help)
@@ -285,7 +285,10 @@ fn state_folder(common: &Common) -> Result<PathBuf, Failure> {
         return Ok(folder.clone());
     }
     let base = etcetera::choose_base_strategy().map_err(|error| {
-        Failure::plain(format!("there is no home folder for the state: {error}"), "name a folder with --state")
+        Failure::plain(
+            format!("no home directory was found for the state directory: {error}"),
+            "name a directory with --state",
+        )
     })?;
     Ok(base.state_dir().unwrap_or_else(|| base.data_dir()).join("orgseal"))
 }
@@ -326,7 +329,10 @@ fn with_exemptions(mut loaded: Loaded, folder: &Path) -> Result<Loaded, Failure>
         let path = folder.join(name);
         let text = read_text(&path).map_err(|error| {
             let said = format!("the exemptions {} cannot be read: {error}", path.display());
-            Failure::plain(said, "`exemptions` in the campaign file names it, relative to the campaign file's folder")
+            Failure::plain(
+                said,
+                "`exemptions` in the campaign file names it, relative to the campaign file's directory",
+            )
         })?;
         loaded.exemptions = Exemptions::load(&text, &path.display().to_string())?;
     }

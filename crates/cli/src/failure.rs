@@ -206,8 +206,7 @@ impl From<CampaignError> for Failure {
                 "name a rollout or a rollback with --campaign; `orgseal status` shows the newest one".to_owned()
             }
             CampaignError::OtherTarget { .. } => {
-                "go on with the values that it began with, or begin a new rollout: limits, tolerances and times may change, what \
-                 a bucket ends up as may not"
+                "resume with the values that it began with, or begin a new rollout: limits, tolerances and times may change, but not the encryption that buckets get"
                     .to_owned()
             }
             CampaignError::Undone { .. } => {
@@ -252,7 +251,7 @@ impl From<CampaignError> for Failure {
                 "nothing was started: compare the two with the command plan diff, and have the right one approved".to_owned()
             }
             CampaignError::UnknownPlan(_) => {
-                "give the SHA-256 that was printed when the plan was made with --plan-sha256, or use the state folder in which it was made"
+                "give the SHA-256 that was printed when the plan was made with --plan-sha256, or use the state directory in which it was created"
                     .to_owned()
             }
             CampaignError::PlanOfOtherSettings { .. } => {
@@ -354,12 +353,11 @@ fn shortened(profiles: &[String]) -> String {
 fn ledger_help(error: &LedgerError) -> String {
     match error {
         LedgerError::Database { .. } | LedgerError::Stopped(_) => {
-            "check the disk's free space and the folder's permissions, then go on with `orgseal resume`: what was recorded \
-             stands, and nothing is started without a record"
+            "check the free disk space and the permissions of the state directory, then run `orgseal resume`: every entry so far is kept, and nothing is started without an entry"
                 .to_owned()
         }
         LedgerError::Damaged { .. } => {
-            "keep the file, and put a backup of the whole state folder in its place; `orgseal ledger verify` says how far a \
+            "keep the file, and restore a backup of the whole state directory; `orgseal ledger verify` says how far a \
              ledger is sound. Without a backup begin anew with another --state: buckets that are sealed are found sealed"
                 .to_owned()
         }
@@ -387,7 +385,7 @@ fn ledger_help(error: &LedgerError) -> String {
              continues from the ledger"
                 .to_owned()
         }
-        _ => "the state folder is --state, ORGSEAL_STATE, or orgseal in the XDG state folder".to_owned(),
+        _ => "the state directory is --state, ORGSEAL_STATE, or orgseal in the XDG state directory".to_owned(),
     }
 }
 

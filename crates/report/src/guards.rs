@@ -13,7 +13,7 @@ pub(crate) fn in_short(finding: &GuardFinding) -> String {
 
 /// A heading for buckets on which a guard found the same.
 pub(crate) fn title(finding: &GuardFinding) -> String {
-    let doubt = if finding.outcome == GuardOutcome::CannotTell { ", cannot tell" } else { "" };
+    let doubt = if finding.outcome == GuardOutcome::CannotTell { ", inconclusive" } else { "" };
     let overridden = match (finding.overridden, &finding.because) {
         (true, Some(because)) => format!(" (set to {}: {because})", finding.severity.as_str()),
         (true, None) => format!(" (set to {})", finding.severity.as_str()),

@@ -4,11 +4,10 @@ use orgseal_core::ledger::Summary;
 use orgseal_core::model::Verdict;
 
 /// What "sealed" speaks of. Every report says so next to the count.
-pub const SCOPE: &str =
-    "Sealed speaks of new objects that name no encryption; existing objects and explicit headers are another matter.";
+pub const SCOPE: &str = "\"Sealed\" covers new objects uploaded without an encryption header. It does not cover existing objects or explicit headers.";
 
 /// What "restored" speaks of.
-pub(crate) const RESTORED_SCOPE: &str = "Restored speaks of new objects; what was written while a bucket was sealed stays under the central key, which must stay enabled.";
+pub(crate) const RESTORED_SCOPE: &str = "\"Restored\" covers new objects. Objects written while the bucket was sealed stay encrypted with the central key: keep that key enabled.";
 
 /// The verdict's name for people.
 pub(crate) fn title(verdict: Verdict) -> &'static str {
@@ -28,9 +27,9 @@ pub(crate) fn title(verdict: Verdict) -> &'static str {
 pub(crate) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Sealed => "S3 shows what the campaign wants",
-        Verdict::NotSealed => "not in the wanted state; a rollout would change it",
-        Verdict::Held => "not in the wanted state; waits for a decision",
-        Verdict::Exempt => "left as it is by a person's decision",
+        Verdict::NotSealed => "not as the campaign requires; a rollout would change it",
+        Verdict::Held => "not as the campaign requires; needs a decision",
+        Verdict::Exempt => "exempt by the exemptions file",
         Verdict::Unread => "could not be read; counts as not compliant",
         Verdict::Failed => "a change was tried; S3 does not show it",
         Verdict::Restored => "S3 shows the configuration from before the campaign",

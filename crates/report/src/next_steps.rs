@@ -78,7 +78,7 @@ pub(crate) fn next_steps(
         );
     }
     if steps.0.is_empty() && run.state == "finished" {
-        steps.add(None, "Nothing to do: every bucket is in the wanted state.".to_owned());
+        steps.add(None, "Nothing to do: every bucket is as the campaign requires.".to_owned());
     }
     if run.state != "running" {
         steps.add(

@@ -106,7 +106,7 @@ fn gather(plan: &PlanFile) -> Result<Gathered, ReportError> {
 fn titled(finding: &GuardFinding) -> String {
     match finding.outcome {
         GuardOutcome::Found => format!("{}: {}", finding.guard, finding.says),
-        GuardOutcome::CannotTell => format!("{}, cannot tell: {}", finding.guard, finding.says),
+        GuardOutcome::CannotTell => format!("{}, inconclusive: {}", finding.guard, finding.says),
     }
 }
 
@@ -206,14 +206,14 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     writeln!(out, "{}", dim(&format!("{} · {}", head.id, moment(head.created_at))))?;
     writeln!(out, "{}", dim(&format!("by {}", head.caller)))?;
     if !head.selection.is_empty() {
-        writeln!(out, "narrowed to {}", head.selection)?;
+        writeln!(out, "Selection: {}", head.selection)?;
     }
     writeln!(out)?;
     let decided = |decision: Decision| head.decisions.get(decision.as_str()).copied().unwrap_or(0);
     for (decision, one, many) in [
         (Decision::Change, "gets the central key", "get the central key"),
         (Decision::Hold, "is held back, for the reasons below", "are held back, for the reasons below"),
-        (Decision::Exempt, "stays as it is by a person's decision", "stay as they are by a person's decision"),
+        (Decision::Exempt, "is exempt", "are exempt"),
         (Decision::Keep, "is as wanted already", "are as wanted already"),
         (Decision::Unread, "could not be read, and is not touched", "could not be read, and are not touched"),
     ] {
@@ -294,7 +294,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
         if groups.is_empty() {
             continue;
         }
-        let twice = if twice { " (one bucket may stand under several)" } else { "" };
+        let twice = if twice { " (a bucket can appear under several guards)" } else { "" };
         writeln!(out, "\n{}", bold(&format!("{heading}{twice}")))?;
         let mut groups: Vec<_> = groups.iter().collect();
         groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.buckets));
@@ -349,7 +349,7 @@ pub fn write(plan: &PlanFile, file: &str, style: &Style, out: &mut dyn Write) ->
     more(out, warnings as u64, warnings.min(SHOWN_PRINCIPALS))?;
     for notice in &head.notices {
         writeln!(out)?;
-        wrapped(out, 0, style.width, &format!("Beware: {notice}."))?;
+        wrapped(out, 0, style.width, &format!("Warning: {notice}."))?;
     }
     writeln!(out, "\n{}", bold("What now"))?;
     writeln!(out, "  Read {}, or have it read. Its SHA-256 is what is approved:", quoted(file))?;
@@ -447,7 +447,10 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
             "SHA-256 of the exemptions",
             head.exemptions_sha256.as_ref().map_or("none".to_owned(), |hash| format!("`{hash}`")),
         ),
-        ("narrowed to", if head.selection.is_empty() { "nothing: all".to_owned() } else { head.selection.clone() }),
+        (
+            "Selection",
+            if head.selection.is_empty() { "all accounts and buckets".to_owned() } else { head.selection.clone() },
+        ),
     ] {
         writeln!(out, "| {name} | {} |", cell(&value))?;
     }
@@ -549,7 +552,7 @@ pub fn write_markdown(plan: &PlanFile, out: &mut dyn Write) -> Result<(), Report
         }
     }
     for notice in &head.notices {
-        writeln!(out, "\nBeware: {}.", cell(notice))?;
+        writeln!(out, "\nWarning: {}.", cell(notice))?;
     }
     Ok(())
 }

@@ -120,7 +120,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
         writeln!(out, "undoes {campaign}")?;
     }
     if !run.selection.is_empty() {
-        writeln!(out, "narrowed to {}", run.selection)?;
+        writeln!(out, "Selection: {}", run.selection)?;
     }
     let said = ending(run).unwrap_or_else(|| run.state.clone());
     let said = match (&standing.rolled_back, run.state.as_str()) {
@@ -154,13 +154,8 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
             writeln!(out, "  {:<14} {:>9}", title(verdict), number(buckets))?;
         }
     }
-    writeln!(
-        out,
-        "  {:<14} {:>9}  with a start of which the outcome is not known yet",
-        "in flight",
-        number(standing.in_flight)
-    )?;
-    writeln!(out, "  {:<14} {:>9}  that are not done with, those included", "open", number(standing.open))?;
+    writeln!(out, "  {:<14} {:>9}  execution started, result pending", "in flight", number(standing.in_flight))?;
+    writeln!(out, "  {:<14} {:>9}  not finished, including those in flight", "open", number(standing.open))?;
     let accounts = [(summary.accounts_unread, "unread"), (summary.skipped, "skipped")];
     let accounts: Vec<String> = std::iter::once(counted(summary.accounts, "account"))
         .chain(
@@ -190,16 +185,16 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
             }
         }
     }
-    writeln!(out, "\n{}", ink("Worked on by", Effects::BOLD))?;
+    writeln!(out, "\n{}", ink("Processes", Effects::BOLD))?;
     for (number, session) in (1..).zip(&standing.sessions) {
         let until = match session.ended_at {
             Some(end) => {
                 format!("{}, {}", duration(session.started_at, end), session.ending.as_deref().unwrap_or("ended"))
             }
             None => match (&run.process, number == standing.sessions.len()) {
-                (Process::AtWork, true) => "at work".to_owned(),
-                (Process::Unclear { .. }, true) => "at work, or ended by force".to_owned(),
-                _ => "ended by force".to_owned(),
+                (Process::AtWork, true) => "running".to_owned(),
+                (Process::Unclear { .. }, true) => "running, or killed".to_owned(),
+                _ => "killed".to_owned(),
             },
         };
         writeln!(

@@ -109,7 +109,7 @@ pub fn write(reader: &Reader, run: &Run, style: &Style, out: &mut dyn Write) -> 
     page.blank()?;
     let entry = number(head.entries);
     let says = format!(
-        "Head of the ledger, entry {entry}; kept elsewhere, it proves the record (orgseal ledger verify --head …):"
+        "Ledger head, entry {entry}. Save this hash separately: `orgseal ledger verify --head HASH` then detects missing or changed entries."
     );
     page.text(0, DIM, &says)?;
     page.line(2, DIM, &head.hash)?;
@@ -277,7 +277,7 @@ impl Page<'_> {
             self.line(0, DIM, &format!("sha256 {}", plan.sha256))?;
         }
         if !run.selection.is_empty() {
-            self.text(0, PLAIN, &format!("narrowed to {}", run.selection))?;
+            self.text(0, PLAIN, &format!("Selection: {}", run.selection))?;
         }
         if let Some(ending) = ending(run) {
             let ink = if matches!(run.state.as_str(), "dry_run" | "declined") { PLAIN } else { YELLOW };

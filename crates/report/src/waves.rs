@@ -47,9 +47,9 @@ pub(crate) fn lines(reader: &Reader, run: &Run) -> Result<Vec<WaveLine>, ReportE
 /// How far a wave has come, in words.
 pub(crate) fn state(record: &WaveRecord) -> String {
     match record.state {
-        WaveState::Pending => "not begun".to_owned(),
+        WaveState::Pending => "not started".to_owned(),
         WaveState::Waiting => "waits for approval".to_owned(),
-        WaveState::Approved => "approved, not begun".to_owned(),
+        WaveState::Approved => "approved, not started".to_owned(),
         WaveState::Changing => "being changed".to_owned(),
         WaveState::Baking => match (record.bake_until, record.settle_until) {
             (Some(until), Some(settle)) if until <= clock::now() => {
@@ -66,7 +66,7 @@ pub(crate) fn state(record: &WaveRecord) -> String {
             (None, _) => "changed, being watched".to_owned(),
         },
         WaveState::Done => "done".to_owned(),
-        WaveState::Stopped => format!("stopped: {}", record.says.as_deref().unwrap_or("something speaks against it")),
+        WaveState::Stopped => format!("stopped: {}", record.says.as_deref().unwrap_or("a check failed")),
         WaveState::RolledBack => match &record.rolled_back {
             Some(WaveRollback { rolled_back_at, buckets, .. }) => {
                 format!("rolled back {}, {} restored", moment(*rolled_back_at), counted(*buckets, "bucket"))

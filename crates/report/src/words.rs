@@ -58,13 +58,13 @@ pub(crate) fn lasting(millis: i64) -> String {
 /// How a run ended, where it did more or less than go to its end.
 pub(crate) fn ending(run: &Run) -> Option<String> {
     match &run.process {
-        Process::Gone { pid, host } => Some(format!(
-            "interrupted: process {pid} on {host} was ended by force; not everything was read or finished"
-        )),
+        Process::Gone { pid, host } => {
+            Some(format!("interrupted: process {pid} on {host} was killed; not everything was read or finished"))
+        }
         Process::Unclear { pid, host, last_entry_at } => {
             let since =
                 last_entry_at.map(|at| format!(", and wrote its last entry {}", moment(at))).unwrap_or_default();
-            Some(format!("not finished: process {pid} on {host} is still running, or was ended by force{since}"))
+            Some(format!("not finished: process {pid} on {host} is still running, or was killed{since}"))
         }
         Process::AtWork => {
             Some(format!("running, {}", if run.stage == "changing" { "changing buckets" } else { "reading" }))
@@ -77,7 +77,7 @@ fn ending_of_state(run: &Run) -> Option<&'static str> {
     match run.state.as_str() {
         "finished" => None,
         "dry_run" => Some("a dry run: nothing was started"),
-        "declined" => Some("the plan was declined: nothing was started"),
+        "declined" => Some("declined at the prompt: nothing was started"),
         "interrupted" => Some("interrupted: not everything was read or finished"),
         "paused: credentials expired" if matches!(run.kind.as_str(), "audit" | "plan") => {
             Some("stopped: your own credentials are not valid any more; sign in again, then run the command again")
@@ -85,21 +85,21 @@ fn ending_of_state(run: &Run) -> Option<&'static str> {
         "paused: credentials expired" => {
             Some("paused: your own credentials are not valid any more; what was started is in the ledger")
         }
-        "paused: narrowed" => Some("paused: what it was narrowed to is done, and there is more to do"),
+        "paused: narrowed" => Some("paused: the selected buckets are done, others remain"),
         "stopped: failure tolerance passed" => {
             Some("stopped: more failed than [failure_tolerance] allows; nothing new was started after that")
         }
         "paused: approval" => Some("paused: the next wave waits for a person's approval"),
-        "paused: until wave" => Some("paused: it was told to begin no further wave"),
+        "paused: until wave" => Some("paused: no further wave was allowed to start (--until-wave)"),
         "paused: wave rolled back" => Some(
             "paused: the next wave was rolled back, and begins only when its redo is requested (resume --redo-wave)",
         ),
-        "stopped: wave" => Some("stopped: something speaks against a wave; nothing new was started after that"),
+        "stopped: wave" => Some("stopped: a check of a wave failed; no further execution was started"),
         "stopped: internal error" => Some(
             "stopped by a fault of orgseal: not everything was read or finished; report it with the lines of --log text",
         ),
-        "failed" => Some("it failed as a whole: not everything was read or finished"),
-        "running" => Some("not finished: it is still running, or was ended by force"),
+        "failed" => Some("failed: not everything was read or finished"),
+        "running" => Some("not finished: it is still running, or was killed"),
         _ => Some("not finished"),
     }
 }
@@ -111,7 +111,7 @@ pub(crate) fn unknown_share(summary: &Summary) -> Option<String> {
     }
     let they = if summary.accounts_unread == 1 { "it holds" } else { "they hold" };
     Some(format!(
-        "{} of {} could not be read to the end: what else {they} is unknown, and not in these numbers.",
+        "{} of {} could not be read completely: what else {they} is unknown and not counted here.",
         number(summary.accounts_unread),
         counted(summary.accounts, "account"),
     ))
@@ -120,7 +120,7 @@ pub(crate) fn unknown_share(summary: &Summary) -> Option<String> {
 /// Executions that nobody follows any more.
 pub(crate) fn left_under_way(executions: u64) -> String {
     let (be, act) =
-        if executions == 1 { ("was", "it acts on by itself") } else { ("were", "they act on by themselves") };
+        if executions == 1 { ("was", "it is still running in AWS") } else { ("were", "they are still running in AWS") };
     format!("{} {be} still under way when orgseal stopped: {act}.", counted(executions, "execution"))
 }
 

@@ -31,7 +31,7 @@ fn check(common: &Common, json: bool) -> Result<u8, Failure> {
             output::err(&format!("{} more warnings are not shown", warnings.len() - MOST_PROBLEMS));
         }
         output::out(&format!(
-            "the campaign file {} is good: keys for {}, SHA-256 {}",
+            "campaign file {} is valid: keys for {}, SHA-256 {}",
             loaded.origin,
             regions.join(", "),
             loaded.hash

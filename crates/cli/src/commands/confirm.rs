@@ -23,7 +23,7 @@ pub(crate) fn possible_after(command: &str, answered: bool, look: &str) -> Resul
     if answered || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let help = format!("look first with {look}, then add --yes");
+    let help = format!("check first with {look}, then add --yes");
     Err(Failure::plain(format!("{command} asks before it changes anything, and there is no terminal to ask on"), help))
 }
 

@@ -46,7 +46,7 @@ fn verify(common: &Common, own: &Verify, json: bool) -> Result<u8, Failure> {
             })?;
         }
         None => {
-            output::out(&format!("{} entries are as they were written", verified.sound))?;
+            output::out(&format!("{} entries verified: none was edited, removed or reordered", verified.sound))?;
             output::out(&format!("head {}", verified.head))?;
         }
     }

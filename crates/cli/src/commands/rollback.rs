@@ -83,7 +83,7 @@ async fn carry_out(
 /// Says how a rollback stands that was stopped before its run began.
 fn stopped(dry_run: bool, when: &str, json: bool) -> u8 {
     let (stands, next) = match dry_run {
-        true => ("the dry run has not begun", "run `orgseal rollback --dry-run` again"),
+        true => ("the dry run has not started", "run `orgseal rollback --dry-run` again"),
         false => (
             "the rollback is requested and has changed nothing yet",
             "`orgseal resume` continues the rollback; `orgseal rollback --cancel` cancels it",

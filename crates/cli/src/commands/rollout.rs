@@ -44,7 +44,7 @@ fn approved(own: &Rollout, yes: bool) -> Result<Option<Box<ApprovedPlan>>, Failu
     let Some(path) = &own.plan else { return Ok(None) };
     if yes && own.plan_sha256.is_none() {
         return Err(Failure::plain(
-            "--yes with --plan needs --plan-sha256: nobody looks at what is about to be done",
+            "--yes with --plan needs --plan-sha256: without a prompt, the approved hash must be given",
             "give the SHA-256 that was printed when the plan was made, and that was approved",
         ));
     }

@@ -73,10 +73,10 @@ pub(super) fn failed(finding: &orgseal_core::model::Finding) -> String {
 /// One line on how far a wave has come.
 pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
     let says = match wave.state {
-        WaveState::Pending => "is to come".to_owned(),
+        WaveState::Pending => "is pending".to_owned(),
         WaveState::Waiting => "waits for approval".to_owned(),
         WaveState::Approved => wave.says.clone().unwrap_or_else(|| "approved".to_owned()),
-        WaveState::Changing => "is being changed".to_owned(),
+        WaveState::Changing => "changing buckets".to_owned(),
         WaveState::Baking => {
             let until = |end: jiff::Timestamp| end.strftime("%-d %b %Y, %H:%M:%S UTC").to_string();
             match (wave.bake_until, wave.settle_until) {
@@ -86,7 +86,7 @@ pub(super) fn wave(wave: &WaveRecord, of: usize) -> String {
                 (bake, _) => format!("is changed, and is watched until {}", bake.map(until).unwrap_or_default()),
             }
         }
-        WaveState::Done => "is done with".to_owned(),
+        WaveState::Done => "completed".to_owned(),
         WaveState::RolledBack => "is rolled back".to_owned(),
         WaveState::Stopped => format!("is stopped: {}", wave.says.as_deref().unwrap_or_default()),
     };

@@ -281,7 +281,7 @@ fn caller_of(record: &str) -> String {
     let identity = &tree["userIdentity"];
     let role = &identity["sessionContext"]["sessionIssuer"]["arn"];
     let text = [role, &identity["arn"], &identity["invokedBy"]].into_iter().find_map(serde_json::Value::as_str);
-    text.unwrap_or("somebody whom the record does not name").to_owned()
+    text.unwrap_or("a caller that the event does not name").to_owned()
 }
 
 fn failed(code: &str, message: &str) -> AwsError {

@@ -250,7 +250,10 @@ impl Campaign {
             None => match self.enter_again(account, known).await? {
                 Some(entered) => entered,
                 None => {
-                    found.trouble("an account of it cannot be entered any more", vec![format!("account {account}")]);
+                    found.trouble(
+                        "the role can no longer be assumed in one of its accounts",
+                        vec![format!("account {account}")],
+                    );
                     return Ok(found);
                 }
             },
@@ -367,7 +370,7 @@ impl Campaign {
                 let text = [output.stdout, output.stderr].concat();
                 let text = String::from_utf8_lossy(&text);
                 let last: Vec<String> = text.lines().rev().take(5).map(str::to_owned).collect();
-                failed(format!("the command `{called}` says no ({})", output.status), last.into_iter().rev().collect())
+                failed(format!("check command `{called}` failed ({})", output.status), last.into_iter().rev().collect())
             }
         }
     }

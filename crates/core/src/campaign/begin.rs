@@ -106,7 +106,7 @@ impl Campaign {
         }
         if let Some(earlier) = unfinished {
             let message = format!(
-                "campaign {earlier} is not finished; this is a new one, and `orgseal resume --campaign {earlier}` goes on with that"
+                "campaign {earlier} is not finished; this starts a new campaign, and `orgseal resume --campaign {earlier}` continues the earlier one"
             );
             campaign.events.emit(&Event::Warning { message });
         }

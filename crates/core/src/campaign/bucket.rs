@@ -451,7 +451,7 @@ impl Campaign {
         let error = AwsError {
             code: "NoCapacity".to_owned(),
             message: format!(
-                "executions that do not end take all the room that the limits leave in account {} and Region {}",
+                "all execution slots of account {} and Region {} are held by executions that never finish",
                 place.account, place.region
             ),
             hint: "look for them with aws ssm describe-automation-executions, stop them or raise the limits, then `orgseal resume`"
@@ -478,7 +478,7 @@ fn own_doing(bucket: &Bucket, state: &BucketState, look: &mut BucketEvent) {
                 "the bucket shows what it showed right after an execution of this campaign, and not what was wanted"
                     .to_owned(),
             hint: format!(
-                "find out who changed it: the document, or somebody at the same moment; `orgseal rollback --bucket {}` restores \
+                "find out what changed it: the document, or another caller at the same time; `orgseal rollback --bucket {}` restores \
                  what was there before",
                 bucket.name
             ),

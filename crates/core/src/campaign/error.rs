@@ -239,7 +239,7 @@ pub enum CampaignError {
         limit: String,
     },
     /// A wave of the newest campaign is not done with.
-    #[error("wave {wave} of campaign {campaign} is {state}: a new rollout would pass over it")]
+    #[error("wave {wave} of campaign {campaign} is {state}: a new rollout would skip the rest of it")]
     WaveOpen {
         /// The campaign.
         campaign: String,
@@ -249,7 +249,7 @@ pub enum CampaignError {
         state: &'static str,
     },
     /// A wave names an account or OU that is not there.
-    #[error("wave {number} names \"{pattern}\", and no account of the organization answers to it")]
+    #[error("wave {number} names \"{pattern}\", which matches no account of the organization")]
     NobodyInWave {
         /// The wave, from 1.
         number: u32,
@@ -265,7 +265,7 @@ pub enum CampaignError {
         wave: u32,
     },
     /// There are fewer waves.
-    #[error("there is no wave {wanted}: there are {waves}")]
+    #[error("there is no wave {wanted}: the campaign file has {waves}")]
     NoSuchWave {
         /// The wave asked for.
         wanted: u32,

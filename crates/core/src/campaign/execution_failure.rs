@@ -64,7 +64,7 @@ pub(super) fn failure(
         code: format!("Execution{}", status.as_str()),
         message: message.unwrap_or_else(|| format!("execution {id} ended as {}", status.as_str())),
         hint: format!(
-            "look at it in account {account}: aws ssm get-automation-execution --region {region} --automation-execution-id {id}; \
+            "check it in account {account}: aws ssm get-automation-execution --region {region} --automation-execution-id {id}; \
              then `orgseal resume --retry-failed`"
         ),
     };

@@ -385,7 +385,7 @@ impl Campaign {
             .into_iter()
             .map(|(kind, (count, some))| {
                 let more = if count > some.len() as u64 { ", …" } else { "" };
-                format!("{count} taken out of the plan ({}{more}): {kind}", some.join(", "))
+                format!("{count} left out of the plan ({}{more}): {kind}", some.join(", "))
             })
             .collect())
     }

@@ -352,7 +352,7 @@ impl Campaign {
         }
         let error = AwsError {
             code: "AccountNotActive".to_owned(),
-            message: format!("the account is {}, and only ACTIVE accounts can be entered", account.state),
+            message: format!("the account is {}, and roles can be assumed in ACTIVE accounts only", account.state),
             hint: format!(
                 "reopen it, exclude it under [accounts], or accept the state: organization.accept_states = [\"{}\"]",
                 account.state

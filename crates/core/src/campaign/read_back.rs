@@ -76,7 +76,8 @@ fn not_effective(state: &BucketState, shown: DefaultEncryption, failure: Option<
             AwsError {
                 code: "NotEffective".to_owned(),
                 message: "the execution reports success, but S3 does not show the wanted configuration".to_owned(),
-                hint: "compare the document in the account with the one that ships; look for whoever else changes the bucket".to_owned(),
+                hint: "compare the document in the account with the shipped one; find out what else changes the bucket"
+                    .to_owned(),
             },
         ),
     };

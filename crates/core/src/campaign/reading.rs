@@ -76,7 +76,7 @@ pub fn no_progress(account: &str, limit: Duration) -> AwsError {
     let time = jiff::SignedDuration::try_from(limit).unwrap_or_default();
     AwsError {
         code: "NoProgress".to_owned(),
-        message: format!("account {account} gave no usable answer for {time:#}"),
+        message: format!("account {account} gave no usable response for {time:#}"),
         hint: "check AWS Health and the network path to the account's Regions, then run the command again; \
                limits.account_read_deadline sets how long orgseal waits"
             .to_owned(),

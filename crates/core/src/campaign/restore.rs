@@ -201,7 +201,7 @@ impl Campaign {
                     AwsError {
                         code: "ConfigWouldUndo".to_owned(),
                         message: format!(
-                            "rule {} of AWS Config in account {} and Region {} starts {} by itself on buckets like {}",
+                            "rule {} of AWS Config in account {} and Region {} starts {} automatically on buckets like {}",
                             rule.rule, bucket.account, bucket.region, rule.document, bucket.name
                         ),
                         hint: hint.to_owned(),

@@ -70,7 +70,7 @@ impl Campaign {
                     return Ok(Ending::Narrowed);
                 }
                 if !last {
-                    let says = "some of its buckets could not be changed, since their accounts could not be entered";
+                    let says = "some of its buckets could not be changed, because the role could not be assumed in their accounts";
                     self.stopped(number, wave, says.to_owned(), |record| record).await?;
                     return Ok(Ending::WaveStopped);
                 }
@@ -108,7 +108,7 @@ impl Campaign {
                 let (reader, run) = self.reader()?;
                 reader.failures(&run, Some(number))?.values().sum()
             };
-            let says = format!("what spoke against it is accepted by {}", self.aws.caller().arn);
+            let says = format!("failed checks accepted by {}", self.aws.caller().arn);
             let approved = |record: WaveRecord| {
                 let (bake_until, settle_until) = (stopped.bake_until, stopped.settle_until);
                 let mut record =
@@ -146,7 +146,7 @@ impl Campaign {
         }
         Ok((unread + held > 0).then(|| {
             format!(
-                "nothing of it was tried: {unread} of its accounts could not be read, {held} of its buckets are held"
+                "no bucket of it was attempted: {unread} of its accounts could not be read, {held} of its buckets are held"
             )
         }))
     }
@@ -276,7 +276,7 @@ impl Campaign {
         let failed: u64 = reader.failures(&run, Some(number))?.values().sum();
         let failed = failed.saturating_sub(self.accepted_failures(number)?);
         let some = if failed == 1 { "one of its buckets".to_owned() } else { format!("{failed} of its buckets") };
-        Ok((failed > 0).then(|| format!("{some} failed, and no [failure_tolerance] lets the next wave begin")))
+        Ok((failed > 0).then(|| format!("{some} failed, and no [failure_tolerance] is set")))
     }
 
     /// Failed buckets of a wave that a person accepted.

@@ -37,7 +37,7 @@ pub(super) fn new_keys(file: &CampaignFile) -> Vec<Problem> {
     new.map(|key| {
         Problem::new(
             "central_key",
-            format!("{key} stands for a key that does not exist yet: it is valid for bootstrap only"),
+            format!("{key} is a placeholder for a key that does not exist yet: it is valid for bootstrap only"),
             "create it with `orgseal bootstrap deploy`, which writes its ARN into the file; or write the ARN of a key that exists",
         )
     })

@@ -86,7 +86,7 @@ impl GuardOverride {
         }
         if self.reason.trim().is_empty() {
             let message = "the reason is empty".to_owned();
-            problem(".reason", message, "say why: whoever reads the record will ask".to_owned());
+            problem(".reason", message, "say why: the reason is written to the ledger".to_owned());
         }
     }
 }

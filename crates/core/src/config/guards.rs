@@ -280,7 +280,7 @@ reason = "asked"
         c.toml:14: `12` is not an account id; write twelve digits in quotes
         c.toml:15: this override names neither accounts nor buckets; add them, or write access-log-targett = "off" under [guards]
         c.toml:16: there is no guard `access-log-targett`; did you mean `access-log-target`?
-        c.toml:18: the reason is empty; say why: whoever reads the record will ask
+        c.toml:18: the reason is empty; say why: the reason is written to the ledger
         c.toml:21: `1` is not an account id; write twelve digits in quotes
         c.toml:22: `` is not a bucket's name; write a name, with `*` for any letters
         "#);

@@ -91,7 +91,7 @@ pub struct CampaignFile {
     /// Which buckets the campaign is about. Without it: all.
     #[serde(default)]
     pub buckets: BucketFilter,
-    /// The file of exemptions, relative to the campaign file's folder.
+    /// The file of exemptions, relative to the campaign file's directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exemptions: Option<String>,
     /// Regions that must have a central key. A bucket in a Region without one is held as `no_key_for_region`.

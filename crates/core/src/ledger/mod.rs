@@ -85,7 +85,7 @@ pub struct Binding {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The state folder cannot be used.
-    #[error("the state folder {} cannot be used: {why}; name another with --state or ORGSEAL_STATE", path.display())]
+    #[error("the state directory {} cannot be used: {why}; use another one with --state or ORGSEAL_STATE", path.display())]
     Folder {
         /// Which.
         path: PathBuf,
@@ -102,7 +102,7 @@ pub enum LedgerError {
     },
     /// Another process writes there.
     #[error(
-        "another orgseal is at work in the state folder {}{}; wait for it to end, or name another folder with --state",
+        "another orgseal process is using the state directory {}{}; wait for it to end, or use another directory with --state",
         path.display(),
         holder.as_ref().map(|holder| format!(" ({holder})")).unwrap_or_default()
     )]
@@ -215,7 +215,7 @@ impl LedgerError {
             Some(ReadOnly | CannotOpen) => LedgerError::Folder {
                 path: folder.to_owned(),
                 why: format!(
-                    "{why}: who reads a ledger must be able to write in its folder too, so copy the whole folder"
+                    "{why}: reading a ledger needs write access to its directory, so copy the whole directory"
                 ),
             },
             _ if fault::is_damage(error) => LedgerError::Damaged { path, why },

@@ -57,7 +57,7 @@ pub(super) fn compare_omissions(connection: &Connection) -> rusqlite::Result<Opt
             Ok(Some((_, (_, _, seq)))) => {
                 first.note(Some(seq), "what was learned of a document is not in the table as it was written")
             }
-            _ => first.note(None, "the table omission has a row that no entry speaks of"),
+            _ => first.note(None, "the table omission has a row that no entry mentions"),
         }
     }
     for (_, _, seq) in learned.into_values() {
@@ -154,7 +154,7 @@ fn buckets(connection: &Connection, of: &str, first: &mut First) -> rusqlite::Re
 }
 
 fn unspoken_of(shown: &Shown) -> String {
-    format!("the table has a row of bucket {} in account {} that no entry speaks of", shown.key.2, shown.key.1)
+    format!("the table has a row of bucket {} in account {} that no entry mentions", shown.key.2, shown.key.1)
 }
 
 /// The next row whose key can be read.
@@ -206,7 +206,7 @@ fn accounts(connection: &Connection, of: &dyn Fn(&str) -> String, first: &mut Fi
     let sql = format!("SELECT count(*) FROM account WHERE {}", of("run"));
     let rows: i64 = connection.query_row(&sql, [], |row| row.get(0))?;
     if rows > met - missing {
-        first.note(None, "the table has a row of an account that no entry speaks of");
+        first.note(None, "the table has a row of an account that no entry mentions");
     }
     Ok(())
 }
@@ -283,7 +283,7 @@ fn runs(connection: &Connection, first: &mut First) -> rusqlite::Result<()> {
     }
     let rows: usize = connection.query_row("SELECT count(*) FROM session", [], |row| row.get(0))?;
     if rows > sessions {
-        first.note(None, "the table has a row of a session that no entry speaks of");
+        first.note(None, "the table has a row of a session that no entry mentions");
     }
     Ok(())
 }

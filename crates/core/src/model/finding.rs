@@ -136,7 +136,7 @@ reasons! {
     /// A guard found, or could not rule out, that the change would break something.
     Guarded = "guarded", "a guard holds it: the change would, or may, break an application";
     /// An exemption names it.
-    Exempted = "exempted", "exempted by a person's decision";
+    Exempted = "exempted", "exempt by the exemptions file";
     /// An exemption goes by bucket tags, and these could not be read.
     ExemptionUnclear = "exemption_unclear", "could not determine whether an exemption applies, because its tags could not be \
                                              read";
@@ -185,7 +185,7 @@ reasons! {
     /// In a rollback: still as the campaign left it.
     AsTheCampaignLeftIt = "as_the_campaign_left_it", "still as the campaign left it";
     /// In a rollback: neither as before nor as the campaign left it.
-    ChangedSince = "changed_since", "somebody changed it since the campaign; it is left as it is";
+    ChangedSince = "changed_since", "changed by another caller since the campaign; it is not restored";
     /// In a rollback: the key from before the campaign cannot be used any more.
     FormerKeyNotUsable = "former_key_not_usable", "the key from before the campaign cannot be used any more";
     /// In a rollback: AWS Config's automatic remediation would seal it again at once.

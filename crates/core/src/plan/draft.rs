@@ -12,19 +12,19 @@ use crate::atomic_file::{AtomicFile, directory_of};
 pub fn check_place(path: &Path, content: Content) -> Result<(), PlanError> {
     let no_place = |why: String| PlanError::NoPlace { of: content, path: path.to_owned(), why };
     if path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with('/') {
-        return Err(no_place("it names a folder".to_owned()));
+        return Err(no_place("it is a directory".to_owned()));
     }
     may_be_replaced(path, content)?;
     let folder = directory_of(path);
     match std::fs::metadata(folder) {
-        Err(error) => return Err(no_place(format!("its folder {}: {error}", folder.display()))),
-        Ok(metadata) if !metadata.is_dir() => return Err(no_place(format!("{} is no folder", folder.display()))),
+        Err(error) => return Err(no_place(format!("its directory {}: {error}", folder.display()))),
+        Ok(metadata) if !metadata.is_dir() => return Err(no_place(format!("{} is not a directory", folder.display()))),
         Ok(_) => {}
     }
     // No bits of a mode say it as surely as the file system itself.
     AtomicFile::create(path)
         .map(drop)
-        .map_err(|error| no_place(format!("its folder {} takes no new file: {error}", folder.display())))
+        .map_err(|error| no_place(format!("its directory {} is not writable: {error}", folder.display())))
 }
 
 /// Whether two paths name one file, there or not.
@@ -45,23 +45,23 @@ fn may_be_replaced(path: &Path, content: Content) -> Result<(), PlanError> {
     let kind = metadata.file_type();
     if !kind.is_file() {
         let what = if kind.is_dir() {
-            "a folder"
+            "a directory"
         } else if kind.is_symlink() {
             "a symbolic link"
         } else {
             "a device, pipe or socket"
         };
-        return Err(no_place(format!("{what} stands there")));
+        return Err(no_place(format!("{what} exists there")));
     }
     let mut beginning = Vec::new();
     File::open(path)
         .and_then(|file| file.take(256).read_to_end(&mut beginning))
-        .map_err(|error| no_place(format!("a file stands there, and what it is cannot be read: {error}")))?;
+        .map_err(|error| no_place(format!("a file exists there, but it cannot be read: {error}")))?;
     match content.begins(&beginning) {
         true => Ok(()),
         false => {
             let kind = if content == Content::Plan { "plan" } else { "plan as Markdown" };
-            Err(no_place(format!("a file stands there that is no {kind} of orgseal, and would be lost")))
+            Err(no_place(format!("a file exists there that is not a {kind} of orgseal")))
         }
     }
 }
@@ -81,7 +81,7 @@ impl Draft {
         let out = AtomicFile::create(path).map_err(|error| PlanError::NoPlace {
             of: content,
             path: path.to_owned(),
-            why: format!("no new file can be made beside it: {error}"),
+            why: format!("no new file can be created beside it: {error}"),
         })?;
         Ok(Draft { path: path.to_owned(), content, out })
     }
@@ -137,22 +137,22 @@ mod tests {
             check_place(&at(name), content).unwrap();
         }
         for (name, content, words) in [
-            ("plan.md", Content::Plan, "no plan of orgseal"),
-            ("shown.json", Content::Plan, "no plan of orgseal"),
-            ("empty", Content::Plan, "no plan of orgseal"),
-            ("plan.json", Content::Markdown, "no plan as Markdown of orgseal"),
-            ("link", Content::Plan, "a symbolic link stands there"),
-            ("socket", Content::Plan, "a device, pipe or socket stands there"),
-            ("", Content::Plan, "it names a folder"),
-            ("new/", Content::Plan, "it names a folder"),
-            ("not/there.json", Content::Plan, "its folder"),
+            ("plan.md", Content::Plan, "not a plan of orgseal"),
+            ("shown.json", Content::Plan, "not a plan of orgseal"),
+            ("empty", Content::Plan, "not a plan of orgseal"),
+            ("plan.json", Content::Markdown, "not a plan as Markdown of orgseal"),
+            ("link", Content::Plan, "a symbolic link exists there"),
+            ("socket", Content::Plan, "a device, pipe or socket exists there"),
+            ("", Content::Plan, "it is a directory"),
+            ("new/", Content::Plan, "it is a directory"),
+            ("not/there.json", Content::Plan, "its directory"),
             ("plan.json/there.json", Content::Plan, "a directory"),
         ] {
             let error = check_place(&at(name), content).unwrap_err().to_string();
             assert!(error.contains(words), "{name}: {error}");
         }
         let error = check_place(folder.path(), Content::Plan).unwrap_err().to_string();
-        assert!(error.contains("a folder stands there"), "{error}");
+        assert!(error.contains("a directory exists there"), "{error}");
         // An unfinished one is gone, a finished one is in its place, and what came there meanwhile stays.
         let mut draft = Draft::begin(&at("new"), Content::Plan).unwrap();
         draft.write_all(b"half").unwrap();

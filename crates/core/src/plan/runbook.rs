@@ -304,7 +304,7 @@ impl Runbook {
                         .steps
                         .iter()
                         .position(|step| step.name == name)
-                        .ok_or_else(|| unclear(step, &format!("goes on to {name}, which does not exist")))?;
+                        .ok_or_else(|| unclear(step, &format!("continues with {name}, which does not exist")))?;
                 }
                 None if step.is_end => break,
                 None => at += 1,

@@ -267,7 +267,7 @@ fn header(binding: &Binding, run: &Run, undone: &[String]) -> Markup {
             }
             @for words in undone { p.banner role="note" { (words) } }
             @if !run.selection.is_empty() {
-                p.banner role="note" { "This run was narrowed to " (run.selection) ". It says nothing of the rest." }
+                p.banner role="note" { "Selection: " (run.selection) ". This run covers nothing else." }
             }
         }
     }
@@ -444,7 +444,7 @@ fn exemption_section(lines: &[ExemptionLine]) -> Markup {
         @if !lines.is_empty() {
             section aria-labelledby="exemptions" {
                 h2 id="exemptions" { "Exemptions " span.amount { (number(lines.len() as u64)) } }
-                p.note { "An exempt bucket stays as it is by a person's decision. It is never counted as sealed." }
+                p.note { "An exempt bucket is not changed, because the exemptions file lists it. It is never counted as sealed." }
                 div.scroll {
                     table.exemptions {
                         caption { "Exemptions with their reason, owner, ticket and last day, and the buckets that each exempts" }
@@ -565,7 +565,7 @@ fn footer(run: &Run) -> Markup {
         footer {
             p {
                 "Read from the ledger of run " span.id { (run.id) } ", recorded by orgseal " (run.version) ". Times are UTC. "
-                "A count of " (title(kind::goal(run))) " buckets speaks of default encryption alone. " (kind::scope(run))
+                "A count of " (title(kind::goal(run))) " buckets covers default encryption only. " (kind::scope(run))
             }
         }
         script { (PreEscaped(SCRIPT)) }

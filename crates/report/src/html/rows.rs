@@ -112,7 +112,7 @@ fn reason(finding: &Finding) -> Markup {
 fn guards(finding: &Finding) -> Markup {
     html! {
         @for guard in &finding.guards {
-            p.guard { code { (guard.guard) } " " @if guard.outcome == GuardOutcome::CannotTell { "cannot tell: " } (guard.says)
+            p.guard { code { (guard.guard) } " " @if guard.outcome == GuardOutcome::CannotTell { "inconclusive: " } (guard.says)
                 @if let Some(overridden) = guards::overridden(guard) { " " span.overridden { (overridden) } }
             }
             @if !guard.evidence.is_empty() { ul.evidence { @for line in &guard.evidence { li { (line) } } } }

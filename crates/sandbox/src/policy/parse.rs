@@ -93,7 +93,7 @@ fn statement(kind: Kind, value: &Value, variables: bool) -> Result<Statement, St
         Pattern::read(text, reading)
     })?;
     match (kind, &resources) {
-        (Kind::Trust, Some(_)) => return Err("a trust policy has no Resource: it speaks of its own role".into()),
+        (Kind::Trust, Some(_)) => return Err("a trust policy has no Resource: it covers its own role".into()),
         (Kind::Trust, None) | (_, Some(_)) => {}
         (_, None) => return Err("it has neither Resource nor NotResource".into()),
     }
@@ -149,7 +149,9 @@ fn principals(kind: Kind, members: &Map<String, Value>) -> Result<Option<Princip
         (None, None) => return Ok(None),
     };
     if !takes {
-        return Err("Principal is not allowed in a policy of this kind: it speaks of whom it is attached to".into());
+        return Err(
+            "Principal is not allowed in a policy of this kind: it covers the principal that it is attached to".into(),
+        );
     }
     let mut named = Vec::new();
     match value {

@@ -95,7 +95,10 @@ impl ApplicationSpec {
             ));
         }
         if self.trust.is_some() && self.kind == ApplicationKind::User {
-            return Some(("trust", format!("the application {name} is a user, which nobody assumes: leave trust out")));
+            return Some((
+                "trust",
+                format!("the application {name} is a user, which cannot be assumed: leave trust out"),
+            ));
         }
         if self.group.is_some() && self.managed_policy.is_some() {
             return Some((

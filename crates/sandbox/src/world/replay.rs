@@ -45,7 +45,7 @@ impl World {
     fn apply(&self, entry: Entry) -> Result<(), String> {
         match entry {
             Entry::Encryption { bucket, encryption } => {
-                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("nobody owns bucket {bucket}"))?;
+                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("no account owns bucket {bucket}"))?;
                 self.with_buckets(owner, |buckets| {
                     if let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(&bucket)) {
                         buckets[at].encryption = encryption.map(Into::into);
@@ -53,7 +53,7 @@ impl World {
                 });
             }
             Entry::BucketDeleted { bucket } => {
-                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("nobody owns bucket {bucket}"))?;
+                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("no account owns bucket {bucket}"))?;
                 self.with_buckets(owner, |buckets| buckets.retain(|b| *b.name != *bucket));
                 self.forget_bucket(&bucket);
             }

@@ -11,7 +11,7 @@ impl World {
         match entry {
             Entry::BucketCreated(entry) => self.apply_bucket(*entry)?,
             Entry::Configured { bucket, configuration, value } => {
-                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("nobody owns bucket {bucket}"))?;
+                let owner = self.bucket_owner(&bucket).ok_or_else(|| format!("no account owns bucket {bucket}"))?;
                 self.with_buckets(owner, |buckets| {
                     if let Ok(at) = buckets.binary_search_by(|b| (*b.name).cmp(&bucket)) {
                         buckets[at].configurations.set(configuration, value);

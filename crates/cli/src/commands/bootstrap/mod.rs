@@ -99,7 +99,7 @@ impl From<RenderError> for Failure {
                 "set fewer keys, pipelines or services in the campaign file, or one multi-Region key for all Regions"
             }
             RenderError::Document(_) => "this is a fault of orgseal: please report it",
-            RenderError::File { .. } => "check the folder, its free space and its permissions",
+            RenderError::File { .. } => "check the directory, its free space and its permissions",
         };
         Failure::plain(error.to_string(), help)
     }

@@ -45,7 +45,7 @@ pub(super) async fn on(
     screen.suspend(|| {
         for (account, buckets) in standing.open.iter().filter(|(account, _)| in_scope.contains(*account)) {
             let them = counted(*buckets, "bucket");
-            output::err_wrapped(&format!("left out: account {account}, since {them} of it are not done with in {}", run.id));
+            output::err_wrapped(&format!("left out: account {account}, since {them} of it are not finished in {}", run.id));
         }
         let known: BTreeSet<&String> = standing.open.keys().chain(&standing.over).collect();
         let unknown: Vec<String> = in_scope.iter().filter(|account| !known.contains(account)).cloned().collect();
@@ -53,10 +53,7 @@ pub(super) async fn on(
             output::err_wrapped(&format!("left out, since {} did not read them: {}", run.id, words::named(&unknown)));
         }
         output::err_wrapped(&format!(
-            "\nIn {}, AWS Config would start the document that seals on every bucket that drifts from the central key from now on, by \
-             itself, {} times within {} s, and on new buckets. No guard and no wave is asked any more. A bucket whose rule blocks an \
-             encryption type loses that part, since a remediation cannot know of it. Whatever AWS Config finds under another key when \
-             it is switched on is left alone by an exception, whoever left it so.",
+            "\nIn {}, from now on AWS Config automatically starts the sealing document on every bucket that drifts from the central key, {} times within {} s, and on new buckets. Guards and waves do not apply to remediation. A bucket whose rule blocks an encryption type loses that setting, because a remediation cannot read it. Buckets that AWS Config finds with another key at that moment get a remediation exception.",
             counted(accounts.len() as u64, "account"),
             tries.attempts,
             tries.seconds
@@ -149,7 +146,7 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
     if let Some(other) = campaign.filter(|id| *id != run.id) {
         let other = reader.run(other)?;
         let said = format!(
-            "{} is not the newest campaign: {} is, and what it left open must be done with first",
+            "{} is not the newest campaign: {} is, and what it left open must be finished first",
             other.id, run.id
         );
         return Err(Failure::plain(said, "leave --campaign out; `orgseal status` shows where the newest one stands"));
@@ -162,7 +159,7 @@ fn standing(state: &Path, campaign: Option<&str>, loaded: &Loaded) -> Result<(Ru
         ));
     }
     if !run.selection.is_empty() {
-        let said = format!("{} was narrowed to {}: of the other buckets it says nothing", run.id, run.selection);
+        let said = format!("{} covers only {}: nothing is known of the other buckets", run.id, run.selection);
         return Err(Failure::plain(said, "finish a rollout of the whole campaign first"));
     }
     let target: serde_json::Value = serde_json::from_str(&run.target).unwrap_or_default();

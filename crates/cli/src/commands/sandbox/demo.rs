@@ -66,8 +66,7 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
     let sandbox = connect::start(spec, None, speed, 0).await?;
     if !json {
         output::out_wrapped(&format!(
-            "In account payments of a simulated organization, AWS Config's rule {RULE} finds buckets under another key than the \
-             central one, and starts the document that seals by itself; {EXCEPTED} has a remediation exception."
+            "In account payments of a simulated organization, AWS Config's rule {RULE} finds buckets with another key than the central one, and starts the sealing document automatically; {EXCEPTED} has a remediation exception."
         ))?;
         output::out("")?;
     }
@@ -83,7 +82,7 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
     for bucket in [DRIFTS, EXCEPTED] {
         shown.insert(bucket.to_owned(), encryption(&sandbox, bucket));
         meddle(bucket)?;
-        story.tell(bucket, "somebody sets its default encryption to SSE-S3 (AES256)")?;
+        story.tell(bucket, "an administrator sets its default encryption to SSE-S3 (AES256)")?;
         shown.insert(bucket.to_owned(), encryption(&sandbox, bucket));
     }
     let watched = watch(&sandbox, &mut story, &mut shown);
@@ -99,9 +98,8 @@ pub(super) async fn config_remediation(speed: f64, json: bool) -> Result<u8, Fai
         }))?;
     } else {
         output::out_wrapped(&format!(
-            "\n{DRIFTS} is {}; {EXCEPTED} stays as somebody made it. That is why automatic remediation is switched on last, where a \
-             campaign is over: it asks no guard, no wave and no person (docs/bootstrap.md).",
-            if as_promised { "sealed again, by nobody's hand" } else { "not sealed again" }
+            "\n{DRIFTS} is {}; {EXCEPTED} stays as its administrator configured it. That is why automatic remediation is switched on last, after the campaign is finished: it asks no guard, no wave and no person (docs/bootstrap.md).",
+            if as_promised { "sealed again, without any manual step" } else { "not sealed again" }
         ))?;
     }
     sandbox.stop();

@@ -178,7 +178,7 @@ impl Member {
                 return Err(AwsError {
                     code: "FailedException".to_owned(),
                     message: format!("PutRemediationExceptions: {}", failed.failure_message().unwrap_or("no message")),
-                    hint: "nothing is remedied by itself before every exception is in place".to_owned(),
+                    hint: "nothing is remediated automatically before every exception is in place".to_owned(),
                 });
             }
         }

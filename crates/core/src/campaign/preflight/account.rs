@@ -385,7 +385,7 @@ fn trust_check(name: &str, shipped: &str, weak: &[Weakness]) -> Check {
     let mut said: Vec<&Weakness> = weak.iter().collect();
     said.sort_by_key(|one| !one.severe);
     match said.is_empty() {
-        true => Check::new(kind, Standing::Ok, format!("{name} trusts nobody else")),
+        true => Check::new(kind, Standing::Ok, format!("{name} trusts no other principal")),
         false => {
             let said: Vec<&str> = said.iter().map(|one| one.says.as_str()).collect();
             Check::new(kind, standing, format!("role {name}: {}", said.join("; ")))

@@ -27,7 +27,7 @@ pub(super) struct DeliveryService {
     /// The guard that reports it.
     pub(super) guard: String,
     /// The public page that lists the accounts.
-    #[allow(dead_code, reason = "for whoever reads the list")]
+    #[allow(dead_code, reason = "documents the list")]
     source: String,
     /// What to do about a bucket that admits it.
     pub(super) fix: String,

@@ -116,7 +116,7 @@ fn denies(kind: ControlKind, statement: &Statement, request: &Request) -> Answer
 }
 
 fn partly() -> Answer {
-    Answer::CannotTell("it speaks of some of the resources".to_owned())
+    Answer::CannotTell("it covers some of the resources".to_owned())
 }
 
 #[cfg(test)]
