@@ -82,7 +82,7 @@ fn without_config_the_file_of_the_directory_is_read_and_named() {
         assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(run.stderr.lines().any(|line| line.ends_with(&format!("campaign file: {name}"))), "{}", run.stderr);
         let run = in_directory(&world, home.path(), &["config", "check"]);
-        assert!(run.code == 0 && run.stdout.contains(&format!("the campaign file {name} is good")), "{}", run.stdout);
+        assert!(run.code == 0 && run.stdout.contains(&format!("campaign file {name} is valid")), "{}", run.stdout);
     }
     let run = in_directory(&world, home.path(), &["audit", "--help"]);
     assert!(unbroken(&run.stdout).contains("[default: orgseal.toml, otherwise config/orgseal.toml"), "{}", run.stdout);
