@@ -151,7 +151,7 @@ fn one_that_is_made_while_a_campaign_runs_counts_at_the_buckets_start() {
     let run = world.run(&["rollout", "--yes", "--plan", "plan.json", "--plan-sha256", sha256]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!((world.bucket("legacy-1").encryption, world.is_sealed(&world.bucket("new"))), (sse_s3(), true));
-    assert!(run.stderr.contains("2 taken out of the plan"), "{}", run.stderr);
+    assert!(run.stderr.contains("2 left out of the plan"), "{}", run.stderr);
 }
 
 #[test]

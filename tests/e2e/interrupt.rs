@@ -33,7 +33,7 @@ fn an_interrupt_stops_starting_and_notes_what_is_in_flight() {
 
     // The next run counts what is still under way against the limits, and starts nothing twice.
     let run = world.run(&["rollout", "--yes", "--json"]);
-    assert!(run.stderr.contains("is not finished; this is a new one"), "{}", run.stderr);
+    assert!(run.stderr.contains("is not finished; this starts a new campaign"), "{}", run.stderr);
     let next: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     for finding in next["findings"].as_array().unwrap().iter().filter(|finding| finding["verdict"] != "sealed") {
         assert_eq!(finding["reason"], "under_way", "{finding}");

@@ -324,11 +324,15 @@ fn date_in_2051(world: &World) {
         digest.update(format!("{part}\n"));
     }
     let hash: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    connection.execute("UPDATE entry SET at = ?1, hash = ?2 WHERE seq = ?3", (&at, hash, seq)).unwrap();
+    connection.execute("UPDATE entry SET at = ?1, hash = ?2 WHERE seq = ?3", (&at, &hash, seq)).unwrap();
     connection.execute("UPDATE bucket SET at = ?1 WHERE name = ?2 AND at = ?3", (&at, &bucket, old)).unwrap();
     let touched = "UPDATE bucket SET touched_at = ?1 WHERE name = ?2 AND touched_at = ?3";
     connection.execute(touched, (&at, &bucket, old)).unwrap();
+    drop(connection);
+    // The head that such a process would have written beside the ledger.
     std::fs::remove_file(world.state().join("ledger.head")).unwrap();
+    let verified = world.run(&["ledger", "verify", "--head", &hash]);
+    assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
 }
 
 /// To the program a last entry of 2051 is the same as a clock that went back.

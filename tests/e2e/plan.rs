@@ -285,7 +285,7 @@ fn what_differs_by_then_is_taken_out_and_told_and_nothing_is_added() {
     assert_eq!(said("stays"), "sealed as_wanted");
     assert!(finding(&report, "other-document")["error"]["message"].as_str().unwrap().contains("sha256"));
     // Each is told, with its name.
-    let told: Vec<&str> = run.stderr.lines().filter(|line| line.contains("taken out of the plan")).collect();
+    let told: Vec<&str> = run.stderr.lines().filter(|line| line.contains("left out of the plan")).collect();
     for bucket in ["sealed-since", "changed-since", "theirs-since", "gone-since", "role-lost"] {
         assert!(told.iter().any(|line| line.contains(bucket)), "{bucket}: {told:#?}");
     }

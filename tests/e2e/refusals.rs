@@ -46,7 +46,7 @@ fn two_at_once_in_one_state_folder_are_refused() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(second.code, 1);
-    assert!(second.stderr.contains("another orgseal is at work"), "{}", second.stderr);
+    assert!(second.stderr.contains("another orgseal process is using"), "{}", second.stderr);
     // The kernel drops the lock of a process that was killed.
     assert_ne!(world.run(&["audit"]).code, 1);
 }

@@ -56,7 +56,7 @@ fn an_interrupted_campaign_goes_on_and_starts_nothing_twice() {
     assert_eq!((code, running["state"].as_str()), (0, Some("running")), "{running:#}");
     assert_eq!(running["stage"], "changing");
     assert!(running["in_flight"].as_u64().unwrap() > 0, "{running:#}");
-    assert!(world.run(&["resume", "--yes"]).stderr.contains("another orgseal is at work"));
+    assert!(world.run(&["resume", "--yes"]).stderr.contains("another orgseal process is using"));
     assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
     let (_, stopped) = world.json(&["status"]);

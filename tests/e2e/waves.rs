@@ -306,10 +306,10 @@ fn a_command_of_ones_own_that_says_no_stops_and_one_that_says_yes_lets_it_go_on(
     let world = world(&canary_with(&format!("bake = 2\ncheck_every = 1\n{command}")));
     let run = world.run(&["rollout", "--yes"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    is_stopped(&world, "says no", &["errors are up"]);
+    is_stopped(&world, "failed (exit status: 1)", &["errors are up"]);
     let run = world.run(&["resume", "--yes"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    is_stopped(&world, "says no", &["errors are up"]);
+    is_stopped(&world, "failed (exit status: 1)", &["errors are up"]);
     std::fs::write(world.path("fine"), "").unwrap();
     let run = world.run(&["resume", "--yes"]);
     assert_eq!((run.code, outside_the_canary(&world).len()), (0, 14), "{}", run.stderr);

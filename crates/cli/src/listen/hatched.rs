@@ -140,8 +140,7 @@ mod tests {
             ));
             bar.set_position(done);
             bar.tick();
-            let text = console::strip_ansi_codes(&screen.0.lock().unwrap()).trim().to_owned();
-            text
+            console::strip_ansi_codes(&screen.0.lock().unwrap()).trim().to_owned()
         };
         assert_eq!(draw(Counted::Accounts, 8, 6), "━━━━━━╱╱ 6/8");
         assert_eq!(draw(Counted::Buckets, 20, 20), "━━━━━━╱╱ 20/20");

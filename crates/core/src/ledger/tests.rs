@@ -410,7 +410,7 @@ async fn a_clock_that_goes_back_in_a_run_does_not_turn_the_order() {
         let last: i64 =
             connection.query_row("SELECT at FROM entry ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).unwrap();
         let true_time = last - jiff::Timestamp::now().as_millisecond();
-        assert_eq!(if wrong { true_time.abs() < 60_000 } else { last == later }, true, "{ahead}: {last}");
+        assert!(if wrong { true_time.abs() < 60_000 } else { last == later }, "{ahead}: {last}");
         drop((ledger, next));
         wait_until_free(folder.path());
     }
