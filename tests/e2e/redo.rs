@@ -120,6 +120,10 @@ fn a_rolled_back_wave_is_shown_and_redone_under_the_same_plan_and_approvals() {
     assert!(text.contains("finished, then rolled back in part") && text.contains("Wave 2 is pending."), "{text}");
     let refused = world.run(&["resume", "--yes"]);
     assert!(refused.code == 1 && refused.stderr.contains("--redo-wave 2"), "{}", refused.stderr);
+    // The command stands in one line, whatever the width of the terminal, to be copied.
+    let whole =
+        |line: &str| line.trim().starts_with("orgseal resume --campaign ") && line.contains("--redo-wave 2 --config");
+    assert!(refused.stderr.lines().any(whole), "{}", refused.stderr);
     assert_eq!(world.run(&["ledger", "verify"]).code, 0);
 }
 

@@ -81,13 +81,19 @@ impl Failure {
                 continue;
             }
             let mut text = String::new();
-            // A flag or a campaign's name that is broken at its hyphen cannot be copied.
+            // A path or a campaign's id that is broken at a hyphen or slash cannot be copied.
             let handler = miette::GraphicalReportHandler::new_themed(output::miette_theme())
+                .with_word_separator(textwrap::WordSeparator::AsciiSpace)
                 .with_word_splitter(textwrap::WordSplitter::NoHyphenation);
             if handler.with_width(output::stderr_width()).render_report(&mut text, saying).is_err() {
                 text = saying.to_string();
             }
             output::err_styled(text.trim_matches('\n'));
+            // A command that the help had to break over lines stands once more in one line, to be copied.
+            let help = visible_lines(&completed(&saying.help)).into_owned();
+            for command in commands(&help).filter(|command| !text.contains(command)) {
+                output::err(&format!("        {command}"));
+            }
         }
         if self.more > 0 {
             output::err(&format!("{} more problems are not shown: correct these first", self.more));
@@ -127,6 +133,11 @@ impl Failure {
             .map(|saying| serde_json::json!({ "line": saying.line, "message": saying.message, "instead": saying.help }))
             .collect()
     }
+}
+
+/// The commands of orgseal that a text names between backticks.
+fn commands(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|quoted| quoted.starts_with("orgseal "))
 }
 
 impl std::fmt::Display for Saying {
@@ -412,6 +423,12 @@ impl From<ReportError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_commands_of_orgseal_are_repeated_to_be_copied() {
+        let help = "set `limits.accounts`, then run `orgseal resume --campaign r-1` or `orgseal status`";
+        assert_eq!(commands(help).collect::<Vec<_>>(), ["orgseal resume --campaign r-1", "orgseal status"]);
+    }
 
     #[test]
     fn a_process_without_file_descriptors_is_told_what_it_lacks() {
