@@ -7,7 +7,7 @@ use orgseal_sandbox::{BucketEncryption, Fault, FaultFilter, FaultKind};
 use serde_json::Value;
 
 use crate::blocked_types::{CHANGED, HELD, SEALED, SETTINGS, blocks, reason};
-use crate::world::{World, finding, sse_s3, two_members};
+use crate::world::{World, finding, settled_executions, sse_s3, two_members};
 
 const PAYMENTS: &str = "555555555551";
 const PROVE: [&str; 2] = ["--set", "encryption.blocked_types=prove"];
@@ -229,7 +229,7 @@ fn a_refusal_is_known_to_the_process_that_resumes() {
     child.env("ORGSEAL_FAIL_POINT", "after_ended:1").stdout(Stdio::null()).stderr(Stdio::null());
     assert_eq!(child.status().unwrap().code(), None, "killed");
     // The second start may have left in the same moment.
-    let started = world.sandbox.executions().len();
+    let started = settled_executions(&world);
     let (code, document) = run(&world, &["resume", "--yes"], &one);
     assert_eq!(code, 0, "{document:#}");
     let failed = world.sandbox.executions().iter().filter(|execution| execution.status == "Failed").count();

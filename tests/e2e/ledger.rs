@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::world::{World, two_members, unbroken};
+use crate::world::{World, settled_executions, two_members, unbroken};
 
 fn sealed() -> World {
     let world = World::of(&two_members(
@@ -148,7 +148,7 @@ fn a_full_disk_stops_the_record_and_every_start() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("ledger"), "{said}");
     assert!(said.contains("orgseal resume"), "{said}");
-    let started = world.sandbox.executions().len();
+    let started = settled_executions(&world);
     // What was committed stands, and with room again the campaign goes on.
     assert_eq!(world.run(&["ledger", "verify"]).code, 0);
     let (code, document) = world.json(&["resume", "--yes"]);
@@ -341,7 +341,7 @@ fn a_campaign_whose_last_entry_is_dated_in_the_future_is_resumed_and_rolled_back
     let world = killed_in_the_middle();
     date_in_2051(&world);
     assert_eq!(world.run(&["ledger", "verify"]).code, 0, "the prepared ledger is sound");
-    let changed = world.sandbox.executions().len();
+    let changed = settled_executions(&world);
     let run = world.run(&["resume", "--yes"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let text = unbroken(&run.stderr);
@@ -383,7 +383,7 @@ fn what_is_acted_on_is_checked_first() {
     ] {
         let world = killed_in_the_middle();
         open(&world).execute_batch(sql).unwrap();
-        let started = world.sandbox.executions().len();
+        let started = settled_executions(&world);
         let yes: &[&str] = if command == "audit" { &[] } else { &["--yes"] };
         let run = world.run(&[&[command], yes].concat());
         let said = unbroken(&run.stderr);
@@ -429,7 +429,7 @@ fn a_byte_of_the_write_ahead_log_that_flipped_after_a_crash_is_noticed() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&log, bytes).unwrap();
-    let started = world.sandbox.executions().len();
+    let started = settled_executions(&world);
     let verified = world.run(&["ledger", "verify"]);
     assert_eq!(verified.code, 2, "{}", verified.stderr);
     assert!(verified.stdout.contains("missing"), "{}", verified.stdout);

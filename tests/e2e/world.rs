@@ -249,6 +249,19 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// How many executions the sandbox has, once the requests that a killed process had sent have arrived.
+pub(crate) fn settled_executions(world: &World) -> usize {
+    let (mut count, mut since) = (world.sandbox.executions().len(), Instant::now());
+    while since.elapsed() < Duration::from_millis(500) {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = world.sandbox.executions().len();
+        if now != count {
+            (count, since) = (now, Instant::now());
+        }
+    }
+    count
+}
+
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
