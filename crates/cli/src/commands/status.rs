@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, own: &Status, json: bool) -> Result<u8, Failu
         false => status::write(&reader, &run, &style, out),
     })?;
     Ok(match run.process {
-        // A campaign that is at work is no finding.
+        // A running campaign is not a finding.
         Process::AtWork => 0,
         _ => exit_code(&reader.summary(&run)?, &run.state),
     })

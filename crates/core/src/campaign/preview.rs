@@ -14,7 +14,7 @@ use crate::plan::AccountLimits;
 
 /// How many accounts and buckets of a kind are named before the list is cut.
 const NAMED: usize = 5;
-/// The same for accounts that are unknown: whoever agrees should know which they are.
+/// How many unknown accounts are named: the person who confirms must know them.
 const NAMED_UNKNOWN: usize = 20;
 
 /// Buckets to start on, by account and Region.

@@ -38,7 +38,7 @@ impl Reader {
         self.sql(self.connection.query_row(sql, params![run.number, wave], |row| row.get(0)))
     }
 
-    /// How many buckets a campaign changed in a wave and read back as wanted.
+    /// How many buckets a campaign changed in a wave and verified by read-back.
     pub fn sealed_in_wave(&self, run: &Run, wave: u32) -> Result<u64, LedgerError> {
         let sql = "SELECT count(*) FROM bucket
                    WHERE run = ?1 AND touched_at IS NOT NULL AND verdict = 'sealed' AND coalesce(wave, 1) = ?2";

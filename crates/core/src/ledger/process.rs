@@ -1,6 +1,6 @@
 //! Whether the process that works on a run is still there. A process that was ended by force leaves its run "running" in the ledger.
 //!
-//! Nothing is written: whoever reads the ledger decides for himself.
+//! Nothing is written to the ledger: each reader determines the state of the process again.
 
 use super::lock::{Holder, Lock};
 use super::reader::moment;
@@ -13,7 +13,7 @@ pub enum Process {
     /// The run has ended, or nobody checked.
     #[default]
     NotChecked,
-    /// It is at work.
+    /// The process is running.
     AtWork,
     /// It was ended by force.
     Gone {

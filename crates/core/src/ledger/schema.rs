@@ -245,7 +245,7 @@ pub(super) fn open_for_writing(folder: &Path, binding: &Binding, locked: bool) -
         });
     }
     check_head(folder, &connection, kept.as_ref())?;
-    // Whoever writes keeps a head, and would hide what is missing.
+    // A writer updates the head file, which would hide missing entries.
     match head_file::why_unchecked(folder, &connection)? {
         Some(what) => Err(LedgerError::NoHead { path: folder.join(FILE), what }),
         None => Ok(connection),

@@ -155,7 +155,7 @@ pub(super) fn check_error(request: &Answered, body: &[u8]) -> Result<(), Unusabl
     }
 }
 
-/// What of a request decides what an error answer to it must be.
+/// The properties of a request that decide which error responses are valid.
 pub(super) struct Answered {
     is_signed: bool,
     is_head: bool,
